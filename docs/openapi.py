@@ -1,0 +1,177 @@
+"""Make `docs/openapi.json` from the functions themselves: `python -m docs.openapi`.
+
+Each function's resolver tells of its own route; what all have in common (signing in, bodies,
+a database that may be away) is added here, once.
+"""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+from pydantic import BaseModel, create_model
+
+from localstack.routes import DEFAULT_ROUTE, Service
+from shared.answers import PROBLEM, documented
+from shared.app import Api, Who
+from shared.catalog import CATALOG
+from shared.listing import Listing
+from shared.listing_query import FieldType
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "openapi.json"
+SECURITY_SCHEMES = {
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "access_token_cookie",
+        "description": "Set by POST /login. What is not a GET also needs the X-CSRF-TOKEN header.",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token, or an API key (rc_…).",
+    },
+}
+PROBLEM_ANSWER = {
+    "description": "Refused: RFC 9457 problem details.",
+    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def build() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of every route that `serverless.yml` declares."""
+    merge = OpenAPIMerge(
+        title="restcalculator",
+        version="1.0.0",
+        description="A calculator that charges credit for each operation, one by one or by the million.",
+        openapi_version="3.1.0",
+        on_conflict="error",
+    )
+    for route in Service.load(ROOT / "serverless.yml", {}).routes:
+        if route.path == DEFAULT_ROUTE:
+            continue
+        module = importlib.import_module(route.function.handler.rpartition(".")[0].replace("/", "."))
+        merge.add_schema(_schema(module.app, _listing_of(module)))
+    document = merge.get_openapi_schema()
+    document["servers"] = [{"url": "/"}]
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    document["components"]["schemas"] = _tidy(document["components"]["schemas"])
+    return dict(document)
+
+
+def _listing_of(module: Any) -> Listing | None:
+    return next((value for value in vars(module).values() if isinstance(value, Listing)), None)
+
+
+def _schema(app: Api, listing: Listing | None) -> dict[str, Any]:
+    (route,) = app._static_routes + app._dynamic_routes
+    if listing is not None:
+        route.responses = documented(_page_model(listing))
+    if app.who is Who.ANYONE and route.responses is None:
+        route.responses = {200: {"description": "The document."}}
+    document: dict[str, Any] = app.get_openapi_schema(openapi_version="3.1.0").model_dump(
+        by_alias=True, exclude_none=True, mode="json"
+    )
+    (item,) = document["paths"].values()
+    ((method, operation),) = item.items()
+    operation["operationId"] = route.func.__name__
+    operation["summary"] = (route.func.__doc__ or "").splitlines()[0]
+    operation.pop("description", None)
+    if listing is not None:
+        operation["parameters"] = _list_parameters(listing)
+    if "requestBody" in operation and "OperationCall" in json.dumps(operation["requestBody"]):
+        document["components"]["schemas"]["OperationCall"]["properties"]["type"]["enum"] = list(CATALOG)
+    _add_common(app, method, operation)
+    return document
+
+
+def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
+    """Add the refusals, the header and the security that follow from what kind of endpoint it is."""
+    answers = operation["responses"]
+    own_success = [status for status in answers if status.startswith(("2", "3"))]
+    statuses = {status for status in answers if not status.startswith(("2", "3"))}
+    takes_input = bool(operation.get("parameters") or operation.get("requestBody"))
+    statuses = {status for status in statuses if status != "422" or takes_input} | {"500", "503"}
+    if "requestBody" in operation:
+        statuses |= {"400", "413", "415", "422"}
+    if app.who is not Who.ANYONE:
+        statuses |= {"401"}
+        operation["security"] = [{"cookie": []}, {"bearer": []}]
+        if app.who is Who.ADMIN or method != "get":
+            statuses |= {"403"}
+        if method != "get":
+            operation.setdefault("parameters", []).append(_header("X-CSRF-TOKEN", "Needed with the cookie."))
+    if any("Idempotent-Replayed" in answers[status].get("headers", {}) for status in own_success):
+        operation["parameters"].append(_header("Idempotency-Key", "1 to 255 characters: charge once."))
+    operation["responses"] = {
+        **{status: answers[status] for status in own_success},
+        **{status: PROBLEM_ANSWER for status in sorted(statuses)},
+    }
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 255}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def _page_model(listing: Listing) -> type[BaseModel]:
+    """The answer of a list; `fields` may leave any member of its rows out."""
+    row: Any = create_model(  # type: ignore[call-overload]
+        f"{listing.schema.__name__}Row",
+        **{name: (info.annotation | None, None) for name, info in listing.schema.model_fields.items()},
+    )
+    page: Any = create_model(  # type: ignore[call-overload]
+        f"{listing.schema.__name__}Page",
+        total_pages=(int | None, None),
+        total=(int | None, None),
+        total_relation=(str | None, None),
+        next_cursor=(str | None, ...),
+        **{listing.name: (list[row], ...)},
+    )
+    return page  # type: ignore[no-any-return]
+
+
+def _list_parameters(listing: Listing) -> list[dict[str, Any]]:
+    names = ", ".join(listing.public)
+    parameters = [
+        _query("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}),
+        _query("page_size", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}),
+        _query("cursor", {"type": "string"}, "The next_cursor of the page before, in place of a page."),
+        _query("fields", {"type": "string"}, f"Which members the rows have, of {names}."),
+        _query("sort", {"type": "string"}, "Members to sort by, each with - for descending."),
+    ]
+    if "deleted_at" in listing.public:
+        parameters.append(_query("deleted", {"type": "boolean"}, "For admins: deleted ones too."))
+    for name, kind in listing.public.items():
+        parameters.append(_query(name, _filter_schema(kind)))
+        parameters += [
+            _query(f"{name}__{operator}", {"type": "string"} if operator in ("in", "like") else _filter_schema(kind))
+            for operator in kind.operators
+        ]
+    return parameters
+
+
+def _filter_schema(kind: FieldType) -> dict[str, Any]:
+    if kind.choices:
+        return {"type": "string", "enum": list(kind.choices)}
+    formats = {"UUID": "uuid", "datetime": "date-time"}
+    if (form := formats.get(kind.python.__name__)) is not None:
+        return {"type": "string", "format": form}
+    return {"type": {"int": "integer", "Decimal": "number", "float": "number"}.get(kind.python.__name__, "string")}
+
+
+def _query(name: str, schema: dict[str, Any], description: str | None = None) -> dict[str, Any]:
+    parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+    return parameter | ({"description": description} if description else {})
+
+
+def _tidy(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Only what is referred to: Powertools adds its own validation errors, which we do not send."""
+    own = {"HTTPValidationError", "ValidationError", "ResponseValidationError"}
+    return {name: schema for name, schema in sorted(schemas.items()) if name not in own}
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(json.dumps(build(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,22 @@
+"""DELETE /api/v1/api_keys/{id}: a key that is worth nothing from now on."""
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import documented, done
+from shared.app import Api, Who
+from shared.errors import NotFound
+from shared.schemas import Done
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.SIGNED_IN)
+
+
+@app.delete("/api/v1/api_keys/<id>", tags=["API keys"], responses=documented(Done, 404))
+def revoke_api_key(id: UUID) -> Response[str]:
+    """One's own key."""
+    with UnitOfWork() as uow:
+        if uow.one("revoke_api_key", id=id, user_id=app.caller.id) is None:
+            raise NotFound("There is no such API key.")
+    return done("The API key is revoked.")

@@ -1,0 +1,26 @@
+"""POST /admin: a new admin, for whoever knows the admin password."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import accounts
+from shared.answers import created, documented
+from shared.app import Api
+from shared.schemas import NewAdmin, User
+from shared.unit_of_work import UnitOfWork
+
+app = Api()
+
+
+@app.post(
+    "/admin",
+    tags=["sign-in"],
+    responses=documented(User, 401, 409, 429, status=201, headers=("Location",)),
+    status_code=201,
+)
+def create_admin(body: NewAdmin) -> Response[str]:
+    """Create an admin with an opening credit of 100."""
+    with UnitOfWork() as uow:
+        user_id, user = accounts.create_admin(
+            uow, body.email, body.password, body.admin_password, app.source_address
+        )
+    return created(user, f"/api/v1/users/{user_id}")

@@ -1,0 +1,29 @@
+"""POST /refresh: new tokens for a refresh token."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import accounts, auth
+from shared.answers import documented, done
+from shared.app import Api
+from shared.errors import NotSignedIn
+from shared.schemas import SignedIn
+from shared.tokens import LIFETIME, TokenType
+from shared.unit_of_work import UnitOfWork
+
+app = Api(takes=None)
+
+
+@app.post("/refresh", tags=["sign-in"], responses=documented(SignedIn, 401, 403, headers=("Set-Cookie",)))
+def refresh() -> Response[str]:
+    """Swap the refresh token; one that was used before ends its session."""
+    claims = app.present(TokenType.REFRESH).claims
+    if claims is None:
+        raise NotSignedIn("Send a refresh token.")
+    with UnitOfWork() as uow:
+        pair = accounts.refresh(uow, claims.session_id, claims.token_id)
+    return done(
+        "Refreshed.",
+        cookies=auth.sign_in_cookies(pair),
+        csrf_token=pair.csrf,
+        expires_in=LIFETIME[TokenType.ACCESS],
+    )

@@ -1,0 +1,20 @@
+"""GET /health: whether the service and its database are well."""
+
+import json
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import documented, ok
+from shared.app import Api
+from shared.schemas import Health
+from shared.unit_of_work import UnitOfWork
+
+app = Api()
+
+
+@app.get("/health", tags=["docs"], responses=documented(Health, 503))
+def health() -> Response[str]:
+    """503 when the database can't be reached."""
+    with UnitOfWork() as uow:
+        uow.all("health")
+    return ok(json.dumps({"status": "ok", "database": "ok"}))

@@ -1,0 +1,39 @@
+"""$default: what no route takes gets the contract's 404 or 405."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.app import Api
+from shared.errors import MethodNotAllowed, NotFound
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+app = Api(takes=None)
+
+
+@cache
+def methods_by_path() -> list[tuple[re.Pattern[str], list[str]]]:
+    """Each path of the OpenAPI document, as a pattern, and the methods that it takes."""
+    paths: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
+    return [
+        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), [m.upper() for m in item])
+        for path, item in sorted(paths.items(), key=lambda pair: "{" in pair[0])
+    ]
+
+
+@app.not_found
+def refuse(_: Exception) -> Response[str]:
+    """405 with Allow where the path takes other methods; else 404."""
+    path = app.current_event.path
+    for pattern, methods in methods_by_path():
+        if pattern.fullmatch(path):
+            allowed = ", ".join(sorted(methods))
+            return app.problem(
+                MethodNotAllowed(f"This path takes {allowed}.", headers={"Allow": allowed})
+            )
+    return app.problem(NotFound("There is nothing at this path."))

@@ -1,0 +1,18 @@
+"""GET /openapi.json: the OpenAPI 3.1 document of all functions."""
+
+from pathlib import Path
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import ok
+from shared.app import Api
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+app = Api()
+
+
+@app.get("/openapi.json", tags=["docs"])
+def openapi() -> Response[str]:
+    """As `make openapi` made it from the functions themselves."""
+    return ok(DOCUMENT.read_text(encoding="utf-8"), headers={"Cache-Control": "public, max-age=300"})

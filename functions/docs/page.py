@@ -1,0 +1,22 @@
+"""GET /docs: a page to read the OpenAPI document and try it."""
+
+from pathlib import Path
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi import swagger_ui
+
+from shared.app import Api
+
+PAGE = Path(__file__).parents[2] / "docs" / "page.html"
+ASSETS = Path(swagger_ui.__file__).parent
+
+app = Api()
+
+
+@app.get("/docs", tags=["docs"])
+def page() -> Response[str]:
+    """Swagger UI, whole in one page: nothing is fetched from anywhere else."""
+    html = PAGE.read_text(encoding="utf-8")
+    for asset in ("swagger-ui.min.css", "swagger-ui-bundle.min.js"):
+        html = html.replace("{" + asset + "}", (ASSETS / asset).read_text(encoding="utf-8"))
+    return Response(200, "text/html; charset=utf-8", html, {"Cache-Control": "public, max-age=300"})

@@ -1,0 +1,29 @@
+"""POST /api/v1/operations: a price for an operation that the code can do."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import catalog
+from shared.answers import created, documented
+from shared.app import Api, Who
+from shared.ids import uuid7
+from shared.schemas import NewOperation, Operation
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.ADMIN)
+
+
+@app.post(
+    "/api/v1/operations",
+    tags=["operations"],
+    responses=documented(Operation, 409, status=201, headers=("Location",)),
+    status_code=201,
+)
+def create_operation(body: NewOperation) -> Response[str]:
+    """From now on it can be called, for this cost."""
+    operation_id = uuid7()
+    with UnitOfWork() as uow:
+        row = uow.one(
+            "create_operation", id=operation_id, type=catalog.find(body.type).name, cost=body.cost
+        )
+    assert row is not None
+    return created(row["body"], f"/api/v1/operations/{operation_id}")

@@ -1,0 +1,22 @@
+"""DELETE /api/v1/records/{id}: a record put out of sight."""
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import documented, done
+from shared.app import Api, Who
+from shared.errors import NotFound
+from shared.schemas import Done
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.ADMIN)
+
+
+@app.delete("/api/v1/records/<id>", tags=["records"], responses=documented(Done, 404))
+def delete_record(id: UUID) -> Response[str]:
+    """A soft delete; the ledger keeps what happened."""
+    with UnitOfWork() as uow:
+        if uow.one("delete_record", id=id) is None:
+            raise NotFound("There is no such record.")
+    return done("The record is deleted.")

@@ -1,0 +1,23 @@
+"""GET /api/v1/records/{id}: one call and what it cost."""
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import documented, ok
+from shared.app import Api, Who
+from shared.errors import NotFound
+from shared.schemas import Record
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.SIGNED_IN)
+
+
+@app.get("/api/v1/records/<id>", tags=["records"], responses=documented(Record, 404))
+def get_record(id: UUID) -> Response[str]:
+    """One's own record; anybody's for an admin."""
+    with UnitOfWork() as uow:
+        row = uow.one("record", id=id, owner=app.caller.scope)
+    if row is None:
+        raise NotFound("There is no such record.")
+    return ok(row["body"])

@@ -1,0 +1,23 @@
+"""PATCH /api/v1/records/{id}: a correction, which moves no money."""
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import records
+from shared.answers import documented, no_content
+from shared.app import Api, Who
+from shared.schemas import RecordChange
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.ADMIN)
+
+
+@app.patch(
+    "/api/v1/records/<id>", tags=["records"], responses=documented(None, 404, status=204), status_code=204
+)
+def update_record(id: UUID, body: RecordChange) -> Response[str]:
+    """What is left out stays as it is."""
+    with UnitOfWork() as uow:
+        records.update(uow, id, body.model_dump(exclude_unset=True))
+    return no_content()

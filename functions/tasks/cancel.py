@@ -1,0 +1,21 @@
+"""POST /api/v1/tasks/{task_id}/cancel: stop a task at its next chunk."""
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import tasks
+from shared.answers import documented, ok
+from shared.app import Api, Who
+from shared.schemas import Task
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.SIGNED_IN, takes=None)
+
+
+@app.post("/api/v1/tasks/<task_id>/cancel", tags=["tasks"], responses=documented(Task, 404, 409))
+def cancel_task(task_id: UUID) -> Response[str]:
+    """What was charged stays charged and recorded."""
+    with UnitOfWork() as uow:
+        tasks.cancel(uow, task_id, app.caller.scope)
+        return ok(tasks.get(uow, task_id, app.caller.scope)["body"])

@@ -1,0 +1,27 @@
+"""POST /api/v1/tasks: a task for a file of any size, and the grant to upload it."""
+
+import json
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import aws, tasks
+from shared.answers import created, documented
+from shared.app import Api, Who
+from shared.schemas import NewTask, UploadGranted
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.SIGNED_IN)
+
+
+@app.post(
+    "/api/v1/tasks",
+    tags=["tasks"],
+    responses=documented(UploadGranted, 429, status=201, headers=("Location",)),
+    status_code=201,
+)
+def create_task(body: NewTask) -> Response[str]:
+    """A task, and a presigned S3 POST that takes this one file from this one user for 15 minutes."""
+    with UnitOfWork() as uow:
+        task_id, task = tasks.create(uow, app.caller, body.filename, body.size, "awaiting_upload")
+    grant = aws.grant_upload(aws.upload_key(app.caller.id, task_id), body.size)
+    return created(f"{task[:-1]}, {json.dumps(grant)[1:]}", f"/api/v1/tasks/{task_id}")

@@ -1,0 +1,40 @@
+"""POST /api/v1/process_csv: a small file, stored and queued in one call."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import File, UploadFile
+
+from shared import aws, tasks
+from shared.answers import documented, ok
+from shared.app import MULTIPART, Api, Who
+from shared.errors import PayloadTooLarge, ServiceUnavailable
+from shared.schemas import TaskAccepted
+from shared.unit_of_work import UnitOfWork
+
+LARGEST_FILE = 4 * 1024 * 1024
+"""Bytes: what fits into a Lambda's 6 MB event once it is base64."""
+
+app = Api(who=Who.SIGNED_IN, takes=MULTIPART)
+
+
+@app.post(
+    "/api/v1/process_csv",
+    tags=["tasks"],
+    responses=documented(TaskAccepted, 429, status=202, headers=("Location",)),
+    status_code=202,
+)
+def process_csv(file: Annotated[UploadFile, File(description="A CSV of operations.")]) -> Response[str]:
+    """Store the file and queue it; larger files go through POST /api/v1/tasks."""
+    if len(file.content) > LARGEST_FILE:
+        raise PayloadTooLarge(f"At most {LARGEST_FILE} bytes; send larger files through POST /api/v1/tasks.")
+    with UnitOfWork() as uow:
+        task_id, task = tasks.create(
+            uow, app.caller, tasks.plain_name(file.filename), len(file.content), "queued"
+        )
+        try:
+            aws.store(aws.upload_key(app.caller.id, task_id), file.content)
+        except ServiceUnavailable as error:
+            uow.one("fail_task", id=task_id, error="The file could not be stored.")
+            raise error
+    return ok(task, status=202, headers={"Location": f"/api/v1/tasks/{task_id}"})

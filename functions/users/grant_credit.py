@@ -1,0 +1,25 @@
+"""POST /api/v1/users/{id}/credits: give credit to a user, or take it back."""
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import billing
+from shared.answers import documented, ok
+from shared.app import Api, Who
+from shared.schemas import CreditGrant, Granted
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.ADMIN)
+
+
+@app.post(
+    "/api/v1/users/<id>/credits",
+    tags=["users"],
+    responses=documented(Granted, 404, 409, headers=("Idempotent-Replayed",)),
+)
+def grant_credit(id: UUID, body: CreditGrant) -> Response[str]:
+    """Never below zero; a negative amount takes back."""
+    with UnitOfWork() as uow:
+        answer = billing.grant(uow, app.caller, id, body.amount, body.reason, app.idempotency_key)
+    return ok(answer.body, headers=answer.headers)

@@ -1,0 +1,69 @@
+"""The Lambda that `make deploy` calls, and `make build-local-db` too: schema to head, then the
+default rows. Safe to run again: it makes only what is missing.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+
+from shared.billing import OPENING_CREDIT
+from shared.catalog import CATALOG
+from shared.ids import uuid7
+from shared.passwords import hash_password
+from shared.settings import settings
+from shared.unit_of_work import UnitOfWork
+
+DEFAULT_COST = Decimal(5)
+DEFAULT_ADMIN = "defaultadmin@admin.as"
+DEFAULT_ADMIN_CREDIT = Decimal(1000)
+DEFAULT_CLIENT = "defaultclient@client.as"
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Migrate and seed.
+
+    Returns:
+        `{"revision": "head", "created": [names of the default rows that were missing]}`.
+
+    Raises:
+        SettingsError: in production with a published default password; nothing was done then.
+    """
+    client_password, admin_password = settings().passwords()
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    command.upgrade(config, "head")
+    with UnitOfWork() as uow:
+        uow.begin()
+        created = [name for name in CATALOG if _price(uow, name)]
+        for email, password, role, credit in (
+            (DEFAULT_ADMIN, admin_password, "admin", DEFAULT_ADMIN_CREDIT),
+            (DEFAULT_CLIENT, client_password, "client", OPENING_CREDIT["client"]),
+        ):
+            if uow.one("known_email", email=email) is None:
+                _account(uow, email, password, role, credit)
+                created.append(email)
+        uow.commit()
+    return {"revision": "head", "created": created}
+
+
+def _price(uow: UnitOfWork, operation: str) -> bool:
+    """Price an operation unless it ever had a price: one that an admin took away stays away."""
+    if uow.one("known_operation", type=operation) is not None:
+        return False
+    uow.one("create_operation", id=uuid7(), type=operation, cost=DEFAULT_COST)
+    return True
+
+
+def _account(uow: UnitOfWork, email: str, password: str, role: str, credit: Decimal) -> None:
+    uow.one(
+        "create_user",
+        id=uuid7(),
+        entry_id=uuid7(),
+        email=email,
+        password_hash=hash_password(password),
+        role=role,
+        balance=credit,
+    )

@@ -1,0 +1,1 @@
+"""What the functions and the worker share; one subject a file."""

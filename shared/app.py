@@ -1,0 +1,226 @@
+"""What every endpoint's handler shares: one Powertools resolver that admits the caller, maps errors
+to RFC 9457 problems, and gives each answer its headers.
+
+An endpoint is `app = Api(...)` and one decorated function; Lambda calls `app(event, context)`.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from shared import auth
+from shared.errors import (
+    DomainError,
+    InternalError,
+    InvalidInput,
+    MalformedRequest,
+    NotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+from shared.tokens import TokenType
+from shared.unit_of_work import UnitOfWork
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
+"""Bytes of a body, by media type: a page of JSON, or a 4 MB file and the form around it."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+}
+
+logger = Logger(service="restcalculator")
+
+
+class Who(Enum):
+    """Who may call an endpoint."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    ADMIN = "admin"
+    CHARGED = "signed in, which the charging statement itself checks"
+
+
+class Api(APIGatewayHttpResolver):
+    """One endpoint's Lambda handler.
+
+    Args:
+        who: may call it; checked before the input is.
+        takes: the media type of its body; None where a POST has none, and any is left unread.
+    """
+
+    credentials: auth.Credentials
+    caller: auth.Caller
+
+    def __init__(self, who: Who = Who.ANYONE, *, takes: str | None = JSON) -> None:
+        super().__init__(
+            enable_validation=True,
+            json_body_deserializer=parse_json,
+            response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+        )
+        self.who = who
+        self.takes = takes
+        self.exception_handler(Exception)(self.problem)
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one API Gateway event (HTTP API, payload 2.0)."""
+        started = time.perf_counter()
+        self.request_id = event["requestContext"]["requestId"]
+        logger.set_correlation_id(self.request_id)
+        try:
+            self._check_body(event)
+            self._admit(event)
+            answer = self.resolve(event, context)
+        except DomainError as error:
+            answer = self._as_event(self.problem(error))
+        answer["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **answer.get("headers", {})}
+        logger.info(
+            "answered",
+            route=event.get("routeKey"),
+            status=answer["statusCode"],
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return answer
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The request's Idempotency-Key. Raises: InvalidInput unless it is 1–255 printable ASCII."""
+        key = self.current_event.headers.get("idempotency-key")
+        if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+            raise InvalidInput.at("#/headers/Idempotency-Key", "1 to 255 printable ASCII characters.")
+        return key
+
+    @property
+    def query_string(self) -> str:
+        return str(self.current_event.raw_event.get("rawQueryString") or "")
+
+    @property
+    def source_address(self) -> str:
+        return self.current_event.request_context.http.source_ip
+
+    def present(self, kind: TokenType) -> auth.Credentials:
+        """What the request presents as a token of this kind. Raises: as `auth.credentials`."""
+        return _credentials(self.current_event.raw_event, kind)
+
+    def _check_body(self, event: Mapping[str, Any]) -> None:
+        """Refuse a body by its size and media type, before anything is parsed."""
+        body = event.get("body")
+        if not body or self.takes is None or _method(event) not in ("POST", "PATCH"):
+            return
+        size = len(body) * 3 // 4 if event.get("isBase64Encoded") else len(body)
+        if size > LARGEST_BODY[self.takes]:
+            raise PayloadTooLarge(f"At most {LARGEST_BODY[self.takes]} bytes are taken here.")
+        media_type = event["headers"].get("content-type", JSON).partition(";")[0].strip().lower()
+        if media_type != self.takes:
+            raise UnsupportedMediaType(f"Send {self.takes}, not {media_type[:100]!r}.")
+
+    def _admit(self, event: Mapping[str, Any]) -> None:
+        if self.who is Who.ANYONE:
+            return
+        self.credentials = _credentials(event, TokenType.ACCESS)
+        if self.who is not Who.CHARGED:
+            with UnitOfWork() as uow:
+                self.caller = auth.look_up(uow, self.credentials, admin=self.who is Who.ADMIN)
+            logger.append_keys(user_id=str(self.caller.id))
+
+    def problem(self, error: Exception) -> Response[str]:
+        """The RFC 9457 problem that an error is answered with."""
+        problem = _as_domain_error(error)
+        if problem.status >= 500:
+            logger.error(problem.detail, exc_info=not isinstance(error, DomainError))
+        # What went wrong inside is for the log alone.
+        detail = problem.title() if isinstance(problem, InternalError) else problem.detail
+        body = {
+            "type": f"/problems/{problem.slug}",
+            "title": problem.title(),
+            "status": problem.status,
+            "detail": detail,
+            "instance": self.request_id,
+            **({"errors": problem.errors} if problem.errors else {}),
+            **problem.extensions,
+        }
+        return Response(
+            problem.status,
+            "application/problem+json",
+            json.dumps(body, default=_number),
+            dict(problem.headers),
+        )
+
+    def _as_event(self, response: Response[str]) -> dict[str, Any]:
+        headers = {"Content-Type": str(response.content_type), **response.headers}
+        return {
+            "statusCode": response.status_code,
+            "body": response.body,
+            "isBase64Encoded": False,
+            "headers": headers,
+        }
+
+
+def parse_json(text: str) -> Any:
+    """A body's JSON, its fractions as Decimal. Raises: MalformedRequest."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
+    except RecursionError:
+        raise MalformedRequest("The JSON is nested too deeply.") from None
+    except ValueError as error:
+        raise MalformedRequest(f"The body is not JSON: {error}.") from None
+
+
+def _integer(digits: str) -> int | Decimal:
+    # A double has at most 309 digits; int() of very many takes quadratic time.
+    return int(digits) if len(digits) < 20 else Decimal(digits)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _number(value: object) -> int | float:
+    assert isinstance(value, Decimal), type(value)
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _credentials(event: Mapping[str, Any], kind: TokenType) -> auth.Credentials:
+    headers = {name.lower(): value for name, value in event["headers"].items()}
+    pairs = event.get("cookies") or headers.get("cookie", "").split(";")
+    cookies = dict(pair.strip().split("=", 1) for pair in pairs if "=" in pair)
+    return auth.credentials(headers, cookies, _method(event), kind)
+
+
+def _method(event: Mapping[str, Any]) -> str:
+    return str(event["requestContext"]["http"]["method"])
+
+
+def _as_domain_error(error: Exception) -> DomainError:
+    if isinstance(error, DomainError):
+        return error
+    if isinstance(error, NotFoundError):
+        return NotFound("There is nothing at this path.")
+    if isinstance(error, RequestValidationError):
+        faults = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
+        return InvalidInput(
+            "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults[:5]), errors=faults[:100]
+        )
+    if isinstance(error, UnicodeDecodeError):
+        return MalformedRequest("The body is not UTF-8.")
+    return InternalError(f"{type(error).__name__}: {error}")
+
+
+def _pointer(location: tuple[str | int, ...]) -> str:
+    """An RFC 6901 pointer into the body; into `query`, `path` or `headers` for what is not in it."""
+    place, *path = location
+    parts = path if place == "body" else [place, *path]
+    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+

@@ -1,0 +1,112 @@
+"""The bucket and the queue. Only functions that use them import this: boto3 is dear at a cold start."""
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+from uuid import UUID
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.errors import ServiceUnavailable
+from shared.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
+
+LINK_LIFETIME = 15 * 60
+"""Seconds that a presigned upload or download is good for."""
+CSV = "text/csv"
+
+# Signature version 4 has to be asked for: boto3 signs POSTs with version 2 by default.
+_CONFIG = Config(
+    signature_version="s3v4",
+    s3={"addressing_style": "path"},
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"total_max_attempts": 3, "mode": "standard"},
+)
+
+
+@cache
+def s3() -> "S3Client":
+    return boto3.client("s3", config=_CONFIG, endpoint_url=settings().aws_endpoint_url)
+
+
+@cache
+def sqs() -> "SQSClient":
+    config = Config(connect_timeout=3, read_timeout=25, retries={"total_max_attempts": 3, "mode": "standard"})
+    return boto3.client("sqs", config=config, endpoint_url=settings().aws_endpoint_url)
+
+
+def upload_key(user_id: UUID, task_id: UUID) -> str:
+    """Where a task's file is."""
+    return f"uploads/{user_id}/{task_id}.csv"
+
+
+def results_key(user_id: UUID, task_id: UUID) -> str:
+    """Where a task's results are."""
+    return f"results/{user_id}/{task_id}.csv"
+
+
+def store(key: str, content: bytes) -> None:
+    """Put a small file into the bucket. Raises: ServiceUnavailable."""
+    try:
+        s3().put_object(Bucket=settings().bucket, Key=key, Body=content, ContentType=CSV)
+    except (BotoCoreError, ClientError) as error:
+        raise _unavailable("S3") from error
+
+
+def grant_upload(key: str, size: int) -> dict[str, Any]:
+    """A presigned POST (`url`, `fields`) for this key, up to `size` bytes of CSV."""
+    return s3().generate_presigned_post(
+        settings().bucket,
+        key,
+        Fields={"Content-Type": CSV},
+        Conditions=[{"Content-Type": CSV}, ["content-length-range", 0, size]],
+        ExpiresIn=LINK_LIFETIME,
+    )
+
+
+def grant_download(key: str, filename: str) -> str:
+    """A presigned URL that downloads an object under a file name of plain characters."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in filename)
+    return s3().generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": settings().bucket,
+            "Key": key,
+            "ResponseContentDisposition": f'attachment; filename="{plain}"',
+        },
+        ExpiresIn=LINK_LIFETIME,
+    )
+
+
+def enqueue(key: str, delay: int = 0) -> None:
+    """Send the worker to an object: the message that S3 sends for a new one, cut to what is read.
+
+    Args:
+        key: the object.
+        delay: seconds until the message is seen.
+
+    Raises:
+        ServiceUnavailable.
+    """
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": settings().bucket}, "object": {"key": quote_plus(key, safe="/")}},
+    }
+    try:
+        sqs().send_message(
+            QueueUrl=settings().queue_url, MessageBody=json.dumps({"Records": [record]}), DelaySeconds=delay
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise _unavailable("SQS") from error
+
+
+def _unavailable(service: str) -> ServiceUnavailable:
+    return ServiceUnavailable(f"{service} can't be reached just now.", headers={"Retry-After": "5"})

@@ -1,0 +1,153 @@
+"""The operations that can be priced, called and batched.
+
+To add one, decorate a function here: its wire name, then how many arguments it takes. It computes
+in decimal128 and returns a Decimal or a string; it raises InvalidInput for what it can't do.
+"""
+
+import decimal
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared import random_string as random_org
+from shared.errors import InvalidInput
+
+Result = Decimal | str
+
+DECIMAL128 = decimal.Context(
+    prec=34,
+    Emin=-6143,
+    Emax=6144,
+    rounding=decimal.ROUND_HALF_EVEN,
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
+"""IEEE 754-2019 decimal128, section 3.6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One entry of the catalog; `prepare(n)` readies what n coming calls of it need."""
+
+    name: str
+    fewest: int
+    most: int
+    function: Callable[..., Result]
+    summary: str
+    prepare: Callable[[int], None] | None = None
+
+
+CATALOG: dict[str, Operation] = {}
+ALIASES = {"subtraction": "substraction"}
+
+
+def operation(
+    name: str, fewest: int, most: int | None = None, *, prepare: Callable[[int], None] | None = None
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Put a function into the catalog under `name`, taking `fewest` to `most` arguments."""
+
+    def register(function: Callable[..., Result]) -> Callable[..., Result]:
+        summary = (function.__doc__ or name).splitlines()[0]
+        most_ = fewest if most is None else most
+        CATALOG[name] = Operation(name, fewest, most_, function, summary, prepare)
+        return function
+
+    return register
+
+
+@operation("addition", 2, 100)
+def addition(*numbers: Decimal) -> Decimal:
+    """The sum."""
+    return sum(numbers[1:], start=numbers[0])
+
+
+@operation("substraction", 2, 100)
+def substraction(first: Decimal, *others: Decimal) -> Decimal:
+    """The first argument less all the others."""
+    for number in others:
+        first -= number
+    return first
+
+
+@operation("multiplication", 2)
+def multiplication(one: Decimal, other: Decimal) -> Decimal:
+    """The product."""
+    return one * other
+
+
+@operation("division", 2)
+def division(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """The quotient."""
+    if divisor == 0:
+        raise InvalidInput.at("#/arguments/1", "Division by zero.")
+    return dividend / divisor
+
+
+@operation("square_root", 1)
+def square_root(number: Decimal) -> Decimal:
+    """The square root."""
+    if number < 0:
+        raise InvalidInput.at("#/arguments/0", "A negative number has no real square root.")
+    return number.sqrt()
+
+
+@operation("random_string", 0, prepare=random_org.prefetch)
+def random_string() -> str:
+    """A random string of 32 letters and digits."""
+    return random_org.next_string()
+
+
+def find(name: str) -> Operation:
+    """The operation of a wire name or an alias. Raises: InvalidInput for an unknown one."""
+    found = CATALOG.get(ALIASES.get(name, name))
+    if found is None:
+        raise InvalidInput.at(
+            "#/type", f"There is no operation {name[:64]!r}; there are {', '.join(CATALOG)}."
+        )
+    return found
+
+
+def compute(called: Operation, arguments: Sequence[Decimal]) -> Result:
+    """The result, which can be sent: within a double's range.
+
+    Raises:
+        InvalidInput: a wrong number of arguments, one that is no number, or no result.
+    """
+    if not called.fewest <= len(arguments) <= called.most:
+        wanted = f"{called.fewest}" if called.fewest == called.most else f"{called.fewest} to {called.most}"
+        raise InvalidInput.at(
+            "#/arguments", f"{called.name} takes {wanted} argument(s), and {len(arguments)} came."
+        )
+    for index, argument in enumerate(arguments):
+        if not _sendable(argument):
+            raise InvalidInput.at(f"#/arguments/{index}", "Not a finite number within a double's range.")
+    with decimal.localcontext(DECIMAL128):
+        try:
+            result = called.function(*(+argument for argument in arguments))
+        except decimal.DecimalException:
+            raise InvalidInput.at("#/arguments", "The result is out of range.") from None
+    if isinstance(result, Decimal) and not _sendable(result):
+        raise InvalidInput.at("#/arguments", "The result is out of a double's range.")
+    return result
+
+
+def as_json(result: Result) -> str:
+    """The JSON text of a result: a number as the nearest double, whole ones without a point."""
+    if isinstance(result, str):
+        return json.dumps(result)
+    number = float(result)
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def arguments_json(arguments: Sequence[Decimal]) -> str:
+    """The JSON text of arguments as they are computed with: rounded to decimal128."""
+    return "[" + ", ".join(str(DECIMAL128.plus(argument)) for argument in arguments) + "]"
+
+
+def _sendable(number: Decimal) -> bool:
+    """Finite, and neither past a double's largest nor below its smallest."""
+    if not number.is_finite():
+        return False
+    nearest = float(number)
+    return math.isfinite(nearest) and (nearest != 0 or number == 0)

@@ -1,0 +1,219 @@
+"""One connection to Postgres, made at the first statement and kept for the life of the process.
+
+A Lambda container serves one request at a time, so it needs one connection and no pool. Fixed
+statements (`shared/sql/`) are prepared once per connection: one round trip each from then on.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pg8000.native
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from shared.errors import Conflict, DomainError, InternalError, InvalidInput, NotFound, ServiceUnavailable
+from shared.postgres_url import PostgresUrl
+
+Row = dict[str, Any]
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to reach the server: well inside a caller's patience and the functions' 15."""
+STATEMENT_TIMEOUT = 10.0
+"""Seconds that a statement may take in a function; then the server ends it and we answer 503."""
+IDLE_LIMIT = 30.0
+"""Seconds after which a connection is tried before use: Lambda freezes, networks forget."""
+
+# SQLSTATE classes and codes that say "not now" (PostgreSQL manual, appendix A): connection,
+# resources, operator intervention, system error, read-only, lock, serialization and deadlock.
+_NOT_NOW = ("08", "53", "57", "58", "25006", "55P03", "40")
+# What a prepared statement says after a migration or behind a proxy: prepare it anew.
+_STALE = ("0A000", "26000")
+# Values that Postgres can't hold: a NUL in text, a number past numeric's range.
+_UNSTORABLE = ("22003", "22021", "22P05", "22P02", "22007", "22008")
+
+# A violated constraint's name, and what it means to the caller.
+_CONSTRAINTS: Mapping[str, DomainError] = {
+    "users_email_living_key": Conflict("That e-mail has an account already."),
+    "operations_type_living_key": Conflict("That operation has a price already; change it by PATCH."),
+    "idempotency_keys_pkey": Conflict("A request with this idempotency key is still running."),
+    "records_operation_id_known": NotFound("There is no such operation."),
+}
+
+
+class Database:
+    """The process's connection and its prepared statements.
+
+    Args:
+        url: where the server is.
+        statement_timeout: seconds, 0 for no limit (the worker's COPY).
+    """
+
+    def __init__(self, url: str, statement_timeout: float = STATEMENT_TIMEOUT) -> None:
+        self._url = url
+        self._statement_timeout = statement_timeout
+        self._connection: pg8000.native.Connection | None = None
+        self._socket: socket.socket | None = None
+        self._prepared: dict[str, pg8000.native.PreparedStatement] = {}
+        self._used_at = 0.0
+        self.in_transaction = False
+
+    def run(self, name: str, **parameters: Any) -> list[Row]:
+        """Run the fixed statement `shared/sql/<name>.sql`; its own transaction unless in one.
+
+        Raises:
+            ServiceUnavailable: the server can't be reached, or can't do it now.
+            DomainError: what a violated constraint stands for.
+        """
+        try:
+            statement = self._statement(name)
+            try:
+                rows = statement.run(**parameters)
+            except DatabaseError as error:
+                # A stale statement failed before it did anything, so it can be run again.
+                if self.in_transaction or _field(error, "C") not in _STALE:
+                    raise
+                self.dispose()
+                statement = self._statement(name)
+                rows = statement.run(**parameters)
+        except (DatabaseError, InterfaceError, OSError) as error:
+            raise self._translated(error) from None
+        return _rows(statement.columns, rows)
+
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a statement that was built (lists): planned for these very values, not prepared.
+
+        Raises: as `run`.
+        """
+        return self._execute(sql, **parameters)
+
+    def copy_in(self, sql: str, blocks: Iterable[bytes]) -> None:
+        """`COPY … FROM STDIN` of ready-made blocks of rows. Raises: as `run`."""
+        self._execute(sql, stream=blocks)
+
+    def copy_out(self, sql: str, sink: Any, **parameters: Any) -> None:
+        """`COPY … TO STDOUT` into `sink.write(bytes)`. Raises: as `run`."""
+        self._execute(sql, stream=sink, **parameters)
+
+    def begin(self) -> None:
+        """Begin a transaction of several statements."""
+        self._execute("BEGIN")
+        self.in_transaction = True
+
+    def commit(self) -> None:
+        """Keep what the transaction did. Raises: as `run`; then nothing may be assumed kept."""
+        try:
+            self._execute("COMMIT")
+        finally:
+            self.in_transaction = False
+
+    def rollback(self) -> None:
+        """Undo what the transaction did; a connection that can't is closed, which undoes it too."""
+        self.in_transaction = False
+        try:
+            if self._connection is not None:
+                self._connection.run("ROLLBACK")
+        except (DatabaseError, InterfaceError, OSError):
+            self.dispose()
+
+    def dispose(self) -> None:
+        """Close the connection; the next statement makes a new one (SnapStart, a lost server)."""
+        connection, self._connection, self._socket = self._connection, None, None
+        self._prepared.clear()
+        self.in_transaction = False
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+    def _execute(self, sql: str, **arguments: Any) -> list[Row]:
+        try:
+            connection = self._live()
+            rows = connection.run(sql, **arguments)
+        except (DatabaseError, InterfaceError, OSError) as error:
+            raise self._translated(error) from None
+        return _rows(connection.columns, rows)
+
+    def _statement(self, name: str) -> pg8000.native.PreparedStatement:
+        connection = self._live()
+        statement = self._prepared.get(name)
+        if statement is None:
+            statement = self._prepared[name] = connection.prepare(statement_text(name))
+        return statement
+
+    def _live(self) -> pg8000.native.Connection:
+        if self._connection is not None and not self.in_transaction and not self._alive():
+            self.dispose()
+        if self._connection is None:
+            self._connection, self._socket = self._connect()
+        self._used_at = time.monotonic()
+        return self._connection
+
+    def _alive(self) -> bool:
+        """Whether the connection can be used. Bytes that wait unasked mean a farewell, so: ask."""
+        assert self._connection is not None
+        assert self._socket is not None
+        idle = time.monotonic() - self._used_at
+        if idle < IDLE_LIMIT and not select.select([self._socket], [], [], 0)[0]:
+            return True
+        try:
+            self._connection.run("SELECT 1")
+        except (DatabaseError, InterfaceError, OSError):
+            return False
+        return True
+
+    def _connect(self) -> tuple[pg8000.native.Connection, socket.socket]:
+        url = PostgresUrl.parse(self._url)
+        raw = url.open_socket(CONNECT_TIMEOUT)
+        try:
+            # The server ends a slow statement; the socket's own limit is for a server that is gone.
+            raw.settimeout(self._statement_timeout + CONNECT_TIMEOUT if self._statement_timeout else 60.0)
+            connection = pg8000.native.Connection(
+                url.user,
+                host=url.host,
+                database=url.database,
+                password=url.password,
+                sock=raw,
+                ssl_context=url.tls_context() if url.tls else False,
+                application_name="restcalculator",
+                startup_params={"statement_timeout": str(int(self._statement_timeout * 1000))},
+            )
+        except BaseException:
+            raw.close()
+            raise
+        return connection, connection._usock
+
+    def _translated(self, error: Exception) -> DomainError:
+        """The domain error for a driver's error, without the row values that the server tells."""
+        code = _field(error, "C") if isinstance(error, DatabaseError) else ""
+        if not code or code.startswith(_NOT_NOW):
+            if not code or code.startswith(("08", "57P", "25006")):
+                self.dispose()
+            return ServiceUnavailable("The database can't do that just now.", headers={"Retry-After": "5"})
+        if code.startswith("23") and (known := _CONSTRAINTS.get(_field(error, "n"))):
+            return known
+        if code in _UNSTORABLE:
+            return InvalidInput("A value is outside what can be stored.")
+        return InternalError(f"Postgres {code} {_field(error, 'n')}".strip())
+
+
+def _field(error: Exception, key: str) -> str:
+    """A field of the server's error message (PostgreSQL manual, section 55.8)."""
+    fields = error.args[0] if error.args else None
+    return str(fields.get(key, "")) if isinstance(fields, dict) else ""
+
+
+def _rows(columns: Any, rows: Any) -> list[Row]:
+    if not columns or not rows:
+        return []
+    names = [column["name"] for column in columns]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@cache
+def statement_text(name: str) -> str:
+    """The text of `shared/sql/<name>.sql`."""
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")

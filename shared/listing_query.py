@@ -1,0 +1,229 @@
+"""A list's query string, read and checked: values in, values out.
+
+`page`, `page_size`, `cursor`, `fields`, `sort`, `deleted`, and filters: a public field's name for
+equality, or with `__gte`, `__lte`, `__gt`, `__lt`, `__in`, `__like` where its type allows.
+"""
+
+import json
+import types
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from shared.errors import InvalidInput
+
+DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
+LARGEST_PAGE = 1_000_000
+"""Pages by number read and drop all rows before; a cursor reaches any depth at once."""
+MOST_VALUES = 100
+"""Values that an `__in` may name, and filters that a query may have."""
+
+_ORDERED = ("gte", "lte", "gt", "lt")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """What a public field holds: a Python type (`object` is any JSON), and whether it may be null."""
+
+    python: type
+    nullable: bool
+    choices: tuple[str, ...] = ()
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The filters it allows beside equality."""
+        if self.python is object:
+            return ()
+        if self.choices or self.python is UUID:
+            return ("in",)
+        return (*_ORDERED, "in", "like") if self.python is str else (*_ORDERED, "in")
+
+    def parse(self, text: str) -> Any:
+        """A value of this type. Raises: ValueError, saying what was expected."""
+        if self.nullable and text == "null":
+            return None
+        if self.choices and text not in self.choices:
+            raise ValueError(f"expected one of {', '.join(self.choices)}")
+        if "\0" in text:
+            raise ValueError("expected text without NUL")
+        return _PARSERS[self.python](text)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`field operator value`, the operator being `eq` or one of FieldType.operators."""
+
+    field: str
+    operator: str
+    value: Any
+
+
+@dataclass(slots=True)
+class Query:
+    """A list's query."""
+
+    page: int = 1
+    page_size: int = DEFAULT_PAGE_SIZE
+    cursor: str | None = None
+    fields: tuple[str, ...] = ()
+    sort: tuple[tuple[str, bool], ...] = ()
+    """Field and whether descending."""
+    deleted: bool = False
+    filters: list[Filter] = field(default_factory=list)
+
+
+def field_types(model: type[BaseModel]) -> dict[str, FieldType]:
+    """The public fields of a schema and what they hold."""
+    return {name: _field_type(info.annotation) for name, info in model.model_fields.items()}
+
+
+def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: bool) -> Query:
+    """Read a query string.
+
+    Raises:
+        InvalidInput: naming each unknown name and each ill-typed value.
+    """
+    query, faults = Query(), list[dict[str, str]]()
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=MOST_VALUES)
+    except ValueError as error:
+        raise InvalidInput.at("#/query", f"The query string can't be read: {error}.") from None
+    seen = set[str]()
+    for name, text in pairs:
+        try:
+            if name in seen:
+                raise ValueError("given twice")
+            seen.add(name)
+            _read(query, name, text, public, may_see_deleted)
+        except ValueError as error:
+            faults.append({"pointer": f"#/query/{name[:64]}", "detail": f"{name[:64]}: {error}"})
+    if "cursor" in seen and "page" in seen:
+        faults.append({"pointer": "#/query/cursor", "detail": "cursor: give a page or a cursor, not both"})
+    if faults:
+        raise InvalidInput("; ".join(fault["detail"] for fault in faults), errors=faults)
+    return query
+
+
+def _read(query: Query, name: str, text: str, public: dict[str, FieldType], may_see_deleted: bool) -> None:
+    match name:
+        case "page":
+            query.page = _bounded(text, LARGEST_PAGE)
+        case "page_size":
+            query.page_size = _bounded(text, LARGEST_PAGE_SIZE)
+        case "cursor":
+            query.cursor = text
+        case "fields":
+            query.fields = tuple(dict.fromkeys(_known(part, public) for part in text.split(",")))
+        case "sort":
+            query.sort = tuple(_sort_key(part, public) for part in text.split(","))
+        case "deleted" if may_see_deleted:
+            if text not in ("true", "false"):
+                raise ValueError("expected true or false")
+            query.deleted = text == "true"
+        case _:
+            query.filters.append(_filter(name, text, public))
+
+
+def _filter(name: str, text: str, public: dict[str, FieldType]) -> Filter:
+    plain, _, operator = name.partition("__")
+    kind = public.get(plain)
+    if kind is None or (operator and operator not in kind.operators):
+        raise ValueError("unknown here")
+    if operator == "in":
+        parts = text.split(",")
+        if len(parts) > MOST_VALUES:
+            raise ValueError(f"at most {MOST_VALUES} values")
+        return Filter(plain, operator, [kind.parse(part) for part in parts])
+    value = kind.parse(text)
+    if value is None and operator:
+        raise ValueError("null has no order")
+    return Filter(plain, operator or "eq", value)
+
+
+def _known(name: str, public: dict[str, FieldType]) -> str:
+    if name not in public:
+        raise ValueError(f"there is no field {name[:64]!r}; there are {', '.join(public)}")
+    return name
+
+
+def _sort_key(part: str, public: dict[str, FieldType]) -> tuple[str, bool]:
+    name = _known(part.removeprefix("-"), public)
+    if public[name].python is object:
+        raise ValueError(f"{name} has no order")
+    return name, part.startswith("-")
+
+
+def _bounded(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise ValueError(f"expected a whole number from 1 to {most}")
+    return int(text)
+
+
+def _field_type(annotation: Any) -> FieldType:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _field_type(arguments[0])
+    if origin is Literal:
+        return FieldType(str, False, arguments)
+    if origin in (Union, types.UnionType):
+        (inner,) = (a for a in arguments if a is not type(None))
+        kind = _field_type(inner)
+        return FieldType(kind.python, True, kind.choices)
+    if annotation in _PARSERS:
+        return FieldType(annotation, False)
+    return FieldType(object, True)
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise ValueError("expected a number") from None
+    if not number.is_finite() or abs(number.adjusted()) > 308:
+        raise ValueError("expected a finite number")
+    return number
+
+
+def _integer(text: str) -> int:
+    if not text.removeprefix("-").isdecimal() or len(text) > 19:
+        raise ValueError("expected a whole number")
+    return int(text)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ValueError("expected a UUID") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected an RFC 3339 time such as 2026-11-23T07:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _json(text: str) -> str:
+    """JSON as it stands, or else a string: `operation_response=15` and `=abc` both do."""
+    try:
+        return json.dumps(json.loads(text, parse_constant=str))
+    except (ValueError, RecursionError):
+        return json.dumps(text)
+
+
+_PARSERS: dict[type, Any] = {
+    UUID: _uuid,
+    str: str,
+    Decimal: _number,
+    float: _number,
+    int: _integer,
+    datetime: _time,
+    object: _json,
+}

@@ -1,0 +1,63 @@
+"""The API's lists."""
+
+from sqlalchemy import Numeric, Text, case, cast, func, literal_column, type_coerce
+
+from shared import schemas
+from shared.listing import Listing
+from shared.tables import api_keys, ledger, operations, records, tasks, users
+
+API_KEYS = Listing(
+    "api_keys",
+    api_keys,
+    schemas.ApiKey,
+    newest=(api_keys.c.created_at, api_keys.c.id),
+    owner=api_keys.c.user_id,
+    admins_see_all=False,
+    hidden=api_keys.c.revoked_at,
+)
+
+OPERATIONS = Listing(
+    "operations",
+    operations,
+    schemas.Operation,
+    newest=(operations.c.created_at, operations.c.id),
+    hidden=operations.c.deleted_at,
+)
+
+RECORDS = Listing(
+    "records",
+    records,
+    schemas.Record,
+    newest=(records.c.date, records.c.id),
+    owner=records.c.user_id,
+    hidden=records.c.deleted_at,
+)
+
+LEDGER = Listing("ledger", ledger, schemas.LedgerEntry, newest=(ledger.c.seq,), owner=ledger.c.user_id)
+
+USERS = Listing(
+    "users",
+    users,
+    schemas.User,
+    newest=(users.c.created_at, users.c.id),
+    hidden=users.c.deleted_at,
+)
+
+TASKS = Listing(
+    "tasks",
+    tasks,
+    schemas.Task,
+    newest=(tasks.c.created_at, tasks.c.id),
+    expressions={
+        "percentage": type_coerce(
+            func.task_percentage(tasks.c.status, tasks.c.bytes_done, tasks.c.bytes_total), Numeric
+        ),
+        "results": case(
+            (
+                tasks.c.status == literal_column("'completed'"),
+                literal_column("'/api/v1/tasks/'") + cast(tasks.c.id, Text) + literal_column("'/results'"),
+            )
+        ),
+    },
+    owner=tasks.c.user_id,
+)

@@ -1,0 +1,70 @@
+"""The settings, read once from the environment: the one place that knows a variable's name."""
+
+import os
+from functools import cache
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+PUBLISHED_CLIENT_PASSWORD = "Test1234!"
+PUBLISHED_ADMIN_PASSWORD = "adminpass"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names each."""
+
+
+class Settings(BaseModel):
+    """What one deployment is told; every field is the environment variable of the same name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    config_type: Literal["local", "development", "testing", "production"] = "local"
+    aws_pgsql_path: SecretStr
+    """A `postgresql…://user:password@host:port/database` URL; `?host=/folder` for a Unix socket."""
+    jwt_secret_key: SecretStr = Field(min_length=32)
+    """HMAC key of all tokens; RFC 7518 (section 3.2) wants at least as many bytes as the hash has."""
+    client_password: SecretStr = SecretStr(PUBLISHED_CLIENT_PASSWORD)
+    admin_password: SecretStr = SecretStr(PUBLISHED_ADMIN_PASSWORD)
+    frontend_url: str = "http://localhost:3000"
+    random_string_api_key: SecretStr | None = None
+    aws_endpoint_url: str | None = None
+    bucket: str = "buckeeto"
+    queue_url: str = ""
+
+    @property
+    def production(self) -> bool:
+        return self.config_type == "production"
+
+    def passwords(self) -> tuple[str, str]:
+        """The (client, admin) passwords of set-up.
+
+        Raises:
+            SettingsError: in production, when one of them is the published default.
+        """
+        client, admin = self.client_password.get_secret_value(), self.admin_password.get_secret_value()
+        if self.production and client == PUBLISHED_CLIENT_PASSWORD:
+            raise SettingsError("CLIENT_PASSWORD must not be the published default in production")
+        if self.production and admin == PUBLISHED_ADMIN_PASSWORD:
+            raise SettingsError("ADMIN_PASSWORD must not be the published default in production")
+        return client, admin
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: naming every variable that is missing or wrong, and never its value.
+    """
+    present = {
+        name: value for name in Settings.model_fields if (value := os.environ.get(name.upper(), "")) != ""
+    }
+    try:
+        return Settings(**present)  # type: ignore[arg-type]  # pydantic parses the strings
+    except ValidationError as error:
+        reasons = [
+            f"{'.'.join(str(part).upper() for part in e['loc']) or 'settings'}: {e['msg']}"
+            for e in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("; ".join(reasons)) from None

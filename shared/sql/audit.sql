@@ -1,0 +1,20 @@
+-- Whose money is off: balance = sum of the ledger = newest balance_after, and each entry begins
+-- where the one before ended. No row is the good answer.
+WITH chain AS (
+    SELECT user_id, seq, amount, balance_after,
+           balance_before <> lag(balance_after, 1, 0::numeric) OVER (PARTITION BY user_id ORDER BY seq) AS broken
+    FROM ledger
+), books AS (
+    SELECT user_id, sum(amount) AS total,
+           (array_agg(balance_after ORDER BY seq DESC))[1] AS newest,
+           min(seq) FILTER (WHERE broken) AS broken_at
+    FROM chain
+    GROUP BY user_id
+)
+SELECT u.id, u.email, u.balance, b.total AS ledger_total, b.newest AS ledger_newest, b.broken_at
+FROM users u
+LEFT JOIN books b ON b.user_id = u.id
+WHERE u.balance IS DISTINCT FROM coalesce(b.total, 0)
+   OR u.balance IS DISTINCT FROM coalesce(b.newest, 0)
+   OR b.broken_at IS NOT NULL
+ORDER BY u.id

@@ -1,0 +1,11 @@
+-- A soft delete: frees the e-mail, and ends the sessions and API keys.
+WITH deleted AS (
+    UPDATE users SET deleted_at = now() WHERE id = :id::uuid AND deleted_at IS NULL RETURNING id
+), ended AS (
+    UPDATE sessions s SET revoked_at = now()
+    FROM deleted WHERE s.user_id = deleted.id AND s.revoked_at IS NULL
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now()
+    FROM deleted WHERE k.user_id = deleted.id AND k.revoked_at IS NULL
+)
+SELECT id FROM deleted

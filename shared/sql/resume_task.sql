@@ -1,0 +1,13 @@
+-- Queue a task again that ended out of credit or cancelled. Run in a transaction with the sending
+-- of its message, so that neither happens without the other.
+WITH found AS MATERIALIZED (
+    SELECT id, user_id, status, etag FROM tasks
+    WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
+    FOR UPDATE
+), resumed AS (
+    UPDATE tasks t SET status = 'queued', error = NULL, finished_at = NULL, updated_at = now()
+    FROM found
+    WHERE t.id = found.id AND found.status IN ('out_of_credit', 'cancelled')
+    RETURNING t.id
+)
+SELECT user_id, status, EXISTS (SELECT FROM resumed) AS resumed FROM found

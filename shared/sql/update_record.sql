@@ -1,0 +1,18 @@
+-- An admin's correction; nulls leave things as they are. It moves no money.
+WITH known AS (
+    SELECT :user_id::uuid IS NULL OR EXISTS (SELECT FROM users WHERE id = :user_id::uuid) AS user_known,
+           :operation_id::uuid IS NULL
+               OR EXISTS (SELECT FROM operations WHERE id = :operation_id::uuid) AS operation_known
+), changed AS (
+    UPDATE records
+    SET user_id = coalesce(:user_id::uuid, user_id),
+        operation_id = coalesce(:operation_id::uuid, operation_id),
+        amount = coalesce(:amount::numeric, amount),
+        user_balance = coalesce(:user_balance::numeric, user_balance),
+        operation_response = coalesce(:operation_response::jsonb, operation_response),
+        date = coalesce(:date::timestamptz, date)
+    FROM known
+    WHERE id = :id::uuid AND deleted_at IS NULL AND user_known AND operation_known
+    RETURNING id
+)
+SELECT user_known, operation_known, (SELECT id FROM changed) AS id FROM known

@@ -1,0 +1,25 @@
+-- An admin's change to a user: nulls leave things as they are. A new balance writes its difference
+-- to the ledger; a new password ends the sessions that the old one began.
+WITH before AS MATERIALIZED (
+    SELECT id, balance FROM users WHERE id = :id::uuid AND deleted_at IS NULL FOR UPDATE
+), changed AS (
+    UPDATE users u
+    SET email = coalesce(:email::text, u.email),
+        password_hash = coalesce(:password_hash::text, u.password_hash),
+        role = coalesce(:role::text, u.role),
+        balance = coalesce(:balance::numeric, u.balance)
+    FROM before
+    WHERE u.id = before.id
+    RETURNING u.id, u.balance, before.balance AS balance_before
+), adjustment AS (
+    INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)
+    SELECT :entry_id::uuid, id, 'adjustment', balance - balance_before, balance_before, balance,
+           jsonb_build_object('adjusted_by', :admin_id::uuid)
+    FROM changed
+    WHERE balance <> balance_before
+), ended AS (
+    UPDATE sessions s SET revoked_at = now()
+    FROM changed
+    WHERE s.user_id = changed.id AND s.revoked_at IS NULL AND :password_hash::text IS NOT NULL
+)
+SELECT id FROM changed

@@ -1,0 +1,81 @@
+"""Tasks: a file to be billed row by row, from its creation to its resumption."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from shared import throttle
+from shared.auth import Caller
+from shared.database import Row
+from shared.errors import Conflict, NotFound
+from shared.ids import uuid7
+from shared.unit_of_work import UnitOfWork
+
+UPLOADS_AT_ONCE = 6
+UPLOADS_PER_SECOND = 0.1
+"""A user may begin six uploads at once, and one more each ten seconds."""
+
+
+def create(uow: UnitOfWork, caller: Caller, filename: str, size: int, status: str) -> tuple[UUID, str]:
+    """A new task of the caller's.
+
+    Args:
+        size: bytes that the file has, or may have.
+        status: `awaiting_upload`, or `queued` when we store the file ourselves.
+
+    Returns:
+        The id, and the task as JSON.
+
+    Raises:
+        TooManyRequests: too many uploads.
+    """
+    task_id = uuid7()
+    row = uow.one(
+        "create_task",
+        id=task_id,
+        user_id=caller.id,
+        filename=filename,
+        size=size,
+        status=status,
+        capacity=UPLOADS_AT_ONCE,
+        per_second=UPLOADS_PER_SECOND,
+    )
+    assert row is not None
+    throttle.check(row["wait"])
+    return task_id, row["body"]
+
+
+def get(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> Row:
+    """The task: its `body` as JSON, `user_id` and `status`. Raises: NotFound."""
+    return _found(uow.one("task", id=task_id, owner=owner))
+
+
+def cancel(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> None:
+    """Stop a task at its next chunk. Raises: NotFound; Conflict when it has ended already."""
+    row = _found(uow.one("cancel_task", id=task_id, owner=owner))
+    if not row["cancelled"]:
+        raise Conflict(f"The task is {row['status']}: there is nothing to cancel.")
+
+
+def resume(
+    uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]
+) -> None:
+    """Go on with a task that ran out of credit or was cancelled, from its checkpoint.
+
+    Args:
+        send: called with the owner's and the task's id, to queue it; before anything is kept.
+
+    Raises:
+        NotFound; Conflict when it has not ended so.
+    """
+    uow.begin()
+    row = _found(uow.one("resume_task", id=task_id, owner=owner))
+    if not row["resumed"]:
+        raise Conflict(f"The task is {row['status']}: only out_of_credit and cancelled ones can be resumed.")
+    send(row["user_id"], task_id)
+    uow.commit()
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound("There is no such task.")
+    return row

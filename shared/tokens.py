@@ -1,0 +1,109 @@
+"""Access and refresh tokens: JSON Web Tokens (RFC 7519), signed with HMAC-SHA256."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+
+from shared.errors import NotSignedIn
+from shared.settings import settings
+
+ISSUER = "restcalculator"
+AUDIENCE = "restcalculator-api"
+ALGORITHM = "HS256"
+LEEWAY = 5
+"""Seconds that two clocks may differ."""
+
+
+class TokenType(StrEnum):
+    ACCESS = "access"
+    REFRESH = "refresh"
+
+
+LIFETIME = {TokenType.ACCESS: 15 * 60, TokenType.REFRESH: 30 * 24 * 3600}
+"""Seconds that a token is good for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says. The role is a hint for clients: the database decides."""
+
+    token_id: UUID
+    session_id: UUID
+    user_id: UUID
+    role: str
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """The two tokens of one sign-in or refresh, and the CSRF token that both carry."""
+
+    access: str
+    refresh: str
+    refresh_id: UUID
+    csrf: str
+
+
+def issue(session_id: UUID, user_id: UUID, role: str, refresh_id: UUID | None = None) -> TokenPair:
+    """New tokens of a session. One CSRF token for both, so a page that can't read cookies needs one."""
+    csrf, refresh_id = secrets.token_urlsafe(24), refresh_id or uuid4()
+    common = {"sid": str(session_id), "sub": str(user_id), "role": role, "csrf": csrf}
+    return TokenPair(
+        access=_encode(common, TokenType.ACCESS, uuid4()),
+        refresh=_encode(common, TokenType.REFRESH, refresh_id),
+        refresh_id=refresh_id,
+        csrf=csrf,
+    )
+
+
+def verify(token: str, kind: TokenType) -> Claims:
+    """The claims of a token that we signed, of this kind, and that has not expired.
+
+    Raises:
+        NotSignedIn: whatever is wrong with it.
+    """
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            settings().jwt_secret_key.get_secret_value(),
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            leeway=LEEWAY,
+            options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
+        )
+        if claims.get("type") != kind:
+            raise NotSignedIn(f"This is not an {kind} token." if kind == "access" else "Not a refresh token.")
+        return Claims(
+            token_id=UUID(claims["jti"]),
+            session_id=UUID(claims["sid"]),
+            user_id=UUID(claims["sub"]),
+            role=str(claims["role"]),
+            csrf=str(claims["csrf"]),
+        )
+    except jwt.ExpiredSignatureError:
+        raise NotSignedIn("The token has expired; refresh it or sign in again.") from None
+    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
+        raise NotSignedIn("The token is not valid.") from None
+
+
+def _encode(claims: dict[str, str], kind: TokenType, token_id: UUID) -> str:
+    now = int(time.time())
+    return jwt.encode(
+        {
+            **claims,
+            "type": kind.value,
+            "jti": str(token_id),
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + LIFETIME[kind],
+        },
+        settings().jwt_secret_key.get_secret_value(),
+        ALGORITHM,
+    )
