@@ -133,7 +133,6 @@ class Api(APIGatewayHttpResolver):
         if self.who is not Who.CHARGED:
             with UnitOfWork() as uow:
                 self.caller = auth.look_up(uow, self.credentials, admin=self.who is Who.ADMIN)
-            logger.append_keys(user_id=str(self.caller.id))
 
     def problem(self, error: Exception) -> Response[str]:
         """The RFC 9457 problem that an error is answered with."""
@@ -222,5 +221,5 @@ def _pointer(location: tuple[str | int, ...]) -> str:
     """An RFC 6901 pointer into the body; into `query`, `path` or `headers` for what is not in it."""
     place, *path = location
     parts = path if place == "body" else [place, *path]
-    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 

@@ -62,7 +62,7 @@ class Database:
         self._used_at = 0.0
         self.in_transaction = False
 
-    def run(self, name: str, **parameters: Any) -> list[Row]:
+    def run(self, name: str, /, **parameters: Any) -> list[Row]:
         """Run the fixed statement `shared/sql/<name>.sql`; its own transaction unless in one.
 
         Raises:

@@ -40,11 +40,11 @@ class UnitOfWork:
     def commit(self) -> None:
         self.database.commit()
 
-    def all(self, statement: str, **parameters: Any) -> list[Row]:
+    def all(self, statement: str, /, **parameters: Any) -> list[Row]:
         """Every row of a fixed statement. Raises: as `Database.run`."""
         return self.database.run(statement, **parameters)
 
-    def one(self, statement: str, **parameters: Any) -> Row | None:
+    def one(self, statement: str, /, **parameters: Any) -> Row | None:
         """The row of a fixed statement that has one at the most. Raises: as `Database.run`."""
         rows = self.database.run(statement, **parameters)
         return rows[0] if rows else None
