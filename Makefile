@@ -1,0 +1,77 @@
+# The front door. `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+RUN := $(BIN)/python -m localstack.run
+INSTALLED := .venv/installed
+
+.PHONY: help all up down logs test unit-tests e2e-tests lint format package deploy build-local-db \
+	build-prod-db audit pin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+all: lint test package ## Lint, test and package
+
+up: $(INSTALLED) ## Start the service on this machine; stays in the foreground, Ctrl-C ends it
+	@$(RUN) up
+
+down: $(INSTALLED) ## End the service that `make up` started in another terminal
+	@$(RUN) down
+
+logs: ## Follow the log of the running service
+	@tail -n 100 -F "$${DATA_DIR:-.data}/logs/restcalculator.log"
+
+test: $(INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS
+	$(BIN)/pytest
+
+unit-tests: $(INSTALLED) ## Run the tests that need no server
+	$(BIN)/pytest tests/unit
+
+e2e-tests: $(INSTALLED) ## Run the end-to-end tests; URL=https://… runs them against a deployed service
+	URL="$(URL)" $(BIN)/pytest tests/e2e
+
+lint: $(INSTALLED) ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Put the code into its format, and mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+package: $(INSTALLED) node_modules ## Make the deployable zip, with no credentials
+	npx --no-install serverless package
+
+deploy: $(INSTALLED) node_modules ## Package, deploy to AWS, migrate; STAGE=… names the stage
+	npx --no-install serverless deploy
+
+build-local-db: $(INSTALLED) ## Make the local database, bucket and queues anew (all data is lost)
+	@$(RUN) reset-db
+
+build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://…
+	@test -n "$(db)" || { echo "Say which database: make build-prod-db db=postgresql://user:password@host/name"; exit 2; }
+	@AWS_PGSQL_PATH="$(db)" $(BIN)/python -m localstack.runtime migrate
+
+audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries
+	@$(RUN) exec $(BIN)/python -m shared.audit
+
+pin: $(INSTALLED) ## Pin the newest versions that the requirements allow
+	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-dev.in -o requirements-dev.txt
+
+# Byte code is compiled here once: without it everything starts three times as slowly.
+$(INSTALLED): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with PYTHON=, as in: make up PYTHON=python3.12"; exit 1; }
+	@echo "making the virtual environment (once) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements-dev.txt
+	@touch $@
+
+node_modules: package.json
+	npm install --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,142 @@
+"""S3 and SQS: the emulator, and the bucket, queues and notification that the stack would make."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localstack.context import ACCOUNT
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+BUCKET = "buckeeto"
+QUEUE = "opworker"
+DEAD_LETTER_QUEUE = "opworker-dlq"
+UPLOADS = "uploads/"
+MAX_RECEIVES = 5
+# Six times the worker's timeout, as AWS advises for a queue that is a Lambda's event source.
+VISIBILITY_TIMEOUT = 6 * 900
+
+
+# Never further than this machine: it asks nobody for a password.
+EDGE_HOST = "127.0.0.1"
+
+
+def ministack_environment(port: int, folder: Path) -> dict[str, str]:
+    """The settings of MiniStack: S3 and SQS only, its state kept in `folder`."""
+    return {
+        "BIND_HOST": EDGE_HOST,
+        "MINISTACK_HOST": EDGE_HOST,
+        "GATEWAY_PORT": str(port),
+        "SERVICES": "s3,sqs",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def queue_url(endpoint: str, access_key: str) -> str:
+    """Where the work queue will be: emulators take a key of 12 digits for the account's number."""
+    account = access_key if len(access_key) == 12 and access_key.isdigit() else ACCOUNT
+    return f"{endpoint.rstrip('/')}/{account}/{QUEUE}"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """S3 and SQS at one endpoint, MiniStack's or a LocalStack's."""
+
+    s3: "S3Client"
+    sqs: "SQSClient"
+
+    @classmethod
+    def connect(cls, environment: Mapping[str, str]) -> "Cloud":
+        """Clients for `AWS_ENDPOINT_URL`, region and credentials as the functions are told them."""
+        import boto3
+        from botocore.config import Config
+
+        session = boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+            region_name=environment["AWS_REGION"],
+        )
+        endpoint: Any = {"endpoint_url": environment["AWS_ENDPOINT_URL"]}
+        quick = Config(connect_timeout=5, retries={"max_attempts": 2})
+        path_style = quick.merge(Config(s3={"addressing_style": "path"}))
+        return cls(
+            session.client("s3", **endpoint, config=path_style),
+            session.client("sqs", **endpoint, config=quick),
+        )
+
+    def wait_until_ready(self, timeout: float = 20) -> None:
+        """Raises: ClientError or BotoCoreError, the last one, when it is not within `timeout` seconds."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.s3.list_buckets()
+                return
+            except (BotoCoreError, ClientError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def prepare(self, frontend: str) -> str:
+        """Makes what is missing, again and again with the same end; the URL of the work queue."""
+        dead_letters = self._queue(DEAD_LETTER_QUEUE, {})
+        redrive = {"deadLetterTargetArn": self.queue_arn(dead_letters), "maxReceiveCount": MAX_RECEIVES}
+        queue = self._queue(
+            QUEUE, {"VisibilityTimeout": str(VISIBILITY_TIMEOUT), "RedrivePolicy": json.dumps(redrive)}
+        )
+        self._bucket(frontend)
+        self._notify(self.queue_arn(queue))
+        return queue
+
+    def empty(self) -> None:
+        """Deletes every object and every message."""
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+            if keys := [{"Key": stored["Key"]} for stored in page.get("Contents", [])]:
+                self.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": keys})  # type: ignore[typeddict-item]
+        for name in (QUEUE, DEAD_LETTER_QUEUE):
+            self.sqs.purge_queue(QueueUrl=self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+    def queue_arn(self, url: str) -> str:
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return answer["Attributes"]["QueueArn"]
+
+    def _queue(self, name: str, attributes: dict[str, str]) -> str:
+        """Made without attributes and then given them: SQS refuses to make one that differs."""
+        url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        if attributes:
+            self.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
+        return url
+
+    def _bucket(self, frontend: str) -> None:
+        if BUCKET not in [bucket.get("Name") for bucket in self.s3.list_buckets()["Buckets"]]:
+            self.s3.create_bucket(Bucket=BUCKET)
+        rule: Any = {"AllowedOrigins": [frontend], "AllowedMethods": ["POST", "GET"], "AllowedHeaders": ["*"]}
+        self.s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
+
+    def _notify(self, queue_arn: str) -> None:
+        """Each put sends an s3:TestEvent to the queue, so it is left alone when it stands already."""
+        present = self.s3.get_bucket_notification_configuration(Bucket=BUCKET)
+        if any(item["QueueArn"] == queue_arn for item in present.get("QueueConfigurations", [])):
+            return
+        rule: Any = {
+            "Id": "uploads",
+            "QueueArn": queue_arn,
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": UPLOADS}]}},
+        }
+        self.s3.put_bucket_notification_configuration(
+            Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [rule]}
+        )

@@ -1,0 +1,86 @@
+"""What the offline cloud keeps between two runs, and who is using it now."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from localstack.settings import CannotStart
+
+
+class DataFolder:
+    """The `.data` folder: databases, objects, logs, the signing key. One process at a time uses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.postgres = self.folder / "postgres"
+        self.emulator = self.folder / "ministack"
+        self.log = self.folder / "logs" / "restcalculator.log"
+        self._pid_file = self.folder / "make-up.pid"
+        self._environment_file = self.folder / "environment.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for this process. Raises: CannotStart when another one has it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._pid_file.open("a+") as file:
+            if not _lock(file):
+                raise CannotStart(
+                    f"It is already running (process {self._read_pid()}, data in {self.folder}). End it "
+                    "with `make down`, or choose another folder with DATA_DIR."
+                )
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            try:
+                yield
+            finally:
+                self._environment_file.unlink(missing_ok=True)
+                file.truncate(0)
+
+    def owner(self) -> int | None:
+        """The process id of who holds the folder."""
+        if not self._pid_file.exists():
+            return None
+        with self._pid_file.open("r") as file:
+            return None if _lock(file) else self._read_pid()
+
+    def jwt_secret_key(self) -> str:
+        """A key of 48 random bytes, made once; only its owner can read it."""
+        path = self.folder / "jwt_secret_key"
+        with suppress(FileExistsError):
+            _write_private(path, secrets.token_urlsafe(48), os.O_EXCL)
+        return path.read_text("ascii")
+
+    def publish(self, environment: Mapping[str, str]) -> None:
+        """Leaves the running functions' variables for `make audit` and the like."""
+        _write_private(self._environment_file, json.dumps(environment, indent=1), os.O_TRUNC)
+
+    def published(self) -> dict[str, str] | None:
+        """The variables of the running functions; None when none run."""
+        if self.owner() is None or not self._environment_file.exists():
+            return None
+        environment: dict[str, str] = json.loads(self._environment_file.read_text("utf-8"))
+        return environment
+
+    def _read_pid(self) -> int | None:
+        text = self._pid_file.read_text("ascii")
+        return int(text) if text.isdigit() else None
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_private(path: Path, text: str, flag: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

@@ -1,0 +1,123 @@
+"""API Gateway (HTTP API) as a WSGI application: serverless.yml's routes in front of their functions.
+
+It knows no route by itself. One request at a time in a process, as in a Lambda environment.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+from uuid import uuid4
+
+from localstack.http_event import Environ, InvalidAnswer, Response, decoded_path, http_event, http_response
+from localstack.problem import problem
+from localstack.routes import Match, Service
+from localstack.runtime import FunctionTimedOut, Runtime
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+BODY_LIMIT = 10_000_000
+HEADERS_LIMIT = 10_240
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, both ways
+EVENT_LIMIT = 6 * 1024 * 1024
+
+
+class StartResponse(Protocol):
+    def __call__(self, status: str, headers: list[tuple[str, str]], /) -> object: ...
+
+
+class TooLarge(Exception):
+    """The request is over one of the limits of API Gateway or Lambda."""
+
+
+class Gateway:
+    """A WSGI application. `after_timeout` is called when a function had to be interrupted: its
+    process is then in no known state, and Lambda would not use it again either."""
+
+    def __init__(self, service: Service, after_timeout: Callable[[], None] = lambda: None) -> None:
+        self._service = service
+        self._runtime = Runtime()
+        self._after_timeout = after_timeout
+
+    def preload(self) -> None:
+        """Imports every function that has a route. One that can't be imported fails at its requests."""
+        for route in self._service.routes:
+            try:
+                self._runtime.handler(route.function)
+            except Exception:
+                _log_traceback()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request_id = str(uuid4())
+        response = self._respond(environ, request_id)
+        headers = self._with_cors(response.headers, environ.get("HTTP_ORIGIN", ""))
+        headers.append(("Apigw-Requestid", request_id))
+        if response.status not in (204, 304):
+            headers.append(("Content-Length", str(len(response.body))))
+        start_response(response.status_line, headers)
+        return [response.body]
+
+    def _respond(self, environ: Environ, request_id: str) -> Response:
+        cors, method = self._service.cors, environ["REQUEST_METHOD"]
+        if cors and method == "OPTIONS":
+            return Response(204, cors.preflight_headers(environ.get("HTTP_ORIGIN", "")), b"")
+        match = self._service.match(method, decoded_path(environ))
+        if match is None:
+            return problem(404, "No route takes this method and path.", request_id)
+        if _header_bytes(environ) > HEADERS_LIMIT:
+            return problem(431, f"All headers together may take {HEADERS_LIMIT} bytes.", request_id)
+        try:
+            event = http_event(environ, match, _read_body(environ), request_id)
+            _check_event(event)
+        except TooLarge as refusal:
+            return problem(413, str(refusal), request_id)
+        return self._invoke(match, event, request_id)
+
+    def _invoke(self, match: Match, event: dict[str, Any], request_id: str) -> Response:
+        try:
+            return http_response(self._runtime.invoke(match.route.function, event, request_id))
+        except FunctionTimedOut:
+            _log_traceback()
+            self._after_timeout()
+            return problem(503, "The function did not answer in time.", request_id)
+        except InvalidAnswer as refusal:
+            print(f"{match.route.function.handler}: {refusal}", file=sys.stderr)
+        except Exception:
+            _log_traceback()
+        return problem(500, "The function failed.", request_id)
+
+    def _with_cors(self, headers: list[tuple[str, str]], origin: str) -> list[tuple[str, str]]:
+        """The gateway's CORS headers in place of any the function made, but those of a preflight."""
+        cors = self._service.cors
+        preflight = any(name == "Access-Control-Allow-Methods" for name, _ in headers)
+        if cors is None or preflight:
+            return headers
+        kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
+        return kept + cors.response_headers(origin)
+
+
+def _read_body(environ: Environ) -> bytes:
+    """Raises TooLarge before it holds more than the limit, whatever the client says of the length."""
+    if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
+        raise TooLarge(f"A body may have {BODY_LIMIT} bytes.")
+    body: bytes = environ["wsgi.input"].read(BODY_LIMIT + 1)
+    if len(body) > BODY_LIMIT:
+        raise TooLarge(f"A body may have {BODY_LIMIT} bytes.")
+    return body
+
+
+def _check_event(event: dict[str, Any]) -> None:
+    # JSON's escapes make a character six bytes at most: a short body needs no second look.
+    if len(event.get("body", "")) * 6 < EVENT_LIMIT - 2 * HEADERS_LIMIT:
+        return
+    if len(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")) > EVENT_LIMIT:
+        raise TooLarge(f"Request and body, in base64 if binary, may have {EVENT_LIMIT} bytes.")
+
+
+def _header_bytes(environ: Environ) -> int:
+    line = len(environ.get("RAW_URI", "")) + len(environ["REQUEST_METHOD"])
+    return line + sum(len(str(value)) for name, value in environ.items() if name.startswith("HTTP_"))
+
+
+def _log_traceback() -> None:
+    sys.stderr.write(traceback.format_exc())

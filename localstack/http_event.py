@@ -1,0 +1,173 @@
+"""An HTTP request as API Gateway hands it to Lambda, and Lambda's answer as HTTP.
+
+HTTP API, payload format 2.0:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from localstack.context import ACCOUNT
+from localstack.routes import Match
+
+# All else is base64 on AWS, forms, application/problem+json and a missing content type included.
+_TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
+
+Environ = Mapping[str, Any]
+
+
+class InvalidAnswer(Exception):
+    """The function's answer is none that API Gateway understands."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response; several headers may have one name."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def status_line(self) -> str:
+        try:
+            return f"{self.status} {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            return f"{self.status} Unknown"
+
+
+def decoded_path(environ: Environ) -> str:
+    """WSGI's path (bytes in the guise of Latin-1) as the text it means."""
+    return str(environ["PATH_INFO"]).encode("latin-1").decode("utf-8", "replace") or "/"
+
+
+def http_event(environ: Environ, match: Match, body: bytes, request_id: str) -> dict[str, Any]:
+    """The event of one request; `rawPath` is decoded and `rawQueryString` is not, as on AWS."""
+    headers = _headers(environ)
+    cookies = [cookie for part in headers.pop("cookie", "").split(";") if (cookie := part.strip())]
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": match.route.key,
+        "rawPath": decoded_path(environ),
+        "rawQueryString": environ.get("QUERY_STRING", ""),
+        "headers": headers,
+        "requestContext": _request_context(environ, match, headers, request_id),
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    if event["rawQueryString"]:
+        event["queryStringParameters"] = _joined(parse_qsl(event["rawQueryString"], keep_blank_values=True))
+    if match.path_parameters:
+        event["pathParameters"] = dict(match.path_parameters)
+    if body:
+        event["body"], event["isBase64Encoded"] = _encoded(body, headers.get("content-type", ""))
+    return event
+
+
+def http_response(answer: Any) -> Response:
+    """What the client gets for a function's answer. Raises: InvalidAnswer."""
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        return Response(200, [("Content-Type", "application/json")], text.encode())
+    try:
+        status = int(answer["statusCode"])
+    except (TypeError, ValueError):
+        raise InvalidAnswer(f"statusCode is {answer['statusCode']!r}") from None
+    headers, cookies = answer.get("headers") or {}, answer.get("cookies") or []
+    if not 100 <= status <= 599 or not isinstance(headers, dict) or not isinstance(cookies, list):
+        raise InvalidAnswer("statusCode, headers or cookies are not what payload format 2.0 says")
+    pairs = [(str(name), _header_value(value)) for name, value in headers.items()]
+    if not any(name.lower() == "content-type" for name, _ in pairs):
+        pairs.append(("Content-Type", "text/plain;charset=UTF-8"))
+    pairs += [("Set-Cookie", _header_value(cookie)) for cookie in cookies]
+    return Response(status, pairs, _body(answer))
+
+
+def _headers(environ: Environ) -> dict[str, str]:
+    """Lower-case names; API Gateway joins what is repeated with a comma, as the server here did."""
+    headers = {
+        name[5:].replace("_", "-").lower(): str(value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    forwarded = headers.get("x-forwarded-for")
+    source = environ.get("REMOTE_ADDR", "")
+    headers["x-forwarded-for"] = f"{forwarded}, {source}" if forwarded else source
+    headers["x-forwarded-port"] = str(environ.get("SERVER_PORT", ""))
+    headers["x-forwarded-proto"] = environ.get("wsgi.url_scheme", "http")
+    return headers
+
+
+def _request_context(
+    environ: Environ, match: Match, headers: Mapping[str, str], request_id: str
+) -> dict[str, Any]:
+    now = time.time()
+    domain = headers.get("host", "localhost")
+    return {
+        "accountId": ACCOUNT,
+        "apiId": "offline",
+        "domainName": domain,
+        "domainPrefix": domain.partition(".")[0],
+        "http": {
+            "method": environ["REQUEST_METHOD"],
+            "path": decoded_path(environ),
+            "protocol": environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
+            "sourceIp": environ.get("REMOTE_ADDR", ""),
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": request_id,
+        "routeKey": match.route.key,
+        "stage": "$default",
+        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+        "timeEpoch": int(now * 1000),
+    }
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _encoded(body: bytes, content_type: str) -> tuple[str, bool]:
+    """The body as text, or as base64 when its type is binary or it is no UTF-8 after all."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type.startswith("text/") or media_type in _TEXT_TYPES:
+        try:
+            return body.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode("ascii"), True
+
+
+def _header_value(value: Any) -> str:
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    if any(character in text for character in "\r\n\0"):
+        raise InvalidAnswer("a header's value has a line break")
+    return text.encode("utf-8").decode("latin-1")
+
+
+def _body(answer: Mapping[str, Any]) -> bytes:
+    body = answer.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise InvalidAnswer(f"body is {type(body).__name__}, not text")
+    if not answer.get("isBase64Encoded"):
+        return body.encode("utf-8", "replace")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise InvalidAnswer("isBase64Encoded is set and body is no base64") from None

@@ -1,0 +1,78 @@
+"""The log of all parts in one place: readable lines, on the terminal and in a file that is kept."""
+
+import json
+import logging
+import logging.handlers
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# What Powertools' Logger puts into each line and a reader of the terminal does without.
+_ROUTINE = frozenset(
+    {"level", "location", "message", "timestamp", "service", "cold_start", "correlation_id", "xray_trace_id"}
+    | {"function_name", "function_memory_size", "function_arn", "function_request_id", "sampling_rate"}
+    | {"exception", "exception_name", "stack_trace"}
+)
+
+
+class Journal:
+    """Takes the lines of every part. `echo` shows them, too, but those of a quiet part."""
+
+    def __init__(self, path: Path, echo: Callable[[str], None] = lambda line: None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._echo = echo
+        self._file = logging.handlers.RotatingFileHandler(
+            path, maxBytes=10_000_000, backupCount=2, encoding="utf-8"
+        )
+
+    def write(self, part: str, line: str, *, quiet: bool = False) -> None:
+        for text in readable(line).splitlines():
+            entry = f"{time.strftime('%H:%M:%S')} {part:<8} {text}"
+            self._file.emit(logging.makeLogRecord({"msg": "%s", "args": (entry,)}))
+            if not quiet:
+                self._echo(entry)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def readable(line: str) -> str:
+    """A JSON line of Powertools' Logger or Metrics as a person reads it; any other as it is."""
+    if line.startswith("{"):
+        try:
+            document = json.loads(line)
+        except ValueError:
+            return line
+        if "_aws" in document:
+            return _metrics(document)
+        if "message" in document:
+            return _log(document)
+    return line
+
+
+def _log(document: dict[str, Any]) -> str:
+    parts = [str(document.get("level", "INFO")), _text(document["message"])]
+    parts += [f"{name}={_text(value)}" for name, value in document.items() if name not in _ROUTINE]
+    if request := document.get("correlation_id"):
+        parts.append(f"[{request}]")
+    trace = document.get("exception")
+    return " ".join(parts) + (f"\n{trace}" if trace else "")
+
+
+def _metrics(document: dict[str, Any]) -> str:
+    names = [
+        metric["Name"]
+        for directive in document["_aws"].get("CloudWatchMetrics", [])
+        for metric in directive.get("Metrics", [])
+    ]
+    return "metrics " + " ".join(f"{name}={_number(document.get(name))}" for name in names)
+
+
+def _number(value: Any) -> str:
+    values = value if isinstance(value, list) else [value]
+    return ",".join(f"{item:g}" if isinstance(item, int | float) else str(item) for item in values)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,164 @@
+"""The offline cloud's command line: `python -m localstack.run [up | down | reset-db | exec COMMAND…]`."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from types import FrameType
+
+from localstack.datafolder import DataFolder
+from localstack.settings import ROOT, CannotStart, Settings
+
+_SCREEN = """
+  restcalculator is ready, after {seconds:.1f} s
+
+  API        {url}
+  docs       {url}/docs
+  health     {url}/health
+  client     defaultclient@client.as / {client}
+  admin      defaultadmin@admin.as / {admin}
+  S3, SQS    {endpoint}
+  log        {log}
+
+  Try it:
+
+    curl -i {url}/login -H 'Content-Type: application/json' \\
+      -d '{{"email": "defaultclient@client.as", "password": "{password}"}}'
+
+  Ctrl-C, or `make down` elsewhere, ends it. The data stays until `make build-local-db`.
+"""
+
+
+def up(settings: Settings) -> int:
+    """Starts everything and stays until Ctrl-C, SIGTERM, or the end of a part (exit code 1)."""
+    from localstack.stack import Stack
+
+    began = time.monotonic()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _end_once)
+    log = DataFolder(settings.data_dir).log
+    try:
+        with Stack(settings, say=lambda part: _tell(f"starting {part} …"), echo=_tell) as stack:
+            _tell(_screen(stack.url, stack.environment["AWS_ENDPOINT_URL"], settings, began))
+            casualty = stack.wait()
+    except KeyboardInterrupt:
+        _tell("ended")
+        return 0
+    raise CannotStart(f"{casualty} ended unexpectedly, so all was ended. See {log}")
+
+
+def down(settings: Settings) -> int:
+    """Ends what `up` started, from another terminal, and waits for it."""
+    folder = DataFolder(settings.data_dir)
+    owner = folder.owner()
+    if owner is None:
+        _end_leftover(folder)
+        _tell(f"Nothing is running in {folder.folder}.")
+        return 0
+    os.kill(owner, signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while folder.owner() is not None:
+        if time.monotonic() > deadline:
+            raise CannotStart(f"Process {owner} has not ended within 30 s.")
+        time.sleep(0.05)
+    _tell("ended")
+    return 0
+
+
+def reset_db(settings: Settings) -> int:
+    """Makes database, bucket and queues anew, whether the service runs or not."""
+    from localstack.cloud import Cloud
+    from localstack.postgres import recreate
+    from localstack.stack import Stack
+
+    folder = DataFolder(settings.data_dir)
+    if environment := folder.published():
+        Cloud.connect(environment).empty()
+        recreate(environment["AWS_PGSQL_PATH"])
+        code = _run([sys.executable, "-m", "localstack.runtime", "migrate"], settings, environment)
+        if code:
+            return code
+    else:
+        with folder.locked():
+            _end_leftover(folder)
+            shutil.rmtree(folder.postgres, ignore_errors=True)
+            shutil.rmtree(folder.emulator, ignore_errors=True)
+            if settings.database_url:
+                recreate(settings.database_url)
+        with Stack(replace(settings, port=0, edge_port=0)) as stack:
+            Cloud.connect(stack.environment).empty()
+    _tell("The database is made anew, with the default users and operations; bucket and queues are empty.")
+    return 0
+
+
+def execute(settings: Settings, command: list[str]) -> int:
+    """Runs a command with the functions' variables; starts the service for it if it does not run."""
+    from localstack.stack import Stack
+
+    if environment := DataFolder(settings.data_dir).published():
+        return _run(command, settings, environment)
+    with Stack(replace(settings, port=0, edge_port=0)) as stack:
+        return _run(command, settings, stack.environment)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m localstack.run", description=__doc__)
+    actions = parser.add_subparsers(dest="action")
+    for name in ("up", "down", "reset-db"):
+        actions.add_parser(name)
+    actions.add_parser("exec").add_argument("command", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    try:
+        settings = Settings.from_environment()
+        if arguments.action == "exec":
+            return execute(settings, arguments.command)
+        return {"down": down, "reset-db": reset_db}.get(arguments.action, up)(settings)
+    except CannotStart as reason:
+        print(f"\n{reason}", file=sys.stderr)
+        return 1
+
+
+def _run(command: list[str], settings: Settings, environment: dict[str, str]) -> int:
+    told = {**os.environ, **settings.variables, **environment}
+    return subprocess.run(command, env=told, cwd=ROOT, check=False).returncode
+
+
+def _end_leftover(folder: DataFolder) -> None:
+    """Postgres is a daemon: a killed `make up` leaves it behind."""
+    if (folder.postgres / "postmaster.pid").exists():
+        from localstack.postgres import Postgres
+
+        server = Postgres(folder.postgres)
+        server.start()
+        server.stop()
+
+
+def _end_once(signum: int, frame: FrameType | None) -> None:
+    for known in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(known, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _screen(url: str, endpoint: str, settings: Settings, began: float) -> str:
+    client, admin = settings.variables.get("CLIENT_PASSWORD"), settings.variables.get("ADMIN_PASSWORD")
+    return _SCREEN.format(
+        seconds=time.monotonic() - began,
+        url=url,
+        endpoint=endpoint,
+        log=os.path.relpath(DataFolder(settings.data_dir).log),
+        client="what CLIENT_PASSWORD says" if client else "Test1234!",
+        admin="what ADMIN_PASSWORD says" if admin else "adminpass",
+        password="$CLIENT_PASSWORD" if client else "Test1234!",
+    )
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The gateway behind gunicorn: several processes, each of which does one request at a time.
+
+`python -m localstack.server` serves until it is told to end, or its parent has gone.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, UnsupportedTransferCoding
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
+
+from localstack import lifeline
+from localstack.gateway import Gateway
+from localstack.problem import problem
+from localstack.routes import Service
+from localstack.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PARSE_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
+
+
+class Inline(Executor):
+    """An executor that does the work in the caller's thread, at once."""
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(call(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class FunctionWorker(ThreadWorker):
+    """gunicorn's event loop with the requests done in the loop itself, one after the other.
+
+    A busy process accepts no connection, so an idle one takes it, as Lambda would; connections that
+    are open and silent (keep-alive, a browser's spare ones) only wait in the loop; and a function
+    runs in the main thread, where its time limit can interrupt it.
+    """
+
+    def get_thread_pool(self) -> Executor:
+        return Inline()
+
+    def handle(self, conn: Any) -> Any:
+        if not conn.initialized and not conn.wait_for_data(0):
+            return _DEFER
+        return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """A request that can't be parsed is answered as a problem, too."""
+        status = _PARSE_ERRORS.get(type(exc), 400)
+        self.log.warning("%s: %s", status, exc)
+        response = problem(status, "This is no HTTP/1.1 request that is taken here.", str(uuid4()))
+        headers = [*response.headers, ("Content-Length", str(len(response.body))), ("Connection", "close")]
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        client.sendall(f"HTTP/1.1 {response.status_line}\r\n{head}\r\n".encode() + response.body)
+
+
+class Server(BaseApplication):
+    """gunicorn with the gateway: the functions are imported once, before the processes are forked."""
+
+    def __init__(self, settings: Settings, gateway: Gateway) -> None:
+        self._settings, self._gateway = settings, gateway
+        super().__init__()
+
+    def load_config(self) -> None:
+        options = {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "workers": self._settings.gateway_workers,
+            "worker_class": FunctionWorker,
+            "preload_app": True,
+            "keepalive": 60,
+            # A function ends at its own timeout; this is for one that blocks even that.
+            "timeout": 90,
+            "graceful_timeout": 1,
+            "control_socket_disable": True,
+            "accesslog": "-",
+            "access_log_format": "%(m)s %({raw_uri}e)s %(s)s %(M)s ms",
+            "loglevel": "warning",
+            "when_ready": lambda arbiter: lifeline.tell_ready(),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Gateway:
+        self._gateway.preload()
+        return self._gateway
+
+
+def retire() -> None:
+    """Lets this process end after its present response; gunicorn then makes a new one."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    lifeline.hold()
+    settings = Settings.from_environment(os.environ)
+    Server(settings, Gateway(Service.load(settings.service_file, os.environ), after_timeout=retire)).run()
+
+
+if __name__ == "__main__":
+    main()

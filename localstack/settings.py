@@ -1,0 +1,79 @@
+"""The settings of the offline cloud, read in one place."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class CannotStart(Exception):
+    """The offline cloud can't start or go on; the message tells the user what to change."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the offline cloud listens, what it keeps where, and how it treats the queue.
+
+    A port of 0 means any free one. `variables` is what the functions are told besides (from the
+    environment and `.env`). Durations are in whole seconds, as SQS counts them.
+    """
+
+    host: str = field(default="127.0.0.1", metadata={"variable": "HOST"})
+    port: int = field(default=8080, metadata={"variable": "PORT"})
+    edge_port: int = field(default=4566, metadata={"variable": "LOCALSTACK_PORT"})
+    data_dir: Path = field(default=ROOT / ".data", metadata={"variable": "DATA_DIR"})
+    endpoint_url: str = field(default="", metadata={"variable": "AWS_ENDPOINT_URL"})
+    database_url: str = field(default="", metadata={"variable": "AWS_PGSQL_PATH"})
+    gateway_workers: int = field(default=4, metadata={"variable": "GATEWAY_WORKERS"})
+    batch_workers: int = field(default=2, metadata={"variable": "BATCH_WORKERS"})
+    batch_retry: int = field(default=5, metadata={"variable": "BATCH_RETRY_SECONDS"})
+    batch_visibility: int = field(default=30, metadata={"variable": "BATCH_VISIBILITY_SECONDS"})
+    service_file: Path = field(default=ROOT / "serverless.yml", metadata={"variable": "SERVICE_FILE"})
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The environment's, with the project's `.env` behind it. Raises: CannotStart."""
+        if environment is None:
+            environment = {**read_dotenv(ROOT / ".env"), **os.environ}
+        given = {
+            item.name: _read(environment[item.metadata["variable"]], item.metadata["variable"], item.default)
+            for item in fields(cls)
+            if item.metadata and environment.get(item.metadata["variable"])
+        }
+        return cls(**given, variables=environment)
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables from which a child process reads these very settings."""
+        return {
+            item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self) if item.metadata
+        }
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """`NAME=value` lines; comments, `export` and quotes around a value are understood."""
+    if not path.is_file():
+        return {}
+    lines = (line.strip().removeprefix("export ") for line in path.read_text("utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): _unquoted(value.strip()) for name, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
+
+
+def _read(text: str, variable: str, default: object) -> Any:
+    if isinstance(default, Path):
+        return Path(text).expanduser().resolve()
+    if not isinstance(default, int):
+        return text
+    if not text.isascii() or not text.isdigit():
+        raise CannotStart(f"{variable} must be a whole number, not {text!r}")
+    if variable in ("PORT", "LOCALSTACK_PORT") and int(text) > 65535:
+        raise CannotStart(f"{variable} must be a port, at most 65535, not {text}")
+    return int(text)
