@@ -42,6 +42,7 @@ def prefetch(count: int) -> None:
 def _fetch(key: str, count: int) -> list[str]:
     """`generateStrings` of random.org's JSON-RPC API, release 4."""
     import urllib.request  # 20 ms that nobody without a key need pay at a cold start
+    from http.client import HTTPException
 
     params = {"apiKey": key, "n": count, "length": LENGTH, "characters": ALPHABET}
     body = {"jsonrpc": "2.0", "method": "generateStrings", "params": params, "id": 1}
@@ -52,7 +53,7 @@ def _fetch(key: str, count: int) -> list[str]:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310  a constant URL
                 strings = json.load(answer)["result"]["random"]["data"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, HTTPException, ValueError, KeyError, TypeError):
             continue
         if isinstance(strings, list) and len(strings) == count and all(_well_formed(s) for s in strings):
             return strings
