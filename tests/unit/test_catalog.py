@@ -1,0 +1,214 @@
+"""The operations: what they compute, what they refuse, and how their results leave."""
+
+import decimal
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import catalog
+from shared.errors import InvalidInput
+
+D = Decimal
+numbers = st.decimals(min_value=D("-1e60"), max_value=D("1e60"), allow_nan=False, allow_infinity=False)
+
+
+def compute(name: str, *arguments: str | Decimal) -> catalog.Result:
+    return catalog.compute(catalog.find(name), [D(argument) for argument in arguments])
+
+
+def refusal(name: str, *arguments: str) -> dict[str, str]:
+    with pytest.raises(InvalidInput) as caught:
+        compute(name, *arguments)
+    (fault,) = caught.value.errors
+    return dict(fault)
+
+
+def rounded(exact: Fraction) -> Decimal:
+    """The decimal128 number that is nearest to a fraction."""
+    return catalog.DECIMAL128.divide(D(exact.numerator), D(exact.denominator))
+
+
+@pytest.fixture
+def own_catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(catalog, "CATALOG", dict(catalog.CATALOG))
+    yield
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "result"),
+    [
+        ("addition", ["0.1", "0.2"], "0.3"),
+        ("addition", ["1"] * 100, "100"),
+        ("addition", ["1e30", "1", "-1e30"], "1"),
+        ("substraction", ["10", "3", "2"], "5"),
+        ("substraction", ["0.3", "0.1"], "0.2"),
+        ("multiplication", ["-1.5", "4"], "-6"),
+        ("division", ["1", "3"], "0.3333333333333333333333333333333333"),
+        ("division", ["2", "3"], "0.6666666666666666666666666666666667"),
+        ("square_root", ["2"], "1.414213562373095048801688724209698"),
+        ("square_root", ["0"], "0"),
+    ],
+)
+def test_results_are_those_of_decimal128(name: str, arguments: list[str], result: str) -> None:
+    assert compute(name, *arguments) == D(result)
+
+
+@given(numbers, numbers)
+def test_addition_is_the_exact_sum_rounded_to_34_digits(a: Decimal, b: Decimal) -> None:
+    a, b = catalog.DECIMAL128.plus(a), catalog.DECIMAL128.plus(b)
+    assert compute("addition", a, b) == rounded(Fraction(a) + Fraction(b))
+
+
+@given(numbers, numbers)
+def test_substraction_is_the_exact_difference_rounded_to_34_digits(a: Decimal, b: Decimal) -> None:
+    a, b = catalog.DECIMAL128.plus(a), catalog.DECIMAL128.plus(b)
+    assert compute("substraction", a, b) == rounded(Fraction(a) - Fraction(b))
+
+
+@given(numbers, numbers)
+def test_multiplication_is_the_exact_product_rounded_to_34_digits(a: Decimal, b: Decimal) -> None:
+    a, b = catalog.DECIMAL128.plus(a), catalog.DECIMAL128.plus(b)
+    assert compute("multiplication", a, b) == rounded(Fraction(a) * Fraction(b))
+
+
+@given(numbers, numbers.filter(bool))
+def test_division_is_the_exact_quotient_rounded_to_34_digits(a: Decimal, b: Decimal) -> None:
+    a, b = catalog.DECIMAL128.plus(a), catalog.DECIMAL128.plus(b)
+    assert compute("division", a, b) == rounded(Fraction(a) / Fraction(b))
+
+
+@given(numbers.filter(lambda number: number > 0))
+def test_a_square_root_is_within_half_a_unit_of_the_34th_digit(number: Decimal) -> None:
+    number = catalog.DECIMAL128.plus(number)
+    root = compute("square_root", number)
+    assert isinstance(root, Decimal)
+    half = Fraction(10) ** (root.adjusted() - 33) / 2
+    assert (Fraction(root) - half) ** 2 <= Fraction(number) <= (Fraction(root) + half) ** 2
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("addition", 1),
+        ("addition", 101),
+        ("substraction", 1),
+        ("substraction", 101),
+        ("multiplication", 1),
+        ("multiplication", 3),
+        ("division", 1),
+        ("division", 3),
+        ("square_root", 0),
+        ("square_root", 2),
+        ("random_string", 1),
+    ],
+)
+def test_a_wrong_number_of_arguments_is_refused_and_both_counts_are_told(name: str, count: int) -> None:
+    fault = refusal(name, *["1"] * count)
+    assert fault["pointer"] == "#/arguments"
+    assert f"{count} came" in fault["detail"]
+
+
+def test_division_by_zero_is_refused_pointing_at_the_divisor() -> None:
+    assert refusal("division", "1", "0.0") == {"pointer": "#/arguments/1", "detail": "Division by zero."}
+
+
+def test_the_root_of_a_negative_is_refused_pointing_at_it() -> None:
+    assert refusal("square_root", "-0.01")["pointer"] == "#/arguments/0"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("addition", ["1e308", "1e308"]),
+        ("substraction", ["-1e308", "1e308"]),
+        ("multiplication", ["1e200", "1e200"]),
+        ("multiplication", ["1e-200", "1e-200"]),
+        ("division", ["1e-200", "1e200"]),
+        ("division", ["1e300", "1e-300"]),
+    ],
+)
+def test_a_result_out_of_a_doubles_range_is_refused(name: str, arguments: list[str]) -> None:
+    assert refusal(name, *arguments)["pointer"] == "#/arguments"
+
+
+@pytest.mark.parametrize("argument", ["1e309", "-1e400", "1e-400", "NaN", "sNaN", "Infinity", "-Infinity"])
+def test_an_argument_that_no_finite_double_is_near_is_refused_pointing_at_it(argument: str) -> None:
+    assert refusal("addition", "1", argument)["pointer"] == "#/arguments/1"
+
+
+def test_arguments_are_rounded_to_34_digits_before_computing() -> None:
+    assert compute("substraction", "1." + "0" * 40 + "1", "1") == 0
+
+
+def test_the_callers_decimal_context_does_not_matter_and_is_left_alone() -> None:
+    with decimal.localcontext(prec=3) as context:
+        assert compute("addition", "1", "0.00001") == D("1.00001")
+        assert context.prec == 3
+
+
+def test_an_unknown_operation_is_refused_and_the_known_are_told() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        catalog.find("modulo" * 1000)
+    (fault,) = caught.value.errors
+    assert fault["pointer"] == "#/type"
+    assert all(name in fault["detail"] for name in catalog.CATALOG)
+    assert len(fault["detail"]) < 300
+
+
+def test_subtraction_is_an_alias_of_the_wire_name() -> None:
+    assert catalog.find("subtraction") is catalog.find("substraction")
+    assert catalog.find("subtraction").name == "substraction"
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (D("0.3"), "0.3"),
+        (D("3.000"), "3"),
+        (D("-0"), "0"),
+        (D("1e22"), "1e+22"),
+        (D(2) ** 53, "9007199254740992.0"),
+        (D("9007199254740991"), "9007199254740991"),
+        (D("0.3333333333333333333333333333333333"), "0.3333333333333333"),
+        ("abc", '"abc"'),
+        ('a"b', '"a\\"b"'),
+    ],
+)
+def test_a_result_leaves_as_the_nearest_json_number(result: catalog.Result, text: str) -> None:
+    assert catalog.as_json(result) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_what_leaves_is_read_back_as_the_same_double(number: float) -> None:
+    assert float(json.loads(catalog.as_json(D(repr(number))))) == number
+
+
+@given(st.lists(numbers))
+def test_recorded_arguments_are_json_and_the_numbers_computed_with(arguments: list[Decimal]) -> None:
+    read = json.loads(catalog.arguments_json(arguments), parse_float=D, parse_int=D)
+    assert read == [catalog.DECIMAL128.plus(argument) for argument in arguments]
+
+
+def test_random_strings_are_32_letters_and_digits_and_never_the_same() -> None:
+    made = {compute("random_string") for _ in range(1000)}
+    assert len(made) == 1000
+    assert all(
+        isinstance(text, str) and len(text) == 32 and text.isalnum() and text.isascii() for text in made
+    )
+
+
+@pytest.mark.usefixtures("own_catalog")
+def test_adding_an_operation_takes_a_decorator_and_nothing_else() -> None:
+    @catalog.operation("mean", 1, 10)
+    def mean(*numbers: Decimal) -> Decimal:
+        """The arithmetic mean."""
+        return sum(numbers, D(0)) / len(numbers)
+
+    assert compute("mean", "1", "2") == D("1.5")
+    assert catalog.find("mean").summary == "The arithmetic mean."
+    assert refusal("mean")["pointer"] == "#/arguments"

@@ -1,0 +1,70 @@
+"""Passwords: the policy, the hash, and that nobody's costs what somebody's does."""
+
+import argon2
+import pytest
+from argon2.exceptions import VerifyMismatchError
+
+from shared import passwords
+
+
+@pytest.mark.parametrize("password", ["Test1234!", "a1@aaaaa", "1$" + "x" * 126, "пароль7&"])
+def test_a_password_with_a_digit_and_a_symbol_complies(password: str) -> None:
+    assert passwords.complies(password)
+
+
+@pytest.mark.parametrize("password", ["", "a1@aaaa", "Password!", "12345678", "Test1234#", "1$" + "x" * 127])
+def test_a_short_long_digitless_or_symbolless_password_does_not_comply(password: str) -> None:
+    assert not passwords.complies(password)
+
+
+def test_the_policys_text_says_its_numbers_and_symbols() -> None:
+    assert all(part in passwords.POLICY for part in ("8", "128", "digit", "@$!%*?&"))
+
+
+def test_a_password_is_verified_by_its_own_hash_only() -> None:
+    encoded = passwords.hash_password("Test1234!")
+    assert passwords.verify("Test1234!", encoded)
+    assert not passwords.verify("Test1234?", encoded)
+    assert passwords.hash_password("Test1234!") != encoded, "the salt must differ"
+
+
+def test_a_hash_is_argon2id_with_19_mib_2_passes_and_1_lane() -> None:
+    parameters = argon2.extract_parameters(passwords.hash_password("Test1234!"))
+    assert parameters.type is argon2.Type.ID
+    assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19 * 1024, 2, 1)
+
+
+@pytest.mark.parametrize("encoded", ["", "plain", "$argon2id$v=19$m=1", "$2b$12$abcdefghijklmnopqrstuv"])
+def test_what_is_no_hash_verifies_nothing(encoded: str) -> None:
+    assert not passwords.verify("Test1234!", encoded)
+
+
+def test_nobodys_password_is_never_right() -> None:
+    assert not passwords.verify("Test1234!", None)
+
+
+def test_nobodys_hash_is_computed_in_full_with_somebodys_parameters() -> None:
+    # A hash that can't be read would be refused at once, with another exception than a mismatch.
+    with pytest.raises(VerifyMismatchError):
+        passwords._hasher.verify(passwords._NOBODY, "Test1234!")
+    theirs = argon2.extract_parameters(passwords.hash_password("Test1234!"))
+    nobodys = argon2.extract_parameters(passwords._NOBODY)
+    assert nobodys == theirs
+
+
+def test_verifying_for_nobody_runs_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = list[str]()
+
+    class Watched(argon2.PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+            ran.append(str(hash))
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(passwords, "_hasher", Watched())
+    assert not passwords.verify("Test1234!", None)
+    assert ran == [passwords._NOBODY]
+
+
+def test_a_hash_made_with_other_parameters_is_outdated() -> None:
+    assert passwords.outdated(argon2.PasswordHasher(time_cost=1, memory_cost=8 * 1024).hash("Test1234!"))
+    assert not passwords.outdated(passwords.hash_password("Test1234!"))

@@ -1,0 +1,71 @@
+"""`AWS_PGSQL_PATH`: every URL that says where a Postgres is."""
+
+import pytest
+
+from shared.postgres_url import PostgresUrl
+from shared.settings import SettingsError
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+pg8000"])
+def test_any_postgresql_url_is_read_whatever_driver_it_names(scheme: str) -> None:
+    url = PostgresUrl.parse(f"{scheme}://ada:secret@db.example.com:6543/shop")
+    assert (url.user, url.password, url.host, url.port, url.database) == (
+        "ada",
+        "secret",
+        "db.example.com",
+        6543,
+        "shop",
+    )
+
+
+def test_the_parts_are_percent_decoded() -> None:
+    url = PostgresUrl.parse("postgresql://a%40b:p%2F%3A%25@h/d%20b")
+    assert (url.user, url.password, url.database) == ("a@b", "p/:%", "d b")
+
+
+def test_what_is_left_out_has_postgres_own_defaults() -> None:
+    url = PostgresUrl.parse("postgresql://localhost")
+    assert (url.user, url.password, url.port, url.database) == ("postgres", None, 5432, "postgres")
+
+
+def test_a_host_that_is_a_folder_is_a_unix_socket_spoken_to_plainly() -> None:
+    url = PostgresUrl.parse("postgresql://postgres@/shop?host=/var/run/postgresql")
+    assert url.unix_folder == "/var/run/postgresql"
+    assert not url.tls
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_server_on_this_machine_is_spoken_to_plainly(host: str) -> None:
+    assert not PostgresUrl.parse(f"postgresql://{host}/shop").tls
+
+
+def test_any_other_server_is_verified_unless_told_otherwise() -> None:
+    assert PostgresUrl.parse("postgresql://db.example.com/shop").tls
+    assert not PostgresUrl.parse("postgresql://db.example.com/shop?sslmode=disable").tls
+    assert PostgresUrl.parse("postgresql://localhost/shop?sslmode=verify-full").tls
+
+
+def test_verified_means_certificate_and_name() -> None:
+    context = PostgresUrl.tls_context()
+    assert context.check_hostname
+    assert context.verify_mode.name == "CERT_REQUIRED"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "shop",
+        "mysql://ada:s3cret@h/d",
+        "postgresqlx://ada:s3cret@h/d",
+        "postgresql://ada:s3cret@h:port/d",
+        "postgresql://ada:s3cret@h:65536/d",
+        "postgresql://ada:s3cret@[h/d",
+        "postgresql://ada:s3cret@h/d?sslmode=maybe",
+    ],
+)
+def test_what_is_no_postgres_url_is_refused_naming_the_variable_and_no_secret(wrong: str) -> None:
+    with pytest.raises(SettingsError, match="AWS_PGSQL_PATH") as caught:
+        PostgresUrl.parse(wrong)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None

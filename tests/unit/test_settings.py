@@ -1,0 +1,86 @@
+"""The settings: each fault is named, no value is ever shown."""
+
+import pytest
+
+from shared.settings import SettingsError, settings
+
+SECRET = "hunter2"
+
+
+def failure() -> str:
+    settings.cache_clear()
+    with pytest.raises(SettingsError) as caught:
+        settings()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["AWS_PGSQL_PATH", "JWT_SECRET_KEY"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
+    environment.delenv(name) if value is None else environment.setenv(name, value)
+    assert f"{name}: " in failure()
+
+
+def test_all_missing_variables_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("AWS_PGSQL_PATH")
+    environment.delenv("JWT_SECRET_KEY")
+    environment.setenv("CONFIG_TYPE", "staging")
+    message = failure()
+    assert all(name in message for name in ("AWS_PGSQL_PATH", "JWT_SECRET_KEY", "CONFIG_TYPE"))
+
+
+def test_a_short_secret_is_refused_without_showing_it(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("JWT_SECRET_KEY", SECRET)
+    message = failure()
+    assert "JWT_SECRET_KEY: " in message
+    assert SECRET not in message
+
+
+def test_a_secret_of_32_bytes_is_taken(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("JWT_SECRET_KEY", "x" * 32)
+    settings.cache_clear()
+    assert settings().jwt_secret_key.get_secret_value() == "x" * 32
+
+
+def test_a_wrong_value_is_not_shown(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CONFIG_TYPE", SECRET)
+    message = failure()
+    assert "CONFIG_TYPE: " in message
+    assert SECRET not in message
+
+
+def test_secrets_are_not_in_the_settings_representation(environment: pytest.MonkeyPatch) -> None:
+    for name in ("JWT_SECRET_KEY", "ADMIN_PASSWORD", "CLIENT_PASSWORD", "RANDOM_STRING_API_KEY"):
+        environment.setenv(name, SECRET + "x" * 32)
+    environment.setenv("AWS_PGSQL_PATH", f"postgresql://me:{SECRET}@localhost/db")
+    settings.cache_clear()
+    assert SECRET not in repr(settings())
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [("CLIENT_PASSWORD", "Test1234!"), ("ADMIN_PASSWORD", "adminpass")]
+)
+@pytest.mark.parametrize("said", [True, False])
+def test_production_refuses_a_published_password_said_or_not(
+    environment: pytest.MonkeyPatch, name: str, published: str, said: bool
+) -> None:
+    environment.setenv("CONFIG_TYPE", "production")
+    environment.setenv("CLIENT_PASSWORD", "Private1234!")
+    environment.setenv("ADMIN_PASSWORD", "Private5678!")
+    environment.setenv(name, published) if said else environment.delenv(name)
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match=name):
+        settings().passwords()
+
+
+def test_production_takes_private_passwords(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CONFIG_TYPE", "production")
+    environment.setenv("CLIENT_PASSWORD", "Private1234!")
+    environment.setenv("ADMIN_PASSWORD", "Private5678!")
+    settings.cache_clear()
+    assert settings().passwords() == ("Private1234!", "Private5678!")
+
+
+def test_elsewhere_the_published_passwords_are_the_defaults() -> None:
+    assert not settings().production
+    assert settings().passwords() == ("Test1234!", "adminpass")
