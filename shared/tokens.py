@@ -88,7 +88,7 @@ def verify(token: str, kind: TokenType) -> Claims:
         )
     except jwt.ExpiredSignatureError:
         raise NotSignedIn("The token has expired; refresh it or sign in again.") from None
-    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
+    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError):
         raise NotSignedIn("The token is not valid.") from None
 
 
