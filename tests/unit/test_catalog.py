@@ -2,7 +2,6 @@
 
 import decimal
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
@@ -34,9 +33,8 @@ def rounded(exact: Fraction) -> Decimal:
 
 
 @pytest.fixture
-def own_catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "CATALOG", dict(catalog.CATALOG))
-    yield
 
 
 @pytest.mark.parametrize(

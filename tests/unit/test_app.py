@@ -1,0 +1,323 @@
+"""What every endpoint's handler does with a request before, and with an error after."""
+
+import json
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from aws_lambda_powertools.event_handler import Response
+from pydantic import BaseModel, ConfigDict
+
+from shared import errors
+from shared.answers import done
+from shared.app import JSON, LARGEST_BODY, MULTIPART, Api, Who, parse_json
+from shared.errors import DomainError, InvalidInput, MalformedRequest
+from shared.schemas import OperationCall
+from tests.unit.lambda_event import event
+
+STATUSES = {
+    "error": 500,
+    "malformed-request": 400,
+    "not-signed-in": 401,
+    "wrong-credentials": 401,
+    "insufficient-credit": 402,
+    "forbidden": 403,
+    "csrf-mismatch": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "conflict": 409,
+    "payload-too-large": 413,
+    "unsupported-media-type": 415,
+    "invalid-input": 422,
+    "idempotency-key-reused": 422,
+    "too-many-requests": 429,
+    "internal-error": 500,
+    "service-unavailable": 503,
+}
+"""The contract's: which problem has which status."""
+KINDS = [DomainError, *DomainError.__subclasses__()]
+
+
+def raising(error: BaseException) -> Api:
+    app = Api()
+
+    @app.get("/")
+    def fail() -> Response[str]:
+        raise error
+
+    return app
+
+
+def calling(*, takes: str | None = JSON) -> tuple[Api, list[OperationCall]]:
+    """An endpoint that takes a call, and the calls that it was given."""
+    app, calls = Api(takes=takes), list[OperationCall]()
+
+    @app.post("/")
+    def call(body: OperationCall) -> Response[str]:
+        calls.append(body)
+        return done("Called.")
+
+    return app, calls
+
+
+def problem(answer: dict[str, Any]) -> dict[str, Any]:
+    """The problem of an answer, which has the contract's form."""
+    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    assert headers["content-type"] == "application/problem+json"
+    said: dict[str, Any] = json.loads(answer["body"])
+    assert said["status"] == answer["statusCode"]
+    assert said["type"].startswith("/problems/")
+    assert said["instance"] == headers["x-request-id"] == "request-7"
+    assert said["title"]
+    assert said["detail"]
+    return said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_is_a_problem_with_its_slug_and_status(kind: type[DomainError]) -> None:
+    said = problem(raising(kind("what is wrong"))(event(), None))
+    assert said["type"] == f"/problems/{kind.slug}"
+    assert said["status"] == STATUSES[kind.slug]
+    assert said["title"] == kind.title()
+    assert not said["title"].endswith(".")
+    assert "errors" not in said
+
+
+def test_no_two_errors_share_a_slug() -> None:
+    assert sorted(kind.slug for kind in KINDS) == sorted(STATUSES)
+
+
+def test_a_problem_tells_its_detail_extensions_headers_and_faults() -> None:
+    error = errors.InsufficientCredit(
+        "This costs 5.", balance=Decimal("4.5"), cost=Decimal("5.0000"), headers={"Retry-After": "7"}
+    )
+    answer = raising(error)(event(), None)
+    said = problem(answer)
+    assert (said["detail"], said["balance"], said["cost"]) == ("This costs 5.", 4.5, 5)
+    assert "5.0" not in answer["body"]
+    assert answer["headers"]["Retry-After"] == "7"
+    fault = {"pointer": "#/arguments/0", "detail": "Wrong."}
+    assert problem(raising(InvalidInput.at(**fault))(event(), None))["errors"] == [fault]
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("SELECT secret"), errors.InternalError("SELECT secret"), KeyError("secret")]
+)
+def test_what_went_wrong_inside_stays_inside(error: Exception) -> None:
+    answer = raising(error)(event(), None)
+    said = problem(answer)
+    assert said["status"] == 500
+    assert "secret" not in answer["body"]
+    assert "Traceback" not in answer["body"]
+
+
+def test_an_unknown_path_is_a_404_problem() -> None:
+    assert problem(raising(ValueError())(event(path="/nowhere"), None))["status"] == 404
+
+
+@pytest.mark.parametrize("status", ["good", "bad"])
+def test_every_answer_has_the_contracts_headers(status: str) -> None:
+    app, _ = calling()
+    answer = app(event("POST", body='{"type": "addition"}' if status == "good" else "{"), None)
+    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["strict-transport-security"].startswith("max-age=")
+    assert headers["x-request-id"] == "request-7"
+
+
+def test_an_answer_may_have_a_cache_control_of_its_own() -> None:
+    app = Api()
+
+    @app.get("/")
+    def page() -> Response[str]:
+        return Response(200, "text/html", "hello", {"Cache-Control": "public"})
+
+    assert app(event(), None)["headers"]["Cache-Control"] == "public"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("{", 400),
+        ("", 422),
+        ("not json", 400),
+        ('{"type": "addition", "arguments": [NaN]}', 400),
+        ('{"type": "addition", "arguments": [-Infinity]}', 400),
+        ("[" * 100_000, 400),
+        ('{"arguments":' * 50_000 + "1" + "}" * 50_000, 413),
+        (b"\xff\xfe{}", 400),
+        ("null", 422),
+        ("[]", 422),
+        ('"addition"', 422),
+        ("7", 422),
+        ('{"type": "\ud800"}', 422),
+        ('{"type": "\\ud800"}', 422),
+        ('{"type": "addition", "arguments": ["1", 2]}', 422),
+        ('{"type": "addition", "arguments": [true, 2]}', 422),
+        ('{"type": "addition", "arguments": [null, 2]}', 422),
+        ('{"type": "addition", "arguments": {"0": 1}}', 422),
+        ('{"type": "addition", "\\u0000": 1}', 422),
+        ('{"type": 7}', 422),
+        ("{}", 422),
+        ('{"type": "addition", "arguments": [1e99999999999999999999]}', 400),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_a_bad_body_gets_a_4xx_problem(body: str | bytes, status: int) -> None:
+    app, calls = calling()
+    said = problem(app(event("POST", body=body), None))
+    assert said["status"] == status, said
+    assert calls == []
+    if status == 422:
+        assert all(fault["pointer"].startswith("#") for fault in said["errors"])
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ('{"type": "addition", "arguments": [1, "2", true]}', ["#/arguments/1", "#/arguments/2"]),
+        ('{"type": "addition", "a/b~c": 1}', ["#/a~1b~0c"]),
+        ('{"arguments": []}', ["#/type"]),
+        ("[]", ["#"]),
+    ],
+)
+def test_each_fault_is_pointed_at_as_rfc_6901_says(body: str, pointers: list[str]) -> None:
+    app, _ = calling()
+    said = problem(app(event("POST", body=body), None))
+    assert [fault["pointer"] for fault in said["errors"]] == pointers
+
+
+def test_a_thousand_faults_are_told_by_a_hundred() -> None:
+    app, _ = calling()
+    said = problem(app(event("POST", body=json.dumps({"type": "x", "arguments": ["1"] * 900})), None))
+    assert len(said["errors"]) == 100
+    assert len(said["detail"]) < 1000
+
+
+def test_a_huge_integer_is_read_at_once_and_exactly() -> None:
+    digits = "1" * 200_000
+    assert parse_json(digits) == Decimal(digits)
+    assert parse_json("12345678901234567890") == 12345678901234567890
+
+
+def test_fractions_are_read_as_decimals() -> None:
+    assert parse_json("[0.1, 1e2, 7]") == [Decimal("0.1"), Decimal("1e2"), 7]
+    assert isinstance(parse_json("0.1"), Decimal)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[1,]", "", "1e99999999999999999999"])
+def test_what_is_no_json_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedRequest):
+        parse_json(text)
+
+
+def padded(size: int) -> str:
+    start = '{"type": "addition"'
+    return start + " " * (size - len(start) - 1) + "}"
+
+
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_a_body_of_the_largest_size_is_taken_and_a_larger_one_is_not(as_bytes: bool) -> None:
+    app, calls = calling()
+    largest, larger = padded(LARGEST_BODY[JSON]), padded(LARGEST_BODY[JSON] + 3)
+    assert app(event("POST", body=largest.encode() if as_bytes else largest), None)["statusCode"] == 200
+    assert len(calls) == 1
+    assert problem(app(event("POST", body=larger.encode() if as_bytes else larger), None))["status"] == 413
+
+
+def test_ten_megabytes_are_refused_before_they_are_read() -> None:
+    app, _ = calling()
+    assert problem(app(event("POST", body="[" * 10_000_000), None))["status"] == 413
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", "x"])
+def test_another_media_type_is_a_415(media_type: str) -> None:
+    app, calls = calling()
+    answer = app(event("POST", body="{}", headers={"content-type": media_type}), None)
+    assert problem(answer)["status"] == 415
+    assert calls == []
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_the_media_type_is_compared_without_case_and_parameters(media_type: str) -> None:
+    app, _ = calling()
+    body = '{"type": "addition"}'
+    assert app(event("POST", body=body, headers={"content-type": media_type}), None)["statusCode"] == 200
+
+
+def test_json_is_no_upload() -> None:
+    app, _ = calling(takes=MULTIPART)
+    assert problem(app(event("POST", body="{}"), None))["status"] == 415
+
+
+def test_a_body_that_nobody_reads_is_not_looked_at() -> None:
+    app = Api(takes=None)
+
+    @app.post("/")
+    def logout() -> Response[str]:
+        return done("Signed out.")
+
+    assert app(event("POST", body="{" * 10_000_000), None)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("who", [Who.SIGNED_IN, Who.ADMIN, Who.CHARGED])
+def test_who_is_not_signed_in_is_refused_before_the_input_is_read(who: Who) -> None:
+    app = Api(who=who)
+
+    @app.post("/")
+    def call(body: OperationCall) -> Response[str]:
+        raise AssertionError("nobody was let in")
+
+    assert problem(app(event("POST", body="{"), None))["status"] == 401
+
+
+@pytest.mark.parametrize("path", ["/x/7", "/x/%00", "/x/00000000-0000-0000-0000-00000000000g", "/x/\x00"])
+def test_a_bad_uuid_in_the_path_is_a_422_that_names_it(path: str) -> None:
+    app = Api()
+
+    @app.get("/x/<id>")
+    def get(id: UUID) -> Response[str]:
+        raise AssertionError("no such id")
+
+    said = problem(app(event(path=path), None))
+    assert said["status"] in (404, 422)
+    if said["status"] == 422:
+        assert [fault["pointer"] for fault in said["errors"]] == ["#/path/id"]
+
+
+@pytest.mark.parametrize("key", ["x", "k" * 255, "a b~!"])
+def test_an_idempotency_key_is_1_to_255_printable_characters(key: str) -> None:
+    assert asked_for_key(key)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "a\tb", "é", "\x7f"])
+def test_another_idempotency_key_is_a_422_that_names_the_header(key: str) -> None:
+    said = problem(asked_for_key(key))
+    assert (said["status"], said["errors"][0]["pointer"]) == (422, "#/headers/Idempotency-Key")
+
+
+def asked_for_key(key: str) -> dict[str, Any]:
+    app = Api()
+
+    @app.get("/")
+    def get() -> Response[str]:
+        assert app.idempotency_key == key
+        return done("Got it.")
+
+    return app(event(headers={"idempotency-key": key}), None)
+
+
+def test_a_success_that_is_not_what_was_promised_is_our_fault() -> None:
+    class Promise(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        number: int
+
+    app = Api()
+
+    @app.get("/")
+    def broken() -> Promise:
+        return {"number": "no number"}  # type: ignore[return-value]
+
+    assert problem(app(event(), None))["status"] == 500

@@ -1,0 +1,172 @@
+"""Access and refresh tokens: only ours, only of their kind, only while they last."""
+
+import base64
+import json
+import time
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+
+from shared import tokens
+from shared.errors import NotSignedIn
+from shared.settings import SettingsError, settings
+from shared.tokens import TokenType
+
+SESSION, USER = uuid4(), uuid4()
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """What a good access token claims, with changes; None takes a claim away."""
+    now = int(time.time())
+    whole = {
+        "sid": str(SESSION),
+        "sub": str(USER),
+        "role": "client",
+        "csrf": "a csrf token",
+        "type": "access",
+        "jti": str(uuid4()),
+        "iss": "restcalculator",
+        "aud": "restcalculator-api",
+        "iat": now,
+        "exp": now + 900,
+        **changes,
+    }
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def signed(key: str | None = None, algorithm: str = "HS256", **changes: Any) -> str:
+    key = settings().jwt_secret_key.get_secret_value() if key is None else key
+    return jwt.encode(claims(**changes), key, algorithm)
+
+
+def unsigned(algorithm: str) -> str:
+    parts = ({"alg": algorithm, "typ": "JWT"}, claims())
+    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return ".".join(encoded) + "."
+
+
+def test_the_pair_of_a_sign_in_says_who_and_which_session() -> None:
+    pair = tokens.issue(SESSION, USER, "admin")
+    for token, kind in ((pair.access, TokenType.ACCESS), (pair.refresh, TokenType.REFRESH)):
+        said = tokens.verify(token, kind)
+        assert (said.session_id, said.user_id, said.role, said.csrf) == (SESSION, USER, "admin", pair.csrf)
+    assert tokens.verify(pair.refresh, TokenType.REFRESH).token_id == pair.refresh_id
+
+
+def test_a_token_carries_the_contracts_claims() -> None:
+    pair = tokens.issue(SESSION, USER, "client")
+    said = jwt.decode(pair.access, options={"verify_signature": False})
+    assert set(said) == {"iss", "aud", "iat", "exp", "jti", "sid", "sub", "role", "type", "csrf"}
+    assert jwt.get_unverified_header(pair.access)["alg"] == "HS256"
+
+
+def test_access_lasts_15_minutes_and_refresh_30_days() -> None:
+    pair = tokens.issue(SESSION, USER, "client")
+    lives = [
+        said["exp"] - said["iat"]
+        for token in (pair.access, pair.refresh)
+        for said in [jwt.decode(token, options={"verify_signature": False})]
+    ]
+    assert lives == [15 * 60, 30 * 24 * 3600]
+
+
+def test_two_sign_ins_share_no_token_id_and_no_csrf_token() -> None:
+    one, other = (tokens.issue(SESSION, USER, "client") for _ in range(2))
+    assert one.csrf != other.csrf
+    assert one.refresh_id != other.refresh_id
+    assert tokens.verify(one.access, TokenType.ACCESS).token_id != one.refresh_id
+
+
+def test_the_token_that_the_next_tests_spoil_is_good_as_it_is() -> None:
+    assert tokens.verify(signed(), TokenType.ACCESS).user_id == USER
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": int(time.time()) - 60},
+        {"exp": None},
+        {"iat": None},
+        {"iat": int(time.time()) + 600},
+        {"aud": "another-api"},
+        {"aud": None},
+        {"iss": "somebody"},
+        {"iss": None},
+        {"sub": None},
+        {"sub": "no uuid"},
+        {"sid": None},
+        {"sid": 7},
+        {"jti": "no uuid"},
+        {"jti": None},
+        {"csrf": None},
+        {"role": None},
+        {"type": None},
+        {"type": "refresh"},
+        {"type": "id"},
+    ],
+    ids=str,
+)
+def test_a_token_with_a_wrong_or_missing_claim_signs_nobody_in(changes: dict[str, Any]) -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.verify(signed(**changes), TokenType.ACCESS)
+
+
+def test_an_expired_token_says_so() -> None:
+    with pytest.raises(NotSignedIn, match="expired"):
+        tokens.verify(signed(exp=int(time.time()) - 60), TokenType.ACCESS)
+
+
+def test_an_access_token_is_no_refresh_token() -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.verify(tokens.issue(SESSION, USER, "client").access, TokenType.REFRESH)
+
+
+def test_another_key_signs_nobody_in() -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.verify(signed(key="another key, of 32 bytes or rather more"), TokenType.ACCESS)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS256"])
+def test_a_token_without_a_signature_signs_nobody_in(algorithm: str) -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.verify(unsigned(algorithm), TokenType.ACCESS)
+
+
+def test_another_algorithm_with_the_right_key_signs_nobody_in() -> None:
+    key = "x" * 64
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JWT_SECRET_KEY", key)
+        settings.cache_clear()
+        assert tokens.verify(signed(key), TokenType.ACCESS)
+        with pytest.raises(NotSignedIn):
+            tokens.verify(signed(key, "HS512"), TokenType.ACCESS)
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_tampered_token_signs_nobody_in(part: int) -> None:
+    parts = signed().split(".")
+    middle = len(parts[part]) // 2
+    other = "A" if parts[part][middle] != "A" else "B"
+    parts[part] = parts[part][:middle] + other + parts[part][middle + 1 :]
+    with pytest.raises(NotSignedIn):
+        tokens.verify(".".join(parts), TokenType.ACCESS)
+
+
+@pytest.mark.parametrize("garbage", ["", ".", "..", "a.b.c", "é", "\ud800", "x" * 100_000, "null.null.null"])
+def test_garbage_signs_nobody_in(garbage: str) -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.verify(garbage, TokenType.ACCESS)
+
+
+def test_a_short_secret_signs_nothing(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("JWT_SECRET_KEY", "x" * 31)
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match="JWT_SECRET_KEY"):
+        tokens.issue(SESSION, USER, "client")
+
+
+def test_claims_hold_uuids() -> None:
+    said = tokens.verify(signed(), TokenType.ACCESS)
+    assert all(isinstance(value, UUID) for value in (said.token_id, said.session_id, said.user_id))
