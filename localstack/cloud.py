@@ -76,7 +76,7 @@ class Cloud:
             session.client("sqs", **endpoint, config=quick),
         )
 
-    def wait_until_ready(self, timeout: float = 20) -> None:
+    def wait_until_ready(self, timeout: float) -> None:
         """Raises: ClientError or BotoCoreError, the last one, when it is not within `timeout` seconds."""
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -108,6 +108,10 @@ class Cloud:
                 self.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": keys})  # type: ignore[typeddict-item]
         for name in (QUEUE, DEAD_LETTER_QUEUE):
             self.sqs.purge_queue(QueueUrl=self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+    def close(self) -> None:
+        self.s3.close()
+        self.sqs.close()
 
     def queue_arn(self, url: str) -> str:
         answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])

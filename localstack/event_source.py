@@ -143,7 +143,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda signum, frame: stopping.set())
     settings = Settings.from_environment(os.environ)
     cloud = Cloud.connect(os.environ)
-    cloud.wait_until_ready()
+    cloud.wait_until_ready(settings.start_timeout)
     url = cloud.prepare(os.environ["FRONTEND_URL"])
     queue = Queue(cloud, url, cloud.queue_arn(url), settings.batch_visibility, settings.batch_retry)
     function = Service.load(settings.service_file, os.environ).functions[FUNCTION]

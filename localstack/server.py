@@ -5,6 +5,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
@@ -23,6 +24,8 @@ from localstack.settings import Settings
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# How long a process waits, in seconds, for a new connection's request before it looks at others.
+FIRST_BYTES = 0.02
 _PARSE_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
 
@@ -50,7 +53,7 @@ class FunctionWorker(ThreadWorker):
         return Inline()
 
     def handle(self, conn: Any) -> Any:
-        if not conn.initialized and not conn.wait_for_data(0):
+        if not conn.initialized and not conn.wait_for_data(FIRST_BYTES):
             return _DEFER
         return super().handle(conn)
 
@@ -85,7 +88,7 @@ class Server(BaseApplication):
             "accesslog": "-",
             "access_log_format": "%(m)s %({raw_uri}e)s %(s)s %(M)s ms",
             "loglevel": "warning",
-            "when_ready": lambda arbiter: lifeline.tell_ready(),
+            "when_ready": _listening,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -93,6 +96,15 @@ class Server(BaseApplication):
     def load(self) -> Gateway:
         self._gateway.preload()
         return self._gateway
+
+
+def _listening(arbiter: Any) -> None:
+    """The kernel keeps a new connection until it has something to say, where it can: no process then
+    takes one whose request comes only when it is busy with another."""
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):
+        for listener in arbiter.LISTENERS:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    lifeline.tell_ready()
 
 
 def retire() -> None:

@@ -31,6 +31,7 @@ class Settings:
     batch_workers: int = field(default=2, metadata={"variable": "BATCH_WORKERS"})
     batch_retry: int = field(default=5, metadata={"variable": "BATCH_RETRY_SECONDS"})
     batch_visibility: int = field(default=30, metadata={"variable": "BATCH_VISIBILITY_SECONDS"})
+    start_timeout: int = field(default=30, metadata={"variable": "START_TIMEOUT_SECONDS"})
     service_file: Path = field(default=ROOT / "serverless.yml", metadata={"variable": "SERVICE_FILE"})
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 Teller = Callable[[str], None]
 
 EMULATOR, MIGRATION, GATEWAY, BATCH = "s3+sqs", "migrate", "gateway", "batch"
-START_TIMEOUT = 30
 
 
 def _nobody(line: str) -> None:
@@ -155,9 +154,10 @@ class Stack:
         for child in (batch, gateway):
             # Called before any `stop`, so they end side by side.
             self._exits.callback(child.terminate)
-        if not batch.wait_until_ready(START_TIMEOUT):
+        patience = self.settings.start_timeout + 10  # a child gives up first, and says why
+        if not batch.wait_until_ready(patience):
             raise self._failure(f"S3 and SQS at {self.environment['AWS_ENDPOINT_URL']} can't be used", batch)
-        if not gateway.wait_until_ready(START_TIMEOUT):
+        if not gateway.wait_until_ready(patience):
             raise self._failure("The gateway can't start", gateway)
         if migration.wait() != 0:
             raise self._failure("The database can't be migrated", migration)

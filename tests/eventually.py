@@ -1,0 +1,16 @@
+"""Waiting for a condition with a limit: what tests do instead of sleeping."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(condition: Callable[[], T | None], within: float = 10) -> T:
+    """The first true value of `condition`. Raises: AssertionError after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {within} s: {condition}"
+        time.sleep(0.02)
+    return value

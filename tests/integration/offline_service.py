@@ -1,0 +1,116 @@
+"""A small service of its own, for tests of the offline cloud: handlers that report, fail, hang and crash."""
+
+import textwrap
+from pathlib import Path
+
+from localstack.settings import Settings
+
+DECLARED = """
+provider: { timeout: 20 }
+functions:
+  echo: { handler: functions/handlers.echo, events: [{ httpApi: "POST /echo" }, { httpApi: "GET /echo" }] }
+  meet: { handler: functions/handlers.meet, events: [{ httpApi: "GET /meet/{name}" }] }
+  alone: { handler: functions/handlers.alone, events: [{ httpApi: GET /alone }] }
+  fail: { handler: functions/handlers.fail, events: [{ httpApi: GET /fail }] }
+  hang: { handler: functions/handlers.hang, timeout: 1, events: [{ httpApi: GET /hang }] }
+  worker: { handler: worker/handler.handler, timeout: 3 }
+  migrate: { handler: migrations/handler.handler }
+"""
+
+HANDLERS = """
+    import os, pathlib, time
+
+    FOLDER = pathlib.Path(__file__).parent.parent / "seen"
+    BUSY = False
+
+    def echo(event, context):
+        return {"statusCode": 200, "headers": {"X-Pid": os.getpid()}, "body": event.get("body", "")}
+
+    def meet(event, context):
+        '''Answers once four processes are in here at the same time.'''
+        folder = FOLDER / event["pathParameters"]["name"]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / str(os.getpid())).touch()
+        deadline = time.monotonic() + 10
+        while len(list(folder.iterdir())) < 4:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the others did not come")
+            time.sleep(0.01)
+        return {"pid": os.getpid()}
+
+    def alone(event, context):
+        global BUSY
+        assert not BUSY
+        BUSY = True
+        time.sleep(0.005)
+        BUSY = False
+        return "alone"
+
+    def fail(event, context):
+        raise RuntimeError("a secret")
+
+    def hang(event, context):
+        while True:
+            time.sleep(60)
+"""
+
+WORKER = """
+    import json, os, pathlib, signal, time
+
+    FOLDER = pathlib.Path(__file__).parent.parent / "seen"
+
+    def handler(event, context):
+        (record,) = event["Records"]
+        FOLDER.mkdir(exist_ok=True)
+        attempt = int(record["attributes"]["ApproximateReceiveCount"])
+        body = record["body"]
+        name = body if body.isidentifier() else record["messageId"]
+        (FOLDER / f"{name}.{attempt}.json").write_text(json.dumps(event))
+        if body == "raises":
+            raise ValueError("not today")
+        if body == "reports":
+            return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+        if body == "misreports":
+            return {"batchItemFailures": [{"itemIdentifier": ""}]}
+        if body == "crashes_once" and attempt == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if body == "hangs_once" and attempt == 1:
+            time.sleep(60)
+        if body == "takes_long":
+            time.sleep(2.2)
+        return {"batchItemFailures": []}
+"""
+
+MIGRATION = """
+    def handler(event, context):
+        return {"revision": "none"}
+"""
+
+
+def write_service(folder: Path) -> Path:
+    """The folder's serverless.yml."""
+    for name, source in (("functions/handlers", HANDLERS), ("worker/handler", WORKER)):
+        _write(folder, name, source)
+    _write(folder, "migrations/handler", MIGRATION)
+    (folder / "serverless.yml").write_text(DECLARED)
+    return folder / "serverless.yml"
+
+
+def settings_of(folder: Path, *, database: bool = False) -> Settings:
+    """Free ports, data and service in `folder`; failed messages come again at once."""
+    return Settings(
+        port=0,
+        edge_port=0,
+        data_dir=folder / "data",
+        service_file=write_service(folder),
+        database_url="" if database else "postgresql://nobody@localhost:1/none",
+        batch_retry=0,
+        batch_visibility=1,
+    )
+
+
+def _write(folder: Path, name: str, source: str) -> None:
+    file = folder / f"{name}.py"
+    file.parent.mkdir(exist_ok=True)
+    (file.parent / "__init__.py").touch()
+    file.write_text(textwrap.dedent(source))

@@ -1,0 +1,463 @@
+"""The gateway as a WSGI application, without a server: events, answers, routes, CORS, limits."""
+
+import base64
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from localstack.gateway import BODY_LIMIT, Gateway
+from localstack.routes import Service
+from localstack.runtime import FunctionTimedOut, time_limit
+
+pytestmark = pytest.mark.unit
+
+SERVICE = """
+provider:
+  timeout: 7
+  httpApi:
+    cors:
+      allowedOrigins: ["${env:FRONTEND_URL, 'http://localhost:3000'}"]
+      allowedHeaders: [Content-Type, X-CSRF-TOKEN]
+      allowedMethods: [GET, POST]
+      exposedResponseHeaders: [Location]
+      allowCredentials: true
+      maxAge: 600
+functions:
+  me: { handler: offline.answer, events: [{ httpApi: GET /users/me }] }
+  one: { handler: offline.answer, events: [{ httpApi: "GET /users/{id}" }] }
+  all: { handler: offline.answer, events: [{ httpApi: { method: "*", path: "/users/{id}" } }] }
+  credits: { handler: offline.answer, events: [{ httpApi: { method: post, path: "/users/{id}/credits" } }] }
+  files: { handler: offline.answer, events: [{ httpApi: "GET /files/{name+}" }] }
+  echo: { handler: offline.answer, events: [{ httpApi: POST /echo }, { httpApi: GET /echo }] }
+  broken: { handler: nowhere/to/be.found, events: [{ httpApi: GET /broken }] }
+  rest: { handler: offline.answer, events: [{ httpApi: "*" }] }
+  worker: { handler: worker/handler.handler, timeout: 900, memorySize: 2048 }
+resources: { Outputs: { Arn: !GetAtt [Queue, Arn], Name: !Sub "${AWS::Region}-x" } }
+"""
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """Calls the gateway as a WSGI server does; `events` is what the functions were given."""
+
+    def __init__(self, service: Service, module: ModuleType) -> None:
+        self.timeouts = 0
+        self.gateway = Gateway(service, after_timeout=self._count)
+        self.events: list[dict[str, Any]] = []
+        self._module = module
+        self.answers("ok")
+
+    def answers(self, answer: Any) -> None:
+        self.handled_by(lambda event, context: answer)
+
+    def handled_by(self, handler: Callable[[dict[str, Any], Any], Any]) -> None:
+        def answer(event: dict[str, Any], context: Any) -> Any:
+            self.events.append(event)
+            return handler(event, context)
+
+        self._module.answer = answer  # type: ignore[attr-defined]
+        self.gateway._runtime._handlers.clear()
+
+    def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        path, _, query = path.partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path.encode().decode("latin-1"),
+            "QUERY_STRING": query,
+            "RAW_URI": path,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_PORT": "8080",
+            "REMOTE_ADDR": "192.0.2.7",
+            "HTTP_HOST": "api.test",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+        }
+        if body:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        for name, value in headers.items():
+            environ[name.upper() if name.startswith("content_") else f"HTTP_{name.upper()}"] = value
+        return self.send(environ)
+
+    def send(self, environ: Mapping[str, Any]) -> Answer:
+        head: list[Any] = []
+        chunks = self.gateway(environ, lambda status, headers, /: head.extend([status, headers]))
+        return Answer(int(head[0][:3]), head[1], b"".join(chunks))
+
+    def event(self, method: str, path: str, body: bytes = b"", **headers: str) -> dict[str, Any]:
+        self.call(method, path, body, **headers)
+        return self.events[-1]
+
+    def _count(self) -> None:
+        self.timeouts += 1
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    file = tmp_path / "serverless.yml"
+    file.write_text(SERVICE)
+    return Service.load(file, {"FRONTEND_URL": "https://app.test"})
+
+
+@pytest.fixture
+def client(service: Service, monkeypatch: pytest.MonkeyPatch) -> Client:
+    module = ModuleType("offline")
+    monkeypatch.setitem(sys.modules, "offline", module)
+    return Client(service, module)
+
+
+# ------------------------------------------------------------------------------------------ routes
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key"),
+    [
+        ("GET", "/users/me", "GET /users/me"),
+        ("GET", "/users/7", "GET /users/{id}"),
+        ("DELETE", "/users/me", "ANY /users/{id}"),
+        ("POST", "/users/7/credits", "POST /users/{id}/credits"),
+        ("GET", "/files/a/b/c", "GET /files/{name+}"),
+        ("GET", "/users/7/credits", "$default"),
+        ("GET", "/users/", "$default"),
+        ("GET", "/users/7/", "$default"),
+        ("PUT", "/echo", "$default"),
+        ("GET", "/usersXme", "$default"),
+        ("GET", "/", "$default"),
+        ("GET", "/a\nb", "$default"),
+    ],
+)
+def test_the_most_specific_route_takes_a_request(service: Service, method: str, path: str, key: str) -> None:
+    match = service.match(method, path)
+    assert match is not None
+    assert match.route.key == key
+
+
+def test_a_function_has_its_own_limits_or_the_provider_s(service: Service) -> None:
+    assert (service.functions["me"].timeout, service.functions["worker"].timeout) == (7, 900)
+    assert service.functions["worker"].memory == 2048
+
+
+def test_path_parameters_come_decoded(client: Client) -> None:
+    event = client.event("GET", "/users/josé ü")
+    assert event["pathParameters"] == {"id": "josé ü"}
+    assert event["rawPath"] == event["requestContext"]["http"]["path"] == "/users/josé ü"
+
+
+def test_a_request_without_any_route_is_a_404_problem(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "bare.yml"
+    file.write_text("functions: {f: {handler: a.b, events: [{httpApi: GET /x}, {sqs: {arn: y}}, schedule]}}")
+    client.gateway = Gateway(Service.load(file, {}))
+    answer = client.call("GET", "/y")
+    assert (answer.status, answer.json["type"]) == (404, "/problems/not-found")
+
+
+# ------------------------------------------------------------------------------------------- event
+
+
+def test_the_event_is_of_payload_format_2(client: Client) -> None:
+    event = client.event("GET", "/echo", user_agent="curl/8", x_custom="a,b")
+    context = event["requestContext"]
+    assert (event["version"], event["routeKey"], context["routeKey"]) == ("2.0", "GET /echo", "GET /echo")
+    assert event["headers"] == {
+        "host": "api.test",
+        "user-agent": "curl/8",
+        "x-custom": "a,b",
+        "x-forwarded-for": "192.0.2.7",
+        "x-forwarded-port": "8080",
+        "x-forwarded-proto": "http",
+    }
+    assert context["http"] == {
+        "method": "GET",
+        "path": "/echo",
+        "protocol": "HTTP/1.1",
+        "sourceIp": "192.0.2.7",
+        "userAgent": "curl/8",
+    }
+    assert (context["stage"], context["domainName"], context["domainPrefix"]) == (
+        "$default",
+        "api.test",
+        "api",
+    )
+    assert context["timeEpoch"] > 1_600_000_000_000
+    assert event["isBase64Encoded"] is False
+
+
+def test_what_a_request_does_not_have_is_no_key_of_the_event(client: Client) -> None:
+    event = client.event("GET", "/echo")
+    assert not {"body", "cookies", "queryStringParameters", "pathParameters"} & event.keys()
+
+
+def test_cookies_are_a_list_and_no_header(client: Client) -> None:
+    event = client.event("GET", "/echo", cookie="a=1; b=x=y;  c=3")
+    assert event["cookies"] == ["a=1", "b=x=y", "c=3"]
+    assert "cookie" not in event["headers"]
+
+
+def test_repeated_query_parameters_are_joined_and_the_raw_query_is_left_encoded(client: Client) -> None:
+    event = client.event("GET", "/echo?a=1&a=2&b=x%20y&empty=&c=%C3%A9")
+    assert event["queryStringParameters"] == {"a": "1,2", "b": "x y", "empty": "", "c": "é"}
+    assert event["rawQueryString"] == "a=1&a=2&b=x%20y&empty=&c=%C3%A9"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON; charset=utf-8", "text/csv", "application/xml"]
+)
+def test_a_body_of_a_text_type_comes_as_text(client: Client, content_type: str) -> None:
+    event = client.event("POST", "/echo", "{é}".encode(), content_type=content_type)
+    assert (event["body"], event["isBase64Encoded"]) == ("{é}", False)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("", b"{}"),
+        ("application/octet-stream", b"{}"),
+        ("application/x-www-form-urlencoded", b"a=1"),
+        ("multipart/form-data; boundary=x", b"--x--"),
+        ("application/problem+json", b"{}"),
+        ("application/json", b'"\xff"'),
+    ],
+)
+def test_any_other_body_comes_as_base64(client: Client, content_type: str, body: bytes) -> None:
+    event = client.event("POST", "/echo", body, content_type=content_type)
+    assert (base64.b64decode(event["body"]), event["isBase64Encoded"]) == (body, True)
+
+
+def test_a_proxy_s_address_is_kept_before_the_client_s(client: Client) -> None:
+    event = client.event("GET", "/echo", x_forwarded_for="198.51.100.1")
+    assert event["headers"]["x-forwarded-for"] == "198.51.100.1, 192.0.2.7"
+
+
+def test_the_context_counts_down_and_knows_its_function(client: Client) -> None:
+    seen: list[Any] = []
+    client.handled_by(lambda event, context: seen.append(context))
+    answer = client.call("GET", "/echo")
+    (context,) = seen
+    assert 6000 < context.get_remaining_time_in_millis() <= 7000
+    assert (context.function_name, context.memory_limit_in_mb) == ("echo", 1024)
+    assert context.aws_request_id == client.events[0]["requestContext"]["requestId"]
+    assert answer.header("apigw-requestid") == context.aws_request_id
+
+
+# ------------------------------------------------------------------------------------------ answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [("hello", b"hello"), ({"a": [1]}, b'{"a": [1]}'), ([1, 2], b"[1, 2]"), (None, b"null")],
+)
+def test_an_answer_without_a_status_is_200_and_json(client: Client, answer: Any, body: bytes) -> None:
+    client.answers(answer)
+    got = client.call("GET", "/echo")
+    assert (got.status, got.header("content-type"), got.body) == (200, "application/json", body)
+
+
+def test_status_headers_and_body_are_passed_on(client: Client) -> None:
+    client.answers(
+        {"statusCode": "201", "headers": {"Location": "/x", "X-Number": 5, "X-Flag": True}, "body": "é"}
+    )
+    got = client.call("POST", "/echo")
+    assert (got.status, got.body) == (201, "é".encode())
+    assert [got.header(name) for name in ("location", "x-number", "x-flag")] == ["/x", "5", "true"]
+    assert got.header("content-type") == "text/plain;charset=UTF-8"
+    assert got.header("content-length") == "2"
+
+
+def test_each_cookie_has_a_header_of_its_own(client: Client) -> None:
+    client.answers({"statusCode": 200, "cookies": ["a=1; Path=/", "b=2"]})
+    got = client.call("GET", "/echo")
+    assert [value for name, value in got.headers if name == "Set-Cookie"] == ["a=1; Path=/", "b=2"]
+
+
+def test_a_base64_answer_goes_out_as_bytes(client: Client) -> None:
+    client.answers({"statusCode": 200, "isBase64Encoded": True, "body": base64.b64encode(b"\0\xff").decode()})
+    assert client.call("GET", "/echo").body == b"\0\xff"
+
+
+def test_an_empty_answer_has_no_length_where_http_forbids_it(client: Client) -> None:
+    client.answers({"statusCode": 204, "body": ""})
+    got = client.call("GET", "/echo")
+    assert (got.status, got.body, got.header("content-length")) == (204, b"", None)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {"statusCode": "two hundred"},
+        {"statusCode": 99},
+        {"statusCode": None},
+        {"statusCode": 200, "body": {"not": "text"}},
+        {"statusCode": 200, "headers": ["a"]},
+        {"statusCode": 200, "cookies": "a=1"},
+        {"statusCode": 200, "headers": {"X": "a\r\nSet-Cookie: b=1"}},
+        {"statusCode": 200, "body": "no base64!", "isBase64Encoded": True},
+        {"statusCode": 200, "body": b"bytes"},
+        object(),
+    ],
+)
+def test_an_answer_that_is_none_is_a_500_problem(
+    client: Client, garbage: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.answers(garbage)
+    got = client.call("GET", "/echo")
+    assert (got.status, got.header("content-type")) == (500, "application/problem+json")
+    assert got.json["type"] == "/problems/internal-error"
+    assert capsys.readouterr().err
+
+
+def test_a_raising_handler_is_a_500_problem_and_its_traceback_is_only_logged(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(event: Any, context: Any) -> None:
+        raise RuntimeError("the secret")
+
+    client.handled_by(fail)
+    got = client.call("GET", "/echo")
+    assert got.status == 500
+    assert got.json["instance"] == got.header("apigw-requestid")
+    assert b"secret" not in got.body
+    assert "RuntimeError: the secret" in capsys.readouterr().err
+
+
+def test_a_function_that_cannot_be_imported_fails_alone(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.gateway.preload()
+    assert client.call("GET", "/broken").status == 500
+    assert client.call("GET", "/echo").status == 200
+    assert "ModuleNotFoundError" in capsys.readouterr().err
+
+
+def test_a_function_out_of_time_is_a_503_problem_and_retires_its_process(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hang(event: Any, context: Any) -> None:
+        raise FunctionTimedOut("Task timed out after 7.00 seconds")
+
+    client.handled_by(hang)
+    got = client.call("GET", "/echo")
+    assert (got.status, got.header("retry-after"), client.timeouts) == (503, "1", 1)
+    assert "Task timed out" in capsys.readouterr().err
+
+
+def test_the_time_limit_interrupts_even_what_catches_every_exception() -> None:
+    def stubborn() -> None:
+        while True:
+            try:
+                while True:
+                    pass
+            except Exception:
+                continue
+
+    with pytest.raises(FunctionTimedOut), time_limit(0.02):
+        stubborn()
+
+
+# -------------------------------------------------------------------------------------------- CORS
+
+
+def test_a_preflight_from_the_frontend_is_answered_without_a_function(client: Client) -> None:
+    got = client.call("OPTIONS", "/users/7", origin="https://app.test", access_control_request_method="POST")
+    assert (got.status, got.body, client.events) == (204, b"", [])
+    assert {name: value for name, value in got.headers if name.startswith("Access-Control")} == {
+        "Access-Control-Allow-Origin": "https://app.test",
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Allow-Methods": "GET,POST",
+        "Access-Control-Allow-Headers": "Content-Type,X-CSRF-TOKEN",
+        "Access-Control-Max-Age": "600",
+    }
+
+
+@pytest.mark.parametrize("origin", ["https://evil.test", "https://app.test.evil", "null", ""])
+@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
+def test_another_origin_is_allowed_nothing(client: Client, method: str, origin: str) -> None:
+    client.answers({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}})
+    got = client.call(method, "/echo", origin=origin)
+    assert not [name for name, _ in got.headers if name.lower().startswith("access-control")]
+
+
+def test_the_function_s_own_cors_headers_give_way_to_the_api_s(client: Client) -> None:
+    client.answers({"statusCode": 200, "headers": {"access-control-allow-origin": "*", "X-Kept": "1"}})
+    got = client.call("GET", "/echo", origin="https://app.test")
+    assert [value for name, value in got.headers if name.lower() == "access-control-allow-origin"] == [
+        "https://app.test"
+    ]
+    assert got.header("access-control-allow-credentials") == "true"
+    assert got.header("access-control-expose-headers") == "Location"
+    assert got.header("x-kept") == "1"
+
+
+def test_a_refusal_of_the_gateway_itself_can_be_read_by_the_frontend(client: Client) -> None:
+    got = client.call("GET", "/broken", origin="https://app.test")
+    assert (got.status, got.header("access-control-allow-origin")) == (500, "https://app.test")
+
+
+# ------------------------------------------------------------------------------------------ limits
+
+
+class Unread(io.RawIOBase):
+    def read(self, size: int = -1) -> bytes:
+        raise AssertionError("the body was read")
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_unread(client: Client) -> None:
+    got = client.send(
+        {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": "/echo",
+            "CONTENT_LENGTH": str(BODY_LIMIT + 1),
+            "wsgi.input": Unread(),
+        }
+    )
+    assert (got.status, got.json["type"], client.events) == (413, "/problems/payload-too-large", [])
+
+
+def test_a_chunked_body_is_read_no_further_than_the_limit(client: Client) -> None:
+    body = io.BytesIO(b"x" * (BODY_LIMIT + 1000))
+    got = client.send({"REQUEST_METHOD": "POST", "PATH_INFO": "/echo", "wsgi.input": body})
+    assert got.status == 413
+    assert body.tell() == BODY_LIMIT + 1
+
+
+@pytest.mark.parametrize(
+    ("size", "content_type", "status"),
+    [
+        (6_200_000, "text/csv", 200),
+        (6_400_000, "text/csv", 413),
+        (4_600_000, "application/octet-stream", 200),
+        (4_800_000, "application/octet-stream", 413),
+    ],
+)
+def test_an_event_of_more_than_6_mib_does_not_reach_its_function(
+    client: Client, size: int, content_type: str, status: int
+) -> None:
+    assert client.call("POST", "/echo", b"x" * size, content_type=content_type).status == status
+    assert len(client.events) == (status == 200)
+
+
+def test_escapes_count_towards_the_event_s_size(client: Client) -> None:
+    assert client.call("POST", "/echo", b"\0" * 1_100_000, content_type="text/plain").status == 413
+
+
+def test_headers_of_more_than_10_kib_are_refused(client: Client) -> None:
+    got = client.call("GET", "/echo", x_long="x" * 10_300)
+    assert (got.status, got.json["type"]) == (431, "/problems/headers-too-large")
