@@ -147,7 +147,10 @@ def _list_parameters(listing: Listing) -> list[dict[str, Any]]:
     for name, kind in listing.public.items():
         parameters.append(_query(name, _filter_schema(kind)))
         parameters += [
-            _query(f"{name}__{operator}", {"type": "string"} if operator in ("in", "like") else _filter_schema(kind))
+            _query(
+                f"{name}__{operator}",
+                {"type": "string"} if operator in ("in", "like") else _filter_schema(kind),
+            )
             for operator in kind.operators
         ]
     return parameters
@@ -159,7 +162,9 @@ def _filter_schema(kind: FieldType) -> dict[str, Any]:
     formats = {"UUID": "uuid", "datetime": "date-time"}
     if (form := formats.get(kind.python.__name__)) is not None:
         return {"type": "string", "format": form}
-    return {"type": {"int": "integer", "Decimal": "number", "float": "number"}.get(kind.python.__name__, "string")}
+    return {
+        "type": {"int": "integer", "Decimal": "number", "float": "number"}.get(kind.python.__name__, "string")
+    }
 
 
 def _query(name: str, schema: dict[str, Any], description: str | None = None) -> dict[str, Any]:

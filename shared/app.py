@@ -176,7 +176,7 @@ def parse_json(text: str) -> Any:
         return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
     except RecursionError:
         raise MalformedRequest("The JSON is nested too deeply.") from None
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise MalformedRequest(f"The body is not JSON: {error}.") from None
 
 
@@ -225,4 +225,3 @@ def _pointer(location: tuple[str | int, ...]) -> str:
     place, *path = location
     parts = path if place == "body" else [place, *path]
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-

@@ -13,7 +13,20 @@ from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Column, ColumnElement, Select, Table, Text, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.sql import literal_column
@@ -129,7 +142,9 @@ class Listing:
             expression = self._expression(name)
             if self.public[name].nullable:
                 keys.append((expression.is_(None), False))
-                expression = func.coalesce(expression, cast(literal_column(_zero(expression)), expression.type))
+                expression = func.coalesce(
+                    expression, cast(literal_column(_zero(expression)), expression.type)
+                )
             keys.append((expression, descending))
         return [*keys, (self.newest[-1], True)]
 

@@ -38,7 +38,9 @@ def update(uow: UnitOfWork, record_id: UUID, changes: dict[str, Any]) -> None:
 
 def _as_parameters(fields: dict[str, Any]) -> dict[str, Any]:
     names = ("operation_id", "user_id", "amount", "user_balance", "date")
-    response = json.dumps(fields["operation_response"], default=_exact) if "operation_response" in fields else None
+    response = (
+        json.dumps(fields["operation_response"], default=_exact) if "operation_response" in fields else None
+    )
     return {**{name: fields.get(name) for name in names}, "operation_response": response}
 
 

@@ -44,6 +44,12 @@ def create(uow: UnitOfWork, caller: Caller, filename: str, size: int, status: st
     return task_id, row["body"]
 
 
+def plain_name(filename: str | None) -> str:
+    """A form's file name as it can be kept: printable, 255 characters at the most."""
+    printable = "".join(c for c in filename or "" if c.isprintable())
+    return printable[:255] or "upload.csv"
+
+
 def get(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> Row:
     """The task: its `body` as JSON, `user_id` and `status`. Raises: NotFound."""
     return _found(uow.one("task", id=task_id, owner=owner))
@@ -56,9 +62,7 @@ def cancel(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> None:
         raise Conflict(f"The task is {row['status']}: there is nothing to cancel.")
 
 
-def resume(
-    uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]
-) -> None:
+def resume(uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]) -> None:
     """Go on with a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:

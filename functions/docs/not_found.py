@@ -33,7 +33,5 @@ def refuse(_: Exception) -> Response[str]:
     for pattern, methods in methods_by_path():
         if pattern.fullmatch(path):
             allowed = ", ".join(sorted(methods))
-            return app.problem(
-                MethodNotAllowed(f"This path takes {allowed}.", headers={"Allow": allowed})
-            )
+            return app.problem(MethodNotAllowed(f"This path takes {allowed}.", headers={"Allow": allowed}))
     return app.problem(NotFound("There is nothing at this path."))

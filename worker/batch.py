@@ -1,0 +1,134 @@
+"""One task, from its checkpoint to its end, or to where this worker must stop."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared import aws
+from shared.errors import ServiceUnavailable
+from shared.settings import settings
+from shared.unit_of_work import UnitOfWork
+from worker.billing import Outcome, bill_chunk
+from worker.chunks import chunks
+from worker.csv_rows import CsvRows, NotACsv
+from worker.messages import NotUnderstood, Upload
+from worker.results import write_results
+
+HANDOVER_MARGIN = 60.0
+"""Seconds of a worker's time that must be left for it to begin another chunk."""
+BLOCK = 1024 * 1024
+"""Bytes read from S3 at a time."""
+
+logger = Logger(service="restcalculator")
+T = TypeVar("T")
+
+
+class End(Enum):
+    """How a worker's run of a task ended."""
+
+    COMPLETED = "completed"
+    OUT_OF_CREDIT = "out of credit"
+    FAILED = "failed"
+    NOT_RUNNING = "ended or cancelled before"
+    TAKEN_OVER = "cancelled, or another worker went on with it"
+    HANDED_OVER = "out of time: handed over"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    size: int
+    etag: str
+
+
+def run_task(uow: UnitOfWork, upload: Upload, seconds_left: Callable[[], float]) -> End:
+    """Bill an upload's rows from the checkpoint on.
+
+    Args:
+        seconds_left: how long this worker may still run.
+
+    Raises:
+        NotUnderstood: there is no such task.
+        ServiceUnavailable: the database, S3 or random.org is away; what was committed stands.
+    """
+    try:
+        file = _head(upload.key)
+        if file is None:
+            return _fail(uow, upload, "The file is not there.")
+        task = uow.one(
+            "start_task", id=upload.task_id, user_id=upload.user_id, bytes_total=file.size, etag=file.etag
+        )
+        if task is None:
+            raise NotUnderstood(f"there is no task {upload.task_id}")
+        if not task["started"]:
+            return End.NOT_RUNNING
+        if task["etag"] != file.etag:
+            return _fail(uow, upload, "The file was replaced after it was begun.")
+        return _bill(uow, upload, file, task["bytes_done"], task["rows_done"], seconds_left)
+    except NotACsv as error:
+        return _fail(uow, upload, str(error))
+    except (BotoCoreError, ClientError) as error:
+        raise ServiceUnavailable(f"S3: {error}") from error
+
+
+def _bill(
+    uow: UnitOfWork,
+    upload: Upload,
+    file: _File,
+    offset: int,
+    rows_done: int,
+    seconds_left: Callable[[], float],
+) -> End:
+    rows = CsvRows(_blocks(upload.key, file, offset), offset)
+    if offset == 0:
+        rows.header()
+    for chunk in _one_ahead(chunks(rows)):
+        with uow:
+            outcome, bill = bill_chunk(uow, upload.task_id, offset, rows_done + 1, chunk)
+        if outcome is Outcome.FENCED:
+            return End.TAKEN_OVER
+        if outcome is Outcome.OUT_OF_CREDIT:
+            return End.OUT_OF_CREDIT
+        offset, rows_done = bill.end, rows_done + bill.rows
+        if bill.rows and seconds_left() < HANDOVER_MARGIN:
+            return End.HANDED_OVER
+    write_results(uow, upload.task_id, aws.results_key(upload.user_id, upload.task_id))
+    return End.COMPLETED if uow.one("complete_task", id=upload.task_id) else End.TAKEN_OVER
+
+
+def _fail(uow: UnitOfWork, upload: Upload, reason: str) -> End:
+    uow.one("fail_task", id=upload.task_id, error=reason)
+    return End.FAILED
+
+
+def _head(key: str) -> _File | None:
+    try:
+        head = aws.s3().head_object(Bucket=settings().bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            return None
+        raise
+    return _File(head["ContentLength"], head["ETag"])
+
+
+def _blocks(key: str, file: _File, offset: int) -> Iterator[bytes]:
+    """The file's bytes from `offset` on; of this very version, or S3 refuses (412)."""
+    if offset >= file.size:
+        return
+    answer = aws.s3().get_object(
+        Bucket=settings().bucket, Key=key, Range=f"bytes={offset}-", IfMatch=file.etag
+    )
+    yield from answer["Body"].iter_chunks(BLOCK)
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made in a thread while the one before is being worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item

@@ -1,0 +1,131 @@
+"""One chunk, billed in one transaction: exactly once, whoever tries it and however often."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from shared.ids import uuid7s
+from shared.unit_of_work import UnitOfWork
+from worker.chunks import Chunk, Computed, Refused
+
+COPY_RECORDS = (
+    "COPY records (id, user_id, operation_id, arguments, operation_response, amount, user_balance,"
+    " task_id, task_row) FROM STDIN"
+)
+COPY_ERRORS = "COPY task_errors (task_id, task_row, operation, arguments, reason) FROM STDIN"
+NO_PRICE = "the operation has no price: it can't be called"
+# COPY's text format escapes these (PostgreSQL manual, COPY, "Text Format").
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+class Outcome(Enum):
+    """How billing a chunk ended."""
+
+    BILLED = "billed"
+    OUT_OF_CREDIT = "out of credit"
+    FENCED = "not where it was, or no longer processing"
+
+
+@dataclass(slots=True)
+class Bill:
+    """What the affordable rows of a chunk come to; the lines are COPY's."""
+
+    end: int
+    rows: int = 0
+    spent: Decimal = Decimal(0)
+    billed: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    affordable: bool = True
+
+
+def bill_chunk(
+    uow: UnitOfWork, task_id: UUID, start: int, first_row: int, chunk: Chunk
+) -> tuple[Outcome, Bill]:
+    """Charge, record and check-point a chunk, or the part of it that can be paid.
+
+    Args:
+        start: the offset where the chunk begins, which is the task's checkpoint unless another
+            worker was here.
+        first_row: the number of its first row, from 1.
+
+    Raises:
+        DomainError: as `Database.run`; then nothing of the chunk was kept, or all of it.
+    """
+    uow.begin()
+    owner = uow.one("begin_chunk", id=task_id, bytes_done=start)
+    if owner is None:
+        return Outcome.FENCED, Bill(start)
+    prices = {row["type"]: (row["id"], row["cost"]) for row in uow.all("prices")}
+    bill = _draw_up(chunk, start, owner, prices, task_id, first_row)
+    if bill.billed:
+        uow.database.copy_in(COPY_RECORDS, _blocks(bill.billed))
+    if bill.refused:
+        uow.database.copy_in(COPY_ERRORS, _blocks(bill.refused))
+    uow.one(
+        "end_chunk",
+        id=task_id,
+        user_id=owner["user_id"],
+        entry_id=next(uuid7s(1)),
+        spent=bill.spent,
+        billed=len(bill.billed),
+        first_row=first_row,
+        last_row=first_row + bill.rows - 1,
+        bytes_done=bill.end,
+        rows=bill.rows,
+        failed=len(bill.refused),
+        status="processing" if bill.affordable else "out_of_credit",
+        error=None if bill.affordable else f"There is not enough credit for row {first_row + bill.rows}.",
+    )
+    uow.commit()
+    return Outcome.BILLED if bill.affordable else Outcome.OUT_OF_CREDIT, bill
+
+
+def _draw_up(
+    chunk: Chunk,
+    start: int,
+    owner: Mapping[str, Any],
+    prices: Mapping[str, tuple[UUID, Decimal]],
+    task_id: UUID,
+    first_row: int,
+) -> Bill:
+    """The bill of the longest prefix that the balance pays for, row by row, in order."""
+    bill, balance, user_id = Bill(start), owner["balance"], owner["user_id"]
+    ids = uuid7s(len(chunk.rows))
+    for number, row in enumerate(chunk.rows, first_row):
+        price = prices.get(row.operation) if isinstance(row, Computed) else None
+        if price is None:
+            bill.refused.append(_error_line(task_id, number, row))
+        else:
+            operation_id, cost = price
+            if cost > balance:
+                bill.affordable = False
+                return bill
+            balance -= cost
+            bill.spent += cost
+            bill.billed.append(
+                f"{next(ids)}\t{user_id}\t{operation_id}\t{row.arguments}\t{_escaped(row.result)}"
+                f"\t{cost}\t{balance}\t{task_id}\t{number}\n"
+            )
+        bill.rows += 1
+        bill.end = row.end
+    bill.end = chunk.end
+    return bill
+
+
+def _error_line(task_id: UUID, number: int, row: Computed | Refused) -> str:
+    reason = row.reason if isinstance(row, Refused) else NO_PRICE
+    cells = (row.operation, row.arguments, reason)
+    return f"{task_id}\t{number}\t" + "\t".join(cell.translate(_ESCAPES) for cell in cells) + "\n"
+
+
+def _escaped(result: str) -> str:
+    return result.replace("\\", "\\\\") if "\\" in result else result
+
+
+def _blocks(lines: list[str], size: int = 512) -> Iterable[bytes]:
+    """Lines joined into pieces of some 64 KiB, one CopyData message each."""
+    for start in range(0, len(lines), size):
+        yield "".join(lines[start : start + size]).encode()

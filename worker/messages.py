@@ -1,0 +1,49 @@
+"""SQS messages: an S3 event in a body, or several, or S3's test event."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+from uuid import UUID
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_KEY = re.compile(f"uploads/({_UUID})/({_UUID})\\.csv")
+
+
+class NotUnderstood(Exception):
+    """The message is none of ours; it belongs into the dead-letter queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that is in the bucket."""
+
+    key: str
+    user_id: UUID
+    task_id: UUID
+
+
+def uploads(body: str) -> list[Upload]:
+    """The uploads that a message is about; none for S3's test event.
+
+    S3 encodes keys as forms do: a space is a plus (Amazon S3 User Guide, "Event message structure").
+
+    Raises:
+        NotUnderstood: it is no S3 event, or its key is none of ours.
+    """
+    try:
+        event: Any = json.loads(body)
+        if isinstance(event, Mapping) and event.get("Event") == "s3:TestEvent":
+            return []
+        return [_upload(unquote_plus(record["s3"]["object"]["key"])) for record in event["Records"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotUnderstood(f"not an S3 event: {type(error).__name__}") from error
+
+
+def _upload(key: str) -> Upload:
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise NotUnderstood(f"no key of ours: {key[:100]!r}")
+    return Upload(key, UUID(found[1]), UUID(found[2]))

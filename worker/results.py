@@ -1,0 +1,65 @@
+"""The result CSV: streamed from Postgres into a multipart upload, in constant memory."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from shared.aws import CSV, s3
+from shared.database import statement_text
+from shared.settings import settings
+from shared.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART_SIZE = 8 * 1024 * 1024
+"""Bytes; S3 takes parts of 5 MiB or more, and 10,000 of them."""
+
+
+class MultipartUpload:
+    """A sink (`write`) that ends up as one S3 object, which appears whole at `complete` or never."""
+
+    def __init__(self, key: str) -> None:
+        self._target = {"Bucket": settings().bucket, "Key": key}
+        self._upload_id = s3().create_multipart_upload(**self._target, ContentType=CSV)["UploadId"]
+        self._buffer = bytearray()
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def write(self, data: bytes) -> None:
+        """Take some bytes; send them on when they fill a part."""
+        self._buffer += data
+        if len(self._buffer) >= PART_SIZE:
+            self._send()
+
+    def complete(self) -> None:
+        """Make the object."""
+        self._send()
+        s3().complete_multipart_upload(
+            **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
+        )
+
+    def abort(self) -> None:
+        """Forget what was sent."""
+        s3().abort_multipart_upload(**self._target, UploadId=self._upload_id)
+
+    def _send(self) -> None:
+        number = len(self._parts) + 1
+        part = s3().upload_part(
+            **self._target, UploadId=self._upload_id, PartNumber=number, Body=bytes(self._buffer)
+        )
+        self._parts.append({"ETag": part["ETag"], "PartNumber": number})
+        self._buffer.clear()
+
+
+def write_results(uow: UnitOfWork, task_id: UUID, key: str) -> None:
+    """Write a finished task's results; the same again when it is done again.
+
+    Raises:
+        DomainError, ClientError, BotoCoreError: then there is no object, and it can be tried again.
+    """
+    upload = MultipartUpload(key)
+    try:
+        uow.database.copy_out(statement_text("results").replace("{task_id}", str(task_id)), upload)
+        upload.complete()
+    except BaseException:
+        upload.abort()
+        raise
