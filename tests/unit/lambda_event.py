@@ -1,8 +1,15 @@
-"""An event of an HTTP API (payload 2.0), as API Gateway gives it to a function."""
+"""An event of an HTTP API (payload 2.0), an endpoint to give it to, and the problem it is answered with."""
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import done
+from shared.app import JSON, Api
+from shared.schemas import OperationCall
 
 
 def event(
@@ -34,3 +41,28 @@ def event(
     if cookies is not None:
         made["cookies"] = cookies
     return made
+
+
+def calling(*, takes: str | None = JSON) -> tuple[Api, list[OperationCall]]:
+    """An endpoint that takes a call, and the calls that it was given."""
+    app, calls = Api(takes=takes), list[OperationCall]()
+
+    @app.post("/")
+    def call(body: OperationCall) -> Response[str]:
+        calls.append(body)
+        return done("Called.")
+
+    return app, calls
+
+
+def problem(answer: dict[str, Any]) -> dict[str, Any]:
+    """The problem of an answer, which has the contract's form."""
+    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    assert headers["content-type"] == "application/problem+json"
+    said: dict[str, Any] = json.loads(answer["body"])
+    assert said["status"] == answer["statusCode"]
+    assert said["type"].startswith("/problems/")
+    assert said["instance"] == headers["x-request-id"] == "request-7"
+    assert said["title"]
+    assert said["detail"]
+    return said

@@ -1,0 +1,137 @@
+"""Request bodies before anything is made of them: size, media type, JSON."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import done
+from shared.app import JSON, LARGEST_BODY, MULTIPART, Api, parse_json
+from shared.errors import MalformedRequest
+from tests.unit.lambda_event import calling, event, problem
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("{", 400),
+        ("", 422),
+        ("not json", 400),
+        ('{"type": "addition", "arguments": [NaN]}', 400),
+        ('{"type": "addition", "arguments": [-Infinity]}', 400),
+        ("[" * 100_000, 400),
+        ('{"arguments":' * 50_000 + "1" + "}" * 50_000, 413),
+        (b"\xff\xfe{}", 400),
+        ("null", 422),
+        ("[]", 422),
+        ('"addition"', 422),
+        ("7", 422),
+        ('{"type": "\ud800"}', 422),
+        ('{"type": "\\ud800"}', 422),
+        ('{"type": "addition", "arguments": ["1", 2]}', 422),
+        ('{"type": "addition", "arguments": [true, 2]}', 422),
+        ('{"type": "addition", "arguments": [null, 2]}', 422),
+        ('{"type": "addition", "arguments": {"0": 1}}', 422),
+        ('{"type": "addition", "\\u0000": 1}', 422),
+        ('{"type": 7}', 422),
+        ("{}", 422),
+        ('{"type": "addition", "arguments": [1e99999999999999999999]}', 400),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_a_bad_body_gets_a_4xx_problem(body: str | bytes, status: int) -> None:
+    app, calls = calling()
+    said = problem(app(event("POST", body=body), None))
+    assert said["status"] == status, said
+    assert calls == []
+    if status == 422:
+        assert all(fault["pointer"].startswith("#") for fault in said["errors"])
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ('{"type": "addition", "arguments": [1, "2", true]}', ["#/arguments/1", "#/arguments/2"]),
+        ('{"type": "addition", "a/b~c": 1}', ["#/a~1b~0c"]),
+        ('{"arguments": []}', ["#/type"]),
+        ("[]", ["#"]),
+    ],
+)
+def test_each_fault_is_pointed_at_as_rfc_6901_says(body: str, pointers: list[str]) -> None:
+    app, _ = calling()
+    said = problem(app(event("POST", body=body), None))
+    assert [fault["pointer"] for fault in said["errors"]] == pointers
+
+
+def test_a_thousand_faults_are_told_by_a_hundred() -> None:
+    app, _ = calling()
+    said = problem(app(event("POST", body=json.dumps({"type": "x", "arguments": ["1"] * 900})), None))
+    assert len(said["errors"]) == 100
+    assert len(said["detail"]) < 1000
+
+
+def test_a_huge_integer_is_read_at_once_and_exactly() -> None:
+    digits = "1" * 200_000
+    assert parse_json(digits) == Decimal(digits)
+    assert parse_json("12345678901234567890") == 12345678901234567890
+
+
+def test_fractions_are_read_as_decimals() -> None:
+    assert parse_json("[0.1, 1e2, 7]") == [Decimal("0.1"), Decimal("1e2"), 7]
+    assert isinstance(parse_json("0.1"), Decimal)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[1,]", "", "1e99999999999999999999"])
+def test_what_is_no_json_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedRequest):
+        parse_json(text)
+
+
+def padded(size: int) -> str:
+    start = '{"type": "addition"'
+    return start + " " * (size - len(start) - 1) + "}"
+
+
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_a_body_of_the_largest_size_is_taken_and_a_larger_one_is_not(as_bytes: bool) -> None:
+    app, calls = calling()
+    largest, larger = padded(LARGEST_BODY[JSON]), padded(LARGEST_BODY[JSON] + 3)
+    assert app(event("POST", body=largest.encode() if as_bytes else largest), None)["statusCode"] == 200
+    assert len(calls) == 1
+    assert problem(app(event("POST", body=larger.encode() if as_bytes else larger), None))["status"] == 413
+
+
+def test_ten_megabytes_are_refused_before_they_are_read() -> None:
+    app, _ = calling()
+    assert problem(app(event("POST", body="[" * 10_000_000), None))["status"] == 413
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", "x"])
+def test_another_media_type_is_a_415(media_type: str) -> None:
+    app, calls = calling()
+    answer = app(event("POST", body="{}", headers={"content-type": media_type}), None)
+    assert problem(answer)["status"] == 415
+    assert calls == []
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_the_media_type_is_compared_without_case_and_parameters(media_type: str) -> None:
+    app, _ = calling()
+    body = '{"type": "addition"}'
+    assert app(event("POST", body=body, headers={"content-type": media_type}), None)["statusCode"] == 200
+
+
+def test_json_is_no_upload() -> None:
+    app, _ = calling(takes=MULTIPART)
+    assert problem(app(event("POST", body="{}"), None))["status"] == 415
+
+
+def test_a_body_that_nobody_reads_is_not_looked_at() -> None:
+    app = Api(takes=None)
+
+    @app.post("/")
+    def logout() -> Response[str]:
+        return done("Signed out.")
+
+    assert app(event("POST", body="{" * 10_000_000), None)["statusCode"] == 200

@@ -1,0 +1,220 @@
+"""What request bodies may hold."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from shared import schemas
+from shared.app import parse_json
+
+ID = str(uuid4())
+GOOD: dict[type[BaseModel], dict[str, Any]] = {
+    schemas.Login: {"email": "ada@example.com", "password": "x"},
+    schemas.NewAdmin: {"email": "ada@example.com", "password": "12345678", "admin_password": "x"},
+    schemas.OperationCall: {"type": "addition", "arguments": [1, Decimal("2.5")]},
+    schemas.NewTask: {"filename": "a.csv", "size": 1},
+    schemas.NewApiKey: {"name": "my program"},
+    schemas.NewOperation: {"type": "addition", "cost": 5},
+    schemas.OperationChange: {"cost": 5},
+    schemas.NewRecord: {
+        "operation_id": ID,
+        "user_id": ID,
+        "amount": 5,
+        "user_balance": 15,
+        "operation_response": 3,
+    },
+    schemas.RecordChange: {"amount": 5},
+    schemas.NewUser: {"email": "ada@example.com", "password": "12345678"},
+    schemas.UserChange: {"balance": 5},
+    schemas.CreditGrant: {"amount": -5, "reason": "taken back"},
+}
+CHANGES = {
+    schemas.OperationChange: {"type": "addition", "cost": 5},
+    schemas.RecordChange: {
+        "operation_id": ID,
+        "user_id": ID,
+        "amount": 5,
+        "user_balance": 5,
+        "date": "2026-11-23T07:00:00Z",
+    },
+    schemas.UserChange: {"email": "a@b.example", "password": "12345678", "role": "admin", "balance": 5},
+}
+
+
+def refused(model: type[BaseModel], body: Any) -> list[tuple[str | int, ...]]:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(model).validate_python(body)
+    return [fault["loc"] for fault in caught.value.errors()]
+
+
+def leaves(model: type[BaseModel]) -> set[type[BaseModel]]:
+    return {leaf for child in model.__subclasses__() for leaf in (leaves(child) or {child})}
+
+
+def test_every_request_body_is_tested_here() -> None:
+    assert set(GOOD) == leaves(schemas.Request)
+
+
+@pytest.mark.parametrize("model", GOOD)
+def test_the_body_that_the_next_tests_spoil_is_good_as_it_is(model: type[BaseModel]) -> None:
+    model.model_validate(GOOD[model])
+
+
+@pytest.mark.parametrize("model", GOOD)
+def test_an_unknown_field_is_refused(model: type[BaseModel]) -> None:
+    assert refused(model, {**GOOD[model], "colour": "red"}) == [("colour",)]
+
+
+@pytest.mark.parametrize("model", GOOD)
+@pytest.mark.parametrize("body", [None, [], "x", 7, True])
+def test_what_is_no_object_is_refused(model: type[BaseModel], body: object) -> None:
+    assert refused(model, body) == [()]
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (model, name)
+        for model, body in GOOD.items()
+        for name in body
+        if model.model_fields[name].is_required() and name != "operation_response"
+    ],
+)
+@pytest.mark.parametrize("wrong", ["missing", None, {}])
+def test_a_missing_or_ill_typed_field_is_refused_naming_it(
+    model: type[BaseModel], name: str, wrong: object
+) -> None:
+    body = {**GOOD[model], name: wrong}
+    if wrong == "missing":
+        del body[name]
+    assert refused(model, body) == [(name,)]
+
+
+NUMBERS = [
+    (schemas.NewOperation, "cost"),
+    (schemas.CreditGrant, "amount"),
+    (schemas.UserChange, "balance"),
+    (schemas.NewRecord, "user_balance"),
+]
+
+
+@pytest.mark.parametrize(("model", "name"), NUMBERS)
+@pytest.mark.parametrize(
+    "value", ["5", True, False, None, [5], "NaN", Decimal("NaN"), Decimal("Infinity"), float("inf")]
+)
+def test_what_is_no_number_is_no_money(model: type[BaseModel], name: str, value: object) -> None:
+    assert refused(model, {**GOOD[model], name: value}) == [(name,)]
+
+
+@pytest.mark.parametrize(("model", "name"), NUMBERS)
+@pytest.mark.parametrize("value", ["0.00001", "1e-5", "100000000000000", "1e15", "1e999999", "1e-999999"])
+def test_money_has_at_most_4_places_and_14_digits_before_them(
+    model: type[BaseModel], name: str, value: str
+) -> None:
+    assert refused(model, {**GOOD[model], name: Decimal(value)}) == [(name,)]
+
+
+@pytest.mark.parametrize(("model", "name"), NUMBERS)
+@pytest.mark.parametrize("value", ["0.0001", "99999999999999.9999", "15.50", "1e13"])
+def test_money_is_kept_exactly(model: type[BaseModel], name: str, value: str) -> None:
+    body = {**GOOD[model], name: parse_json(value)}
+    assert getattr(model.model_validate(body), name) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(schemas.NewOperation, "cost"), (schemas.UserChange, "balance"), (schemas.NewUser, "balance")],
+)
+def test_a_cost_and_a_balance_are_not_negative(model: type[BaseModel], name: str) -> None:
+    assert refused(model, {**GOOD[model], name: Decimal("-0.0001")}) == [(name,)]
+
+
+@pytest.mark.parametrize("value", ["1", True, None, [1], {}])
+def test_an_argument_that_is_no_number_is_refused_at_its_place(value: object) -> None:
+    assert refused(schemas.OperationCall, {"type": "addition", "arguments": [1, value]}) == [("arguments", 1)]
+
+
+def test_arguments_may_be_left_out_and_are_at_most_1000() -> None:
+    assert schemas.OperationCall(type="random_string").arguments == []
+    assert refused(schemas.OperationCall, {"type": "addition", "arguments": [1] * 1001}) == [("arguments",)]
+
+
+def test_an_argument_keeps_all_its_digits() -> None:
+    text = "0.1234567890123456789012345678901234"
+    call = schemas.OperationCall.model_validate({"type": "addition", "arguments": [parse_json(text)]})
+    assert call.arguments == [Decimal(text)]
+
+
+@pytest.mark.parametrize("email", ["Ada@Example.COM", " ada@example.com ", "ADA@EXAMPLE.COM"])
+def test_an_email_is_folded_so_that_one_address_is_one_account(email: str) -> None:
+    assert schemas.Login(email=email, password="x").email == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        *("", "ada", "@example.com", "ada@", "ada@example", "a da@example.com", "ada@exa\0mple.com"),
+        *("a@b@c.d", "ada@example.", "x" * 250 + "@b.de", "ada@example.com\nx", "\ud800@example.com"),
+        *(7, None),
+    ],
+)
+def test_what_is_no_address_is_refused(email: object) -> None:
+    assert refused(schemas.Login, {"email": email, "password": "x"}) == [("email",)]
+
+
+@pytest.mark.parametrize("model", [schemas.NewUser, schemas.NewAdmin, schemas.UserChange])
+def test_a_password_set_for_another_has_8_to_128_characters(model: type[BaseModel]) -> None:
+    for password in ("x" * 8, "x" * 128):
+        model.model_validate({**GOOD[model], "password": password})
+    for password in ("x" * 7, "x" * 129):
+        assert refused(model, {**GOOD[model], "password": password}) == [("password",)]
+
+
+def test_a_role_is_client_or_admin() -> None:
+    assert refused(schemas.UserChange, {"role": "god"}) == [("role",)]
+    assert schemas.NewUser.model_validate(GOOD[schemas.NewUser]).role == "client"
+
+
+@pytest.mark.parametrize("model", CHANGES)
+def test_a_patch_with_nothing_is_refused(model: type[BaseModel]) -> None:
+    assert refused(model, {}) == [()]
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [(model, name) for model, body in CHANGES.items() for name in body]
+)
+def test_a_patch_with_null_is_refused_and_with_a_value_says_just_that(
+    model: type[BaseModel], name: str
+) -> None:
+    assert refused(model, {name: None}) == [(name,)]
+    change = model.model_validate({name: CHANGES[model][name]})
+    assert set(change.model_dump(exclude_unset=True)) == {name}
+
+
+def test_a_records_response_may_be_any_json_null_included() -> None:
+    for value in (None, 0, "", [], {"a": [1]}):
+        assert (
+            schemas.NewRecord.model_validate(
+                {**GOOD[schemas.NewRecord], "operation_response": value}
+            ).operation_response
+            == value
+        )
+    assert schemas.RecordChange(operation_response=None).model_fields_set == {"operation_response"}
+
+
+def test_a_date_without_its_offset_from_utc_is_refused() -> None:
+    assert refused(schemas.RecordChange, {"date": "2026-11-23T07:00:00"}) == [("date",)]
+
+
+@pytest.mark.parametrize("size", [0, -1, 5 * 1024**3 + 1, "7", 7.5, True])
+def test_a_file_has_1_byte_to_5_gibibytes(size: object) -> None:
+    assert refused(schemas.NewTask, {"filename": "a.csv", "size": size}) == [("size",)]
+    schemas.NewTask(filename="a.csv", size=5 * 1024**3)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256, "a\nb", "a\0b", "\ud800", 7])
+def test_a_file_name_is_1_to_255_printable_characters(name: object) -> None:
+    assert refused(schemas.NewTask, {"filename": name, "size": 1}) == [("filename",)]
