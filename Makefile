@@ -6,6 +6,8 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 RUN := $(BIN)/python -m localstack.run
 INSTALLED := .venv/installed
+# npm's own record of what it installed.
+NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up down logs test unit-tests e2e-tests lint format package deploy build-local-db \
 	build-prod-db audit pin
@@ -24,13 +26,13 @@ down: $(INSTALLED) ## End the service that `make up` started in another terminal
 logs: ## Follow the log of the running service
 	@tail -n 100 -F "$${DATA_DIR:-.data}/logs/restcalculator.log"
 
-test: $(INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS
+test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS
 	$(BIN)/pytest
 
 unit-tests: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
 
-e2e-tests: $(INSTALLED) ## Run the end-to-end tests; URL=https://… runs them against a deployed service
+e2e-tests: $(INSTALLED) $(NODE_INSTALLED) ## Run the end-to-end tests; URL=https://… runs them against a deployed service
 	URL="$(URL)" $(BIN)/pytest tests/e2e
 
 lint: $(INSTALLED) ## Check format, style and types
@@ -42,11 +44,12 @@ format: $(INSTALLED) ## Put the code into its format, and mend what can be mende
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: $(INSTALLED) node_modules ## Make the deployable zip, with no credentials
+package: $(INSTALLED) $(NODE_INSTALLED) ## Make the deployable zip, with no credentials
+	@$(BIN)/python -m deploy.package
 	npx --no-install serverless package
 
-deploy: $(INSTALLED) node_modules ## Package, deploy to AWS, migrate; STAGE=… names the stage
-	npx --no-install serverless deploy
+deploy: package ## Package, deploy to AWS, migrate; STAGE=… names the stage
+	@$(BIN)/python -m deploy.release
 
 build-local-db: $(INSTALLED) ## Make the local database, bucket and queues anew (all data is lost)
 	@$(RUN) reset-db
@@ -72,6 +75,7 @@ $(INSTALLED): requirements-dev.txt
 	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements-dev.txt
 	@touch $@
 
-node_modules: package.json
-	npm install --no-audit --no-fund
+# The Serverless CLI and newman.
+$(NODE_INSTALLED): package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,0 +1,60 @@
+"""Deploys what `make package` made: `python -m deploy.release`.
+
+Checks the settings, deploys by the Serverless CLI, migrates and seeds the database, asks the new
+service how it is, and prints its URL. `STAGE` and `AWS_REGION` choose where. Safe to run again.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+
+import boto3
+
+from localstack.settings import ROOT, read_dotenv
+from shared.settings import Settings, SettingsError, settings
+
+SERVICE = "restcalculator"
+
+
+def main() -> None:
+    environment = {"CONFIG_TYPE": "production", **read_dotenv(ROOT / ".env"), **os.environ}
+    os.environ.update(environment)
+    stage, region = environment.get("STAGE", "dev"), environment.get("AWS_REGION", "us-east-1")
+    check_settings()
+    session = boto3.Session(region_name=region)
+    if session.get_credentials() is None:
+        sys.exit("There are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret.")
+    serverless("deploy", "--stage", stage)
+    serverless("invoke", "--function", "migrate", "--stage", stage)
+    url = stack_outputs(session, f"{SERVICE}-{stage}")["HttpApiUrl"]
+    with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
+        print("health:", json.load(answer))
+    print(f"{SERVICE} is deployed: {url}")
+
+
+def check_settings() -> None:
+    """Exits naming what is missing or weak, before anything is deployed."""
+    try:
+        settings().passwords()
+    except SettingsError as error:
+        names = ", ".join(name.upper() for name in Settings.model_fields)
+        sys.exit(f"Not deployed. {error}.\nThe settings come from the environment and .env: {names}.")
+
+
+def serverless(*arguments: str) -> None:
+    """Run the Serverless CLI; its own words say what failed."""
+    done = subprocess.run(["npx", "--no-install", "serverless", *arguments], cwd=ROOT)  # noqa: S607
+    if done.returncode:
+        sys.exit(f"`serverless {' '.join(arguments)}` failed; what stands above says why.")
+
+
+def stack_outputs(session: boto3.Session, stack: str) -> Mapping[str, str]:
+    described = session.client("cloudformation").describe_stacks(StackName=stack)
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The deployable zip: complete, small, and quick to start."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy import package
+from localstack.routes import Function, Service
+from localstack.settings import ROOT
+
+SERVICE = Service.load(ROOT / "serverless.yml", {})
+UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
+# In a Python that has nothing but the stage and what Lambda's brings: import all, migrate, answer.
+START_ALL = """
+import importlib, json, sys
+sys.path[:0] = sys.argv[1:3]
+for name in json.loads(sys.argv[3]):
+    importlib.import_module(name)
+from functions.docs import health, page
+from migrations.handler import handler
+revision = handler({}, None)["revision"]
+statuses = []
+for app, path in ((health.app, "/health"), (page.app, "/docs")):
+    context = {"requestId": "1", "stage": "$default", "http": {"method": "GET", "path": path}}
+    statuses.append(app({"rawPath": path, "headers": {}, "requestContext": context}, None)["statusCode"])
+print(json.dumps([revision, statuses]))
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    folder = tmp_path_factory.mktemp("package")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(package, "STAGE", folder / "lambda")
+        patch.setattr(package, "ZIP", folder / "restcalculator.zip")
+        package.main()
+        with zipfile.ZipFile(package.ZIP) as archive:
+            yield archive
+
+
+@pytest.fixture(scope="module")
+def names(built: zipfile.ZipFile) -> set[str]:
+    return set(built.namelist())
+
+
+@pytest.mark.parametrize("function", SERVICE.functions.values(), ids=lambda function: function.name)
+def test_the_zip_holds_the_module_of_every_handler(names: set[str], function: Function) -> None:
+    assert f"{function.handler.rpartition('.')[0]}.py" in names
+
+
+def test_the_zip_holds_every_statement_and_document(names: set[str]) -> None:
+    data = [
+        path
+        for pattern in ("shared/sql/*.sql", "docs/openapi.json", "docs/page.html")
+        for path in ROOT.glob(pattern)
+    ]
+    assert {path.relative_to(ROOT).as_posix() for path in data} <= names
+
+
+def test_the_zip_is_within_its_budget(built: zipfile.ZipFile) -> None:
+    assert Path(str(built.filename)).stat().st_size <= package.BUDGET
+
+
+def test_the_zip_holds_nothing_that_lambda_has_or_nobody_imports(names: set[str]) -> None:
+    assert {name.split("/")[0] for name in names}.isdisjoint(
+        {"boto3", "botocore", "cryptography", "tests", "localstack", "bin", "cffi", "pycparser"}
+    )
+
+
+def test_every_library_in_the_zip_is_for_lambda(built: zipfile.ZipFile, names: set[str]) -> None:
+    libraries = [built.read(name) for name in names if name.endswith(".so")]
+    assert libraries
+    assert {library[18:20] for library in libraries} == {b"\xb7\0"}  # EM_AARCH64
+
+
+def test_packages_that_read_their_own_version_can(names: set[str]) -> None:
+    owners = {name.partition("-")[0] for name in names if name.endswith(".dist-info/METADATA")}
+    assert {"pg8000", "scramp"} <= owners
+
+
+def test_all_source_has_byte_code_that_no_unzipping_can_spoil(
+    built: zipfile.ZipFile, names: set[str]
+) -> None:
+    if package.lambda_python() is None:
+        assert not [name for name in names if name.endswith(".pyc")]
+        return
+    sources = [Path(name) for name in names if name.endswith(".py")]
+    compiled = {source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc" for source in sources}
+    assert {path.as_posix() for path in compiled} <= names
+    assert {built.read(path.as_posix())[4:8] for path in compiled} == {UNCHECKED_HASH}
+
+
+def test_the_same_files_make_the_same_zip(built: zipfile.ZipFile) -> None:
+    before = Path(str(built.filename)).read_bytes()
+    for path in package.files():
+        os.utime(path, (0, 0))
+    package.write_zip()
+    assert package.ZIP.read_bytes() == before
+
+
+def test_a_library_without_debug_information_still_loads(tmp_path: Path) -> None:
+    import sqlalchemy.engine._result_cy as original
+
+    library = Path(str(original.__file__))
+    if library.suffix != ".so" or sys.platform != "linux":
+        pytest.fail(f"no library to try: {library}")
+    stripped = tmp_path / library.name
+    stripped.write_bytes(package.without_debug_information(library.read_bytes()))
+    assert stripped.stat().st_size < library.stat().st_size / 2
+    code = f"""
+import importlib.util, sqlalchemy
+spec = importlib.util.spec_from_file_location("sqlalchemy.engine._result_cy", {str(stripped)!r})
+importlib.util.module_from_spec(spec)"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_is_packaged_starts_and_migrates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same steps with this machine's wheels: nothing that was left out is missed."""
+    from localstack.postgres import Postgres
+
+    monkeypatch.setattr(package, "STAGE", tmp_path / "lambda")
+    monkeypatch.setattr(package, "TARGET", ("--python", sys.executable))
+    package.stage_dependencies()
+    package.prune()
+    package.stage_service()
+    lambdas_own = tmp_path / "runtime"
+    lambdas_own.mkdir()
+    for name in package.LEFT_OUT - {"pycparser"}:
+        found = importlib.util.find_spec(name)
+        assert found
+        assert found.origin
+        (lambdas_own / name).symlink_to(Path(found.origin).parent)
+    modules = [
+        function.handler.rpartition(".")[0].replace("/", ".") for function in SERVICE.functions.values()
+    ]
+    postgres = Postgres(tmp_path / "postgres")
+    postgres.start()
+    try:
+        environment = {"PATH": os.environ["PATH"], "AWS_PGSQL_PATH": postgres.url, "JWT_SECRET_KEY": "s" * 32}
+        command = [sys.executable, "-S", "-s", "-c", START_ALL]
+        arguments = [str(package.STAGE), str(lambdas_own), json.dumps(modules)]
+        started = subprocess.run(
+            [*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+    finally:
+        postgres.stop()
+    assert started.returncode == 0, started.stderr
+    assert json.loads(started.stdout.splitlines()[-1]) == ["head", [200, 200]]
