@@ -97,7 +97,7 @@ def create_user(
         Conflict: the e-mail is taken.
     """
     user_id = uuid7()
-    row = uow.one(
+    row = uow.only(
         "create_user",
         id=user_id,
         entry_id=uuid7(),
@@ -106,7 +106,6 @@ def create_user(
         role=role,
         balance=OPENING_CREDIT[role] if balance is None else balance,
     )
-    assert row is not None
     return user_id, row["body"]
 
 
@@ -132,8 +131,7 @@ def update_user(uow: UnitOfWork, admin_id: UUID, user_id: UUID, changes: dict[st
 
 
 def _attempt(uow: UnitOfWork, email: str, buckets: dict[str, Any]) -> Row:
-    account = uow.one("sign_in_attempt", email=email, **buckets)
-    assert account is not None
+    account = uow.only("sign_in_attempt", email=email, **buckets)
     throttle.check(account["email_wait"], account["address_wait"])
     return account
 

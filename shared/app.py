@@ -96,7 +96,7 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def idempotency_key(self) -> str | None:
-        """The request's Idempotency-Key. Raises: InvalidInput unless it is 1–255 printable ASCII."""
+        """The request's Idempotency-Key. Raises: InvalidInput unless it is 1 to 255 printable ASCII."""
         key = self.current_event.headers.get("idempotency-key")
         if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
             raise InvalidInput.at("#/headers/Idempotency-Key", "1 to 255 printable ASCII characters.")
@@ -189,8 +189,7 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _number(value: object) -> int | float:
-    assert isinstance(value, Decimal), type(value)
+def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 

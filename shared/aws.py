@@ -33,13 +33,15 @@ _CONFIG = Config(
 
 @cache
 def s3() -> "S3Client":
-    return boto3.client("s3", config=_CONFIG, endpoint_url=settings().aws_endpoint_url)
+    client: S3Client = boto3.client("s3", config=_CONFIG, endpoint_url=settings().aws_endpoint_url)
+    return client
 
 
 @cache
 def sqs() -> "SQSClient":
     config = Config(connect_timeout=3, read_timeout=25, retries={"total_max_attempts": 3, "mode": "standard"})
-    return boto3.client("sqs", config=config, endpoint_url=settings().aws_endpoint_url)
+    client: SQSClient = boto3.client("sqs", config=config, endpoint_url=settings().aws_endpoint_url)
+    return client
 
 
 def upload_key(user_id: UUID, task_id: UUID) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -45,6 +45,11 @@ _CONSTRAINTS: Mapping[str, DomainError] = {
 }
 
 
+class _Link(NamedTuple):
+    connection: pg8000.native.Connection
+    socket: socket.socket
+
+
 class Database:
     """The process's connection and its prepared statements.
 
@@ -56,8 +61,7 @@ class Database:
     def __init__(self, url: str, statement_timeout: float = STATEMENT_TIMEOUT) -> None:
         self._url = url
         self._statement_timeout = statement_timeout
-        self._connection: pg8000.native.Connection | None = None
-        self._socket: socket.socket | None = None
+        self._link: _Link | None = None
         self._prepared: dict[str, pg8000.native.PreparedStatement] = {}
         self._used_at = 0.0
         self.in_transaction = False
@@ -115,19 +119,19 @@ class Database:
         """Undo what the transaction did; a connection that can't is closed, which undoes it too."""
         self.in_transaction = False
         try:
-            if self._connection is not None:
-                self._connection.run("ROLLBACK")
+            if self._link is not None:
+                self._link.connection.run("ROLLBACK")
         except (DatabaseError, InterfaceError, OSError):
             self.dispose()
 
     def dispose(self) -> None:
         """Close the connection; the next statement makes a new one (SnapStart, a lost server)."""
-        connection, self._connection, self._socket = self._connection, None, None
+        link, self._link = self._link, None
         self._prepared.clear()
         self.in_transaction = False
-        if connection is not None:
+        if link is not None:
             with suppress(Exception):
-                connection.close()
+                link.connection.close()
 
     def _execute(self, sql: str, **arguments: Any) -> list[Row]:
         try:
@@ -145,27 +149,25 @@ class Database:
         return statement
 
     def _live(self) -> pg8000.native.Connection:
-        if self._connection is not None and not self.in_transaction and not self._alive():
+        if self._link is not None and not self.in_transaction and not self._alive(self._link):
             self.dispose()
-        if self._connection is None:
-            self._connection, self._socket = self._connect()
+        if self._link is None:
+            self._link = self._connect()
         self._used_at = time.monotonic()
-        return self._connection
+        return self._link.connection
 
-    def _alive(self) -> bool:
+    def _alive(self, link: "_Link") -> bool:
         """Whether the connection can be used. Bytes that wait unasked mean a farewell, so: ask."""
-        assert self._connection is not None
-        assert self._socket is not None
         idle = time.monotonic() - self._used_at
-        if idle < IDLE_LIMIT and not select.select([self._socket], [], [], 0)[0]:
+        if idle < IDLE_LIMIT and not select.select([link.socket], [], [], 0)[0]:
             return True
         try:
-            self._connection.run("SELECT 1")
+            link.connection.run("SELECT 1")
         except (DatabaseError, InterfaceError, OSError):
             return False
         return True
 
-    def _connect(self) -> tuple[pg8000.native.Connection, socket.socket]:
+    def _connect(self) -> "_Link":
         url = PostgresUrl.parse(self._url)
         raw = url.open_socket(CONNECT_TIMEOUT)
         try:
@@ -184,7 +186,7 @@ class Database:
         except BaseException:
             raw.close()
             raise
-        return connection, connection._usock
+        return _Link(connection, connection._usock)
 
     def _translated(self, error: Exception) -> DomainError:
         """The domain error for a driver's error, without the row values that the server tells."""

@@ -7,6 +7,7 @@ digits that Postgres holds; Python only joins the rows.
 import base64
 import binascii
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,6 +45,15 @@ _DIALECT = PGDialect_pg8000(paramstyle="named")  # type: ignore[no-untyped-call]
 # What stands in for null in a sort, beside the key that says that it is null.
 _ZERO: Mapping[type, str] = {DateTime: "epoch", Numeric: "0", BigInteger: "0", Uuid: f"{0:032x}", Text: ""}
 
+_COMPARISONS = {
+    "eq": operator.eq,
+    "gte": operator.ge,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "lt": operator.lt,
+}
+
+Statement = Select[*tuple[Any, ...]]
 SortKey = tuple[ColumnElement[Any], bool]
 
 
@@ -93,7 +103,7 @@ class Listing:
 
     def _select(
         self, query: Query, keys: Sequence[SortKey], matching: Sequence[ColumnElement[bool]]
-    ) -> Select[Any]:
+    ) -> Statement:
         pairs = [
             part
             for name in query.fields or self.public
@@ -101,7 +111,7 @@ class Listing:
         ]
         positions = [cast(key, Text).label(f"key{i}") for i, (key, _) in enumerate(keys)]
         body = cast(func.json_build_object(*pairs), Text).label("body")
-        statement = select(body, *positions).select_from(self.table).where(*matching)
+        statement: Statement = select(body, *positions).select_from(self.table).where(*matching)
         if query.cursor is not None:
             statement = statement.where(_after(keys, _decode(query, len(keys))))
         else:
@@ -121,7 +131,9 @@ class Listing:
         if not more and (shown or query.page == 1):
             total, relation = before + shown, "eq"  # the last page is at hand: no need to count
         else:
-            some = select(literal_column("1")).select_from(self.table).where(*matching).limit(COUNT_LIMIT + 1)
+            some: Statement = (
+                select(literal_column("1")).select_from(self.table).where(*matching).limit(COUNT_LIMIT + 1)
+            )
             total = _run(uow, select(func.count().label("total")).select_from(some.subquery()))[0]["total"]
             total, relation = (COUNT_LIMIT, "gte") if total > COUNT_LIMIT else (total, "eq")
         return {"total_pages": -(-total // query.page_size), "total": total, "total_relation": relation}
@@ -152,7 +164,7 @@ class Listing:
         return self.expressions[name] if name in self.expressions else self.table.c[name]
 
 
-def _run(uow: UnitOfWork, statement: Select[Any]) -> list[dict[str, Any]]:
+def _run(uow: UnitOfWork, statement: Statement) -> list[dict[str, Any]]:
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     return uow.database.query(str(compiled), compiled.params)
 
@@ -168,21 +180,14 @@ def _condition(expression: ColumnElement[Any], wanted: Filter) -> ColumnElement[
     value = wanted.value
     if isinstance(expression.type, JSONB):
         return expression == cast(literal(value, Text), JSONB)
-    match wanted.operator:
-        case "eq":
-            return expression.is_(None) if value is None else expression == value
-        case "in":
-            return or_(*(_condition(expression, Filter(wanted.field, "eq", one)) for one in value))
-        case "like":
-            return expression.ilike(value)
-        case "gte":
-            return expression >= value
-        case "lte":
-            return expression <= value
-        case "gt":
-            return expression > value
-        case _:
-            return expression < value
+    if wanted.operator == "in":
+        return or_(*(_condition(expression, Filter(wanted.field, "eq", one)) for one in value))
+    if wanted.operator == "like":
+        return expression.ilike(value)
+    if value is None:
+        return expression.is_(None)
+    compared: ColumnElement[bool] = _COMPARISONS[wanted.operator](expression, value)
+    return compared
 
 
 def _after(keys: Sequence[SortKey], position: Sequence[str]) -> ColumnElement[bool]:

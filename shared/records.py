@@ -1,7 +1,6 @@
 """Records by an admin's hand. They are what people see; the money is the ledger's."""
 
 import json
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,16 +20,14 @@ def create(uow: UnitOfWork, record: dict[str, Any]) -> tuple[UUID, str]:
         InvalidInput: its user or operation does not exist.
     """
     record_id = uuid7()
-    row = uow.one("create_record", id=record_id, **_as_parameters(record))
-    assert row is not None
+    row = uow.only("create_record", id=record_id, **_as_parameters(record))
     _check_known(row)
     return record_id, row["body"]
 
 
 def update(uow: UnitOfWork, record_id: UUID, changes: dict[str, Any]) -> None:
     """Correct a record. Raises: NotFound; InvalidInput as `create`."""
-    row = uow.one("update_record", id=record_id, **_as_parameters(changes))
-    assert row is not None
+    row = uow.only("update_record", id=record_id, **_as_parameters(changes))
     _check_known(row)
     if row["id"] is None:
         raise NotFound("There is no such record.")
@@ -39,14 +36,9 @@ def update(uow: UnitOfWork, record_id: UUID, changes: dict[str, Any]) -> None:
 def _as_parameters(fields: dict[str, Any]) -> dict[str, Any]:
     names = ("operation_id", "user_id", "amount", "user_balance", "date")
     response = (
-        json.dumps(fields["operation_response"], default=_exact) if "operation_response" in fields else None
+        json.dumps(fields["operation_response"], default=float) if "operation_response" in fields else None
     )
     return {**{name: fields.get(name) for name in names}, "operation_response": response}
-
-
-def _exact(value: object) -> float:
-    assert isinstance(value, Decimal), type(value)
-    return float(value)
 
 
 def _check_known(row: Row) -> None:

@@ -113,9 +113,13 @@ class NewOperation(Request):
     cost: Amount
 
 
+# What a PATCH leaves out: a default that no caller can send, since null is refused.
+LEFT_OUT: Any = Field(default=None)
+
+
 class OperationChange(Change):
-    type: OperationType = Field(default=None)
-    cost: Amount = Field(default=None)
+    type: OperationType = LEFT_OUT
+    cost: Amount = LEFT_OUT
 
 
 class NewRecord(Request):
@@ -128,12 +132,12 @@ class NewRecord(Request):
 
 
 class RecordChange(Change):
-    operation_id: UUID = Field(default=None)
-    user_id: UUID = Field(default=None)
-    amount: Money = Field(default=None)
-    user_balance: Money = Field(default=None)
-    operation_response: Annotated[Any, ANY_JSON] = None
-    date: AwareDatetime = Field(default=None)
+    operation_id: UUID = LEFT_OUT
+    user_id: UUID = LEFT_OUT
+    amount: Money = LEFT_OUT
+    user_balance: Money = LEFT_OUT
+    operation_response: Annotated[Any, ANY_JSON] = LEFT_OUT
+    date: AwareDatetime = LEFT_OUT
 
 
 class NewUser(Request):
@@ -144,10 +148,10 @@ class NewUser(Request):
 
 
 class UserChange(Change):
-    email: Email = Field(default=None)
-    password: NewPassword = Field(default=None)
-    role: Role = Field(default=None)
-    balance: Amount = Field(default=None)
+    email: Email = LEFT_OUT
+    password: NewPassword = LEFT_OUT
+    role: Role = LEFT_OUT
+    balance: Amount = LEFT_OUT
 
 
 class CreditGrant(Request):

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-PUBLISHED_CLIENT_PASSWORD = "Test1234!"
-PUBLISHED_ADMIN_PASSWORD = "adminpass"
+PUBLISHED_CLIENT_PASSWORD = "Test1234!"  # noqa: S105  published, and refused in production
+PUBLISHED_ADMIN_PASSWORD = "adminpass"  # noqa: S105
 
 
 class SettingsError(Exception):

@@ -29,7 +29,7 @@ def create(uow: UnitOfWork, caller: Caller, filename: str, size: int, status: st
         TooManyRequests: too many uploads.
     """
     task_id = uuid7()
-    row = uow.one(
+    row = uow.only(
         "create_task",
         id=task_id,
         user_id=caller.id,
@@ -39,7 +39,6 @@ def create(uow: UnitOfWork, caller: Caller, filename: str, size: int, status: st
         capacity=UPLOADS_AT_ONCE,
         per_second=UPLOADS_PER_SECOND,
     )
-    assert row is not None
     throttle.check(row["wait"])
     return task_id, row["body"]
 

@@ -44,6 +44,11 @@ class UnitOfWork:
         """Every row of a fixed statement. Raises: as `Database.run`."""
         return self.database.run(statement, **parameters)
 
+    def only(self, statement: str, /, **parameters: Any) -> Row:
+        """The row of a fixed statement that always has one. Raises: as `Database.run`."""
+        (row,) = self.database.run(statement, **parameters)
+        return row
+
     def one(self, statement: str, /, **parameters: Any) -> Row | None:
         """The row of a fixed statement that has one at the most. Raises: as `Database.run`."""
         rows = self.database.run(statement, **parameters)

@@ -95,8 +95,8 @@ def _draw_up(
     bill, balance, user_id = Bill(start), owner["balance"], owner["user_id"]
     ids = uuid7s(len(chunk.rows))
     for number, row in enumerate(chunk.rows, first_row):
-        price = prices.get(row.operation) if isinstance(row, Computed) else None
-        if price is None:
+        price = prices.get(row.operation)
+        if price is None or isinstance(row, Refused):
             bill.refused.append(_error_line(task_id, number, row))
         else:
             operation_id, cost = price

@@ -19,8 +19,9 @@ class MultipartUpload:
     """A sink (`write`) that ends up as one S3 object, which appears whole at `complete` or never."""
 
     def __init__(self, key: str) -> None:
-        self._target = {"Bucket": settings().bucket, "Key": key}
-        self._upload_id = s3().create_multipart_upload(**self._target, ContentType=CSV)["UploadId"]
+        self._bucket, self._key = settings().bucket, key
+        created = s3().create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=CSV)
+        self._upload_id = created["UploadId"]
         self._buffer = bytearray()
         self._parts: list[CompletedPartTypeDef] = []
 
@@ -34,17 +35,24 @@ class MultipartUpload:
         """Make the object."""
         self._send()
         s3().complete_multipart_upload(
-            **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self._upload_id,
+            MultipartUpload={"Parts": self._parts},
         )
 
     def abort(self) -> None:
         """Forget what was sent."""
-        s3().abort_multipart_upload(**self._target, UploadId=self._upload_id)
+        s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._upload_id)
 
     def _send(self) -> None:
         number = len(self._parts) + 1
         part = s3().upload_part(
-            **self._target, UploadId=self._upload_id, PartNumber=number, Body=bytes(self._buffer)
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self._upload_id,
+            PartNumber=number,
+            Body=bytes(self._buffer),
         )
         self._parts.append({"ETag": part["ETag"], "PartNumber": number})
         self._buffer.clear()

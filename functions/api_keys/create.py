@@ -23,8 +23,7 @@ def create_api_key(body: NewApiKey) -> Response[str]:
     key_id = uuid7()
     key, key_hash = auth.new_api_key()
     with UnitOfWork() as uow:
-        row = uow.one(
+        row = uow.only(
             "create_api_key", id=key_id, user_id=app.caller.id, name=body.name, key_hash=key_hash, key=key
         )
-    assert row is not None
     return created(row["body"], f"/api/v1/api_keys/{key_id}")

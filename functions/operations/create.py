@@ -22,6 +22,5 @@ def create_operation(body: NewOperation) -> Response[str]:
     """From now on it can be called, for this cost."""
     operation_id = uuid7()
     with UnitOfWork() as uow:
-        row = uow.one("create_operation", id=operation_id, type=catalog.find(body.type).name, cost=body.cost)
-    assert row is not None
+        row = uow.only("create_operation", id=operation_id, type=catalog.find(body.type).name, cost=body.cost)
     return created(row["body"], f"/api/v1/operations/{operation_id}")

@@ -262,7 +262,8 @@ def upgrade() -> None:
         ),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "status IN ('awaiting_upload', 'queued', 'processing', 'completed', 'out_of_credit', 'failed', 'cancelled')",
+            "status IN ('awaiting_upload', 'queued', 'processing', 'completed',"
+            " 'out_of_credit', 'failed', 'cancelled')",
             name=op.f("tasks_status_check"),
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("tasks_user_id_fkey")),
