@@ -131,8 +131,7 @@ def check_answer(answer: Any, message_id: str) -> None:
     failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
     if failures is None or failures == []:
         return
-    named = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in failures]
-    if named == [message_id]:
+    if failures == [{"itemIdentifier": message_id}]:
         raise InvocationFailed("reported in batchItemFailures")
     raise InvocationFailed(f"batchItemFailures is not understood: {failures!r}")
 

@@ -13,7 +13,7 @@ functions:
   alone: { handler: functions/handlers.alone, events: [{ httpApi: GET /alone }] }
   fail: { handler: functions/handlers.fail, events: [{ httpApi: GET /fail }] }
   hang: { handler: functions/handlers.hang, timeout: 1, events: [{ httpApi: GET /hang }] }
-  worker: { handler: worker/handler.handler, timeout: 3 }
+  worker: { handler: worker/handler.handler, timeout: 2 }
   migrate: { handler: migrations/handler.handler }
 """
 
@@ -77,7 +77,7 @@ WORKER = """
         if body == "hangs_once" and attempt == 1:
             time.sleep(60)
         if body == "takes_long":
-            time.sleep(2.2)
+            time.sleep(1.6)
         return {"batchItemFailures": []}
 """
 

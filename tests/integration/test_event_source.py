@@ -102,7 +102,7 @@ def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_message_comes_again(
 
 
 def test_a_message_stays_invisible_for_as_long_as_it_is_worked_on(queue: Queue) -> None:
-    queue.send("takes_long")  # twice the visibility timeout
+    queue.send("takes_long")  # longer than the visibility timeout
     eventually(lambda: queue.deliveries("takes_long"))
     eventually(queue.empty)
     assert len(queue.deliveries("takes_long")) == 1
