@@ -1,6 +1,6 @@
 """The API's lists."""
 
-from sqlalchemy import Numeric, Text, case, cast, func, literal_column, type_coerce
+from sqlalchemy import BigInteger, Numeric, Text, case, cast, func, literal_column, type_coerce
 
 from shared import schemas
 from shared.listing import Listing
@@ -51,6 +51,24 @@ TASKS = Listing(
     expressions={
         "percentage": type_coerce(
             func.task_percentage(tasks.c.status, tasks.c.bytes_done, tasks.c.bytes_total), Numeric
+        ),
+        "rows_per_second": type_coerce(
+            func.task_speed(literal_column("tasks"), tasks.c.rows_done - tasks.c.run_rows), Numeric
+        ),
+        "seconds_left": case(
+            (
+                tasks.c.status == literal_column("'processing'"),
+                type_coerce(
+                    func.ceil(
+                        (tasks.c.bytes_total - tasks.c.bytes_done)
+                        / func.nullif(
+                            func.task_speed(literal_column("tasks"), tasks.c.bytes_done - tasks.c.run_bytes),
+                            0,
+                        )
+                    ),
+                    BigInteger,
+                ),
+            )
         ),
         "results": case(
             (

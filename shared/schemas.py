@@ -7,6 +7,7 @@ Answers are made as JSON by the statement that has the truth; these models say t
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from unicodedata import category
 from uuid import UUID
 
 from pydantic import (
@@ -38,6 +39,12 @@ def _printable(text: str) -> str:
     return text
 
 
+def _typed(text: str) -> str:
+    if any(category(character) == "Cc" for character in text):
+        raise PydanticCustomError("typed", "Input should have no control characters")
+    return text
+
+
 def _fold(email: str) -> str:
     return email.strip().lower()
 
@@ -60,7 +67,8 @@ Email = Annotated[
 Money = Annotated[Number, Field(max_digits=18, decimal_places=4)]
 """Credits, signed."""
 Amount = Annotated[Money, Field(ge=0)]
-NewPassword = Annotated[str, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
+Password = Annotated[str, AfterValidator(_typed)]
+NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
 OperationType = Annotated[str, Field(min_length=1, max_length=64, examples=["addition"])]
 Role = Literal["client", "admin"]
 Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]
@@ -85,7 +93,7 @@ class Change(Request):
 
 class Login(Request):
     email: Email
-    password: Annotated[str, Field(min_length=1, max_length=1024)]
+    password: Annotated[Password, Field(min_length=1, max_length=1024)]
 
 
 class NewAdmin(Request):
@@ -271,6 +279,8 @@ class Task(BaseModel):
     rows_done: int
     rows_failed: int
     percentage: float
+    rows_per_second: float | None = Field(description="Of the present run, or the last one.")
+    seconds_left: int | None = Field(description="An estimate, while it is processing.")
     spent: Money
     error: str | None
     results: str | None = Field(description="Where the result CSV is, once it is complete.")

@@ -157,6 +157,10 @@ tasks = Table(
     Column("etag", Text),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("started_at", TIME),
+    # Where and when the present run began, for its speed: a pause is none of its time.
+    Column("run_at", TIME),
+    Column("run_rows", BigInteger, nullable=False, server_default="0"),
+    Column("run_bytes", BigInteger, nullable=False, server_default="0"),
     Column("updated_at", TIME, nullable=False, server_default=CLOCK),
     Column("finished_at", TIME),
     CheckConstraint(
@@ -164,6 +168,7 @@ tasks = Table(
         " 'out_of_credit', 'failed', 'cancelled')",
         name="status",
     ),
+    Index("tasks_running_idx", "user_id", postgresql_where=text("status = 'processing'")),
     Index("tasks_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
     Index("tasks_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
 )

@@ -1,5 +1,6 @@
 """One task, from its checkpoint to its end, or to where this worker must stop."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared import aws
+from shared.database import Row
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
@@ -21,6 +23,11 @@ from worker.results import write_results
 
 HANDOVER_MARGIN = 60.0
 """Seconds of a worker's time that must be left for it to begin another chunk."""
+TURN = 60.0
+"""Seconds after which a worker lets other messages come first, so that a small file waits for a
+large one no longer than that, however few workers there are."""
+MOST_AT_ONCE = 1
+"""Tasks of one user that run at once. Their rows would only queue for the same balance."""
 BLOCK = 1024 * 1024
 """Bytes read from S3 at a time."""
 
@@ -36,7 +43,8 @@ class End(Enum):
     FAILED = "failed"
     NOT_RUNNING = "ended or cancelled before"
     TAKEN_OVER = "cancelled, or another worker went on with it"
-    HANDED_OVER = "out of time: handed over"
+    HANDED_OVER = "its turn is over: handed over"
+    WAITING = "another task of its owner is running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,10 @@ def run_task(uow: UnitOfWork, upload: Upload, seconds_left: Callable[[], float])
         file = _head(upload.key)
         if file is None:
             return _fail(uow, upload, "The file is not there.")
-        task = uow.one(
-            "start_task", id=upload.task_id, user_id=upload.user_id, bytes_total=file.size, etag=file.etag
-        )
-        if task is None:
-            raise NotUnderstood(f"there is no task {upload.task_id}")
-        if not task["started"]:
+        task = _start(uow, upload, file)
+        if task["status"] == "queued":
+            return End.WAITING
+        if task["status"] != "processing":
             return End.NOT_RUNNING
         if task["etag"] != file.etag:
             return _fail(uow, upload, "The file was replaced after it was begun.")
@@ -83,6 +89,7 @@ def _bill(
     rows_done: int,
     seconds_left: Callable[[], float],
 ) -> End:
+    turn_ends = time.monotonic() + TURN
     rows = CsvRows(_blocks(upload.key, file, offset), offset)
     if offset == 0:
         rows.header()
@@ -94,10 +101,28 @@ def _bill(
         if outcome is Outcome.OUT_OF_CREDIT:
             return End.OUT_OF_CREDIT
         offset, rows_done = bill.end, rows_done + bill.rows
-        if bill.rows and seconds_left() < HANDOVER_MARGIN:
+        if bill.rows and (seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends):
             return End.HANDED_OVER
     write_results(uow, upload.task_id, aws.results_key(upload.user_id, upload.task_id))
     return End.COMPLETED if uow.one("complete_task", id=upload.task_id) else End.TAKEN_OVER
+
+
+def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
+    with uow:
+        uow.begin()
+        uow.one("lock_user", id=upload.user_id)
+        task = uow.one(
+            "start_task",
+            id=upload.task_id,
+            user_id=upload.user_id,
+            bytes_total=file.size,
+            etag=file.etag,
+            most=MOST_AT_ONCE,
+        )
+        uow.commit()
+    if task is None:
+        raise NotUnderstood(f"there is no task {upload.task_id}")
+    return task
 
 
 def _fail(uow: UnitOfWork, upload: Upload, reason: str) -> End:

@@ -12,6 +12,8 @@ from worker.messages import NotUnderstood, uploads
 
 logger = Logger(service="restcalculator")
 
+WAIT = 5
+"""Seconds after which a task looks again whether its owner's other one has ended."""
 PING = 60
 """Seconds after which a worker that was taken over looks again whether the task goes on."""
 
@@ -47,6 +49,8 @@ def _work_off(body: str, context: Any) -> None:
             end = run_task(uow, upload, lambda: context.get_remaining_time_in_millis() / 1000)
         if end is End.HANDED_OVER:
             aws.enqueue(upload.key)
+        elif end is End.WAITING:
+            aws.enqueue(upload.key, delay=WAIT)
         elif end is End.TAKEN_OVER:
             # The other worker's message may be this very one, which is deleted after us: leave
             # another, so that the task is looked after even if that worker dies.

@@ -23,6 +23,13 @@ FUNCTIONS = (
     RETURN CASE WHEN status = 'completed' THEN 100
                 ELSE trim_scale(round(least(done, total) * 100.0 / greatest(total, 1), 1)) END
     """,
+    # Units (rows, bytes) a second of a task's present run; null before there is any.
+    """
+    CREATE FUNCTION task_speed(task tasks, units bigint) RETURNS numeric
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN trim_scale(round(
+        units / nullif(extract(epoch FROM task.updated_at - task.run_at), 0), 1))
+    """,
     # Take a token from a bucket that refills at `per_second`: 0 when there was one, or else the
     # seconds until there is.
     """
@@ -254,6 +261,9 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("run_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("run_rows", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("run_bytes", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "updated_at",
             sa.DateTime(timezone=True),
@@ -268,6 +278,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("tasks_user_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("tasks_pkey")),
+    )
+    op.create_index(
+        "tasks_running_idx", "tasks", ["user_id"], postgresql_where=sa.text("status = 'processing'")
     )
     op.create_index(
         "tasks_newest_idx",

@@ -13,6 +13,7 @@ SELECT turn.wait,
            'bytes_total', bytes_total, 'bytes_done', bytes_done,
            'rows_done', rows_done, 'rows_failed', rows_failed,
            'percentage', task_percentage(status, bytes_done, bytes_total),
+           'rows_per_second', NULL, 'seconds_left', NULL,
            'spent', trim_scale(spent), 'error', error, 'results', NULL,
            'created_at', rfc3339(created_at), 'started_at', rfc3339(started_at),
            'updated_at', rfc3339(updated_at), 'finished_at', rfc3339(finished_at))::text AS body

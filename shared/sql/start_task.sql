@@ -1,17 +1,27 @@
--- Begin or go on with a task whose file is in the bucket. The lock waits for a resume that is being
--- kept; the file's ETag is set once, so that a file put in its place is not taken for it.
+-- Begin or go on with a task whose file is in the bucket, unless as many of its owner's as may are
+-- running: then it is queued. Its owner's row is locked before, so that they are counted right.
+-- The lock on the task waits for a resume that is being kept; the ETag is set once, so that a file
+-- put in its place is not taken for it.
 WITH found AS MATERIALIZED (
     SELECT * FROM tasks WHERE id = :id::uuid AND user_id = :user_id::uuid FOR UPDATE
+), others AS MATERIALIZED (
+    -- A task that shows no sign of life for a minute has lost its worker.
+    SELECT count(*) AS running FROM tasks
+    WHERE user_id = :user_id::uuid AND id <> :id::uuid AND status = 'processing'
+      AND updated_at > now() - interval '1 minute'
 ), started AS (
     UPDATE tasks t
-    SET status = 'processing',
+    SET status = CASE WHEN others.running < :most::bigint THEN 'processing' ELSE 'queued' END,
         bytes_total = :bytes_total::bigint,
         etag = coalesce(t.etag, :etag::text),
         started_at = coalesce(t.started_at, now()),
+        run_at = CASE WHEN found.status = 'processing' THEN t.run_at ELSE now() END,
+        run_rows = CASE WHEN found.status = 'processing' THEN t.run_rows ELSE t.rows_done END,
+        run_bytes = CASE WHEN found.status = 'processing' THEN t.run_bytes ELSE t.bytes_done END,
         updated_at = now()
-    FROM found
+    FROM found, others
     WHERE t.id = found.id AND found.status IN ('awaiting_upload', 'queued', 'processing')
-    RETURNING t.id, t.etag
+    RETURNING t.id, t.status, t.etag
 )
-SELECT found.status, found.bytes_done, found.rows_done, started.id IS NOT NULL AS started, started.etag
+SELECT coalesce(started.status, found.status) AS status, found.bytes_done, found.rows_done, started.etag
 FROM found LEFT JOIN started ON true
