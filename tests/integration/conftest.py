@@ -1,0 +1,144 @@
+"""One embedded Postgres for the session, migrated once; a database of its own for every test."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pg8000.native
+import pytest
+
+from localstack.postgres import DATABASE, Postgres
+from shared.database import Database
+from shared.settings import settings
+from shared.unit_of_work import UnitOfWork, dispose_connections
+from tests.integration.people import Person, enrol
+
+SETTINGS = {
+    "CONFIG_TYPE": "testing",
+    "JWT_SECRET_KEY": "a secret of the integration tests, 32 bytes or more",
+}
+NOT_SET = ("CLIENT_PASSWORD", "ADMIN_PASSWORD", "RANDOM_STRING_API_KEY")
+
+
+@dataclass(frozen=True)
+class Server:
+    """The Postgres of the session. Its database `template` is migrated and holds the default rows."""
+
+    postgres: Postgres
+    maintenance: pg8000.native.Connection
+    template: str
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.postgres.socket_folder}"
+
+    def connect(self, database: str) -> pg8000.native.Connection:
+        """A connection that knows nothing of the service, for a test to look behind it."""
+        socket = f"{self.postgres.socket_folder}/.s.PGSQL.5432"
+        return pg8000.native.Connection("postgres", database=database, unix_sock=socket)
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    postgres = Postgres(Path(tmp_path_factory.mktemp("pg")) / "data")
+    postgres.start()
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def server(embedded_postgres: Postgres) -> Iterator[Server]:
+    socket = f"{embedded_postgres.socket_folder}/.s.PGSQL.5432"
+    with pg8000.native.Connection("postgres", database="postgres", unix_sock=socket) as maintenance:
+        # A database a test is cheap only without waiting for the disk, and none has to outlive a crash.
+        maintenance.run("ALTER SYSTEM SET fsync = off")
+        maintenance.run("SELECT pg_reload_conf()")
+        made = Server(embedded_postgres, maintenance, DATABASE)
+        with pytest.MonkeyPatch.context() as patch:
+            use(patch, made.url(DATABASE))
+            from migrations.handler import handler  # Alembic takes half a second to import
+
+            handler({}, None)
+            dispose_connections()
+        settings.cache_clear()
+        yield made
+
+
+def use(patch: pytest.MonkeyPatch, url: str) -> None:
+    """Make this the service's database."""
+    for name in NOT_SET:
+        patch.delenv(name, raising=False)
+    for name, value in SETTINGS.items():
+        patch.setenv(name, value)
+    patch.setenv("AWS_PGSQL_PATH", url)
+    settings.cache_clear()
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def database_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database as set-up leaves it, which the settings name."""
+    name = f"test_{next(_numbers)}"
+    server.maintenance.run(f"CREATE DATABASE {name} TEMPLATE {server.template}")
+    use(monkeypatch, server.url(name))
+    yield server.url(name)
+    dispose_connections()
+    settings.cache_clear()
+    server.maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database with nothing in it, which the settings name."""
+    name = f"test_{next(_numbers)}"
+    server.maintenance.run(f"CREATE DATABASE {name}")
+    use(monkeypatch, server.url(name))
+    yield server.url(name)
+    dispose_connections()
+    settings.cache_clear()
+    server.maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def uow(database_url: str) -> Iterator[UnitOfWork]:
+    """The unit of work of the process's one connection."""
+    with UnitOfWork() as unit:
+        yield unit
+
+
+@pytest.fixture
+def sql(server: Server, database_url: str) -> Iterator[Callable[..., list[list[object]]]]:
+    """Runs SQL behind the service's back, over a connection of its own."""
+    name = database_url.partition("@/")[2].partition("?")[0]
+    with server.connect(name) as connection:
+        yield connection.run
+
+
+@pytest.fixture
+def another_uow(database_url: str) -> Iterator[Callable[[], UnitOfWork]]:
+    """Makes units of work with a connection each: what other Lambda containers have."""
+    databases = list[Database]()
+
+    def make() -> UnitOfWork:
+        unit = UnitOfWork()
+        unit.database = Database(database_url)
+        databases.append(unit.database)
+        return unit
+
+    yield make
+    for database in databases:
+        database.dispose()
+
+
+@pytest.fixture
+def client(uow: UnitOfWork) -> Person:
+    """A client with credit 20, signed in."""
+    return enrol(uow, "client")
+
+
+@pytest.fixture
+def admin(uow: UnitOfWork) -> Person:
+    """An admin, signed in."""
+    return enrol(uow, "admin")

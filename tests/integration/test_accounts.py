@@ -1,0 +1,277 @@
+"""Sign-in, sign-up, sessions and their refresh, the throttle, and what admins do to users."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import argon2
+import pytest
+
+from shared import accounts, auth, billing, passwords
+from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
+from shared.tokens import TokenPair, TokenType, verify
+from shared.unit_of_work import UnitOfWork
+from tests.integration.people import Person, at_once, enrol
+
+Sql = Callable[..., list[list[Any]]]
+AnotherUow = Callable[[], UnitOfWork]
+EMAIL, PASSWORD, ADDRESS = "ada@example.com", "Test1234!", "192.0.2.7"
+
+
+def sign_in(
+    uow: UnitOfWork, password: str = PASSWORD, *, email: str = EMAIL, address: str = ADDRESS
+) -> TokenPair:
+    return accounts.sign_in(uow, email, password, address)
+
+
+def signed_in(pair: TokenPair) -> auth.Credentials:
+    return auth.credentials({"authorization": f"Bearer {pair.access}"}, {}, "GET")
+
+
+def refresh(uow: UnitOfWork, pair: TokenPair) -> TokenPair:
+    claims = verify(pair.refresh, TokenType.REFRESH)
+    return accounts.refresh(uow, claims.session_id, claims.token_id)
+
+
+def test_an_unknown_email_with_a_compliant_password_becomes_a_client_with_20(
+    uow: UnitOfWork, sql: Sql
+) -> None:
+    pair = sign_in(uow)
+    caller = auth.look_up(uow, signed_in(pair))
+    assert caller.role == "client"
+    assert sql("SELECT email, role, balance FROM users WHERE id = :id", id=caller.id) == [
+        [EMAIL, "client", 20]
+    ]
+    assert sql("SELECT kind, amount FROM ledger WHERE user_id = :id", id=caller.id) == [["opening", 20]]
+    assert auth.look_up(uow, signed_in(sign_in(uow))) == caller
+    assert billing.audit(uow) == []
+
+
+def test_an_unknown_email_with_another_password_is_told_the_policy_and_makes_no_account(
+    uow: UnitOfWork, sql: Sql
+) -> None:
+    with pytest.raises(WrongCredentials, match="8 to 128 characters"):
+        sign_in(uow, "password")
+    assert sql("SELECT count(*) FROM users WHERE email = :email", email=EMAIL) == [[0]]
+
+
+def test_a_wrong_password_is_told_the_same_as_an_unknown_email(uow: UnitOfWork) -> None:
+    sign_in(uow)
+    details = set[str]()
+    for email in (EMAIL, "nobody@example.com"):
+        with pytest.raises(WrongCredentials) as caught:
+            sign_in(uow, "wrong", email=email)
+        details.add(caught.value.detail)
+    assert len(details) == 1
+
+
+def test_two_sign_ups_at_once_make_one_account(uow: UnitOfWork, another_uow: AnotherUow, sql: Sql) -> None:
+    def attempt(unit: UnitOfWork, _: int) -> bool:
+        try:
+            sign_in(unit)
+        except WrongCredentials:
+            return False
+        return True
+
+    assert any(at_once(4, another_uow, attempt))
+    assert sql("SELECT count(*) FROM users WHERE email = :email", email=EMAIL) == [[1]]
+    assert billing.audit(uow) == []
+
+
+def test_a_hash_of_old_parameters_is_made_anew_at_sign_in(uow: UnitOfWork, sql: Sql) -> None:
+    sign_in(uow)
+    old = argon2.PasswordHasher(time_cost=1, memory_cost=8 * 1024).hash(PASSWORD)
+    sql("UPDATE users SET password_hash = :old WHERE email = :email", old=old, email=EMAIL)
+    sign_in(uow)
+    ((kept,),) = sql("SELECT password_hash FROM users WHERE email = :email", email=EMAIL)
+    assert not passwords.outdated(kept)
+    assert passwords.verify(PASSWORD, kept)
+
+
+def test_the_sixth_failure_in_a_minute_is_throttled_right_password_or_not(uow: UnitOfWork) -> None:
+    sign_in(uow)
+    for _ in range(5):
+        with pytest.raises(WrongCredentials):
+            sign_in(uow, "wrong")
+    for password in ("wrong", PASSWORD):
+        with pytest.raises(TooManyRequests) as caught:
+            sign_in(uow, password)
+        assert 1 <= int(caught.value.headers["Retry-After"]) <= 12
+    sign_in(uow, email="grace@example.com")
+
+
+def test_a_throttled_email_has_an_attempt_again_after_12_seconds(uow: UnitOfWork, sql: Sql) -> None:
+    sign_in(uow)
+    for _ in range(5):
+        with pytest.raises(WrongCredentials):
+            sign_in(uow, "wrong")
+    sql("UPDATE rate_limits SET filled_at = filled_at - interval '12 seconds'")
+    sign_in(uow)
+    with pytest.raises(WrongCredentials):
+        sign_in(uow, "wrong")
+    with pytest.raises(TooManyRequests):
+        sign_in(uow)
+
+
+def test_a_long_rest_fills_the_bucket_to_5_and_no_further(uow: UnitOfWork, sql: Sql) -> None:
+    sign_in(uow)
+    sql("UPDATE rate_limits SET filled_at = filled_at - interval '1 day'")
+    for _ in range(5):
+        with pytest.raises(WrongCredentials):
+            sign_in(uow, "wrong")
+    with pytest.raises(TooManyRequests):
+        sign_in(uow, "wrong")
+
+
+def test_sign_ins_that_succeed_are_never_throttled(uow: UnitOfWork) -> None:
+    for _ in range(8):
+        sign_in(uow)
+
+
+def test_the_thirty_first_failure_from_one_address_is_throttled_whatever_the_email(uow: UnitOfWork) -> None:
+    for number in range(30):
+        with pytest.raises(WrongCredentials):
+            sign_in(uow, "wrong", email=f"{number}@example.com")
+    with pytest.raises(TooManyRequests):
+        sign_in(uow, "wrong", email="another@example.com")
+    sign_in(uow, email="another@example.com", address="192.0.2.8")
+
+
+def test_a_refresh_rotates_both_tokens_and_keeps_the_session(uow: UnitOfWork) -> None:
+    first = sign_in(uow)
+    second = refresh(uow, first)
+    assert second.refresh_id != first.refresh_id
+    assert second.csrf != first.csrf
+    assert signed_in(second).session_id == signed_in(first).session_id
+    auth.look_up(uow, signed_in(second))
+    auth.look_up(uow, signed_in(refresh(uow, second)))
+
+
+def test_a_refresh_token_used_twice_ends_the_whole_session(uow: UnitOfWork) -> None:
+    first = sign_in(uow)
+    second = refresh(uow, first)
+    other_device = sign_in(uow)
+    with pytest.raises(WrongCredentials):
+        refresh(uow, first)
+    with pytest.raises(WrongCredentials):
+        refresh(uow, second)
+    for pair in (first, second):
+        with pytest.raises(NotSignedIn):
+            auth.look_up(uow, signed_in(pair))
+    auth.look_up(uow, signed_in(other_device))
+
+
+def test_of_two_refreshes_at_once_with_one_token_at_most_one_is_answered(
+    uow: UnitOfWork, another_uow: AnotherUow
+) -> None:
+    pair = sign_in(uow)
+
+    def attempt(unit: UnitOfWork, _: int) -> bool:
+        try:
+            refresh(unit, pair)
+        except WrongCredentials:
+            return False
+        return True
+
+    assert sum(at_once(8, another_uow, attempt)) <= 1
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "UPDATE sessions SET revoked_at = now()",
+        "UPDATE sessions SET expires_at = now()",
+        "UPDATE users SET deleted_at = now()",
+    ],
+)
+def test_an_ended_session_is_neither_refreshed_nor_signed_in(uow: UnitOfWork, sql: Sql, ending: str) -> None:
+    pair = sign_in(uow)
+    sql(ending)
+    with pytest.raises(WrongCredentials):
+        refresh(uow, pair)
+    with pytest.raises(NotSignedIn):
+        auth.look_up(uow, signed_in(pair))
+
+
+def test_a_made_up_session_is_not_signed_in(uow: UnitOfWork) -> None:
+    for presented in (auth.Credentials(session_id=uuid4()), auth.Credentials(api_key_hash=b"x" * 32)):
+        with pytest.raises(NotSignedIn):
+            auth.look_up(uow, presented)
+    with pytest.raises(NotSignedIn):
+        auth.look_up(uow, auth.Credentials())
+
+
+def test_a_demoted_admin_loses_power_at_once(uow: UnitOfWork, admin: Person) -> None:
+    assert auth.look_up(uow, admin.credentials, admin=True).is_admin
+    accounts.update_user(uow, admin.id, admin.id, {"role": "client"})
+    with pytest.raises(Forbidden):
+        auth.look_up(uow, admin.credentials, admin=True)
+    assert auth.look_up(uow, admin.credentials).scope == admin.id
+
+
+def test_the_admin_password_makes_an_admin_with_100(uow: UnitOfWork) -> None:
+    _, body = accounts.create_admin(uow, EMAIL, PASSWORD, "adminpass", ADDRESS)
+    said = json.loads(body)
+    assert (said["email"], said["role"], said["balance"]) == (EMAIL, "admin", 100)
+    assert "password" not in body
+    with pytest.raises(Conflict):
+        accounts.create_admin(uow, EMAIL, PASSWORD, "adminpass", ADDRESS)
+
+
+def test_guessing_the_admin_password_is_throttled(uow: UnitOfWork) -> None:
+    for number in range(30):
+        with pytest.raises(WrongCredentials):
+            accounts.create_admin(uow, f"{number}@example.com", PASSWORD, "guess", ADDRESS)
+    with pytest.raises(TooManyRequests):
+        accounts.create_admin(uow, EMAIL, PASSWORD, "adminpass", ADDRESS)
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(uow: UnitOfWork, admin: Person) -> None:
+    pair = sign_in(uow)
+    user_id = auth.look_up(uow, signed_in(pair)).id
+    accounts.update_user(uow, admin.id, user_id, {"password": "another one"})
+    with pytest.raises(NotSignedIn):
+        auth.look_up(uow, signed_in(pair))
+    with pytest.raises(WrongCredentials):
+        sign_in(uow)
+    sign_in(uow, "another one")
+
+
+def test_a_deleted_user_frees_the_email_and_ends_sessions_and_api_keys(uow: UnitOfWork, sql: Sql) -> None:
+    pair = sign_in(uow)
+    user_id = auth.look_up(uow, signed_in(pair)).id
+    key, key_hash = auth.new_api_key()
+    uow.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
+    assert uow.one("delete_user", id=user_id) is not None
+    assert uow.one("delete_user", id=user_id) is None
+    for presented in (signed_in(pair), auth.Credentials(api_key_hash=key_hash)):
+        with pytest.raises(NotSignedIn):
+            auth.look_up(uow, presented)
+    assert auth.look_up(uow, signed_in(sign_in(uow))).id != user_id
+    assert sql("SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_at IS NULL", id=user_id) == [
+        [0]
+    ]
+
+
+def test_an_email_that_is_taken_is_a_conflict_for_creation_and_change(
+    uow: UnitOfWork, admin: Person, client: Person
+) -> None:
+    with pytest.raises(Conflict, match="e-mail"):
+        accounts.create_user(uow, client.email, PASSWORD, "client", None)
+    with pytest.raises(Conflict, match="e-mail"):
+        accounts.update_user(uow, admin.id, enrol(uow).id, {"email": client.email})
+
+
+def test_a_change_to_nobody_is_not_found(uow: UnitOfWork, admin: Person) -> None:
+    with pytest.raises(NotFound):
+        accounts.update_user(uow, admin.id, uuid4(), {"balance": Decimal(5)})
+
+
+def test_a_change_leaves_the_rest_as_it_is(uow: UnitOfWork, admin: Person, client: Person, sql: Sql) -> None:
+    before = sql("SELECT email, password_hash, balance FROM users WHERE id = :id", id=client.id)
+    accounts.update_user(uow, admin.id, client.id, {"role": "admin"})
+    assert sql("SELECT email, password_hash, balance FROM users WHERE id = :id", id=client.id) == before
+    assert sql("SELECT role FROM users WHERE id = :id", id=client.id) == [["admin"]]
+    auth.look_up(uow, client.credentials, admin=True)

@@ -1,0 +1,298 @@
+"""The charge: exactly once, exactly the price, or not at all."""
+
+import json
+import socket
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import pytest
+
+from shared import auth, billing
+from shared.auth import Credentials
+from shared.billing import Answer
+from shared.errors import (
+    Conflict,
+    DomainError,
+    IdempotencyKeyReused,
+    InsufficientCredit,
+    InvalidInput,
+    NotSignedIn,
+)
+from shared.ids import uuid7
+from shared.postgres_url import PostgresUrl
+from shared.unit_of_work import UnitOfWork
+from tests.integration.people import Person, at_once, enrol
+
+Sql = Callable[..., list[list[Any]]]
+AnotherUow = Callable[[], UnitOfWork]
+
+
+def charge(
+    uow: UnitOfWork,
+    who: Person | Credentials,
+    key: str | None = None,
+    *,
+    operation: str = "addition",
+    arguments: str = "[1, 2]",
+) -> Answer:
+    presented = who.credentials if isinstance(who, Person) else who
+    return billing.charge(uow, presented, operation, arguments, Decimal(3), key)
+
+
+def kind_of(call: Callable[[], Answer]) -> str:
+    """The name of the error that a charge ends with, `replayed` or `charged`."""
+    try:
+        return "replayed" if call().replayed else "charged"
+    except DomainError as error:
+        return type(error).__name__
+
+
+def books(sql: Sql, person: Person) -> tuple[Decimal, int, int]:
+    """The balance, the number of records and of charges in the ledger."""
+    ((balance, records, entries),) = sql(
+        """SELECT balance,
+                  (SELECT count(*) FROM records WHERE user_id = u.id),
+                  (SELECT count(*) FROM ledger WHERE user_id = u.id AND kind = 'charge')
+           FROM users u WHERE id = :id""",
+        id=person.id,
+    )
+    return balance, records, entries
+
+
+def test_a_charge_debits_exactly_the_price_and_records_it(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    said = json.loads(charge(uow, client).body)
+    assert (said["status"], said["result"], said["amount"], said["user_balance"]) == ("success", 3, 5, 15)
+    assert books(sql, client) == (15, 1, 1)
+    ((record_id, amount, balance, arguments, response, price),) = sql(
+        """SELECT r.id, amount, user_balance, arguments, operation_response, o.type
+           FROM records r JOIN operations o ON o.id = r.operation_id WHERE user_id = :id""",
+        id=client.id,
+    )
+    assert (str(record_id), amount, balance, arguments, response, price) == (
+        said["record_id"],
+        5,
+        15,
+        [1, 2],
+        3,
+        "addition",
+    )
+    ((entry, before, after, reference),) = sql(
+        "SELECT amount, balance_before, balance_after, reference FROM ledger"
+        " WHERE user_id = :id AND kind = 'charge'",
+        id=client.id,
+    )
+    assert (entry, before, after, reference) == (-5, 20, 15, {"record_id": said["record_id"]})
+
+
+def test_a_price_of_four_places_is_debited_to_the_last_one(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    sql("UPDATE operations SET cost = 0.0001 WHERE type = 'addition'")
+    bodies = [json.loads(charge(uow, client).body, parse_float=Decimal) for _ in range(3)]
+    assert [body["user_balance"] for body in bodies] == [Decimal(f"19.999{n}") for n in (9, 8, 7)]
+    assert books(sql, client)[0] == Decimal("19.9997")
+
+
+class Wire(socket.socket):
+    """A socket that notes whose turn it is."""
+
+    turns: ClassVar[list[str]] = []
+
+    def send(self, *arguments: Any) -> int:
+        self.turns.append("sent")
+        return super().send(*arguments)
+
+    def recv_into(self, *arguments: Any) -> int:
+        self.turns.append("received")
+        return super().recv_into(*arguments)
+
+
+def test_a_charge_is_one_round_trip(uow: UnitOfWork, client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_socket = PostgresUrl.open_socket
+    monkeypatch.setattr(
+        PostgresUrl, "open_socket", lambda url, timeout: Wire(fileno=open_socket(url, timeout).detach())
+    )
+    uow.database.dispose()
+    charge(uow, client, "first")  # connects and prepares
+    Wire.turns.clear()
+    charge(uow, client, "second")
+    changes = [turn for turn, before in zip(Wire.turns, ["", *Wire.turns], strict=False) if turn != before]
+    assert changes == ["sent", "received"]
+
+
+def test_without_enough_credit_nothing_is_charged_and_both_sums_are_told(uow: UnitOfWork, sql: Sql) -> None:
+    poor = enrol(uow, balance=Decimal("4.9999"))
+    with pytest.raises(InsufficientCredit) as caught:
+        charge(uow, poor, "key")
+    assert caught.value.extensions == {"balance": Decimal("4.9999"), "cost": Decimal(5)}
+    assert books(sql, poor) == (Decimal("4.9999"), 0, 0)
+
+
+def test_the_very_last_credit_can_be_spent(uow: UnitOfWork, sql: Sql) -> None:
+    person = enrol(uow, balance=5)
+    assert json.loads(charge(uow, person).body)["user_balance"] == 0
+    assert kind_of(lambda: charge(uow, person)) == "InsufficientCredit"
+    assert books(sql, person) == (0, 1, 1)
+
+
+def test_a_free_operation_is_recorded_even_on_no_credit(uow: UnitOfWork, sql: Sql) -> None:
+    sql("UPDATE operations SET cost = 0 WHERE type = 'addition'")
+    broke = enrol(uow, balance=0)
+    said = json.loads(charge(uow, broke, "key").body)
+    assert (said["amount"], said["user_balance"]) == (0, 0)
+    assert charge(uow, broke, "key").replayed
+    assert books(sql, broke) == (0, 1, 1)
+    assert billing.audit(uow) == []
+
+
+def test_an_unpriced_operation_cant_be_called(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    sql("UPDATE operations SET deleted_at = now() WHERE type = 'addition'")
+    with pytest.raises(InvalidInput) as caught:
+        charge(uow, client)
+    assert caught.value.errors[0]["pointer"] == "#/type"
+    assert books(sql, client) == (20, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "UPDATE users SET deleted_at = now() WHERE id = :id",
+        "UPDATE sessions SET revoked_at = now() WHERE user_id = :id",
+        "UPDATE sessions SET expires_at = now() WHERE user_id = :id",
+    ],
+)
+def test_a_deleted_user_and_an_ended_session_are_not_signed_in(
+    uow: UnitOfWork, client: Person, sql: Sql, ending: str
+) -> None:
+    charge(uow, client, "key")
+    sql(ending, id=client.id)
+    for key in (None, "key", "other"):
+        with pytest.raises(NotSignedIn):
+            charge(uow, client, key)
+    assert books(sql, client) == (15, 1, 1)
+
+
+def test_an_api_key_pays_as_its_owner_until_it_is_revoked(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    key, key_hash = auth.new_api_key()
+    key_id = uuid7()
+    uow.one("create_api_key", id=key_id, user_id=client.id, name="program", key_hash=key_hash, key=key)
+    presented = Credentials(api_key_hash=auth.hash_api_key(key))
+    assert json.loads(charge(uow, presented).body)["user_balance"] == 15
+    assert books(sql, client) == (15, 1, 1)
+    uow.one("revoke_api_key", id=key_id, user_id=client.id)
+    with pytest.raises(NotSignedIn):
+        charge(uow, presented)
+
+
+def test_a_replay_is_the_first_answer_byte_for_byte(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    first = charge(uow, client, "key")
+    charge(uow, client)  # the balance has moved on
+    sql("UPDATE operations SET cost = 7 WHERE type = 'addition'")
+    again = charge(uow, client, "key")
+    assert again.body.encode() == first.body.encode()
+    assert (first.headers, again.headers) == ({}, {"Idempotent-Replayed": "true"})
+    assert books(sql, client) == (10, 2, 2)
+
+
+def test_a_replay_needs_neither_credit_nor_a_price_any_more(uow: UnitOfWork, sql: Sql) -> None:
+    person = enrol(uow, balance=5)
+    first = charge(uow, person, "key")
+    sql("UPDATE operations SET deleted_at = now() WHERE type = 'addition'")
+    assert charge(uow, person, "key").body == first.body
+
+
+@pytest.mark.parametrize(
+    "other", [{"arguments": "[1, 3]"}, {"arguments": "[1, 2, 0]"}, {"operation": "multiplication"}], ids=str
+)
+def test_a_key_with_another_payload_is_refused(
+    uow: UnitOfWork, client: Person, sql: Sql, other: dict[str, str]
+) -> None:
+    charge(uow, client, "key")
+    with pytest.raises(IdempotencyKeyReused):
+        charge(uow, client, "key", **other)
+    assert books(sql, client) == (15, 1, 1)
+
+
+@pytest.mark.parametrize("arguments", ["[1.0, 2]", "[1, 2.00]", "[1e0, 0.2e1]"])
+def test_the_same_numbers_written_otherwise_are_the_same_payload(
+    uow: UnitOfWork, client: Person, arguments: str
+) -> None:
+    charge(uow, client, "key")
+    assert charge(uow, client, "key", arguments=arguments).replayed
+
+
+def test_numbers_that_differ_only_past_a_doubles_digits_are_another_payload(
+    uow: UnitOfWork, client: Person
+) -> None:
+    charge(uow, client, "key", arguments="[0.1, 2]")
+    with pytest.raises(IdempotencyKeyReused):
+        charge(uow, client, "key", arguments="[0.1000000000000000000000000000000001, 2]")
+
+
+def test_a_key_is_its_users_own(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    other = enrol(uow)
+    assert not charge(uow, client, "key").replayed
+    assert not charge(uow, other, "key").replayed
+    assert books(sql, client) == books(sql, other) == (15, 1, 1)
+
+
+@pytest.mark.parametrize(("age", "charged"), [("71 hours 59 minutes", 1), ("72 hours", 2)])
+def test_a_key_is_kept_for_72_hours(
+    uow: UnitOfWork, client: Person, sql: Sql, age: str, charged: int
+) -> None:
+    charge(uow, client, "key")
+    sql("UPDATE idempotency_keys SET created_at = now() - CAST(:age AS interval)", age=age)
+    charge(uow, client, "key")
+    assert books(sql, client) == (20 - 5 * charged, charged, charged)
+    assert charge(uow, client, "key").replayed
+
+
+def test_a_refusal_stores_nothing_so_that_the_key_is_good_after_a_top_up(
+    uow: UnitOfWork, admin: Person, sql: Sql
+) -> None:
+    person = enrol(uow, balance=0)
+    assert kind_of(lambda: charge(uow, person, "key")) == "InsufficientCredit"
+    billing.grant(uow, admin.caller, person.id, Decimal(5), "top-up", None)
+    assert kind_of(lambda: charge(uow, person, "key")) == "charged"
+    assert books(sql, person) == (0, 1, 1)
+
+
+def test_a_key_that_is_being_worked_on_is_a_conflict(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql
+) -> None:
+    with another_uow() as other:
+        other.begin()
+        charge(other, client, "key")
+        with pytest.raises(Conflict):
+            charge(uow, client, "key")
+        other.commit()
+    assert charge(uow, client, "key").replayed
+    assert books(sql, client) == (15, 1, 1)
+
+
+@pytest.mark.parametrize("racers", [2, 8])
+def test_a_race_for_one_key_ends_in_one_charge_and_its_answer(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql, racers: int
+) -> None:
+    for round_ in range(1, 4):
+        ends = at_once(
+            racers,
+            another_uow,
+            lambda unit, _, key=f"key {round_}": kind_of(lambda: charge(unit, client, key)),
+        )
+        assert Counter(ends)["charged"] == 1
+        assert set(ends) <= {"charged", "replayed", "Conflict"}
+        assert books(sql, client) == (20 - 5 * round_, round_, round_)
+        assert charge(uow, client, f"key {round_}").replayed
+
+
+def test_fifty_at_once_on_credit_for_ten_are_ten_charges_and_forty_refusals(
+    uow: UnitOfWork, another_uow: AnotherUow, sql: Sql
+) -> None:
+    person = enrol(uow, balance=50)
+    ends = at_once(50, another_uow, lambda unit, _: kind_of(lambda: charge(unit, person)))
+    assert Counter(ends) == {"charged": 10, "InsufficientCredit": 40}
+    assert books(sql, person) == (0, 10, 10)
+    assert billing.audit(uow) == []
+    chain = sql("SELECT balance_after FROM ledger WHERE user_id = :id ORDER BY seq", id=person.id)
+    assert [after for (after,) in chain] == [Decimal(50 - 5 * n) for n in range(11)]

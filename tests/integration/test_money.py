@@ -1,0 +1,252 @@
+"""Grants, balances set by admins, the append-only ledger, and the audit that finds what is off."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pg8000.native
+import pytest
+
+from shared import accounts, billing
+from shared.errors import IdempotencyKeyReused, InsufficientCredit, InvalidInput, NotFound
+from shared.ids import uuid7
+from shared.unit_of_work import UnitOfWork
+from tests.integration.people import Person, at_once, enrol
+
+Sql = Callable[..., list[list[Any]]]
+AnotherUow = Callable[[], UnitOfWork]
+
+
+def balance(sql: Sql, person: Person) -> Decimal:
+    ((found,),) = sql("SELECT balance FROM users WHERE id = :id", id=person.id)
+    return Decimal(found)
+
+
+def entries(sql: Sql, person: Person) -> list[list[Any]]:
+    return sql(
+        "SELECT kind, amount, balance_after, reference FROM ledger WHERE user_id = :id ORDER BY seq",
+        id=person.id,
+    )
+
+
+def test_a_grant_adds_credit_and_says_why_in_the_ledger(
+    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
+) -> None:
+    answer = billing.grant(uow, admin.caller, client.id, Decimal("7.25"), "a gift", None)
+    said = json.loads(answer.body)
+    assert (said["user_id"], said["amount"], said["reason"], said["user_balance"]) == (
+        str(client.id),
+        7.25,
+        "a gift",
+        27.25,
+    )
+    assert balance(sql, client) == Decimal("27.25")
+    assert entries(sql, client)[-1] == [
+        "grant",
+        Decimal("7.25"),
+        Decimal("27.25"),
+        {"reason": "a gift", "granted_by": str(admin.id)},
+    ]
+
+
+def test_credit_is_taken_back_down_to_zero_and_never_below(
+    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        billing.grant(uow, admin.caller, client.id, Decimal("-20.0001"), "too much", "key")
+    assert caught.value.errors[0]["pointer"] == "#/amount"
+    assert balance(sql, client) == 20
+    assert not billing.grant(uow, admin.caller, client.id, Decimal(-20), "all of it", "key").replayed
+    assert balance(sql, client) == 0
+    assert billing.audit(uow) == []
+
+
+def test_a_grant_is_replayed_byte_for_byte_and_given_once(
+    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
+) -> None:
+    first = billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
+    again = billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
+    assert (again.body, again.replayed) == (first.body, True)
+    assert balance(sql, client) == 25
+    for other in ({"amount": Decimal(6), "reason": "gift"}, {"amount": Decimal(5), "reason": "bribe"}):
+        with pytest.raises(IdempotencyKeyReused):
+            billing.grant(uow, admin.caller, client.id, key="key", **other)  # type: ignore[arg-type]
+    with pytest.raises(IdempotencyKeyReused):
+        billing.grant(uow, admin.caller, admin.id, Decimal(5), "gift", "key")
+
+
+def test_the_same_amount_written_otherwise_is_the_same_grant(
+    uow: UnitOfWork, admin: Person, client: Person
+) -> None:
+    billing.grant(uow, admin.caller, client.id, Decimal("5"), "gift", "key")
+    assert billing.grant(uow, admin.caller, client.id, Decimal("5.00"), "gift", "key").replayed
+
+
+def test_a_deleted_user_is_granted_nothing(uow: UnitOfWork, admin: Person, client: Person, sql: Sql) -> None:
+    uow.one("delete_user", id=client.id)
+    for user_id in (client.id, uuid7()):
+        with pytest.raises(NotFound):
+            billing.grant(uow, admin.caller, user_id, Decimal(5), "gift", None)
+    assert balance(sql, client) == 20
+
+
+def test_grants_that_race_for_the_last_credit_take_it_once(
+    uow: UnitOfWork, another_uow: AnotherUow, admin: Person, client: Person, sql: Sql
+) -> None:
+    def take(unit: UnitOfWork, _: int) -> bool:
+        try:
+            billing.grant(unit, admin.caller, client.id, Decimal(-20), "all of it", None)
+        except InvalidInput:
+            return False
+        return True
+
+    assert sum(at_once(8, another_uow, take)) == 1
+    assert balance(sql, client) == 0
+    assert billing.audit(uow) == []
+
+
+def test_a_race_for_one_grants_key_grants_once(
+    uow: UnitOfWork, another_uow: AnotherUow, admin: Person, client: Person, sql: Sql
+) -> None:
+    def give(unit: UnitOfWork, _: int) -> str:
+        try:
+            return billing.grant(unit, admin.caller, client.id, Decimal(5), "gift", "key").body
+        except Exception as error:
+            return type(error).__name__
+
+    said = set(at_once(8, another_uow, give)) - {"Conflict"}
+    assert len(said) == 1
+    assert balance(sql, client) == 25
+
+
+def test_setting_a_balance_writes_the_difference_to_the_ledger(
+    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
+) -> None:
+    accounts.update_user(uow, admin.id, client.id, {"balance": Decimal("12.5")})
+    assert balance(sql, client) == Decimal("12.5")
+    assert entries(sql, client)[-1] == [
+        "adjustment",
+        Decimal("-7.5"),
+        Decimal("12.5"),
+        {"adjusted_by": str(admin.id)},
+    ]
+    accounts.update_user(uow, admin.id, client.id, {"balance": Decimal("12.5000")})
+    assert len(entries(sql, client)) == 2, "nothing moved, so nothing is written"
+    assert billing.audit(uow) == []
+
+
+def test_balances_set_while_charges_run_keep_the_invariant(
+    uow: UnitOfWork, another_uow: AnotherUow, admin: Person, sql: Sql
+) -> None:
+    person = enrol(uow, balance=1000)
+
+    def move(unit: UnitOfWork, number: int) -> None:
+        for step in range(10):
+            if number % 3 == 0:
+                accounts.update_user(unit, admin.id, person.id, {"balance": Decimal(100 * step)})
+            elif number % 3 == 1:
+                billing.grant(unit, admin.caller, person.id, Decimal(1), "gift", None)
+            else:
+                try:
+                    billing.charge(unit, person.credentials, "addition", "[1, 2]", Decimal(3), None)
+                except InsufficientCredit:
+                    continue
+
+    at_once(9, another_uow, move)
+    assert billing.audit(uow) == []
+    moved = {kind for kind, *_ in entries(sql, person)}
+    assert {"opening", "adjustment", "grant", "charge"} <= moved
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE ledger SET amount = amount WHERE user_id = :id",
+        "UPDATE ledger SET reference = '{}' WHERE user_id = :id",
+        "DELETE FROM ledger WHERE user_id = :id",
+        "DELETE FROM ledger WHERE user_id = :id AND false",
+        "TRUNCATE ledger",
+        "TRUNCATE users CASCADE",
+    ],
+)
+def test_the_ledger_is_append_only(client: Person, sql: Sql, change: str) -> None:
+    with pytest.raises(pg8000.native.DatabaseError, match="append-only"):
+        sql(change, **({"id": client.id} if ":id" in change else {}))
+    assert len(entries(sql, client)) == 1
+
+
+@pytest.mark.parametrize(
+    "values", ["'charge', 5, 20, 20", "'charge', -25, 20, -5", "'gift', 5, 20, 25", "'charge', NULL, 20, 25"]
+)
+def test_an_entry_that_does_not_add_up_cant_be_written(client: Person, sql: Sql, values: str) -> None:
+    with pytest.raises(pg8000.native.DatabaseError):
+        sql(
+            "INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)"
+            f" VALUES (gen_random_uuid(), :id, {values}, '{{}}')",
+            id=client.id,
+        )
+
+
+def test_a_balance_below_zero_cant_be_written(client: Person, sql: Sql) -> None:
+    with pytest.raises(pg8000.native.DatabaseError, match="users_balance_check"):
+        sql("UPDATE users SET balance = -0.0001 WHERE id = :id", id=client.id)
+
+
+def test_the_audit_is_clean_after_every_kind_of_movement(
+    uow: UnitOfWork, admin: Person, client: Person
+) -> None:
+    billing.charge(uow, client.credentials, "addition", "[1, 2]", Decimal(3), "key")
+    billing.grant(uow, admin.caller, client.id, Decimal("1.5"), "gift", None)
+    accounts.update_user(uow, admin.id, client.id, {"balance": Decimal(3)})
+    uow.one("delete_user", id=client.id)
+    assert billing.audit(uow) == []
+
+
+@pytest.mark.parametrize("change", ["0.0001", "-0.0001", "1000"])
+def test_the_audit_names_the_one_whose_balance_was_tampered_with(
+    uow: UnitOfWork, client: Person, sql: Sql, change: str
+) -> None:
+    enrol(uow)
+    sql(
+        "UPDATE users SET balance = balance + CAST(:change AS numeric) WHERE id = :id",
+        id=client.id,
+        change=change,
+    )
+    (off,) = billing.audit(uow)
+    assert (off["id"], off["email"]) == (client.id, client.email)
+    assert (off["balance"], off["ledger_total"]) == (20 + Decimal(change), 20)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE ledger SET amount = 15, balance_after = 15 WHERE user_id = :id AND kind = 'opening'",
+        "DELETE FROM ledger WHERE user_id = :id AND kind = 'grant'",
+        "DELETE FROM ledger WHERE user_id = :id",
+    ],
+)
+def test_the_audit_finds_a_ledger_that_was_tampered_with(
+    uow: UnitOfWork, admin: Person, client: Person, sql: Sql, tampering: str
+) -> None:
+    billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
+    billing.charge(uow, client.credentials, "addition", "[1, 2]", Decimal(3), None)
+    sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
+    sql(tampering, id=client.id)
+    assert [off["id"] for off in billing.audit(uow)] == [client.id]
+
+
+def test_the_audit_finds_a_gap_in_the_chain_though_all_sums_are_right(
+    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
+) -> None:
+    billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
+    billing.grant(uow, admin.caller, client.id, Decimal(-5), "back", None)
+    sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
+    sql(
+        "UPDATE ledger SET balance_before = 0, balance_after = amount"
+        " WHERE user_id = :id AND amount = 5 AND kind = 'grant'",
+        id=client.id,
+    )
+    (off,) = billing.audit(uow)
+    assert (off["balance"], off["ledger_total"], off["ledger_newest"]) == (20, 20, 20)
+    assert off["broken_at"] is not None
