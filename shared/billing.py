@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.auth import Caller, Credentials
-from shared.catalog import Result, as_json
+from shared.catalog import DECIMAL128, Result, as_json
 from shared.database import Row
 from shared.errors import (
     Conflict,
@@ -58,7 +58,9 @@ def charge(
         **presented.parameters(),
         "type": operation,
         "key": key,
-        "fingerprint": _fingerprint({"type": operation, "arguments": json.loads(arguments)}),
+        "fingerprint": _fingerprint(
+            {"type": operation, "arguments": json.loads(arguments, parse_float=_exact, parse_int=_exact)}
+        ),
         "record_id": uuid7(),
         "entry_id": uuid7(),
         "arguments": arguments,
@@ -96,7 +98,7 @@ def grant(
         amount=amount,
         reason=reason,
         key=key,
-        fingerprint=_fingerprint({"user_id": str(user_id), "amount": str(amount), "reason": reason}),
+        fingerprint=_fingerprint({"user_id": str(user_id), "amount": _exact(str(amount)), "reason": reason}),
         entry_id=uuid7(),
     )
     if (answer := _answer(row)) is not None:
@@ -138,6 +140,11 @@ def _answer(row: Row) -> Answer | None:
     if not row["ours"]:
         raise Conflict("A request with this idempotency key is still running.")
     return Answer(row["body"]) if row["body"] is not None else None
+
+
+def _exact(number: str) -> str:
+    """A number's text, the same for 5 and 5.00, another for what only a double would take for 5."""
+    return str(DECIMAL128.normalize(Decimal(number)))
 
 
 def _fingerprint(request: Mapping[str, Any]) -> bytes:
