@@ -13,8 +13,6 @@ from localstack.stack import Stack
 from tests.eventually import eventually
 from tests.integration.offline_service import settings_of
 
-pytestmark = pytest.mark.integration
-
 
 class Queue:
     """What a test does with the queue, and what the stub worker has left behind."""

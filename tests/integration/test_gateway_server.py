@@ -14,8 +14,6 @@ from localstack.gateway import BODY_LIMIT
 from localstack.stack import Stack
 from tests.integration.offline_service import settings_of
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

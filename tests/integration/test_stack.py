@@ -22,8 +22,6 @@ from localstack.stack import BATCH, EMULATOR, GATEWAY, Stack
 from tests.eventually import eventually
 from tests.integration.offline_service import settings_of
 
-pytestmark = pytest.mark.integration
-
 
 @contextmanager
 def cloud_of(stack: Stack) -> Iterator[Cloud]:

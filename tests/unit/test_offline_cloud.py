@@ -13,8 +13,6 @@ from localstack.execution import InvocationFailed
 from localstack.journal import Journal, readable
 from localstack.settings import CannotStart, Settings, read_dotenv
 
-pytestmark = pytest.mark.unit
-
 
 def test_settings_come_from_the_environment_and_have_defaults() -> None:
     settings = Settings.from_environment({"PORT": "9000", "DATA_DIR": "/tmp/x", "HOST": ""})
