@@ -16,7 +16,6 @@ from localstack.gateway import BODY_LIMIT, Gateway
 from localstack.routes import Service
 from localstack.runtime import FunctionTimedOut, time_limit
 
-
 SERVICE = """
 provider:
   timeout: 7
