@@ -7,8 +7,8 @@ statements (`shared/sql/`) are prepared once per connection: one round trip each
 import select
 import socket
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +73,7 @@ class Database:
             ServiceUnavailable: the server can't be reached, or can't do it now.
             DomainError: what a violated constraint stands for.
         """
-        try:
+        with self._guarded():
             statement = self._statement(name)
             try:
                 rows = statement.run(**parameters)
@@ -84,8 +84,6 @@ class Database:
                 self.dispose()
                 statement = self._statement(name)
                 rows = statement.run(**parameters)
-        except (DatabaseError, InterfaceError, OSError) as error:
-            raise self._translated(error) from None
         return _rows(statement.columns, rows)
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:
@@ -134,12 +132,22 @@ class Database:
                 link.connection.close()
 
     def _execute(self, sql: str, **arguments: Any) -> list[Row]:
-        try:
+        with self._guarded():
             connection = self._live()
             rows = connection.run(sql, **arguments)
+        return _rows(connection.columns, rows)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
         except (DatabaseError, InterfaceError, OSError) as error:
             raise self._translated(error) from None
-        return _rows(connection.columns, rows)
+        except BaseException:
+            # The driver stopped midway (a value that it can't encode, a COPY's source that failed, a
+            # time limit): the next statement on this connection would read this one's answer.
+            self.dispose()
+            raise
 
     def _statement(self, name: str) -> pg8000.native.PreparedStatement:
         connection = self._live()
