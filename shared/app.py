@@ -83,7 +83,7 @@ class Api(APIGatewayHttpResolver):
             self._check_body(event)
             self._admit(event)
             answer = self.resolve(event, context)
-        except DomainError as error:
+        except Exception as error:  # of those before the resolver, which answers its own
             answer = self._as_event(self.problem(error))
         answer["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **answer.get("headers", {})}
         logger.info(
@@ -216,6 +216,8 @@ def _as_domain_error(error: Exception) -> DomainError:
         )
     if isinstance(error, UnicodeDecodeError):
         return MalformedRequest("The body is not UTF-8.")
+    if isinstance(error, RecursionError):
+        return MalformedRequest("The JSON is nested too deeply.")
     return InternalError(f"{type(error).__name__}: {error}")
 
 
