@@ -139,6 +139,8 @@ def _filter(name: str, text: str, public: dict[str, FieldType]) -> Filter:
         if len(parts) > MOST_VALUES:
             raise ValueError(f"at most {MOST_VALUES} values")
         return Filter(plain, operator, [kind.parse(part) for part in parts])
+    if operator == "like" and (len(text) - len(text.rstrip("\\"))) % 2:
+        raise ValueError("the \\ at the end escapes nothing")
     value = kind.parse(text)
     if value is None and operator:
         raise ValueError("null has no order")
@@ -205,9 +207,9 @@ def _uuid(text: str) -> UUID:
 def _time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ValueError("expected an RFC 3339 time such as 2026-11-23T07:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _json(text: str) -> str:
