@@ -4,7 +4,7 @@ Answers are made as JSON by the statement that has the truth; these models say t
 `shared/listing.py` takes each list's fields, filters and sorts from them.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from unicodedata import category
@@ -40,9 +40,22 @@ def _printable(text: str) -> str:
 
 
 def _typed(text: str) -> str:
-    if any(category(character) == "Cc" for character in text):
+    if any(category(character) in ("Cc", "Cs") for character in text):
         raise PydanticCustomError("typed", "Input should have no control characters")
     return text
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or (value.isascii() and value.lstrip("-").replace(".", "").isdigit()):
+        raise PydanticCustomError("time", "Input should be an RFC 3339 time")
+    return value
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("time", "Input should be in the years 1 to 9999") from None
 
 
 def _fold(email: str) -> str:
@@ -71,6 +84,8 @@ Password = Annotated[str, AfterValidator(_typed)]
 NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
 OperationType = Annotated[str, Field(min_length=1, max_length=64, examples=["addition"])]
 Role = Literal["client", "admin"]
+Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
+"""An RFC 3339 time; pydantic alone would take seconds since 1970 too."""
 Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]
 ANY_JSON = Field(description="Any JSON value.")
 
@@ -99,7 +114,7 @@ class Login(Request):
 class NewAdmin(Request):
     email: Email
     password: NewPassword
-    admin_password: Annotated[str, Field(min_length=1, max_length=1024)]
+    admin_password: Annotated[Password, Field(min_length=1, max_length=1024)]
 
 
 class OperationCall(Request):
@@ -136,7 +151,7 @@ class NewRecord(Request):
     amount: Money
     user_balance: Money
     operation_response: Annotated[Any, ANY_JSON]
-    date: AwareDatetime | None = None
+    date: Time | None = None
 
 
 class RecordChange(Change):
@@ -145,7 +160,7 @@ class RecordChange(Change):
     amount: Money = LEFT_OUT
     user_balance: Money = LEFT_OUT
     operation_response: Annotated[Any, ANY_JSON] = LEFT_OUT
-    date: AwareDatetime = LEFT_OUT
+    date: Time = LEFT_OUT
 
 
 class NewUser(Request):
