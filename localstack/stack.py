@@ -9,8 +9,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -84,6 +84,17 @@ class Stack:
     def kill(self, part: str) -> None:
         """For tests of what follows: ends `gateway`, `batch` or `s3+sqs` with SIGKILL."""
         os.kill(self._children[part].pid, signal.SIGKILL)
+
+    @contextmanager
+    def database_away(self) -> Iterator[None]:
+        """For tests of what follows: no Postgres in the block, and the same one again after it."""
+        if self._postgres is None:
+            raise RuntimeError("AWS_PGSQL_PATH names a database that is not ours to stop.")
+        self._postgres.stop()
+        try:
+            yield
+        finally:
+            self._postgres.start()
 
     def _start(self) -> None:
         self._exits.enter_context(self._folder.locked())
