@@ -1,5 +1,7 @@
 """`AWS_PGSQL_PATH`: every URL that says where a Postgres is."""
 
+import ssl
+
 import pytest
 
 from shared.postgres_url import PostgresUrl
@@ -46,7 +48,7 @@ def test_any_other_server_is_verified_unless_told_otherwise() -> None:
 
 
 def test_verified_means_certificate_and_name() -> None:
-    context = PostgresUrl.tls_context()
+    context = PostgresUrl.parse("postgresql://db.example.com/shop").tls_context()
     assert context.check_hostname
     assert context.verify_mode.name == "CERT_REQUIRED"
 
@@ -69,3 +71,16 @@ def test_what_is_no_postgres_url_is_refused_naming_the_variable_and_no_secret(wr
         PostgresUrl.parse(wrong)
     assert "s3cret" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "host", ["db.c1x2.eu-west-1.rds.amazonaws.com", "p.proxy-c1.eu-west-1.rds.amazonaws.com"]
+)
+def test_a_server_of_rds_is_verified_by_amazons_roots_of_its_region_alone(host: str) -> None:
+    context = PostgresUrl.parse(f"postgresql://{host}/shop").tls_context()
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    names = [dict(part[0] for part in root["subject"])["commonName"] for root in context.get_ca_certs()]
+    assert sum(name.startswith("Amazon RDS eu-west-1 Root CA") for name in names) == 3
+    assert not [name for name in names if "RDS" in name and "eu-west-1" not in name]
+    assert "Amazon Root CA 1" in names
