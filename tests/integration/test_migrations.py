@@ -1,0 +1,130 @@
+"""The schema and the default rows: as the metadata says, and safe to make again."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, pool
+
+from migrations.handler import handler
+from shared import passwords
+from shared.catalog import CATALOG
+from shared.postgres_url import PostgresUrl
+from shared.settings import SettingsError, settings
+from shared.tables import metadata
+from shared.unit_of_work import UnitOfWork
+from tests.integration.conftest import Server
+
+Sql = Callable[..., list[list[Any]]]
+
+
+def name_of(url: str) -> str:
+    return PostgresUrl.parse(url).database
+
+
+def test_the_migrated_schema_is_the_metadatas(server: Server, database_url: str) -> None:
+    import pg8000.dbapi
+
+    engine = create_engine(
+        "postgresql+pg8000://",
+        creator=lambda: pg8000.dbapi.connect(
+            "postgres", database=name_of(database_url), sock=PostgresUrl.parse(database_url).open_socket(5)
+        ),
+        poolclass=pool.NullPool,
+    )
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_every_constraint_and_index_has_the_metadatas_name(sql: Sql) -> None:
+    named = {
+        str(constraint.name)
+        for table in metadata.tables.values()
+        for constraint in table.constraints | table.indexes  # type: ignore[operator]
+    }
+    rows = sql(
+        """SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+           UNION SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"""
+    )
+    assert {name for (name,) in rows} - {"alembic_version_pkc"} == named
+
+
+def test_set_up_makes_six_prices_the_admin_and_the_client(sql: Sql) -> None:
+    assert sql("SELECT type, cost FROM operations ORDER BY id") == [[name, 5] for name in CATALOG]
+    accounts = sql("SELECT email, role, balance, password_hash FROM users ORDER BY id")
+    assert [account[:3] for account in accounts] == [
+        ["defaultadmin@admin.as", "admin", 1000],
+        ["defaultclient@client.as", "client", 20],
+    ]
+    for (*_, encoded), password in zip(accounts, ("adminpass", "Test1234!"), strict=True):
+        assert passwords.verify(password, encoded)
+
+
+def test_set_up_leaves_a_clean_audit(uow: UnitOfWork) -> None:
+    assert uow.all("audit") == []
+
+
+def contents(sql: Sql) -> list[list[Any]]:
+    return [
+        *sql("SELECT id, type, cost, deleted_at FROM operations ORDER BY id"),
+        *sql("SELECT id, email, password_hash, balance, deleted_at FROM users ORDER BY id"),
+        *sql("SELECT seq, amount FROM ledger ORDER BY seq"),
+        *sql("SELECT * FROM alembic_version"),
+    ]
+
+
+def test_set_up_a_second_time_changes_nothing(sql: Sql) -> None:
+    before = contents(sql)
+    assert handler({}, None)["created"] == []
+    assert contents(sql) == before
+
+
+def test_set_up_again_revives_no_price_and_no_account_that_an_admin_deleted(sql: Sql) -> None:
+    sql("UPDATE operations SET deleted_at = now() WHERE type = 'division'")
+    sql("UPDATE operations SET cost = 9 WHERE type = 'addition'")
+    sql("UPDATE users SET deleted_at = now() WHERE email = 'defaultclient@client.as'")
+    before = contents(sql)
+    assert handler({}, None)["created"] == []
+    assert contents(sql) == before
+
+
+def test_set_up_again_prices_an_operation_that_was_added_to_the_code(
+    sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CATALOG, "modulo", CATALOG["division"])
+    assert handler({}, None)["created"] == ["modulo"]
+    assert sql("SELECT cost FROM operations WHERE type = 'modulo'") == [[Decimal(5)]]
+
+
+@pytest.mark.parametrize("published", ["CLIENT_PASSWORD", "ADMIN_PASSWORD"])
+def test_production_refuses_a_published_password_and_then_does_nothing(
+    server: Server, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, published: str
+) -> None:
+    monkeypatch.setenv("CONFIG_TYPE", "production")
+    monkeypatch.setenv("CLIENT_PASSWORD", "Private1234!")
+    monkeypatch.setenv("ADMIN_PASSWORD", "Private5678!")
+    monkeypatch.delenv(published)
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match=published):
+        handler({}, None)
+    with server.connect(name_of(empty_database_url)) as connection:
+        assert connection.run("SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_production_with_private_passwords_is_set_up_with_them(
+    server: Server, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFIG_TYPE", "production")
+    monkeypatch.setenv("CLIENT_PASSWORD", "Private1234!")
+    monkeypatch.setenv("ADMIN_PASSWORD", "Private5678!")
+    settings.cache_clear()
+    assert len(handler({}, None)["created"]) == len(CATALOG) + 2
+    with server.connect(name_of(empty_database_url)) as connection:
+        hashes = connection.run("SELECT password_hash FROM users ORDER BY id")
+    kept = [encoded for (encoded,) in hashes]
+    assert passwords.verify("Private5678!", kept[0])
+    assert passwords.verify("Private1234!", kept[1])

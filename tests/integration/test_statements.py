@@ -1,0 +1,119 @@
+"""The fixed statements against the migrated schema, and what they answer against the schemas."""
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from shared import billing, lists, schemas, tasks
+from shared import database as database_module
+from shared.database import statement_text
+from shared.ids import uuid7
+from shared.listing import Listing
+from shared.unit_of_work import UnitOfWork
+from tests.integration.conftest import Server
+from tests.integration.people import Person, enrol
+
+FOLDER = Path(database_module.__file__).parent / "sql"
+STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
+LISTS = [value for value in vars(lists).values() if isinstance(value, Listing)]
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_fixed_statement_prepares_against_the_migrated_schema(server: Server, name: str) -> None:
+    with server.connect(server.template) as connection:
+        connection.prepare(statement_text(name)).close()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_parameter_says_its_type_so_that_none_is_guessed(name: str) -> None:
+    text = re.sub(r"--.*", "", statement_text(name))
+    untyped = re.findall(r"(?<![:\w]):(\w+)(?!\w|::)", text)
+    assert untyped == []
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_begins_by_saying_what_it_is_for(name: str) -> None:
+    assert statement_text(name).startswith("-- ")
+
+
+def assert_shaped(body: str, model: type[BaseModel]) -> None:
+    """The JSON has the model's fields, all of them and no other, and validates as it."""
+    assert list(sorted(json.loads(body))) == sorted(model.model_fields)
+    model.model_validate_json(body)
+
+
+def one(uow: UnitOfWork, statement: str, **parameters: Any) -> str:
+    row = uow.one(statement, **parameters)
+    assert row is not None
+    return str(row["body"])
+
+
+def test_a_users_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
+    user = {"email": "ada@example.com", "password_hash": "x", "role": "client", "balance": Decimal(5)}
+    user_id = uuid7()
+    assert_shaped(one(uow, "create_user", id=user_id, entry_id=uuid7(), **user), schemas.User)
+    assert_shaped(one(uow, "user", id=user_id), schemas.User)
+
+
+def test_an_operations_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
+    operation_id = uuid7()
+    assert_shaped(one(uow, "create_operation", id=operation_id, type="x", cost=Decimal(5)), schemas.Operation)
+    assert_shaped(one(uow, "operation", id=operation_id), schemas.Operation)
+    changed = one(uow, "update_operation", id=operation_id, type=None, cost=Decimal("0.1"))
+    assert_shaped(changed, schemas.Operation)
+    assert json.loads(changed)["cost"] == 0.1
+
+
+def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
+    answer = billing.charge(uow, client.credentials, "addition", "[1, 2]", Decimal(3), None)
+    assert_shaped(answer.body, schemas.Charged)
+    record = one(uow, "record", id=json.loads(answer.body)["record_id"], owner=client.id)
+    assert_shaped(record, schemas.Record)
+    manual = {
+        "user_id": client.id,
+        "operation_id": json.loads(record)["operation_id"],
+        "amount": Decimal(5),
+        "user_balance": Decimal(15),
+        "operation_response": "3",
+        "date": None,
+    }
+    assert_shaped(one(uow, "create_record", id=uuid7(), **manual), schemas.Record)
+
+
+def test_a_tasks_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
+    task_id, body = tasks.create(uow, client.caller, "a.csv", 10, "queued")
+    assert_shaped(body, schemas.TaskAccepted)
+    assert_shaped(tasks.get(uow, task_id, client.id)["body"], schemas.Task)
+
+
+def test_an_api_keys_answer_has_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
+    key = {"user_id": client.id, "name": "program", "key_hash": b"x" * 32, "key": "rc_x"}
+    assert_shaped(one(uow, "create_api_key", id=uuid7(), **key), schemas.ApiKeyCreated)
+
+
+def test_a_grants_answer_has_the_schemas_fields(uow: UnitOfWork, admin: Person, client: Person) -> None:
+    answer = billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
+    assert_shaped(answer.body, schemas.Granted)
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)
+def test_a_lists_rows_have_the_schemas_fields(uow: UnitOfWork, admin: Person, listing: Listing) -> None:
+    uow.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
+    billing.charge(uow, admin.credentials, "addition", "[1, 2]", Decimal(3), None)
+    tasks.create(uow, admin.caller, "a.csv", 10, "queued")
+    enrol(uow)
+    page = json.loads(listing.page(uow, "", admin.caller))
+    assert page[listing.name]
+    for row in page[listing.name]:
+        assert_shaped(json.dumps(row), listing.schema)
+
+
+def test_money_leaves_without_trailing_zeros_and_times_in_rfc_3339(uow: UnitOfWork, client: Person) -> None:
+    body = one(uow, "user", id=client.id)
+    assert '"balance" : 20,' in body
+    assert re.search(r'"created_at" : "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"', body)
