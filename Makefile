@@ -10,7 +10,7 @@ INSTALLED := .venv/installed
 NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up down logs test unit-tests e2e-tests lint format package deploy build-local-db \
-	build-prod-db audit openapi pin
+	build-prod-db audit bench-batch openapi pin
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://
 
 audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries
 	@$(RUN) exec $(BIN)/python -m shared.audit
+
+bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3
+	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}
 
 openapi: $(INSTALLED) ## Make docs/openapi.json from the functions
 	$(BIN)/python -m docs.openapi

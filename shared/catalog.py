@@ -109,11 +109,17 @@ def find(name: str) -> Operation:
 
 
 def compute(called: Operation, arguments: Sequence[Decimal]) -> Result:
-    """The result, which can be sent: within a double's range.
+    """The result in decimal128, which can be sent: within a double's range.
 
     Raises:
         InvalidInput: a wrong number of arguments, one that is no number, or no result.
     """
+    with decimal.localcontext(DECIMAL128):
+        return compute_here(called, arguments)
+
+
+def compute_here(called: Operation, arguments: Sequence[Decimal]) -> Result:
+    """As `compute`, in the context that is: for a batch, which enters decimal128 once."""
     if not called.fewest <= len(arguments) <= called.most:
         wanted = f"{called.fewest}" if called.fewest == called.most else f"{called.fewest} to {called.most}"
         raise InvalidInput.at(
@@ -122,11 +128,10 @@ def compute(called: Operation, arguments: Sequence[Decimal]) -> Result:
     for index, argument in enumerate(arguments):
         if not _sendable(argument):
             raise InvalidInput.at(f"#/arguments/{index}", "Not a finite number within a double's range.")
-    with decimal.localcontext(DECIMAL128):
-        try:
-            result = called.function(*(+argument for argument in arguments))
-        except decimal.DecimalException:
-            raise InvalidInput.at("#/arguments", "The result is out of range.") from None
+    try:
+        result = called.function(*(+argument for argument in arguments))
+    except decimal.DecimalException:
+        raise InvalidInput.at("#/arguments", "The result is out of range.") from None
     if isinstance(result, Decimal) and not _sendable(result):
         raise InvalidInput.at("#/arguments", "The result is out of a double's range.")
     return result
@@ -136,6 +141,10 @@ def as_json(result: Result) -> str:
     """The JSON text of a result: a number as the nearest double, whole ones without a point."""
     if isinstance(result, str):
         return json.dumps(result)
+    text = str(result)
+    # Up to 15 digits are a double's own (IEEE 754-2019, 5.12.2): no need to go through one.
+    if len(text) <= 15 and "E" not in text:
+        return text.rstrip("0").rstrip(".") if "." in text else text
     number = float(result)
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
@@ -149,5 +158,7 @@ def _sendable(number: Decimal) -> bool:
     """Finite, and neither past a double's largest nor below its smallest."""
     if not number.is_finite():
         return False
+    if abs(number.adjusted()) < 300:
+        return True
     nearest = float(number)
     return math.isfinite(nearest) and (nearest != 0 or number == 0)

@@ -92,26 +92,33 @@ def _draw_up(
     first_row: int,
 ) -> Bill:
     """The bill of the longest prefix that the balance pays for, row by row, in order."""
-    bill, balance, user_id = Bill(start), owner["balance"], owner["user_id"]
-    ids = uuid7s(len(chunk.rows))
+    bill, balance, user_id, ids = (
+        Bill(start),
+        owner["balance"],
+        str(owner["user_id"]),
+        uuid7s(len(chunk.rows)),
+    )
+    # As text once, not once a row.
+    texts = {name: (cost, f"{user_id}\t{id}\t", f"\t{cost}\t") for name, (id, cost) in prices.items()}
+    ending = f"\t{task_id}\t"
     for number, row in enumerate(chunk.rows, first_row):
-        price = prices.get(row.operation)
+        price = texts.get(row.operation)
         if price is None or isinstance(row, Refused):
             bill.refused.append(_error_line(task_id, number, row))
         else:
-            operation_id, cost = price
+            cost, before, after = price
             if cost > balance:
                 bill.affordable = False
-                return bill
+                break
             balance -= cost
-            bill.spent += cost
             bill.billed.append(
-                f"{next(ids)}\t{user_id}\t{operation_id}\t{row.arguments}\t{_escaped(row.result)}"
-                f"\t{cost}\t{balance}\t{task_id}\t{number}\n"
+                f"{next(ids)}\t{before}{row.arguments}\t{_escaped(row.result)}{after}{balance}{ending}{number}\n"
             )
-        bill.rows += 1
         bill.end = row.end
-    bill.end = chunk.end
+    else:
+        bill.end = chunk.end
+    bill.rows = len(bill.billed) + len(bill.refused)
+    bill.spent = owner["balance"] - balance
     return bill
 
 

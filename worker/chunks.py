@@ -1,13 +1,13 @@
 """Chunks: rows parsed, checked and computed, ready to be billed. Pure but for random strings."""
 
+import decimal
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from shared import catalog
-from shared.catalog import CATALOG, DECIMAL128, Operation
+from shared.catalog import ALIASES, CATALOG, DECIMAL128, Operation, arguments_json, as_json, compute_here
 from shared.errors import InvalidInput
 from worker.csv_rows import CsvRows, Row
 
@@ -19,8 +19,7 @@ LONGEST_ECHO = 1000
 """Characters of a bad row's cells that are kept for its report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Computed:
+class Computed(NamedTuple):
     """A row that can be billed; `arguments` and `result` are JSON."""
 
     operation: str
@@ -29,8 +28,7 @@ class Computed:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A row that can't be done, and why."""
 
     operation: str
@@ -70,17 +68,15 @@ def compute_all(rows: Sequence[Row]) -> list[Computed | Refused]:
             operation.prepare(sum(other is operation for other in called))
     texts = [_arguments_cell(row) for row in rows]
     lists = _parse(texts)
-    return [
-        _compute(row, operation, text, arguments)
-        for row, operation, text, arguments in zip(rows, called, texts, lists, strict=True)
-    ]
+    with decimal.localcontext(DECIMAL128):
+        return [_compute(*row_and_all) for row_and_all in zip(rows, called, texts, lists, strict=True)]
 
 
 def _find(row: Row) -> Operation | None:
     if row.fault or not 1 <= len(row.cells) <= 2:
         return None
     name = row.cells[0].strip()
-    return CATALOG.get(catalog.ALIASES.get(name, name))
+    return CATALOG.get(ALIASES.get(name, name))
 
 
 def _arguments_cell(row: Row) -> str:
@@ -93,12 +89,12 @@ def _compute(
     try:
         if row.fault or operation is None or isinstance(arguments, str):
             return _refuse(row, row.fault or _fault(row, operation, arguments))
-        result = catalog.compute(operation, arguments)
+        result = compute_here(operation, arguments)
     except InvalidInput as error:
         return _refuse(row, error.detail)
     # Short enough, the text holds no number of more digits than decimal128 has.
-    exact = text if len(text) <= DECIMAL128.prec else catalog.arguments_json(arguments)
-    return Computed(operation.name, exact, catalog.as_json(result), row.end)
+    exact = text if len(text) <= DECIMAL128.prec else arguments_json(arguments)
+    return Computed(operation.name, exact, as_json(result), row.end)
 
 
 def _fault(row: Row, operation: Operation | None, arguments: list[Decimal] | str) -> str:

@@ -6,7 +6,7 @@ Memory stays the same for any file: a line over 64 KiB is skipped as it comes, n
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST_LINE = 64 * 1024
 """Bytes."""
@@ -23,8 +23,7 @@ class NotACsv(Exception):
     """The file is not the CSV that is asked for; the message says why, for its owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row: its cells, or the reason why there are none; `end` is the offset after it."""
 
     cells: list[str]
@@ -32,8 +31,7 @@ class Row:
     fault: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     text: str
     end: int
     fault: str | None = None
@@ -93,7 +91,9 @@ class CsvRows:
                 continue
             pending = self._pending
             self.offset = end = pending[-1].end
-            fault = next((line.fault for line in pending if line.fault), None)
+            fault = pending[0].fault
+            if len(pending) > 1:
+                fault = next((line.fault for line in pending if line.fault), None)
             pending.clear()
             if fault or (cells and (len(cells) > 1 or cells[0].strip())):
                 yield Row(cells, end, fault)

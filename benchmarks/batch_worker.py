@@ -1,0 +1,77 @@
+"""One run of the real worker in a process of its own, timed step by step: prints JSON.
+
+Reading, parsing and computing happen in a thread ahead of the one that speaks to Postgres, so the
+steps' times add up to more than the whole takes.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from shared.database import Database
+from worker import batch, billing, chunks
+from worker.handler import handler
+
+
+class NoLimit:
+    """A Lambda context with all the time there is."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+def main(key: str) -> None:
+    spent: Counter[str] = Counter()
+
+    def timed(owner: Any, name: str, step: str) -> None:
+        function: Callable[..., Any] = getattr(owner, name)
+
+        def run(*arguments: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                spent[step] += time.perf_counter() - started
+
+        setattr(owner, name, run)
+
+    timed(chunks, "compute_all", "compute")
+    timed(billing, "_draw_up", "bill")
+    timed(Database, "copy_in", "copy")
+    timed(Database, "commit", "commit")
+    timed(batch, "write_results", "results")
+    reading = batch._blocks
+
+    def read(*arguments: Any) -> Any:
+        blocks = reading(*arguments)
+        while True:
+            started = time.perf_counter()
+            block = next(blocks, None)
+            spent["read"] += time.perf_counter() - started
+            if block is None:
+                return
+            yield block
+
+    batch._blocks = read
+    batch.TURN = float("inf")
+    body = json.dumps({"Records": [{"s3": {"object": {"key": key}}}]})
+    started = time.perf_counter()
+    failed = handler({"Records": [{"messageId": "bench", "body": body}]}, NoLimit())
+    taken = time.perf_counter() - started
+    assert failed == {"batchItemFailures": []}, failed
+    writing = spent.pop("results")
+    told = {
+        "billing": taken - writing,
+        "results": writing,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "steps": dict(spent),
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
