@@ -141,6 +141,8 @@ def as_json(result: Result) -> str:
     """The JSON text of a result: a number as the nearest double, whole ones without a point."""
     if isinstance(result, str):
         return json.dumps(result)
+    if not result:
+        return "0"
     text = str(result)
     # Up to 15 digits are a double's own (IEEE 754-2019, 5.12.2): no need to go through one.
     if len(text) <= 15 and "E" not in text:
