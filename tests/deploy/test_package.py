@@ -58,7 +58,7 @@ def test_the_zip_holds_the_module_of_every_handler(names: set[str], function: Fu
 def test_the_zip_holds_every_statement_and_document(names: set[str]) -> None:
     data = [
         path
-        for pattern in ("shared/sql/*.sql", "docs/openapi.json", "docs/page.html")
+        for pattern in ("shared/sql/*.sql", "shared/*.pem", "docs/openapi.json", "docs/page.html")
         for path in ROOT.glob(pattern)
     ]
     assert {path.relative_to(ROOT).as_posix() for path in data} <= names

@@ -1,0 +1,5 @@
+// AWS_PGSQL_PATH names a database that exists already; without it the stack makes its own.
+module.exports = () => ({
+  kind: process.env.AWS_PGSQL_PATH ? 'given' : 'own',
+  protected: (process.env.CONFIG_TYPE || 'production') === 'production',
+});
