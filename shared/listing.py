@@ -224,7 +224,7 @@ def _decode(query: Query, length: int) -> list[str]:
         well_formed = (
             sort == [list(key) for key in query.sort]
             and len(position) == length
-            and all(isinstance(text, str) and "\0" not in text for text in position)
+            and all(isinstance(text, str) and b"\0" not in text.encode() for text in position)
         )
     except (ValueError, TypeError, binascii.Error, RecursionError):
         well_formed = False
