@@ -67,9 +67,12 @@ class CsvRows:
             raise NotACsv("The file is empty.")
         if line.fault:
             raise NotACsv(f"The first line can't be read: {line.fault}.")
-        cells = next(csv.reader([line.text]), [])
+        try:
+            cells = next(csv.reader([line.text]), [])
+        except csv.Error:  # a file of the oldest Macs, whose lines end with a carriage return only
+            cells = []
         if [cell.strip().lower() for cell in cells] != HEADER:
-            raise NotACsv(f"The first line must be '{','.join(HEADER)}', not {line.text[:80]!r}.")
+            raise NotACsv(f"The first line must be '{','.join(HEADER)}', not {line.text.rstrip()[:80]!r}.")
         self.offset = line.end
 
     def __iter__(self) -> Iterator[Row]:

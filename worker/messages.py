@@ -38,7 +38,7 @@ def uploads(body: str) -> list[Upload]:
         if isinstance(event, Mapping) and event.get("Event") == "s3:TestEvent":
             return []
         return [_upload(unquote_plus(record["s3"]["object"]["key"])) for record in event["Records"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotUnderstood(f"not an S3 event: {type(error).__name__}") from error
 
 

@@ -1,0 +1,219 @@
+"""A CSV's rows as a stream: the same for any split into blocks and any restart, at exact offsets."""
+
+import csv
+import io
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from worker.csv_rows import LONGEST_LINE, MOST_LINES, NOT_UTF8, TOO_LONG, CsvRows, NotACsv, Row
+
+HEADER = b"operation,arguments\n"
+
+
+def read(content: bytes, *, offset: int = 0, block: int = 1 << 20) -> list[Row]:
+    """The rows of a file from an offset on, its bytes coming in blocks of a size."""
+    blocks = (content[at : at + block] for at in range(offset, len(content), block))
+    rows = CsvRows(blocks, offset)
+    if offset == 0:
+        rows.header()
+    found = list(rows)
+    assert rows.offset == len(content)
+    return found
+
+
+def cells(content: bytes) -> list[list[str]]:
+    rows = read(HEADER + content)
+    assert [row.fault for row in rows] == [None] * len(rows)
+    return [row.cells for row in rows]
+
+
+def faults(content: bytes) -> list[str | None]:
+    return [row.fault for row in read(HEADER + content)]
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(NotACsv) as caught:
+        CsvRows([content], 0).header()
+    return str(caught.value)
+
+
+# Files made of what is hard: quotes open and closed, line ends of all kinds, bytes of broken UTF-8.
+pieces = st.sampled_from(
+    [
+        b"a",
+        b"\xc3\xbc",
+        b"\xff",
+        b'"',
+        b'""',
+        b",",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"\0",
+        b" ",
+        b"[1, 2]",
+        b"\xef\xbb\xbf",
+    ]
+)
+bodies = st.lists(pieces, max_size=60).map(b"".join)
+well_formed = st.lists(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=9), min_size=1, max_size=3
+    )
+)
+
+
+@given(bodies, st.integers(1, 20))
+def test_rows_are_the_same_however_the_bytes_are_split(body: bytes, block: int) -> None:
+    assert read(HEADER + body, block=block) == read(HEADER + body)
+
+
+@given(bodies, st.data())
+@example(b'"a\nb\nc', None)
+def test_a_restart_at_any_rows_end_goes_on_with_the_very_next_row(
+    body: bytes, data: st.DataObject | None
+) -> None:
+    content = HEADER + body
+    rows = read(content)
+    block = data.draw(st.integers(1, 20)) if data else 1
+    for number, row in enumerate(rows):
+        assert read(content, offset=row.end, block=block) == rows[number + 1 :]
+
+
+@given(bodies)
+def test_offsets_grow_and_each_is_the_end_of_a_line(body: bytes) -> None:
+    content = HEADER + body
+    ends = [row.end for row in read(content)]
+    assert ends == sorted(set(ends))
+    assert all(end == len(content) or content[end - 1 : end] == b"\n" for end in ends)
+
+
+@given(well_formed, st.sampled_from(["\n", "\r\n"]))
+def test_what_the_csv_module_writes_is_read_again(table: list[list[str]], ending: str) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator=ending).writerows(table)
+    # A line feed stays one; a blank line, which a single blank cell makes, is no row.
+    expected = [row for row in table if len(row) > 1 or row[0].strip()]
+    content = text.getvalue().encode()
+    if content.count(b"\n") < MOST_LINES:
+        assert cells(content) == expected
+
+
+def test_the_header_may_have_a_bom_spaces_capitals_quotes_and_crlf() -> None:
+    for header in (
+        b"\xef\xbb\xbfoperation,arguments\n",
+        b'Operation ,"ARGUMENTS"\r\n',
+        b"operation,arguments",
+    ):
+        rows = CsvRows([header], 0)
+        rows.header()
+        assert rows.offset == len(header)
+        assert list(rows) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "The file is empty."),
+        (b"\n", "must be 'operation,arguments', not ''"),
+        (b"addition,[1]\n", "must be 'operation,arguments', not 'addition,[1]'"),
+        (b"operation;arguments\n", "must be"),
+        (b"operation,arguments,more\n", "must be"),
+        (b"operation,arguments\raddition,[1]\r", "must be"),
+        (b'"operation,arguments\n', "must be"),
+        ("operation,arguments\n".encode("utf-16"), "is not UTF-8"),
+        ("operation,arguments\n".encode("utf-16-le"), "must be"),
+        (b"PK\x03\x04\x14\x00\x00\x00\x08\x00\xff\xfe", "is not UTF-8"),
+        (b"\x1f\x8b\x08\x00", "is not UTF-8"),
+        (b"x" * (LONGEST_LINE + 1), "longer than 64 KiB"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_refused_with_a_plain_reason(content: bytes, reason: str) -> None:
+    assert reason in refusal(content)
+    assert refusal(content).isprintable()
+
+
+def test_blank_lines_are_no_rows_and_a_bom_counts_only_at_the_files_beginning() -> None:
+    assert cells(b"\n  \n\r\na,b\n\n\t\nc,d") == [["a", "b"], ["c", "d"]]
+    assert cells(b"\xef\xbb\xbfa,b\n") == [["\ufeffa", "b"]]
+
+
+def test_a_quoted_cell_may_hold_commas_quotes_and_line_ends() -> None:
+    assert cells(b'addition,"[1,\n 2]"\r\na,"say ""hi"""\n') == [
+        ["addition", "[1,\n 2]"],
+        ["a", 'say "hi"'],
+    ]
+
+
+def test_an_unclosed_quote_costs_its_own_row_only() -> None:
+    rows = read(HEADER + b'a,1\nb,"2\nc,3\nd,4\n')
+    assert [(row.cells, row.fault) for row in rows] == [
+        (["a", "1"], None),
+        ([], "a quote is not closed"),
+        (["c", "3"], None),
+        (["d", "4"], None),
+    ]
+
+
+def test_an_unclosed_quote_is_given_up_after_as_many_lines_as_a_row_may_have() -> None:
+    lines = b"".join(b"x,%d\n" % n for n in range(1000))
+    rows = read(HEADER + b'a,"\n' + lines)
+    assert rows[0].fault == "a quote is not closed"
+    assert [row.cells[1] for row in rows[1:]] == [str(n) for n in range(1000)]
+
+
+def test_text_after_a_closed_quote_is_refused() -> None:
+    assert faults(b'a,"1"2\nb,3\n') == ["',' expected after '\"'", None]
+
+
+def test_bad_utf8_costs_its_own_row_only() -> None:
+    assert faults(b"a,\xff\nb,\xc3\xbc\nc,\xc3\n") == [NOT_UTF8, None, NOT_UTF8]
+    assert faults(b'a,"\n\xff\n"\nb,1\n') == [NOT_UTF8, None]
+
+
+def test_a_nul_is_a_character_like_another() -> None:
+    assert cells(b"a,\0\n") == [["a", "\0"]]
+
+
+def test_a_line_of_64_kib_is_read_and_a_longer_one_is_skipped() -> None:
+    longest = b"a," + b"x" * (LONGEST_LINE - 2)
+    content = HEADER + longest + b"\n" + longest + b"x\nb,2\n"
+    rows = read(content, block=1000)
+    assert [row.fault for row in rows] == [None, TOO_LONG, None]
+    assert rows == read(content)
+    assert len(rows[0].cells[1]) == LONGEST_LINE - 2
+
+
+def test_a_quoted_row_past_the_csv_modules_limit_is_refused_and_the_next_is_read() -> None:
+    line = b"x" * (LONGEST_LINE - 10)
+    rows = read(HEADER + b'a,"' + b"\n".join([line] * 3) + b'"\nb,2\n')
+    assert rows[0].fault
+    assert rows[-1].cells == ["b", "2"]
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\na,b\n"])
+def test_a_line_without_end_takes_no_memory(ending: bytes) -> None:
+    size, block = 200, b"x" * (1 << 20)
+
+    def blocks() -> Iterator[bytes]:
+        yield HEADER
+        for _ in range(size):
+            yield block
+        yield ending
+
+    rows = CsvRows(blocks(), 0)
+    rows.header()
+    tracemalloc.start()
+    try:
+        found = list(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found[0].fault == TOO_LONG
+    assert found[0].end == len(HEADER) + size * len(block) + (1 if ending else 0)
+    assert rows.offset == len(HEADER) + size * len(block) + len(ending)
+    assert peak < 8 * len(block)

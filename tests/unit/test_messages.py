@@ -1,0 +1,108 @@
+"""SQS messages: which uploads they are about, and which are none of ours."""
+
+import json
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote_plus
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.messages import NotUnderstood, Upload, uploads
+
+USER, TASK = "0190d7a6-3f5e-7c3a-9b1e-0123456789ab", "0190d7a6-3f5e-7c3a-9b1e-ba9876543210"
+KEY = f"uploads/{USER}/{TASK}.csv"
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["Records", "s3", "object", "key"]), inner)
+    ),
+)
+
+
+def event(*keys: Any) -> str:
+    """The body of S3's message about objects."""
+    return json.dumps(
+        {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": key}}} for key in keys]}
+    )
+
+
+def test_an_event_is_about_the_upload_that_its_key_names() -> None:
+    assert uploads(event(KEY)) == [Upload(KEY, UUID(USER), UUID(TASK))]
+
+
+def test_an_event_with_several_records_is_about_each_of_them_in_order() -> None:
+    other = KEY.replace("3210", "3211")
+    assert [upload.key for upload in uploads(event(KEY, other, KEY))] == [KEY, other, KEY]
+
+
+def test_a_key_is_decoded_as_a_form_is() -> None:
+    assert uploads(event(quote_plus(KEY)))[0].key == KEY
+    assert uploads(event(KEY.replace("-", "%2D")))[0].key == KEY
+
+
+def test_the_test_event_that_s3_sends_once_is_about_nothing() -> None:
+    assert uploads(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "uploads/",
+        f"results/{USER}/{TASK}.csv",
+        f"uploads/{USER}/{TASK}.csv.gz",
+        f"uploads/{USER}/{TASK}.csv\n",
+        f"x/uploads/{USER}/{TASK}.csv",
+        f"uploads/{USER}/../{TASK}.csv",
+        f"uploads/{USER}/{TASK[:-1]}.csv",
+        f"uploads/{USER.upper()}/{TASK}.csv",
+        f"uploads/{TASK}.csv",
+        "uploads/a+b/%C3%BC.csv",
+    ],
+)
+def test_a_key_that_is_none_of_ours_is_not_understood(key: str) -> None:
+    with pytest.raises(NotUnderstood):
+        uploads(event(key))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "hello",
+        "null",
+        "[]",
+        '"Records"',
+        "{}",
+        '{"Records": null}',
+        '{"Records": "abc"}',
+        '{"Records": [null]}',
+        '{"Records": [{}]}',
+        '{"Records": [{"s3": {"object": {}}}]}',
+        event(None),
+        event(7),
+        event([KEY]),
+        "\ufeff" + event(KEY),
+        event(KEY)[:-1],
+        "[" * 100_000,
+    ],
+    ids=lambda body: body[:30],
+)
+def test_a_body_that_is_no_event_is_not_understood(body: str) -> None:
+    with pytest.raises(NotUnderstood):
+        uploads(body)
+
+
+def test_one_strange_record_makes_the_whole_message_strange_so_that_none_is_lost() -> None:
+    with pytest.raises(NotUnderstood):
+        uploads(event(KEY, "uploads/strange.csv"))
+
+
+@given(anything.map(json.dumps) | st.text())
+def test_no_body_at_all_ends_in_another_error(body: str) -> None:
+    with suppress(NotUnderstood):
+        uploads(body)
