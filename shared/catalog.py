@@ -152,8 +152,9 @@ def as_json(result: Result) -> str:
 
 
 def arguments_json(arguments: Sequence[Decimal]) -> str:
-    """The JSON text of arguments as they are computed with: rounded to decimal128."""
-    return "[" + ", ".join(str(DECIMAL128.plus(argument)) for argument in arguments) + "]"
+    """The JSON text of arguments as they are computed with: rounded to decimal128; a zero without the
+    thousands of places that it may have been written with."""
+    return "[" + ", ".join(str(DECIMAL128.plus(argument) or 0) for argument in arguments) + "]"
 
 
 def _sendable(number: Decimal) -> bool:

@@ -15,6 +15,7 @@ CHUNK_ROWS = 4096
 """Rows billed in one transaction: about 0.1 s of its owner's lock."""
 JOINED = 128
 """Arguments that one call of json.loads reads."""
+_PLAIN = "[0123456789.-, ]"
 LONGEST_ECHO = 1000
 """Characters of a bad row's cells that are kept for its report."""
 
@@ -92,8 +93,9 @@ def _compute(
         result = compute_here(operation, arguments)
     except InvalidInput as error:
         return _refuse(row, error.detail)
-    # Short enough, the text holds no number of more digits than decimal128 has.
-    exact = text if len(text) <= DECIMAL128.prec else arguments_json(arguments)
+    # Short and plain, the text holds no number of more digits than decimal128 has, no exponent that
+    # Postgres refuses, and no tab or line feed, with which COPY's cells and lines would end.
+    exact = text if len(text) <= DECIMAL128.prec and not text.strip(_PLAIN) else arguments_json(arguments)
     return Computed(operation.name, exact, as_json(result), row.end)
 
 

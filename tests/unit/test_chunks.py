@@ -1,0 +1,222 @@
+"""Chunks: rows computed as one by one, however they are read at once."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared import random_string
+from shared.catalog import CATALOG
+from worker import chunks
+from worker.chunks import Chunk, Computed, Refused, compute_all
+from worker.csv_rows import CsvRows, Row
+
+ADVERSARIAL = [
+    "[1],[2]",
+    '["a, ]',
+    '[", 3]',
+    '["],["]',
+    "[1]]",
+    "[[1]",
+    "[[1, 2]]",
+    "[1, [2]]",
+    "[]",
+    "[1, 2]",
+    "[1, 2",
+    "1, 2]",
+    "]",
+    "[",
+    "[],[],[]",
+    "[NaN, 1]",
+    "[Infinity, 1]",
+    "[-Infinity, 1]",
+    "[1e999999999999999999999, 1]",
+    "[1e400, 1]",
+    "[0e9999999999999, 1]",
+    "[0e-9999999999999, 1]",
+    "[1e-400, 1]",
+    "[true, 1]",
+    "[null]",
+    '["1", "2"]',
+    '[{"a": 1}, 2]',
+    '{"a": [1, 2]}',
+    '[{"a": "]',
+    '["}, 3]',
+    "[1, 2] ",
+    "[1,\t2]",
+    "[1,\n2]",
+    "[1\r,2]",
+    "[1,\v2]",
+    "[1\u00a0,2]",
+    "[1, 2]\u00a0",
+    "[+1, 2]",
+    "[01, 2]",
+    "[1., 2]",
+    "[.5, 2]",
+    "[1_0, 2]",
+    "[٣, 2]",
+    "[1,,2]",
+    "[1, 2,]",
+    "/**/[1, 2]",
+    "[1, 2]//",
+    "\\[1, 2]",
+    "[\\u0031, 2]",
+    "[0.1, 0.2]",
+    "[-0, 0]",
+    "[" + "9" * 60 + ", 1]",
+    "[" + "9" * 400 + ", 1]",
+    "[" + "1, " * 120 + "1]",
+    "[" * 5000 + "]" * 5000,
+    "",
+    "   ",
+    "null",
+    "3",
+    '"[1, 2]"',
+]
+PRIVATE = [0, -1, "12345678901234567890.5", "1e-7", "2E+3"]
+
+cell = st.sampled_from(ADVERSARIAL) | st.lists(st.sampled_from(PRIVATE), max_size=4).map(
+    lambda numbers: "[" + ", ".join(str(number) for number in numbers) + "]"
+)
+name = st.sampled_from([*CATALOG, "subtraction", "no such", "", "ADDITION", "a\0b"])
+
+
+def row(*cells: str, end: int = 1, fault: str | None = None) -> Row:
+    return Row(list(cells), end, fault)
+
+
+def only(*cells: str) -> Computed | Refused:
+    (found,) = compute_all([row(*cells)])
+    return found
+
+
+def reason(*cells: str) -> str:
+    found = only(*cells)
+    assert isinstance(found, Refused)
+    return found.reason
+
+
+@given(st.lists(st.tuples(name.filter(lambda it: it != "random_string"), cell), max_size=200))
+@example([("addition", text) for text in ADVERSARIAL])
+def test_no_row_ever_gets_anothers_arguments(table: list[tuple[str, str]]) -> None:
+    rows = [row(*cells, end=end) for end, cells in enumerate(table)]
+    assert compute_all(rows) == [found for one in rows for found in compute_all([one])]
+
+
+@given(st.lists(st.sampled_from(ADVERSARIAL), min_size=1, max_size=chunks.JOINED))
+def test_cells_read_at_once_are_read_as_one_by_one(texts: list[str]) -> None:
+    texts = [text.strip() or "[]" for text in texts]
+    assert chunks._parse(texts) == [chunks._parse([text])[0] for text in texts]
+
+
+@given(st.lists(st.text('[]",{}: 1ae\\', min_size=1, max_size=8), min_size=2, max_size=6))
+def test_no_mixture_of_brackets_and_quotes_shifts_what_is_read(texts: list[str]) -> None:
+    assert chunks._parse(texts) == [chunks._parse_one(text) for text in texts]
+
+
+@given(cell)
+def test_what_is_kept_of_the_arguments_is_json_on_one_line_that_postgres_can_hold(text: str) -> None:
+    found = only("addition", text)
+    if isinstance(found, Computed):
+        assert found.arguments.isprintable()
+        numbers = json.loads(found.arguments, parse_float=Decimal, parse_int=Decimal)
+        assert all(len(number.as_tuple().digits) <= 34 for number in numbers)
+        assert len(found.arguments) < 42 * (len(numbers) + 1)
+        assert all(abs(number.adjusted()) < 400 for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "result"),
+    [
+        ("addition", "[0.1, 0.2]", "0.3"),
+        ("addition", "[1,\n\t2]", "3"),
+        (" addition ", "[1, 2]", "3"),
+        ("subtraction", "[5, 3]", "2"),
+        ("substraction", "[5, 3]", "2"),
+        ("multiplication", "[2, 3.5]", "7"),
+        ("division", "[1, 4]", "0.25"),
+        ("square_root", "[2]", "1.4142135623730951"),
+        ("addition", "[1e300, 1e300]", "2e+300"),
+        ("addition", "[0e9999999999999, 1]", "1"),
+    ],
+)
+def test_a_good_row_has_its_result_as_json(operation: str, arguments: str, result: str) -> None:
+    found = only(operation, arguments)
+    assert isinstance(found, Computed)
+    assert found.result == result
+
+
+@pytest.mark.parametrize("cells", [("random_string",), ("random_string", ""), ("random_string", " [] ")])
+def test_a_random_string_needs_no_arguments(cells: tuple[str, ...]) -> None:
+    found = only(*cells)
+    assert isinstance(found, Computed)
+    assert (found.arguments, len(json.loads(found.result))) == ("[]", random_string.LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (("addition", "[1, 2]", "x"), "expected 2 columns, operation and arguments, and 3 came"),
+        (("cube", "[1]"), "there is no operation 'cube'"),
+        (("Addition", "[1, 2]"), "there is no operation 'Addition'"),
+        (("", "[1, 2]"), "there is no operation ''"),
+        (("addition", "[1, 2"), "the arguments are not a JSON list"),
+        (("addition", "{}"), "the arguments are not a JSON list"),
+        (("addition", "[NaN, 1]"), "the arguments are not a JSON list"),
+        (("addition", "[1e999999999999999999999, 1]"), "the arguments are not a JSON list"),
+        (("addition", "[1, true]"), "argument 2 is not a number"),
+        (("addition", "[[1], 2]"), "argument 1 is not a number"),
+        (("addition", "[1]"), "takes 2 to 100 argument(s), and 1 came"),
+        (("addition",), "takes 2 to 100 argument(s), and 0 came"),
+        (("random_string", "[1]"), "takes 0 argument(s), and 1 came"),
+        (("division", "[1, 0]"), "Division by zero."),
+        (("square_root", "[-1]"), "A negative number has no real square root."),
+        (("addition", "[1e308, 1e308]"), "The result is out of a double's range."),
+        (("multiplication", "[1e400, 1]"), "Not a finite number within a double's range."),
+    ],
+)
+def test_a_bad_row_says_what_is_wrong_with_it(cells: tuple[str, ...], said: str) -> None:
+    assert said in reason(*cells)
+
+
+def test_a_row_that_could_not_be_read_keeps_that_reason() -> None:
+    (found,) = compute_all([row(fault="a quote is not closed", end=7)])
+    assert found == Refused("", "", "a quote is not closed", 7)
+
+
+def test_of_a_bad_row_no_more_is_kept_than_a_report_needs_and_nothing_that_postgres_refuses() -> None:
+    found = only("x\0" * 5000, "y" * 60_000)
+    assert isinstance(found, Refused)
+    assert len(found.operation) == len(found.arguments) == chunks.LONGEST_ECHO
+    assert "\0" not in found.operation + found.reason
+
+
+def test_random_strings_are_fetched_for_a_whole_chunk_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+    counted = CATALOG["random_string"]
+    monkeypatch.setitem(
+        CATALOG,
+        "random_string",
+        type(counted)(counted.name, 0, 0, counted.function, counted.summary, asked.append),
+    )
+    compute_all([row("random_string")] * 50 + [row("addition", "[1, 2]")] * 50)
+    assert asked == [50]
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(0, [0]), (1, [1]), (3, [3, 0]), (7, [3, 3, 1])])
+def test_a_file_is_cut_into_chunks_and_the_last_one_ends_where_the_file_does(
+    rows: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 3)
+    content = b'addition,"[1, 2]"\n' * rows + b"\n\n"
+    cut = list(chunks.chunks(CsvRows([content], 100)))
+    assert [len(chunk.rows) for chunk in cut] == sizes
+    assert cut[-1].end == 100 + len(content)
+    assert ends(cut) == [100 + 18 * (n + 1) for n in range(rows)]
+
+
+def ends(cut: list[Chunk]) -> list[Any]:
+    return [one.end for chunk in cut for one in chunk.rows]
