@@ -37,6 +37,9 @@ def up(settings: Settings) -> int:
     """Starts everything and stays until Ctrl-C, SIGTERM, or the end of a part (exit code 1)."""
     from localstack.stack import Stack
 
+    # `make deploy` reads the same .env: nobody means to serve production's database from a laptop.
+    if settings.variables.get("CONFIG_TYPE") == "production":
+        raise CannotStart("CONFIG_TYPE=production is for `make deploy`: set it to local, or leave it out.")
     began = time.monotonic()
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _end_once)

@@ -1,9 +1,15 @@
 """One embedded Postgres for the session, migrated once; a database of its own for every test."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
 
 import pg8000.native
 import pytest
@@ -12,6 +18,7 @@ from localstack.postgres import DATABASE, Postgres
 from shared.database import Database
 from shared.settings import settings
 from shared.unit_of_work import UnitOfWork, dispose_connections
+from tests.integration.list_reader import Reader
 from tests.integration.people import Person, enrol
 
 SETTINGS = {
@@ -39,11 +46,14 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def embedded_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    postgres = Postgres(Path(tmp_path_factory.mktemp("pg")) / "data")
-    postgres.start()
-    yield postgres
-    postgres.stop()
+def embedded_postgres() -> Iterator[Postgres]:
+    # Not in pytest's own temporary folder: as root Postgres runs as another user, whom the next
+    # pytest on this machine would lock out, since each takes the others' rights to that folder away.
+    with TemporaryDirectory(prefix="restcalculator-") as folder:
+        postgres = Postgres(Path(folder) / "postgres")
+        postgres.start()
+        yield postgres
+        postgres.stop()
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +119,7 @@ def uow(database_url: str) -> Iterator[UnitOfWork]:
 
 
 @pytest.fixture
-def sql(server: Server, database_url: str) -> Iterator[Callable[..., list[list[object]]]]:
+def sql(server: Server, database_url: str) -> Iterator[Callable[..., list[list[Any]]]]:
     """Runs SQL behind the service's back, over a connection of its own."""
     name = database_url.partition("@/")[2].partition("?")[0]
     with server.connect(name) as connection:
@@ -142,3 +152,37 @@ def client(uow: UnitOfWork) -> Person:
 def admin(uow: UnitOfWork) -> Person:
     """An admin, signed in."""
     return enrol(uow, "admin")
+
+
+@pytest.fixture
+def records(uow: UnitOfWork, client: Person, sql: Callable[..., list[list[Any]]]) -> list[UUID]:
+    """30 records of the client, newest first: full of ties, with nulls among their tasks."""
+    ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
+    made = list[UUID]()
+    for number in range(30):
+        made.append(UUID(int=number + 1))
+        sql(
+            """INSERT INTO records (id, user_id, operation_id, arguments, operation_response, amount,
+                                    user_balance, date, task_id, task_row)
+               VALUES (:id, :user_id, :operation_id, '[1, 2]', CAST(:response AS jsonb), :amount, 7, :date,
+                       :task_id, :task_row)""",
+            id=made[-1],
+            user_id=client.id,
+            operation_id=operation_id,
+            response=json.dumps([3, "abc", None, {"a": 1.5}][number % 4]),
+            amount=Decimal(number % 3),
+            date=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number // 5),
+            task_id=None if number % 4 == 0 else UUID(int=number % 4),
+            task_row=None if number % 4 == 0 else number,
+        )
+    return made[::-1]
+
+
+@pytest.fixture
+def own(uow: UnitOfWork, client: Person) -> Reader:
+    return Reader(uow, client.caller)
+
+
+@pytest.fixture
+def every(uow: UnitOfWork, admin: Person) -> Reader:
+    return Reader(uow, admin.caller)

@@ -184,6 +184,11 @@ def test_a_sort_by_what_is_no_field_is_refused(value: str) -> None:
     assert faults("sort=" + quote(value)) == ["#/query/sort"]
 
 
+@pytest.mark.parametrize("name", ["arguments", "operation_response"])
+def test_json_has_no_order_to_sort_by(name: str) -> None:
+    assert faults(f"sort={name}") == ["#/query/sort"]
+
+
 def test_fields_select_known_fields_once_each() -> None:
     assert read("fields=id,amount,id").fields == ("id", "amount")
     for value in ("", "id,", "colour", "id, amount"):

@@ -11,6 +11,7 @@ from localstack.datafolder import DataFolder
 from localstack.event_source import check_answer, record
 from localstack.execution import InvocationFailed
 from localstack.journal import Journal, readable
+from localstack.run import up
 from localstack.settings import CannotStart, Settings, read_dotenv
 
 
@@ -150,3 +151,8 @@ def test_an_answer_that_names_no_failure_is_a_success(answer: Any) -> None:
 def test_an_answer_that_names_a_failure_or_is_not_understood_is_a_failure(failures: Any) -> None:
     with pytest.raises(InvocationFailed):
         check_answer({"batchItemFailures": failures}, "1")
+
+
+def test_make_up_refuses_the_settings_of_production() -> None:
+    with pytest.raises(CannotStart, match="CONFIG_TYPE=production"):
+        up(Settings(variables={"CONFIG_TYPE": "production"}))

@@ -1,0 +1,174 @@
+"""Lists on real rows: pages, cursors, sorts, filters, fields."""
+
+from collections.abc import Callable
+from datetime import datetime
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared import listing as listing_module
+from shared.lists import RECORDS, TASKS, USERS
+from shared.unit_of_work import UnitOfWork
+from tests.integration.list_reader import Reader, ids
+from tests.integration.people import Person, enrol
+
+Sql = Callable[..., list[list[Any]]]
+
+
+def test_the_default_is_ten_of_the_newest(own: Reader, records: list[UUID]) -> None:
+    page = own.page(RECORDS)
+    assert ids(page["records"]) == records[:10]
+    assert (page["total"], page["total_pages"], page["total_relation"]) == (30, 3, "eq")
+    assert page["next_cursor"]
+
+
+def test_pages_by_number_hold_every_row_once_and_none_past_the_last(own: Reader, records: list[UUID]) -> None:
+    pages = [own.page(RECORDS, page=number, page_size=7) for number in range(1, 7)]
+    assert [len(page["records"]) for page in pages] == [7, 7, 7, 7, 2, 0]
+    assert [row for page in pages for row in ids(page["records"])] == records
+    assert {(page["total"], page["total_pages"]) for page in pages} == {(30, 5)}
+    assert [page["next_cursor"] is None for page in pages] == [False] * 4 + [True] * 2
+
+
+SORTS = [None, "date", "-date", "amount", "-task_row", "task_row", "task_id", "-task_id,amount", "id", "-id"]
+SORTS += [
+    "amount,-date",
+    "-amount,date,task_row",
+    "date,-task_id,id",
+    "task_id,task_row",
+]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("size", [1, 7, 10])
+def test_paging_by_cursor_visits_each_row_exactly_once_in_the_sorts_order(
+    own: Reader, records: list[UUID], sort: str | None, size: int
+) -> None:
+    walked = ids(list(own.walk(RECORDS, sort=sort, page_size=size)))
+    assert sorted(walked) == sorted(records)
+    assert walked == ids(own.rows(RECORDS, sort=sort))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), list(product(["amount", "-amount"], ["task_row", "-task_row", "date", "-date"]))
+)
+def test_a_sort_puts_rows_in_its_fields_order_with_nulls_last(
+    own: Reader, records: list[UUID], one: str, other: str
+) -> None:
+    rows = own.rows(RECORDS, sort=f"{one},{other}")
+    assert len(rows) == len(records)
+
+    def place(row: dict[str, Any]) -> list[tuple[bool, float]]:
+        keys = list[tuple[bool, float]]()
+        for part in (one, other):
+            value = row[part.lstrip("-")]
+            number = datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value or 0
+            keys.append((value is None, -number if part.startswith("-") else number))
+        return keys
+
+    assert [place(row) for row in rows] == sorted(place(row) for row in rows)
+
+
+def test_a_row_written_while_one_pages_by_cursor_shifts_nothing(
+    own: Reader, records: list[UUID], client: Person, sql: Sql
+) -> None:
+    walk = own.walk(RECORDS, page_size=5)
+    first = [next(walk) for _ in range(5)]
+    sql(
+        "INSERT INTO records (id, user_id, operation_id, amount, user_balance)"
+        " SELECT gen_random_uuid(), user_id, operation_id, 1, 1 FROM records WHERE id = :id",
+        id=records[0],
+    )
+    sql("UPDATE records SET deleted_at = now() WHERE id = :id", id=records[3])
+    assert ids(first) + ids(list(walk)) == records
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"amount": "1"}, lambda n: n % 3 == 1),
+        ({"amount": "1.0000"}, lambda n: n % 3 == 1),
+        ({"amount__gte": "1", "amount__lt": "2"}, lambda n: n % 3 == 1),
+        ({"amount__gt": "0", "amount__lte": "1"}, lambda n: n % 3 == 1),
+        ({"amount__in": "0,2"}, lambda n: n % 3 != 1),
+        ({"date": "2026-01-02T00:00:00Z"}, lambda n: n // 5 == 1),
+        ({"date": "2026-01-02T01:00:00+01:00"}, lambda n: n // 5 == 1),
+        ({"date__gt": "2026-01-02", "date__lte": "2026-01-04"}, lambda n: n // 5 in (2, 3)),
+        ({"task_id": "null"}, lambda n: n % 4 == 0),
+        ({"task_id": str(UUID(int=2))}, lambda n: n % 4 == 2),
+        ({"task_id__in": f"{UUID(int=2)},null"}, lambda n: n % 4 in (0, 2)),
+        ({"task_row__gte": "20"}, lambda n: n >= 20 and n % 4),
+        ({"operation_response": "3"}, lambda n: n % 4 == 0),
+        ({"operation_response": "abc"}, lambda n: n % 4 == 1),
+        ({"operation_response": '{"a": 1.5}'}, lambda n: n % 4 == 3),
+        ({"arguments": "[1,2]"}, lambda n: True),
+        ({"amount": "7"}, lambda n: False),
+    ],
+    ids=str,
+)
+def test_a_filter_keeps_the_rows_that_match_and_only_those(
+    own: Reader, records: list[UUID], query: dict[str, str], expected: Callable[[int], bool]
+) -> None:
+    oldest_first = records[::-1]
+    wanted = [oldest_first[n] for n in range(29, -1, -1) if expected(n)]
+    page = own.page(RECORDS, page_size=100, **query)
+    assert ids(page["records"]) == wanted
+    assert page["total"] == len(wanted)
+
+
+def test_an_emails_filters(every: Reader, uow: UnitOfWork, sql: Sql) -> None:
+    for name in ("ada", "grace", "a_a"):
+        sql("UPDATE users SET email = :e WHERE id = :id", e=f"{name}@math.example", id=enrol(uow).id)
+
+    def found(**query: str) -> list[str]:
+        return sorted(row["email"].split("@")[0] for row in every.rows(USERS, **query))
+
+    assert found(email="ada@math.example") == ["ada"]
+    assert found(email__like="%@MATH.example") == ["a_a", "ada", "grace"]
+    assert found(email__like="a_a@%") == ["a_a", "ada"]
+    assert found(email__like=r"a\_a@%") == ["a_a"]
+    assert found(email__in="ada@math.example,grace@math.example") == ["ada", "grace"]
+    assert found(email__gte="grace@", email__like="%math%") == ["grace"]
+    assert found(email="' OR 1=1 --") == []
+    assert found(role="admin", email__like="default%") == ["defaultadmin"]
+
+
+def test_fields_cut_the_rows_to_themselves_in_their_order(own: Reader, records: list[UUID]) -> None:
+    rows = own.page(RECORDS, fields="amount,id", page_size=2)["records"]
+    assert [list(row) for row in rows] == [["amount", "id"]] * 2
+    assert sorted(ids(list(own.walk(RECORDS, fields="id", sort="amount", page_size=7)))) == sorted(records)
+
+
+def test_a_tasks_percentage_and_results_can_be_filtered_and_sorted_by(
+    own: Reader, client: Person, sql: Sql
+) -> None:
+    for status, done in (("completed", 10), ("processing", 5), ("failed", 1)):
+        sql(
+            "INSERT INTO tasks (id, user_id, filename, status, bytes_total, bytes_done)"
+            " VALUES (gen_random_uuid(), :u, 'a.csv', :s, 10, :d)",
+            u=client.id,
+            s=status,
+            d=done,
+        )
+    assert [row["percentage"] for row in own.walk(TASKS, sort="-percentage", page_size=1)] == [100, 50, 10]
+    (completed,) = own.rows(TASKS, percentage__gt="50")
+    assert completed["results"] == f"/api/v1/tasks/{completed['id']}/results"
+    assert [row["results"] is None for row in own.walk(TASKS, sort="results", page_size=1)] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_a_long_list_says_that_it_has_at_least_as_many(
+    own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_module, "COUNT_LIMIT", 20)
+    page = own.page(RECORDS)
+    assert (page["total"], page["total_relation"], page["total_pages"]) == (20, "gte", 2)
+    assert own.page(RECORDS, amount="1")["total_relation"] == "eq"
+    monkeypatch.setattr(listing_module, "COUNT_LIMIT", 30)
+    page = own.page(RECORDS)
+    assert (page["total"], page["total_relation"]) == (30, "eq")

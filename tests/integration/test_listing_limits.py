@@ -1,0 +1,147 @@
+"""Lists: who sees what, cursors that were tampered with, values at the edge of their types."""
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.errors import InvalidInput
+from shared.ids import uuid7
+from shared.listing import Listing
+from shared.lists import API_KEYS, LEDGER, OPERATIONS, RECORDS, TASKS, USERS
+from shared.unit_of_work import UnitOfWork
+from tests.integration.list_reader import Reader, ids
+from tests.integration.people import Person, enrol
+
+Sql = Callable[..., list[list[Any]]]
+
+
+@pytest.mark.parametrize("listing", [RECORDS, LEDGER, TASKS, API_KEYS], ids=lambda one: one.name)
+def test_a_client_sees_own_rows_alone_whatever_is_asked(
+    uow: UnitOfWork, client: Person, admin: Person, sql: Sql, listing: Listing
+) -> None:
+    ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
+    other = enrol(uow)
+    for person in (client, other):
+        uow.one("create_api_key", id=uuid7(), user_id=person.id, name="x", key_hash=uuid4().bytes, key="rc_x")
+        sql(
+            "INSERT INTO records (id, user_id, operation_id, amount, user_balance)"
+            " VALUES (:id, :u, :o, 1, 1)",
+            id=uuid7(),
+            u=person.id,
+            o=operation_id,
+        )
+        sql(
+            "INSERT INTO tasks (id, user_id, filename, status, bytes_total)"
+            " VALUES (:id, :u, 'a', 'queued', 1)",
+            id=uuid7(),
+            u=person.id,
+        )
+    assert len(Reader(uow, client.caller).rows(listing)) == 1
+    if "user_id" in listing.public:
+        assert Reader(uow, client.caller).rows(listing, user_id=other.id) == []
+        assert len(Reader(uow, admin.caller).rows(listing, user_id=other.id)) == 1
+    assert len(Reader(uow, admin.caller).rows(listing)) >= (2 if listing.admins_see_all else 0)
+    if not listing.admins_see_all:
+        assert Reader(uow, admin.caller).rows(listing) == []
+
+
+@pytest.mark.parametrize("listing", [RECORDS, USERS, OPERATIONS], ids=lambda one: one.name)
+def test_deleted_rows_show_only_to_an_admin_who_asks(
+    own: Reader, every: Reader, records: list[UUID], sql: Sql, listing: Listing
+) -> None:
+    sql(f"UPDATE {listing.name} SET deleted_at = now() WHERE id = (SELECT id FROM {listing.name} LIMIT 1)")
+    ((everything,),) = sql(f"SELECT count(*) FROM {listing.name}")
+    assert len(every.rows(listing)) == everything - 1
+    shown = every.rows(listing, deleted="true")
+    assert len(shown) == everything
+    assert sum(row["deleted_at"] is not None for row in shown) == 1
+    assert len(every.rows(listing, deleted="false")) == everything - 1
+    with pytest.raises(InvalidInput) as caught:
+        own.page(listing, deleted="true")
+    assert caught.value.errors[0]["pointer"] == "#/query/deleted"
+
+
+def test_a_users_row_has_no_password_hash(every: Reader) -> None:
+    assert all("hash" not in name for row in every.rows(USERS) for name in row)
+
+
+def test_a_revoked_api_key_is_gone_from_the_list(own: Reader, client: Person, sql: Sql) -> None:
+    key_id = uuid7()
+    own.uow.one("create_api_key", id=key_id, user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
+    assert ids(own.rows(API_KEYS)) == [key_id]
+    own.uow.one("revoke_api_key", id=key_id, user_id=client.id)
+    assert own.rows(API_KEYS) == []
+
+
+def altered(cursor: str, change: Callable[[Any], Any]) -> str:
+    said = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    return base64.urlsafe_b64encode(json.dumps(change(said)).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        lambda cursor: "",
+        lambda cursor: "x",
+        lambda cursor: cursor[: len(cursor) // 2],
+        lambda cursor: cursor + "é",
+        lambda cursor: "A" * 10_000,
+        lambda cursor: altered(cursor, lambda said: None),
+        lambda cursor: altered(cursor, lambda said: [said[0]]),
+        lambda cursor: altered(cursor, lambda said: [said[0], said[1][:1]]),
+        lambda cursor: altered(cursor, lambda said: [said[0], [None, None]]),
+        lambda cursor: altered(cursor, lambda said: [said[0], {"a": 1, "b": 2}]),
+        lambda cursor: altered(cursor, lambda said: [said[0], ["x", "y"]]),
+        lambda cursor: altered(cursor, lambda said: [said[0], ["'; DROP TABLE records", said[1][1]]]),
+        lambda cursor: altered(cursor, lambda said: [said[0], ["\0", said[1][1]]]),
+        lambda cursor: altered(cursor, lambda said: [said[0], ["\ud800", said[1][1]]]),
+        lambda cursor: altered(cursor, lambda said: [said[0], ["9999999-01-01", said[1][1]]]),
+        lambda cursor: altered(cursor, lambda said: [[["amount", True]], said[1]]),
+    ],
+)
+def test_a_tampered_cursor_is_a_422(
+    own: Reader, records: list[UUID], tampering: Callable[[str], str]
+) -> None:
+    cursor = own.page(RECORDS)["next_cursor"]
+    with pytest.raises(InvalidInput):
+        own.page(RECORDS, cursor=tampering(cursor))
+
+
+def test_a_cursor_of_another_sort_is_a_422(own: Reader, records: list[UUID]) -> None:
+    cursor = own.page(RECORDS, sort="amount")["next_cursor"]
+    with pytest.raises(InvalidInput) as caught:
+        own.page(RECORDS, sort="-amount", cursor=cursor)
+    assert caught.value.errors[0]["pointer"] == "#/query/cursor"
+
+
+def test_anothers_cursor_shows_nothing_of_theirs(uow: UnitOfWork, own: Reader, records: list[UUID]) -> None:
+    cursor = own.page(RECORDS)["next_cursor"]
+    assert Reader(uow, enrol(uow).caller).page(RECORDS, cursor=cursor)["records"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"amount": "1e308"},
+        {"amount": "-1e-308"},
+        {"task_row": "9" * 18},
+        {"date": "9999-12-31T23:59:59.999999Z"},
+        {"date": "0001-01-01T00:00:00Z"},
+        {"date__gte": "0001-01-01T00:00:00+14:00"},
+        {"operation_response": "[" * 50_000},
+        {"operation_response": '"\\u0000"'},
+        {"operation_response": '"\\ud800"'},
+        {"operation_response": "1e400"},
+        {"page": "1000000", "page_size": "100"},
+        {"arguments": ""},
+    ],
+    ids=lambda query: str(query)[:40],
+)
+def test_an_extreme_but_well_typed_value_is_answered_or_a_422(own: Reader, query: dict[str, str]) -> None:
+    with suppress(InvalidInput):
+        assert own.page(RECORDS, **query)["records"] == []
