@@ -27,6 +27,7 @@ from shared.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from shared.multipart import check_form
 from shared.tokens import TokenType
 from shared.unit_of_work import UnitOfWork
 
@@ -127,7 +128,9 @@ class Api(APIGatewayHttpResolver):
         if media_type != self.takes:
             raise UnsupportedMediaType(f"Send {self.takes}, not {media_type[:100]!r}.")
         # Powertools compares it as it stands; names of media types have no case (RFC 9110, section 8.3.1).
-        event["headers"]["content-type"] = "".join([media_type, *parameters])
+        event["headers"]["content-type"] = content_type = "".join([media_type, *parameters])
+        if self.takes == MULTIPART:
+            check_form(content_type, body, is_base64=bool(event.get("isBase64Encoded")))
 
     def _admit(self, event: Mapping[str, Any]) -> None:
         if self.who is Who.ANYONE:
