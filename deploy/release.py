@@ -31,8 +31,11 @@ def main() -> None:
     serverless("deploy", "--stage", stage)
     serverless("invoke", "--function", "migrate", "--stage", stage)
     url = stack_outputs(session, f"{SERVICE}-{stage}")["HttpApiUrl"]
-    with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
-        print("health:", json.load(answer))
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
+            print("health:", json.load(answer))
+    except OSError as error:
+        sys.exit(f"Deployed and migrated, but {url}/health does not answer well: {error}")
     print(f"{SERVICE} is deployed: {url}")
 
 

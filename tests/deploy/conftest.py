@@ -1,0 +1,36 @@
+"""`make package`, run once: what the tests look at."""
+
+import os
+import subprocess
+
+import pytest
+
+from localstack.settings import ROOT
+from shared.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def made() -> None:
+    """In an environment without credentials or settings."""
+    settings = {name.upper() for name in Settings.model_fields}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "MAKE")) and name not in settings
+    }
+    done = subprocess.run(
+        ["make", "package"],
+        cwd=ROOT,
+        # The last two are said here so that no .env says otherwise.
+        env={
+            **kept,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_PGSQL_PATH": "",
+            "CONFIG_TYPE": "production",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
