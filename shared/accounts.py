@@ -48,25 +48,6 @@ def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPa
     return pair
 
 
-def refresh(uow: UnitOfWork, session_id: UUID, refresh_id: UUID) -> TokenPair:
-    """Swap a session's refresh token for a new pair.
-
-    Raises:
-        WrongCredentials: the token was used before (then the session ends), or the session is over.
-    """
-    next_id = uuid4()
-    row = uow.one(
-        "rotate_session",
-        session_id=session_id,
-        refresh_id=refresh_id,
-        next_id=next_id,
-        lifetime=LIFETIME[TokenType.REFRESH],
-    )
-    if row is None:
-        raise WrongCredentials("The refresh token is not valid any more; sign in again.")
-    return issue(session_id, row["id"], row["role"], next_id)
-
-
 def create_admin(
     uow: UnitOfWork, email: str, password: str, admin_password: str, address: str
 ) -> tuple[UUID, str]:

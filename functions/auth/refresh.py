@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import accounts, auth
+from shared import auth, sessions
 from shared.answers import documented, done
 from shared.app import Api
 from shared.errors import NotSignedIn
@@ -20,7 +20,7 @@ def refresh() -> Response[str]:
     if claims is None:
         raise NotSignedIn("Send a refresh token.")
     with UnitOfWork() as uow:
-        pair = accounts.refresh(uow, claims.session_id, claims.token_id)
+        pair = sessions.refresh(uow, claims.session_id, claims.token_id)
     return done(
         "Refreshed.",
         cookies=auth.sign_in_cookies(pair),

@@ -9,7 +9,7 @@ from uuid import uuid4
 import argon2
 import pytest
 
-from shared import accounts, auth, billing, passwords
+from shared import accounts, auth, billing, passwords, sessions
 from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
 from shared.tokens import TokenPair, TokenType, verify
 from shared.unit_of_work import UnitOfWork
@@ -32,7 +32,7 @@ def signed_in(pair: TokenPair) -> auth.Credentials:
 
 def refresh(uow: UnitOfWork, pair: TokenPair) -> TokenPair:
     claims = verify(pair.refresh, TokenType.REFRESH)
-    return accounts.refresh(uow, claims.session_id, claims.token_id)
+    return sessions.refresh(uow, claims.session_id, claims.token_id)
 
 
 def test_an_unknown_email_with_a_compliant_password_becomes_a_client_with_20(
