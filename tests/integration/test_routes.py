@@ -1,0 +1,205 @@
+"""One list of routes: serverless.yml, the functions, the OpenAPI document and the contract agree."""
+
+import importlib
+import json
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from docs import openapi
+from localstack.routes import DEFAULT_ROUTE, Service
+from localstack.settings import ROOT
+from shared import schemas
+from shared.app import Api, Who
+from shared.catalog import CATALOG
+
+CONTRACT = ROOT / "docs" / "contract.md"
+ORIGINAL = ROOT.parent / "shared" / "contract.md"
+SERVICE = Service.load(ROOT / "serverless.yml", {})
+ROUTES = {
+    (route.method, route.path): route.function.handler
+    for route in SERVICE.routes
+    if route.path != DEFAULT_ROUTE
+}
+FILES = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / "functions").rglob("*.py") if path.name != "__init__.py"
+)
+
+
+def contracts_routes(text: str) -> set[tuple[str, str]]:
+    """The routes of the first column of the contract's tables."""
+    found = set[tuple[str, str]]()
+    prefix = ""
+    for line in text.splitlines():
+        if line.startswith("#"):
+            prefix = "/api/v1" if "/api/v1" in line else ""
+        elif line.startswith("| `"):
+            cell = line.split("|")[1]
+            for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^` ]*)", cell):
+                found.add((method, path if "root paths" in cell else prefix + path))
+    return found
+
+
+@cache
+def built() -> dict[str, Any]:
+    return openapi.build()
+
+
+def document() -> dict[str, Any]:
+    written: dict[str, Any] = json.loads(openapi.DOCUMENT.read_text("utf-8"))
+    return written
+
+
+def operations() -> dict[tuple[str, str], dict[str, Any]]:
+    """The OpenAPI document's operations by method and path."""
+    return {
+        (method.upper(), path): operation
+        for path, item in document()["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def app_of(file: str) -> Api:
+    app = importlib.import_module(file.removesuffix(".py").replace("/", ".")).app
+    assert isinstance(app, Api)
+    return app
+
+
+def test_the_contract_has_as_many_routes_as_it_had_when_this_was_written() -> None:
+    # A reader of its tables that finds nothing would agree with everything.
+    assert len(contracts_routes(CONTRACT.read_text("utf-8"))) == 37
+
+
+def test_serverless_yml_declares_the_contracts_routes_and_no_other() -> None:
+    assert set(ROUTES) == contracts_routes(CONTRACT.read_text("utf-8"))
+
+
+def test_the_openapi_document_has_the_declared_routes_and_no_other() -> None:
+    assert set(operations()) == set(ROUTES)
+
+
+def test_the_committed_openapi_document_is_what_the_functions_make_now() -> None:
+    assert document() == json.loads(json.dumps(built())), "run: make openapi"
+
+
+@pytest.mark.skipif(
+    not ORIGINAL.exists(), reason="the contract's original is beside the project only at home"
+)
+def test_the_contract_here_is_the_contract() -> None:
+    assert CONTRACT.read_text("utf-8") == ORIGINAL.read_text("utf-8")
+
+
+def test_every_file_of_functions_is_a_declared_function_and_every_function_has_its_file() -> None:
+    declared = {function.handler for function in SERVICE.functions.values()}
+    assert {file.removesuffix(".py") + ".app" for file in FILES} == {
+        handler for handler in declared if handler.startswith("functions/")
+    }
+    assert all((ROOT / handler.rpartition(".")[0]).with_suffix(".py").is_file() for handler in declared)
+
+
+def test_no_two_routes_and_no_two_functions_share_a_handler() -> None:
+    assert max(Counter(ROUTES.values()).values()) == 1
+    assert max(Counter(function.handler for function in SERVICE.functions.values()).values()) == 1
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file != "functions/docs/not_found.py"])
+def test_a_function_answers_one_route_and_it_is_the_declared_one(file: str) -> None:
+    app = app_of(file)
+    own = [
+        (method, re.sub(r"<(\w+)>", r"{\1}", route.path))
+        for route in app._static_routes + app._dynamic_routes
+        for method in ([route.method] if isinstance(route.method, str) else route.method)
+    ]
+    assert own == [key for key, handler in ROUTES.items() if handler == file.removesuffix(".py") + ".app"]
+    assert len(own) == 1
+
+
+def test_what_no_route_takes_is_answered_by_the_function_of_unknown_paths() -> None:
+    (default,) = (route for route in SERVICE.routes if route.path == DEFAULT_ROUTE)
+    assert default.function.handler == "functions/docs/not_found.app"
+    assert app_of("functions/docs/not_found.py").who is Who.ANYONE
+
+
+def test_every_docstring_of_a_function_begins_with_its_route() -> None:
+    for (method, path), handler in ROUTES.items():
+        module = importlib.import_module(handler.rpartition(".")[0].replace("/", "."))
+        assert (module.__doc__ or "").startswith(f"{method} {path}: "), handler
+
+
+def subclasses(kind: type[BaseModel]) -> set[type[BaseModel]]:
+    return {kind, *(found for child in kind.__subclasses__() for found in subclasses(child))}
+
+
+def test_no_two_models_have_one_name() -> None:
+    built()
+    ours = [
+        model
+        for model in subclasses(BaseModel)
+        if model.__module__.partition(".")[0] in ("shared", "functions", "worker")
+    ]
+    assert len(ours) > 20
+    assert {name: count for name, count in Counter(m.__name__ for m in ours).items() if count > 1} == {}
+
+
+def test_every_schema_that_is_referred_to_exists_and_every_other_is_gone() -> None:
+    written = document()
+    referred = set(re.findall(r"#/components/schemas/([\w.-]+)", json.dumps(written)))
+    assert referred == set(written["components"]["schemas"])
+
+
+def test_every_operation_has_an_id_a_summary_and_a_success_of_its_own() -> None:
+    ids = [operation["operationId"] for operation in operations().values()]
+    assert len(set(ids)) == len(ids)
+    for route, operation in operations().items():
+        assert operation["summary"], route
+        assert any(status.startswith(("2", "3")) for status in operation["responses"]), route
+
+
+def test_every_refusal_in_the_document_is_a_problem() -> None:
+    for route, operation in operations().items():
+        for status, answer in operation["responses"].items():
+            if status.startswith(("4", "5")):
+                assert list(answer["content"]) == ["application/problem+json"], (route, status)
+
+
+def test_the_document_says_who_may_call() -> None:
+    for route, operation in operations().items():
+        who = app_of(ROUTES[route].rpartition(".")[0] + ".py").who
+        assert bool(operation.get("security")) is (who is not Who.ANYONE), route
+        assert ("401" in operation["responses"]) >= (who is not Who.ANYONE), route
+        assert ("403" in operation["responses"]) >= (who is Who.ADMIN), route
+
+
+def test_only_admins_may_do_what_the_contract_says_only_admins_may() -> None:
+    admins = {route for route in ROUTES if app_of(ROUTES[route].rpartition(".")[0] + ".py").who is Who.ADMIN}
+    assert admins == {
+        *(("POST", f"/api/v1/{name}") for name in ("operations", "records", "users")),
+        *(("PATCH", f"/api/v1/{name}/{{id}}") for name in ("operations", "records", "users")),
+        *(("DELETE", f"/api/v1/{name}/{{id}}") for name in ("operations", "records", "users")),
+        ("GET", "/api/v1/users"),
+        ("GET", "/api/v1/users/{id}"),
+        ("POST", "/api/v1/users/{id}/credits"),
+    }
+
+
+def test_every_request_body_of_the_document_refuses_unknown_fields() -> None:
+    bodies = {model.__name__ for model in subclasses(schemas.Request)} - {"Request", "Change"}
+    written = document()["components"]["schemas"]
+    assert bodies <= set(written)
+    for name in bodies:
+        assert written[name]["additionalProperties"] is False, name
+
+
+def test_the_document_names_every_operation_that_can_be_called() -> None:
+    called = document()["components"]["schemas"]["OperationCall"]["properties"]["type"]
+    assert set(CATALOG) <= set(called["enum"])
+
+
+def test_nothing_of_this_machine_is_in_the_document() -> None:
+    assert str(Path.home()) not in openapi.DOCUMENT.read_text("utf-8")
+    assert str(ROOT) not in openapi.DOCUMENT.read_text("utf-8")
