@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -11,10 +10,7 @@ import pytest
 
 from shared import auth, billing
 from shared.auth import Credentials
-from shared.billing import Answer
 from shared.errors import (
-    Conflict,
-    DomainError,
     IdempotencyKeyReused,
     InsufficientCredit,
     InvalidInput,
@@ -23,42 +19,11 @@ from shared.errors import (
 from shared.ids import uuid7
 from shared.postgres_url import PostgresUrl
 from shared.unit_of_work import UnitOfWork
-from tests.integration.people import Person, at_once, enrol
+from tests.integration.charging import books, charge, kind_of
+from tests.integration.people import Person, enrol
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
-
-
-def charge(
-    uow: UnitOfWork,
-    who: Person | Credentials,
-    key: str | None = None,
-    *,
-    operation: str = "addition",
-    arguments: str = "[1, 2]",
-) -> Answer:
-    presented = who.credentials if isinstance(who, Person) else who
-    return billing.charge(uow, presented, operation, arguments, Decimal(3), key)
-
-
-def kind_of(call: Callable[[], Answer]) -> str:
-    """The name of the error that a charge ends with, `replayed` or `charged`."""
-    try:
-        return "replayed" if call().replayed else "charged"
-    except DomainError as error:
-        return type(error).__name__
-
-
-def books(sql: Sql, person: Person) -> tuple[Decimal, int, int]:
-    """The balance, the number of records and of charges in the ledger."""
-    ((balance, records, entries),) = sql(
-        """SELECT balance,
-                  (SELECT count(*) FROM records WHERE user_id = u.id),
-                  (SELECT count(*) FROM ledger WHERE user_id = u.id AND kind = 'charge')
-           FROM users u WHERE id = :id""",
-        id=person.id,
-    )
-    return balance, records, entries
 
 
 def test_a_charge_debits_exactly_the_price_and_records_it(uow: UnitOfWork, client: Person, sql: Sql) -> None:
@@ -255,44 +220,3 @@ def test_a_refusal_stores_nothing_so_that_the_key_is_good_after_a_top_up(
     billing.grant(uow, admin.caller, person.id, Decimal(5), "top-up", None)
     assert kind_of(lambda: charge(uow, person, "key")) == "charged"
     assert books(sql, person) == (0, 1, 1)
-
-
-def test_a_key_that_is_being_worked_on_is_a_conflict(
-    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql
-) -> None:
-    with another_uow() as other:
-        other.begin()
-        charge(other, client, "key")
-        with pytest.raises(Conflict):
-            charge(uow, client, "key")
-        other.commit()
-    assert charge(uow, client, "key").replayed
-    assert books(sql, client) == (15, 1, 1)
-
-
-@pytest.mark.parametrize("racers", [2, 8])
-def test_a_race_for_one_key_ends_in_one_charge_and_its_answer(
-    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql, racers: int
-) -> None:
-    for round_ in range(1, 4):
-        ends = at_once(
-            racers,
-            another_uow,
-            lambda unit, _, key=f"key {round_}": kind_of(lambda: charge(unit, client, key)),
-        )
-        assert Counter(ends)["charged"] == 1
-        assert set(ends) <= {"charged", "replayed", "Conflict"}
-        assert books(sql, client) == (20 - 5 * round_, round_, round_)
-        assert charge(uow, client, f"key {round_}").replayed
-
-
-def test_fifty_at_once_on_credit_for_ten_are_ten_charges_and_forty_refusals(
-    uow: UnitOfWork, another_uow: AnotherUow, sql: Sql
-) -> None:
-    person = enrol(uow, balance=50)
-    ends = at_once(50, another_uow, lambda unit, _: kind_of(lambda: charge(unit, person)))
-    assert Counter(ends) == {"charged": 10, "InsufficientCredit": 40}
-    assert books(sql, person) == (0, 10, 10)
-    assert billing.audit(uow) == []
-    chain = sql("SELECT balance_after FROM ledger WHERE user_id = :id ORDER BY seq", id=person.id)
-    assert [after for (after,) in chain] == [Decimal(50 - 5 * n) for n in range(11)]

@@ -1,7 +1,7 @@
 """UUIDv7, as RFC 9562 section 5.7 has it."""
 
 import time
-from uuid import RFC_4122
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -27,3 +27,13 @@ def test_a_later_id_sorts_after_an_earlier_one(monkeypatch: pytest.MonkeyPatch) 
     made = [ids.uuid7() for _ in range(1000)]
     assert made == sorted(made)
     assert [str(one) for one in made] == sorted(str(one) for one in made)
+
+
+def test_many_ids_of_one_moment_are_uuids_in_order() -> None:
+    for count in (0, 1, 4096):
+        made = list(ids.uuid7s(count))
+        read = [UUID(text) for text in made]
+        assert len(set(made)) == count
+        assert made == sorted(made) == [str(one) for one in read]
+        assert {one.version for one in read} <= {7}
+        assert {one.variant for one in read} <= {RFC_4122}

@@ -1,0 +1,73 @@
+"""Charges at the same time, over connections of their own: one key is one charge, no credit is spent twice."""
+
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared import billing
+from shared.errors import Conflict, InsufficientCredit
+from shared.unit_of_work import UnitOfWork
+from tests.integration.charging import books, charge, kind_of
+from tests.integration.people import Person, at_once, enrol
+
+Sql = Callable[..., list[list[Any]]]
+AnotherUow = Callable[[], UnitOfWork]
+
+
+def test_a_key_that_is_being_worked_on_is_a_conflict(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql
+) -> None:
+    with another_uow() as other:
+        other.begin()
+        charge(other, client, "key")
+        with pytest.raises(Conflict):
+            charge(uow, client, "key")
+        other.commit()
+    assert charge(uow, client, "key").replayed
+    assert books(sql, client) == (15, 1, 1)
+
+
+@pytest.mark.parametrize("racers", [2, 8])
+def test_a_race_for_one_key_ends_in_one_charge_and_its_answer(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql, racers: int
+) -> None:
+    for round_ in range(1, 4):
+        ends = at_once(
+            racers,
+            another_uow,
+            lambda unit, _, key=f"key {round_}": kind_of(lambda: charge(unit, client, key)),
+        )
+        assert Counter(ends)["charged"] == 1
+        assert set(ends) <= {"charged", "replayed", "Conflict"}
+        assert books(sql, client) == (20 - 5 * round_, round_, round_)
+        assert charge(uow, client, f"key {round_}").replayed
+
+
+def test_who_lost_the_race_for_the_last_credit_is_told_a_balance_that_did_not_do(
+    uow: UnitOfWork, another_uow: AnotherUow
+) -> None:
+    person = enrol(uow, balance=7)
+
+    def told(unit: UnitOfWork, _: int) -> Decimal | None:
+        try:
+            charge(unit, person)
+        except InsufficientCredit as error:
+            return Decimal(error.extensions["balance"])
+        return None
+
+    assert Counter(at_once(8, another_uow, told)) == {None: 1, Decimal(2): 7}
+
+
+def test_fifty_at_once_on_credit_for_ten_are_ten_charges_and_forty_refusals(
+    uow: UnitOfWork, another_uow: AnotherUow, sql: Sql
+) -> None:
+    person = enrol(uow, balance=50)
+    ends = at_once(50, another_uow, lambda unit, _: kind_of(lambda: charge(unit, person)))
+    assert Counter(ends) == {"charged": 10, "InsufficientCredit": 40}
+    assert books(sql, person) == (0, 10, 10)
+    assert billing.audit(uow) == []
+    chain = sql("SELECT balance_after FROM ledger WHERE user_id = :id ORDER BY seq", id=person.id)
+    assert [after for (after,) in chain] == [Decimal(50 - 5 * n) for n in range(11)]

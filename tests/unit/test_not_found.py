@@ -1,0 +1,38 @@
+"""The function of unknown paths: 404, or 405 with what the path does take."""
+
+import json
+
+import pytest
+
+from functions.docs.not_found import app
+from tests.unit.lambda_event import event, problem
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/login", "POST"),
+        ("DELETE", "/refresh", "GET, POST"),
+        ("PUT", "/api/v1/records", "GET, POST"),
+        ("POST", "/api/v1/users/me", "GET"),
+        ("PUT", "/api/v1/users/00000000-0000-7000-8000-000000000001", "DELETE, GET, PATCH"),
+        ("GET", "/api/v1/tasks/x/cancel", "POST"),
+    ],
+)
+def test_a_wrong_method_is_a_405_that_says_what_is_allowed(method: str, path: str, allowed: str) -> None:
+    answer = app(event(method, path), None)
+    assert problem(answer)["status"] == 405
+    assert answer["headers"]["Allow"] == allowed
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "HEAD"])
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v1/users/a/b", "/login/", "/LOGIN"])
+def test_an_unknown_path_is_a_404_whatever_the_method(method: str, path: str) -> None:
+    answer = app(event(method, path), None)
+    assert problem(answer)["status"] == 404
+    assert "Allow" not in answer["headers"]
+
+
+def test_a_body_to_nowhere_is_not_read() -> None:
+    assert problem(app(event("POST", "/nowhere", body="{" * 1000), None))["type"] == "/problems/not-found"
+    assert json.loads(app(event("POST", "/nowhere", body=b"\xff"), None)["body"])["status"] == 404
