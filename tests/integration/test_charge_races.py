@@ -1,4 +1,4 @@
-"""Charges at the same time, over connections of their own: one key is one charge, no credit is spent twice."""
+"""Charges at the same time, each over its own connection: one key is one charge, no credit is spent twice."""
 
 from collections import Counter
 from collections.abc import Callable

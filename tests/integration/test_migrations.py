@@ -54,8 +54,8 @@ def test_every_constraint_and_index_has_the_metadatas_name(sql: Sql) -> None:
 
 
 def test_set_up_makes_six_prices_the_admin_and_the_client(sql: Sql) -> None:
-    assert sql("SELECT type, cost FROM operations ORDER BY id") == [[name, 5] for name in CATALOG]
-    accounts = sql("SELECT email, role, balance, password_hash FROM users ORDER BY id")
+    assert sql("SELECT type, cost FROM operations ORDER BY created_at") == [[name, 5] for name in CATALOG]
+    accounts = sql("SELECT email, role, balance, password_hash FROM users ORDER BY created_at")
     assert [account[:3] for account in accounts] == [
         ["defaultadmin@admin.as", "admin", 1000],
         ["defaultclient@client.as", "client", 20],
@@ -124,7 +124,7 @@ def test_production_with_private_passwords_is_set_up_with_them(
     settings.cache_clear()
     assert len(handler({}, None)["created"]) == len(CATALOG) + 2
     with server.connect(name_of(empty_database_url)) as connection:
-        hashes = connection.run("SELECT password_hash FROM users ORDER BY id")
+        hashes = connection.run("SELECT password_hash FROM users ORDER BY created_at")
     kept = [encoded for (encoded,) in hashes]
     assert passwords.verify("Private5678!", kept[0])
     assert passwords.verify("Private1234!", kept[1])
