@@ -45,6 +45,7 @@ class Round:
     results: float
     copy: float
     rss_mb: float
+    cpu: float
     steps: dict[str, float]
 
 
@@ -97,7 +98,9 @@ def _round(rows: int, folder: Path) -> Round:
         text=True,
     )
     run = json.loads(told.stdout.splitlines()[-1])
-    return Round(run["billing"], run["results"], _copy(task_id, folder), run["rss_mb"], run["steps"])
+    return Round(
+        run["billing"], run["results"], _copy(task_id, folder), run["rss_mb"], run["cpu"], run["steps"]
+    )
 
 
 def _lines(rows: int, chance: random.Random) -> Iterator[str]:
@@ -158,7 +161,8 @@ def _report(rows: int, rounds: list[Round]) -> None:
     console.print(table)
     ratio = statistics.median((rows / r.billing) / (recorded / r.copy) for r in rounds)
     console.print(
-        f"ratio of rates, worker to \\copy: {ratio:.2f}; peak RSS {max(r.rss_mb for r in rounds):.0f} MB"
+        f"ratio of rates, worker to \\copy: {ratio:.2f}; peak RSS {max(r.rss_mb for r in rounds):.0f} MB;"
+        f" the worker's own processor time: {statistics.median(r.cpu for r in rounds) / rows * 1e6:.1f} µs a row"
     )
     steps = {name: statistics.median(r.steps[name] for r in rounds) for name in rounds[0].steps}
     console.print(

@@ -59,15 +59,18 @@ def main(key: str) -> None:
     batch._blocks = read
     batch.TURN = float("inf")
     body = json.dumps({"Records": [{"s3": {"object": {"key": key}}}]})
+    began = resource.getrusage(resource.RUSAGE_SELF)
     started = time.perf_counter()
     failed = handler({"Records": [{"messageId": "bench", "body": body}]}, NoLimit())
     taken = time.perf_counter() - started
     assert failed == {"batchItemFailures": []}, failed
+    used = resource.getrusage(resource.RUSAGE_SELF)
     writing = spent.pop("results")
     told = {
         "billing": taken - writing,
         "results": writing,
-        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "rss_mb": used.ru_maxrss / 1024,
+        "cpu": used.ru_utime + used.ru_stime - began.ru_utime - began.ru_stime,
         "steps": dict(spent),
     }
     print(json.dumps(told))

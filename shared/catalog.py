@@ -120,16 +120,26 @@ def compute(called: Operation, arguments: Sequence[Decimal]) -> Result:
 
 def compute_here(called: Operation, arguments: Sequence[Decimal]) -> Result:
     """As `compute`, in the context that is: for a batch, which enters decimal128 once."""
+    check_count(called, arguments)
+    for index, argument in enumerate(arguments):
+        if not _sendable(argument):
+            raise InvalidInput.at(f"#/arguments/{index}", "Not a finite number within a double's range.")
+    return apply(called, [+argument for argument in arguments])
+
+
+def check_count(called: Operation, arguments: Sequence[Decimal]) -> None:
+    """Raises: InvalidInput for a wrong number of arguments."""
     if not called.fewest <= len(arguments) <= called.most:
         wanted = f"{called.fewest}" if called.fewest == called.most else f"{called.fewest} to {called.most}"
         raise InvalidInput.at(
             "#/arguments", f"{called.name} takes {wanted} argument(s), and {len(arguments)} came."
         )
-    for index, argument in enumerate(arguments):
-        if not _sendable(argument):
-            raise InvalidInput.at(f"#/arguments/{index}", "Not a finite number within a double's range.")
+
+
+def apply(called: Operation, arguments: Sequence[Decimal]) -> Result:
+    """The result for the right number of arguments, each a decimal128. Raises: InvalidInput for none."""
     try:
-        result = called.function(*(+argument for argument in arguments))
+        result = called.function(*arguments)
     except decimal.DecimalException:
         raise InvalidInput.at("#/arguments", "The result is out of range.") from None
     if isinstance(result, Decimal) and not _sendable(result):

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from itertools import islice
 from uuid import UUID
 
 
@@ -15,15 +16,13 @@ def uuid7() -> UUID:
 
 
 def uuid7s(count: int) -> Iterator[str]:
-    """`count` UUIDv7s of one moment as text, in order: a counter leads their random bits (method 1
-    of RFC 9562, section 6.2). At most 4,096.
+    """At most 4,096 UUIDv7s of one moment as text, in order: they share their 62 random bits, and
+    a counter stands in the other 12 (RFC 9562, section 6.2, method 1).
     """
-    milliseconds = f"{time.time_ns() // 1_000_000:012x}"
-    head, noise = f"{milliseconds[:8]}-{milliseconds[8:]}-7", os.urandom(8 * count).hex()
-    for i in range(count):
-        tail = noise[16 * i : 16 * i + 16]
-        yield f"{head}{i:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}"
+    first = str(uuid7())
+    head, tail = first[:15], first[18:]
+    for counter in islice(_COUNTERS, count):
+        yield f"{head}{counter}{tail}"
 
 
-# The variant's two bits, 10, and two random ones, by a random digit.
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_COUNTERS = [f"{number:03x}" for number in range(4096)]

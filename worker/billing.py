@@ -132,7 +132,7 @@ def _escaped(result: str) -> str:
     return result.replace("\\", "\\\\") if "\\" in result else result
 
 
-def _blocks(lines: list[str], size: int = 512) -> Iterable[bytes]:
-    """Lines joined into pieces of some 64 KiB, one CopyData message each."""
+def _blocks(lines: list[str], size: int = 4096) -> Iterable[bytes]:
+    """Lines joined into few, large CopyData messages: each is a turn of the interpreter's lock."""
     for start in range(0, len(lines), size):
         yield "".join(lines[start : start + size]).encode()

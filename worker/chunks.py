@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from shared.catalog import ALIASES, CATALOG, DECIMAL128, Operation, arguments_json, as_json, compute_here
+from shared.catalog import (
+    ALIASES,
+    CATALOG,
+    DECIMAL128,
+    Operation,
+    apply,
+    arguments_json,
+    as_json,
+    check_count,
+    compute_here,
+)
 from shared.errors import InvalidInput
 from worker.csv_rows import CsvRows, Row
 
@@ -56,7 +66,7 @@ def chunks(rows: CsvRows) -> Iterator[Chunk]:
     for row in rows:
         gathered.append(row)
         if len(gathered) == CHUNK_ROWS:
-            yield Chunk(rows.offset, compute_all(gathered))
+            yield Chunk(row.end, compute_all(gathered))
             gathered = []
     yield Chunk(rows.offset, compute_all(gathered))
 
@@ -88,15 +98,17 @@ def _compute(
     row: Row, operation: Operation | None, text: str, arguments: list[Decimal] | str
 ) -> Computed | Refused:
     try:
-        if row.fault or operation is None or isinstance(arguments, str):
+        if operation is None or isinstance(arguments, str):
             return _refuse(row, row.fault or _fault(row, operation, arguments))
+        # Short and plain, the text holds no number of more digits than decimal128 has, none out of
+        # range, and no tab or line feed, with which COPY's cells and lines would end.
+        if len(text) <= DECIMAL128.prec and not text.strip(_PLAIN):
+            check_count(operation, arguments)
+            return Computed(operation.name, text, as_json(apply(operation, arguments)), row.end)
         result = compute_here(operation, arguments)
+        return Computed(operation.name, arguments_json(arguments), as_json(result), row.end)
     except InvalidInput as error:
         return _refuse(row, error.detail)
-    # Short and plain, the text holds no number of more digits than decimal128 has, no exponent that
-    # Postgres refuses, and no tab or line feed, with which COPY's cells and lines would end.
-    exact = text if len(text) <= DECIMAL128.prec and not text.strip(_PLAIN) else arguments_json(arguments)
-    return Computed(operation.name, exact, as_json(result), row.end)
 
 
 def _fault(row: Row, operation: Operation | None, arguments: list[Decimal] | str) -> str:

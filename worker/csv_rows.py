@@ -6,12 +6,15 @@ Memory stays the same for any file: a line over 64 KiB is skipped as it comes, n
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 LONGEST_LINE = 64 * 1024
 """Bytes."""
 MOST_LINES = 128
 """Lines that one quoted row may span: a hundred arguments, one a line, and some."""
+PART_LINES = 1024
+"""Lines that are read at once."""
 HEADER = ["operation", "arguments"]
 BOM = b"\xef\xbb\xbf"
 
@@ -29,6 +32,15 @@ class Row(NamedTuple):
     cells: list[str]
     end: int
     fault: str | None = None
+
+
+class _Part(NamedTuple):
+    """Consecutive lines without their line feeds, and the offset after each."""
+
+    lines: list[bytes]
+    ends: list[int]
+    cut: bool
+    """Whether the first line is but the end of one that is too long."""
 
 
 class _Line(NamedTuple):
@@ -50,11 +62,11 @@ class CsvRows:
     """
 
     def __init__(self, blocks: Iterable[bytes], offset: int) -> None:
-        self._lines = _lines(blocks, offset)
-        self._again: deque[_Line] = deque()
+        self._parts = _parts(blocks, offset)
+        self._lines: deque[_Line] = deque()
         self._pending: list[_Line] = []
         self.offset = offset
-        """The first byte that no row has taken yet; at the end, the file's size."""
+        """The first byte that no part read so far holds; once all rows are read, the size of the file."""
 
     def header(self) -> None:
         """Read the first line.
@@ -62,79 +74,114 @@ class CsvRows:
         Raises:
             NotACsv: it is not `operation,arguments`.
         """
-        line = next(self._lines, None)
-        if line is None:
+        part = next(self._parts, None)
+        if part is None:
             raise NotACsv("The file is empty.")
-        if line.fault:
-            raise NotACsv(f"The first line can't be read: {line.fault}.")
+        first, *others = _each(part._replace(lines=[part.lines[0].removeprefix(BOM), *part.lines[1:]]))
+        if first.fault:
+            raise NotACsv(f"The first line can't be read: {first.fault}.")
         try:
-            cells = next(csv.reader([line.text]), [])
+            cells = next(csv.reader([first.text]), [])
         except csv.Error:  # a file of the oldest Macs, whose lines end with a carriage return only
             cells = []
         if [cell.strip().lower() for cell in cells] != HEADER:
-            raise NotACsv(f"The first line must be '{','.join(HEADER)}', not {line.text.rstrip()[:80]!r}.")
-        self.offset = line.end
+            raise NotACsv(f"The first line must be '{','.join(HEADER)}', not {first.text.rstrip()[:80]!r}.")
+        self.offset = first.end
+        self._lines.extend(others)
 
     def __iter__(self) -> Iterator[Row]:
-        reader = csv.reader(self._texts(), strict=True)
-        while True:
+        yield from self._one_by_one()
+        for part in self._parts:
+            if (rows := _at_once(part)) is not None:
+                self.offset = part.ends[-1]
+                yield from rows
+            else:
+                self._lines.extend(_each(part))
+                yield from self._one_by_one()
+
+    def _one_by_one(self) -> Iterator[Row]:
+        """The rows of the lines at hand, and of as many more as the last of them spans."""
+        while self._lines:
+            reader = csv.reader(self._texts(), strict=True)
             try:
-                cells = next(reader)
-            except StopIteration:
-                return
+                for cells in reader:
+                    lines = self._pending
+                    self._pending = []
+                    self.offset = lines[-1].end
+                    fault = next((line.fault for line in lines if line.fault), None)
+                    if fault or _has_content(cells):
+                        yield Row(cells, self.offset, fault)
             except (csv.Error, _Unclosed) as error:
                 # Only the row's first line is to blame: those after it are read again.
                 first, *others = self._pending
-                self._again.extendleft(reversed(others))
-                self._pending.clear()
-                reader = csv.reader(self._texts(), strict=True)
-                reason = "a quote is not closed" if others or isinstance(error, _Unclosed) else str(error)
+                self._pending = []
+                self._lines.extendleft(reversed(others))
                 self.offset = first.end
+                reason = "a quote is not closed" if others or isinstance(error, _Unclosed) else str(error)
                 yield Row([], first.end, first.fault or reason)
-                continue
-            pending = self._pending
-            self.offset = end = pending[-1].end
-            fault = pending[0].fault
-            if len(pending) > 1:
-                fault = next((line.fault for line in pending if line.fault), None)
-            pending.clear()
-            if fault or (cells and (len(cells) > 1 or cells[0].strip())):
-                yield Row(cells, end, fault)
 
     def _texts(self) -> Iterator[str]:
         """The lines that csv.reader asks for; `_pending` holds those of the row that it is at."""
         while True:
-            line = self._again.popleft() if self._again else next(self._lines, None)
-            if line is None:
+            if not self._lines and self._pending and (part := next(self._parts, None)):
+                self._lines.extend(_each(part))
+            if not self._lines:
                 return
+            line = self._lines.popleft()
             self._pending.append(line)
             if len(self._pending) > MOST_LINES:
                 raise _Unclosed
             yield line.text
 
 
-def _lines(blocks: Iterable[bytes], offset: int) -> Iterator[_Line]:
-    """Lines with their ends; one that is too long or not UTF-8 has no text but a fault."""
-    rest, skipping, first = b"", False, offset == 0
+def _parts(blocks: Iterable[bytes], offset: int) -> Iterator[_Part]:
+    rest, cut = b"", False
     for block in blocks:
-        pieces = (rest + block).split(b"\n")
-        rest = pieces.pop()
-        for piece in pieces:
-            offset += len(piece) + 1
-            yield _line(piece, offset, skipping, first)
-            skipping = first = False
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop()
+        for start in range(0, len(lines), PART_LINES):
+            some = lines[start : start + PART_LINES]
+            ends = list(accumulate([len(line) + 1 for line in some], initial=offset))[1:]
+            offset = ends[-1]
+            yield _Part(some, ends, cut)
+            cut = False
         if len(rest) > LONGEST_LINE:
-            offset, rest, skipping = offset + len(rest), b"", True
-    if rest or skipping:
-        yield _line(rest, offset + len(rest), skipping, first)
+            offset, rest, cut = offset + len(rest), b"", True
+    if rest or cut:
+        yield _Part([rest], [offset + len(rest)], cut)
 
 
-def _line(piece: bytes, end: int, skipping: bool, first: bool) -> _Line:
-    if skipping or len(piece) > LONGEST_LINE:
-        return _Line("", end, TOO_LONG)
-    if first:
-        piece = piece.removeprefix(BOM)
+def _at_once(part: _Part) -> list[Row] | None:
+    """The rows of a part in which every line is a row, as in nearly all: as many lines as rows are
+    one of each. None for any other part; reading one by one takes three times as long.
+    """
+    if part.cut or max(map(len, part.lines)) > LONGEST_LINE:
+        return None
     try:
-        return _Line(piece.rstrip(b"\r").decode() + "\n", end)
+        rows = list(csv.reader([line.decode() for line in part.lines], strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return None
+    if len(rows) != len(part.lines):
+        return None
+    return [Row(cells, end) for cells, end in zip(rows, part.ends, strict=True) if _has_content(cells)]
+
+
+def _each(part: _Part) -> Iterator[_Line]:
+    cut = part.cut
+    for line, end in zip(part.lines, part.ends, strict=True):
+        yield _line(line, end, cut)
+        cut = False
+
+
+def _line(line: bytes, end: int, cut: bool) -> _Line:
+    """A line for csv.reader; one that is too long or not UTF-8 has no text but a fault."""
+    if cut or len(line) > LONGEST_LINE:
+        return _Line("", end, TOO_LONG)
+    try:
+        return _Line(line.rstrip(b"\r").decode() + "\n", end)
     except UnicodeDecodeError:
         return _Line("", end, NOT_UTF8)
+
+
+def _has_content(cells: list[str]) -> bool:
+    return len(cells) > 1 or (len(cells) == 1 and bool(cells[0].strip()))
