@@ -162,7 +162,7 @@ def _report(rows: int, rounds: list[Round]) -> None:
     ratio = statistics.median((rows / r.billing) / (recorded / r.copy) for r in rounds)
     console.print(
         f"ratio of rates, worker to \\copy: {ratio:.2f}; peak RSS {max(r.rss_mb for r in rounds):.0f} MB;"
-        f" the worker's own processor time: {statistics.median(r.cpu for r in rounds) / rows * 1e6:.1f} µs a row"
+        f" the worker's processor time: {statistics.median(r.cpu for r in rounds) / rows * 1e6:.1f} µs a row"
     )
     steps = {name: statistics.median(r.steps[name] for r in rounds) for name in rounds[0].steps}
     console.print(

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
-from shared.schemas import Problem
+from shared.resources import Problem
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -2,14 +2,14 @@
 
 from sqlalchemy import BigInteger, Numeric, Text, case, cast, func, literal_column, type_coerce
 
-from shared import schemas
+from shared import resources
 from shared.listing import Listing
 from shared.tables import api_keys, ledger, operations, records, tasks, users
 
 API_KEYS = Listing(
     "api_keys",
     api_keys,
-    schemas.ApiKey,
+    resources.ApiKey,
     newest=(api_keys.c.created_at, api_keys.c.id),
     owner=api_keys.c.user_id,
     admins_see_all=False,
@@ -19,7 +19,7 @@ API_KEYS = Listing(
 OPERATIONS = Listing(
     "operations",
     operations,
-    schemas.Operation,
+    resources.Operation,
     newest=(operations.c.created_at, operations.c.id),
     hidden=operations.c.deleted_at,
 )
@@ -27,18 +27,18 @@ OPERATIONS = Listing(
 RECORDS = Listing(
     "records",
     records,
-    schemas.Record,
+    resources.Record,
     newest=(records.c.date, records.c.id),
     owner=records.c.user_id,
     hidden=records.c.deleted_at,
 )
 
-LEDGER = Listing("ledger", ledger, schemas.LedgerEntry, newest=(ledger.c.seq,), owner=ledger.c.user_id)
+LEDGER = Listing("ledger", ledger, resources.LedgerEntry, newest=(ledger.c.seq,), owner=ledger.c.user_id)
 
 USERS = Listing(
     "users",
     users,
-    schemas.User,
+    resources.User,
     newest=(users.c.created_at, users.c.id),
     hidden=users.c.deleted_at,
 )
@@ -46,7 +46,7 @@ USERS = Listing(
 TASKS = Listing(
     "tasks",
     tasks,
-    schemas.Task,
+    resources.Task,
     newest=(tasks.c.created_at, tasks.c.id),
     expressions={
         "percentage": type_coerce(

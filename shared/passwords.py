@@ -6,7 +6,7 @@ Argon2id with 19 MiB, t=2, p=1: the OWASP Password Storage Cheat Sheet's first c
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from shared.schemas import PASSWORD_LENGTH
+from shared.field_types import PASSWORD_LENGTH
 
 MINIMUM, MAXIMUM = PASSWORD_LENGTH
 SYMBOLS = "@$!%*?&"

@@ -6,7 +6,8 @@ from shared import auth
 from shared.answers import created, documented
 from shared.app import Api, Who
 from shared.ids import uuid7
-from shared.schemas import ApiKeyCreated, NewApiKey
+from shared.requests import NewApiKey
+from shared.resources import ApiKeyCreated
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.SIGNED_IN)

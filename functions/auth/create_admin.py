@@ -5,7 +5,8 @@ from aws_lambda_powertools.event_handler import Response
 from shared import accounts
 from shared.answers import created, documented
 from shared.app import Api
-from shared.schemas import NewAdmin, User
+from shared.requests import NewAdmin
+from shared.resources import User
 from shared.unit_of_work import UnitOfWork
 
 app = Api()

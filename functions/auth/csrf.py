@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from shared.answers import documented, ok
 from shared.app import Api, Who
 from shared.errors import NotSignedIn
-from shared.schemas import CsrfToken
+from shared.resources import CsrfToken
 
 app = Api(who=Who.SIGNED_IN)
 

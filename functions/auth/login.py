@@ -5,7 +5,8 @@ from aws_lambda_powertools.event_handler import Response
 from shared import accounts, auth
 from shared.answers import documented, done
 from shared.app import Api
-from shared.schemas import Login, SignedIn
+from shared.requests import Login
+from shared.resources import SignedIn
 from shared.tokens import LIFETIME, TokenType
 from shared.unit_of_work import UnitOfWork
 

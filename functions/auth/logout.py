@@ -6,7 +6,7 @@ from shared import auth
 from shared.answers import documented, done
 from shared.app import Api
 from shared.errors import NotSignedIn
-from shared.schemas import Done
+from shared.resources import Done
 from shared.tokens import TokenType
 from shared.unit_of_work import UnitOfWork
 

@@ -6,7 +6,7 @@ from shared import auth, sessions
 from shared.answers import documented, done
 from shared.app import Api
 from shared.errors import NotSignedIn
-from shared.schemas import SignedIn
+from shared.resources import SignedIn
 from shared.tokens import LIFETIME, TokenType
 from shared.unit_of_work import UnitOfWork
 

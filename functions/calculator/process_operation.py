@@ -5,7 +5,8 @@ from aws_lambda_powertools.event_handler import Response
 from shared import billing, catalog
 from shared.answers import documented, ok
 from shared.app import Api, Who
-from shared.schemas import Charged, OperationCall
+from shared.requests import OperationCall
+from shared.resources import Charged
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.CHARGED)

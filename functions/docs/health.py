@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.answers import documented, ok
 from shared.app import Api
-from shared.schemas import Health
+from shared.resources import Health
 from shared.unit_of_work import UnitOfWork
 
 app = Api()

@@ -6,7 +6,8 @@ from shared import catalog
 from shared.answers import created, documented
 from shared.app import Api, Who
 from shared.ids import uuid7
-from shared.schemas import NewOperation, Operation
+from shared.requests import NewOperation
+from shared.resources import Operation
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.ADMIN)

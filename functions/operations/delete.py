@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from shared.answers import documented, done
 from shared.app import Api, Who
 from shared.errors import NotFound
-from shared.schemas import Done
+from shared.resources import Done
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.ADMIN)

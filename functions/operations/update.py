@@ -8,7 +8,8 @@ from shared import catalog
 from shared.answers import documented, ok
 from shared.app import Api, Who
 from shared.errors import NotFound
-from shared.schemas import Operation, OperationChange
+from shared.requests import OperationChange
+from shared.resources import Operation
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.ADMIN)

@@ -5,7 +5,8 @@ from aws_lambda_powertools.event_handler import Response
 from shared import records
 from shared.answers import created, documented
 from shared.app import Api, Who
-from shared.schemas import NewRecord, Record
+from shared.requests import NewRecord
+from shared.resources import Record
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.ADMIN)

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from shared import records
 from shared.answers import documented, no_content
 from shared.app import Api, Who
-from shared.schemas import RecordChange
+from shared.requests import RecordChange
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.ADMIN)

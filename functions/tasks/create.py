@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from shared import aws, tasks
 from shared.answers import created, documented
 from shared.app import Api, Who
-from shared.schemas import NewTask, UploadGranted
+from shared.requests import NewTask
+from shared.resources import UploadGranted
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.SIGNED_IN)

@@ -9,7 +9,7 @@ from shared import aws, tasks
 from shared.answers import documented, ok
 from shared.app import MULTIPART, Api, Who
 from shared.errors import PayloadTooLarge, ServiceUnavailable
-from shared.schemas import TaskAccepted
+from shared.resources import TaskAccepted
 from shared.unit_of_work import UnitOfWork
 
 LARGEST_FILE = 4 * 1024 * 1024

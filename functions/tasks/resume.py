@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from shared import aws, tasks
 from shared.answers import documented, ok
 from shared.app import Api, Who
-from shared.schemas import Task
+from shared.resources import Task
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.SIGNED_IN, takes=None)

@@ -5,7 +5,8 @@ from aws_lambda_powertools.event_handler import Response
 from shared import accounts
 from shared.answers import created, documented
 from shared.app import Api, Who
-from shared.schemas import NewUser, User
+from shared.requests import NewUser
+from shared.resources import User
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.ADMIN)

@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from shared import billing
 from shared.answers import documented, ok
 from shared.app import Api, Who
-from shared.schemas import CreditGrant, Granted
+from shared.requests import CreditGrant
+from shared.resources import Granted
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.ADMIN)

@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler import Response
 from shared.answers import documented, ok
 from shared.app import Api, Who
 from shared.errors import NotSignedIn
-from shared.schemas import User
+from shared.resources import User
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.SIGNED_IN)

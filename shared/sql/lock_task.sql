@@ -1,2 +1,1 @@
--- A user's row, locked until the transaction ends.
-SELECT id FROM users WHERE id = :id::uuid FOR UPDATE
+SELECT id FROM users WHERE id = :user_id::uuid AND :id::uuid IS NOT NULL FOR UPDATE

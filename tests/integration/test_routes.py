@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from docs import openapi
 from localstack.routes import DEFAULT_ROUTE, Service
 from localstack.settings import ROOT
-from shared import schemas
+from shared import requests
 from shared.app import Api, Who
 from shared.catalog import CATALOG
 
@@ -188,7 +188,7 @@ def test_only_admins_may_do_what_the_contract_says_only_admins_may() -> None:
 
 
 def test_every_request_body_of_the_document_refuses_unknown_fields() -> None:
-    bodies = {model.__name__ for model in subclasses(schemas.Request)} - {"Request", "Change"}
+    bodies = {model.__name__ for model in subclasses(requests.Request)} - {"Request", "Change"}
     written = document()["components"]["schemas"]
     assert bodies <= set(written)
     for name in bodies:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from shared import billing, lists, schemas, tasks
+from shared import billing, lists, resources, tasks
 from shared import database as database_module
 from shared.database import statement_text
 from shared.ids import uuid7
@@ -56,24 +56,26 @@ def one(uow: UnitOfWork, statement: str, **parameters: Any) -> str:
 def test_a_users_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
     user = {"email": "ada@example.com", "password_hash": "x", "role": "client", "balance": Decimal(5)}
     user_id = uuid7()
-    assert_shaped(one(uow, "create_user", id=user_id, entry_id=uuid7(), **user), schemas.User)
-    assert_shaped(one(uow, "user", id=user_id), schemas.User)
+    assert_shaped(one(uow, "create_user", id=user_id, entry_id=uuid7(), **user), resources.User)
+    assert_shaped(one(uow, "user", id=user_id), resources.User)
 
 
 def test_an_operations_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
     operation_id = uuid7()
-    assert_shaped(one(uow, "create_operation", id=operation_id, type="x", cost=Decimal(5)), schemas.Operation)
-    assert_shaped(one(uow, "operation", id=operation_id), schemas.Operation)
+    assert_shaped(
+        one(uow, "create_operation", id=operation_id, type="x", cost=Decimal(5)), resources.Operation
+    )
+    assert_shaped(one(uow, "operation", id=operation_id), resources.Operation)
     changed = one(uow, "update_operation", id=operation_id, type=None, cost=Decimal("0.1"))
-    assert_shaped(changed, schemas.Operation)
+    assert_shaped(changed, resources.Operation)
     assert json.loads(changed)["cost"] == 0.1
 
 
 def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
     answer = billing.charge(uow, client.credentials, "addition", "[1, 2]", Decimal(3), None)
-    assert_shaped(answer.body, schemas.Charged)
+    assert_shaped(answer.body, resources.Charged)
     record = one(uow, "record", id=json.loads(answer.body)["record_id"], owner=client.id)
-    assert_shaped(record, schemas.Record)
+    assert_shaped(record, resources.Record)
     manual = {
         "user_id": client.id,
         "operation_id": json.loads(record)["operation_id"],
@@ -82,23 +84,23 @@ def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Pers
         "operation_response": "3",
         "date": None,
     }
-    assert_shaped(one(uow, "create_record", id=uuid7(), **manual), schemas.Record)
+    assert_shaped(one(uow, "create_record", id=uuid7(), **manual), resources.Record)
 
 
 def test_a_tasks_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
     task_id, body = tasks.create(uow, client.caller, "a.csv", 10, "queued")
-    assert_shaped(body, schemas.TaskAccepted)
-    assert_shaped(tasks.get(uow, task_id, client.id)["body"], schemas.Task)
+    assert_shaped(body, resources.TaskAccepted)
+    assert_shaped(tasks.get(uow, task_id, client.id)["body"], resources.Task)
 
 
 def test_an_api_keys_answer_has_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
     key = {"user_id": client.id, "name": "program", "key_hash": b"x" * 32, "key": "rc_x"}
-    assert_shaped(one(uow, "create_api_key", id=uuid7(), **key), schemas.ApiKeyCreated)
+    assert_shaped(one(uow, "create_api_key", id=uuid7(), **key), resources.ApiKeyCreated)
 
 
 def test_a_grants_answer_has_the_schemas_fields(uow: UnitOfWork, admin: Person, client: Person) -> None:
     answer = billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
-    assert_shaped(answer.body, schemas.Granted)
+    assert_shaped(answer.body, resources.Granted)
 
 
 @pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.answers import done
 from shared.app import JSON, Api
-from shared.schemas import OperationCall
+from shared.requests import OperationCall
 
 
 def event(

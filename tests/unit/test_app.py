@@ -12,7 +12,7 @@ from shared import errors
 from shared.answers import done
 from shared.app import Api, Who
 from shared.errors import DomainError, InvalidInput
-from shared.schemas import OperationCall
+from shared.requests import OperationCall
 from tests.unit.lambda_event import calling, event, problem
 
 STATUSES = {

@@ -7,40 +7,40 @@ from uuid import uuid4
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared import schemas
+from shared import requests
 from shared.app import parse_json
 
 ID = str(uuid4())
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
-    schemas.Login: {"email": "ada@example.com", "password": "x"},
-    schemas.NewAdmin: {"email": "ada@example.com", "password": "12345678", "admin_password": "x"},
-    schemas.OperationCall: {"type": "addition", "arguments": [1, Decimal("2.5")]},
-    schemas.NewTask: {"filename": "a.csv", "size": 1},
-    schemas.NewApiKey: {"name": "my program"},
-    schemas.NewOperation: {"type": "addition", "cost": 5},
-    schemas.OperationChange: {"cost": 5},
-    schemas.NewRecord: {
+    requests.Login: {"email": "ada@example.com", "password": "x"},
+    requests.NewAdmin: {"email": "ada@example.com", "password": "12345678", "admin_password": "x"},
+    requests.OperationCall: {"type": "addition", "arguments": [1, Decimal("2.5")]},
+    requests.NewTask: {"filename": "a.csv", "size": 1},
+    requests.NewApiKey: {"name": "my program"},
+    requests.NewOperation: {"type": "addition", "cost": 5},
+    requests.OperationChange: {"cost": 5},
+    requests.NewRecord: {
         "operation_id": ID,
         "user_id": ID,
         "amount": 5,
         "user_balance": 15,
         "operation_response": 3,
     },
-    schemas.RecordChange: {"amount": 5},
-    schemas.NewUser: {"email": "ada@example.com", "password": "12345678"},
-    schemas.UserChange: {"balance": 5},
-    schemas.CreditGrant: {"amount": -5, "reason": "taken back"},
+    requests.RecordChange: {"amount": 5},
+    requests.NewUser: {"email": "ada@example.com", "password": "12345678"},
+    requests.UserChange: {"balance": 5},
+    requests.CreditGrant: {"amount": -5, "reason": "taken back"},
 }
 CHANGES = {
-    schemas.OperationChange: {"type": "addition", "cost": 5},
-    schemas.RecordChange: {
+    requests.OperationChange: {"type": "addition", "cost": 5},
+    requests.RecordChange: {
         "operation_id": ID,
         "user_id": ID,
         "amount": 5,
         "user_balance": 5,
         "date": "2026-11-23T07:00:00Z",
     },
-    schemas.UserChange: {"email": "a@b.example", "password": "12345678", "role": "admin", "balance": 5},
+    requests.UserChange: {"email": "a@b.example", "password": "12345678", "role": "admin", "balance": 5},
 }
 
 
@@ -55,7 +55,7 @@ def leaves(model: type[BaseModel]) -> set[type[BaseModel]]:
 
 
 def test_every_request_body_is_tested_here() -> None:
-    assert set(GOOD) == leaves(schemas.Request)
+    assert set(GOOD) == leaves(requests.Request)
 
 
 @pytest.mark.parametrize("model", GOOD)
@@ -94,10 +94,10 @@ def test_a_missing_or_ill_typed_field_is_refused_naming_it(
 
 
 NUMBERS = [
-    (schemas.NewOperation, "cost"),
-    (schemas.CreditGrant, "amount"),
-    (schemas.UserChange, "balance"),
-    (schemas.NewRecord, "user_balance"),
+    (requests.NewOperation, "cost"),
+    (requests.CreditGrant, "amount"),
+    (requests.UserChange, "balance"),
+    (requests.NewRecord, "user_balance"),
 ]
 
 
@@ -126,7 +126,7 @@ def test_money_is_kept_exactly(model: type[BaseModel], name: str, value: str) ->
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [(schemas.NewOperation, "cost"), (schemas.UserChange, "balance"), (schemas.NewUser, "balance")],
+    [(requests.NewOperation, "cost"), (requests.UserChange, "balance"), (requests.NewUser, "balance")],
 )
 def test_a_cost_and_a_balance_are_not_negative(model: type[BaseModel], name: str) -> None:
     assert refused(model, {**GOOD[model], name: Decimal("-0.0001")}) == [(name,)]
@@ -134,23 +134,25 @@ def test_a_cost_and_a_balance_are_not_negative(model: type[BaseModel], name: str
 
 @pytest.mark.parametrize("value", ["1", True, None, [1], {}])
 def test_an_argument_that_is_no_number_is_refused_at_its_place(value: object) -> None:
-    assert refused(schemas.OperationCall, {"type": "addition", "arguments": [1, value]}) == [("arguments", 1)]
+    assert refused(requests.OperationCall, {"type": "addition", "arguments": [1, value]}) == [
+        ("arguments", 1)
+    ]
 
 
 def test_arguments_may_be_left_out_and_are_at_most_1000() -> None:
-    assert schemas.OperationCall(type="random_string").arguments == []
-    assert refused(schemas.OperationCall, {"type": "addition", "arguments": [1] * 1001}) == [("arguments",)]
+    assert requests.OperationCall(type="random_string").arguments == []
+    assert refused(requests.OperationCall, {"type": "addition", "arguments": [1] * 1001}) == [("arguments",)]
 
 
 def test_an_argument_keeps_all_its_digits() -> None:
     text = "0.1234567890123456789012345678901234"
-    call = schemas.OperationCall.model_validate({"type": "addition", "arguments": [parse_json(text)]})
+    call = requests.OperationCall.model_validate({"type": "addition", "arguments": [parse_json(text)]})
     assert call.arguments == [Decimal(text)]
 
 
 @pytest.mark.parametrize("email", ["Ada@Example.COM", " ada@example.com ", "ADA@EXAMPLE.COM"])
 def test_an_email_is_folded_so_that_one_address_is_one_account(email: str) -> None:
-    assert schemas.Login(email=email, password="x").email == "ada@example.com"
+    assert requests.Login(email=email, password="x").email == "ada@example.com"
 
 
 @pytest.mark.parametrize(
@@ -162,10 +164,10 @@ def test_an_email_is_folded_so_that_one_address_is_one_account(email: str) -> No
     ],
 )
 def test_what_is_no_address_is_refused(email: object) -> None:
-    assert refused(schemas.Login, {"email": email, "password": "x"}) == [("email",)]
+    assert refused(requests.Login, {"email": email, "password": "x"}) == [("email",)]
 
 
-@pytest.mark.parametrize("model", [schemas.NewUser, schemas.NewAdmin, schemas.UserChange])
+@pytest.mark.parametrize("model", [requests.NewUser, requests.NewAdmin, requests.UserChange])
 def test_a_password_set_for_another_has_8_to_128_characters(model: type[BaseModel]) -> None:
     for password in ("x" * 8, "x" * 128):
         model.model_validate({**GOOD[model], "password": password})
@@ -174,8 +176,8 @@ def test_a_password_set_for_another_has_8_to_128_characters(model: type[BaseMode
 
 
 def test_a_role_is_client_or_admin() -> None:
-    assert refused(schemas.UserChange, {"role": "god"}) == [("role",)]
-    assert schemas.NewUser.model_validate(GOOD[schemas.NewUser]).role == "client"
+    assert refused(requests.UserChange, {"role": "god"}) == [("role",)]
+    assert requests.NewUser.model_validate(GOOD[requests.NewUser]).role == "client"
 
 
 @pytest.mark.parametrize("model", CHANGES)
@@ -197,24 +199,24 @@ def test_a_patch_with_null_is_refused_and_with_a_value_says_just_that(
 def test_a_records_response_may_be_any_json_null_included() -> None:
     for value in (None, 0, "", [], {"a": [1]}):
         assert (
-            schemas.NewRecord.model_validate(
-                {**GOOD[schemas.NewRecord], "operation_response": value}
+            requests.NewRecord.model_validate(
+                {**GOOD[requests.NewRecord], "operation_response": value}
             ).operation_response
             == value
         )
-    assert schemas.RecordChange(operation_response=None).model_fields_set == {"operation_response"}
+    assert requests.RecordChange(operation_response=None).model_fields_set == {"operation_response"}
 
 
 def test_a_date_without_its_offset_from_utc_is_refused() -> None:
-    assert refused(schemas.RecordChange, {"date": "2026-11-23T07:00:00"}) == [("date",)]
+    assert refused(requests.RecordChange, {"date": "2026-11-23T07:00:00"}) == [("date",)]
 
 
 @pytest.mark.parametrize("size", [0, -1, 5 * 1024**3 + 1, "7", 7.5, True])
 def test_a_file_has_1_byte_to_5_gibibytes(size: object) -> None:
-    assert refused(schemas.NewTask, {"filename": "a.csv", "size": size}) == [("size",)]
-    schemas.NewTask(filename="a.csv", size=5 * 1024**3)
+    assert refused(requests.NewTask, {"filename": "a.csv", "size": size}) == [("size",)]
+    requests.NewTask(filename="a.csv", size=5 * 1024**3)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 256, "a\nb", "a\0b", "\ud800", 7])
 def test_a_file_name_is_1_to_255_printable_characters(name: object) -> None:
-    assert refused(schemas.NewTask, {"filename": name, "size": 1}) == [("filename",)]
+    assert refused(requests.NewTask, {"filename": name, "size": 1}) == [("filename",)]

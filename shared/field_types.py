@@ -1,0 +1,77 @@
+"""The types of the fields of JSON bodies: money, text, e-mails, times; each with its bounds."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from unicodedata import category
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+PASSWORD_LENGTH = (8, 128)
+"""Characters of a password: the fewest and the most."""
+LARGEST_UPLOAD = 5 * 1024**3
+"""Bytes: the most that S3 takes in one POST."""
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise PydanticCustomError("number_type", "Input should be a number")
+    return value
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("printable", "Input should have no control characters")
+    return text
+
+
+def _typed(text: str) -> str:
+    if any(category(character) in ("Cc", "Cs") for character in text):
+        raise PydanticCustomError("typed", "Input should have no control characters")
+    return text
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or (value.isascii() and value.lstrip("-").replace(".", "").isdigit()):
+        raise PydanticCustomError("time", "Input should be an RFC 3339 time")
+    return value
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("time", "Input should be in the years 1 to 9999") from None
+
+
+def _fold(email: str) -> str:
+    return email.strip().lower()
+
+
+Number = Annotated[
+    Decimal, BeforeValidator(_number), Field(allow_inf_nan=False), WithJsonSchema({"type": "number"})
+]
+Text = Annotated[str, AfterValidator(_printable)]
+Email = Annotated[
+    str,
+    BeforeValidator(lambda value: _fold(value) if isinstance(value, str) else value),
+    Field(
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f.]+$",
+        json_schema_extra={"format": "email", "examples": ["ada@example.com"]},
+    ),
+]
+"""An address (RFC 5321 allows 254 characters), folded to lower case: one account an address."""
+
+Money = Annotated[Number, Field(max_digits=18, decimal_places=4)]
+"""Credits, signed."""
+Amount = Annotated[Money, Field(ge=0)]
+Password = Annotated[str, AfterValidator(_typed)]
+NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
+OperationType = Annotated[str, Field(min_length=1, max_length=64, examples=["addition"])]
+Role = Literal["client", "admin"]
+Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
+"""An RFC 3339 time; pydantic alone would take seconds since 1970 too."""
+Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]
+ANY_JSON = Field(description="Any JSON value.")
