@@ -123,7 +123,7 @@ def _bill(
 def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
     with uow:
         uow.begin()
-        uow.one("lock_user", id=upload.user_id)
+        uow.one("lock_task", id=upload.task_id, user_id=upload.user_id)
         task = uow.one(
             "start_task",
             id=upload.task_id,

@@ -3,9 +3,9 @@
 WITH task AS MATERIALIZED (
     SELECT user_id FROM tasks
     WHERE id = :id::uuid AND bytes_done = :bytes_done::bigint AND status = 'processing'
-    FOR UPDATE
+    FOR NO KEY UPDATE
 )
 SELECT u.id AS user_id, u.balance, u.deleted_at IS NOT NULL AS deleted
 FROM users u
 WHERE u.id = (SELECT user_id FROM task)
-FOR UPDATE
+FOR NO KEY UPDATE
