@@ -1,0 +1,66 @@
+"""Puts the messages of the dead-letter queue back into the work queue: `python -m deploy.redrive`.
+
+`STAGE` (and `AWS_REGION`) name a deployed service; without it the queue is that of `QUEUE_URL`, which
+`make redrive` takes from the service on this machine. A message is sent before it is deleted, so none
+is lost; the worker does not mind one that comes twice.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import boto3
+
+from deploy.release import SERVICE, stack_outputs
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MOST_AT_ONCE = 10
+"""Messages in one call, SQS's own limit."""
+
+
+def main() -> None:
+    stage, region = os.environ.get("STAGE"), os.environ.get("AWS_REGION", "us-east-1")
+    session = boto3.Session(region_name=region)
+    if stage:
+        queue = stack_outputs(session, f"{SERVICE}-{stage}")["WorkQueueUrl"]
+    else:
+        queue = os.environ.get("QUEUE_URL") or sys.exit("Say which: STAGE=… or QUEUE_URL=…")
+    print(f"{redrive(session.client('sqs'), queue)} message(s) put back into {queue}")
+
+
+def redrive(sqs: "SQSClient", queue: str) -> int:
+    """Move what was in the dead-letter queue when this began; how many messages that were.
+
+    What comes back meanwhile, for it can't be understood still, is left there.
+    """
+    began = time.time() * 1000
+    dead_letters, moved = dead_letter_queue(sqs, queue), 0
+    while messages := sqs.receive_message(
+        QueueUrl=dead_letters,
+        MaxNumberOfMessages=MOST_AT_ONCE,
+        WaitTimeSeconds=1,
+        VisibilityTimeout=60,
+        MessageSystemAttributeNames=["SentTimestamp"],
+    ).get("Messages"):
+        for message in messages:
+            if int(message["Attributes"]["SentTimestamp"]) >= began:
+                return moved
+            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
+            moved += 1
+    return moved
+
+
+def dead_letter_queue(sqs: "SQSClient", queue: str) -> str:
+    """The URL of a queue's dead-letter queue."""
+    told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
+    arn: str = json.loads(told["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+    return sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+
+if __name__ == "__main__":
+    main()

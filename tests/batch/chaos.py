@@ -1,0 +1,133 @@
+"""Workers killed at every step of a file: `python -m tests.batch.chaos --kills 200 --seed 7`.
+
+Each delivery to a worker ends with kill -9: at a step of the wire, which is chosen so that all are
+hit alike, or at a moment that no step has to do with. In the end the file must have come out as the
+same one of somebody else whom nothing disturbed.
+"""
+
+import argparse
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.batch.ground import Ground, Task, mixed_file
+from tests.batch.processes import WorkerProcess
+from tests.batch.stage import AFTER, BEFORE, BILLING, DURING, WRITING, Fault
+
+ONCE = ("HEAD file", "GET file", "lock_task", "start_task")
+"""Steps that a worker does once."""
+DATA = ("GET file data", "read results data")
+"""Steps that are told of while their bytes come."""
+TIMED = 0.2
+"""The share of kills that come at a time, not at a step."""
+BILLING_SHARE = 0.7
+"""The share of kills while rows are billed; the others come while results are written."""
+
+
+class Killer:
+    """Kills each worker that it is told of, until it has killed enough."""
+
+    def __init__(self, ground: Ground, kills: int, seed: int) -> None:
+        self._ground, self._wanted, self._chance = ground, kills, random.Random(seed)
+        self._timer: threading.Timer | None = None
+        self.kills: Counter[tuple[str, str]] = Counter()
+        """How many workers died at each step and moment of it."""
+        self.timed = 0
+        self.task: Task | None = None
+
+    @property
+    def satisfied(self) -> bool:
+        return self.kills.total() >= self._wanted
+
+    def prepare(self, worker: WorkerProcess) -> None:
+        """Decide where this worker dies."""
+        self.disarm()
+        if self.satisfied or self.task is None:
+            return
+        billing = self._billing() and self.kills.total() < self._wanted * BILLING_SHARE
+        if billing and self._chance.random() < TIMED:
+            self._ground.stage.expect(None)
+            self._timer = threading.Timer(self._chance.uniform(0, 0.15), self._kill, (worker, True))
+            self._timer.start()
+        else:
+            step, moment = self._choose((*BILLING, "GET file data") if billing else WRITING)
+            nth = 1 if step in ONCE or step in WRITING else self._chance.randint(1, 3)
+            self._ground.stage.expect(Fault(step, moment, lambda: self._kill(worker), nth))
+
+    def disarm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer.join()
+            self._timer = None
+        self._ground.stage.expect(None)
+
+    def _billing(self) -> bool:
+        assert self.task
+        state = self._ground.state(self.task)
+        return bool(state["bytes_done"] < state["bytes_total"])
+
+    def _choose(self, steps: Sequence[str]) -> tuple[str, str]:
+        """One of the steps ahead that were hit least."""
+        ahead = [(step, moment) for step in steps for moment in moments(step)]
+        least = min(self.kills[it] for it in ahead)
+        return self._chance.choice([it for it in ahead if self.kills[it] == least])
+
+    def _kill(self, worker: WorkerProcess, timed: bool = False) -> bool:
+        self.kills[self._ground.stage.now] += 1
+        self.timed += timed
+        worker.kill()
+        return False
+
+
+def moments(step: str) -> tuple[str, ...]:
+    return (DURING,) if step in DATA else (BEFORE, DURING, AFTER)
+
+
+def run(ground: Ground, kills: int, seed: int, rows: int) -> Killer:
+    """Files billed by workers that are killed, one after the other until there were enough kills."""
+    killer = Killer(ground, kills, seed)
+    deliveries = Deliveries(ground)
+    content = mixed_file(rows, seed)
+    undisturbed = ground.upload(ground.client(), content)
+    deliveries.until_idle()
+    while not killer.satisfied:
+        killer.task = ground.upload(ground.client(), content)
+        deliveries.until_idle(prepare=killer.prepare)
+        killer.disarm()
+        ground.check_completed(killer.task, undisturbed)
+    deliveries.close()
+    return killer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}: {arguments.kills} kills", flush=True)
+    with Ground.prepared() as ground:
+        os.environ.update(ground.environment)
+        began = time.monotonic()
+        rows = arguments.kills * 2 * CHUNK_ROWS
+        killer = run(ground, arguments.kills, arguments.seed, rows)
+    for step in (*BILLING, *WRITING, "GET file data", "other"):
+        hits = {moment: killer.kills[step, moment] for moment in (BEFORE, DURING, AFTER)}
+        print(f"  {step:20}" + "".join(f"{moment:>8} {hits[moment]:3}" for moment in hits))
+    steps = {(step, moment) for step in (*BILLING, *WRITING) for moment in moments(step)}
+    missed = steps - set(killer.kills) if arguments.kills >= 200 else set()
+    print(
+        f"{killer.kills.total()} kills, {killer.timed} of them at a time, at {len(killer.kills)} different"
+        f" instants, {rows} rows a file, {time.monotonic() - began:.0f} s:"
+        f" every row once, the books balance, the results are those of an undisturbed run"
+    )
+    if missed:
+        sys.exit(f"never hit: {sorted(missed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The ground for all tests of the batch, and this process's settings that go with it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shared import aws
+from shared.settings import settings
+from shared.unit_of_work import dispose_connections
+from tests.batch.deliveries import Deliveries
+from tests.batch.ground import Ground
+
+
+@pytest.fixture(scope="session")
+def running_ground() -> Iterator[Ground]:
+    with Ground.prepared() as ground:
+        yield ground
+
+
+@pytest.fixture
+def ground(running_ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+    """The ground, its queues empty; its settings are this process's."""
+    for name, value in running_ground.environment.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    for queue in (running_ground.queue, running_ground.dead_letters):
+        running_ground.cloud.sqs.purge_queue(QueueUrl=queue)
+    running_ground.stage.expect(None)
+    yield running_ground
+    forget()
+
+
+def forget() -> None:
+    """Let go of what was made from other settings."""
+    dispose_connections()
+    settings.cache_clear()
+    aws.s3.cache_clear()
+    aws.sqs.cache_clear()
+
+
+@pytest.fixture
+def deliveries(ground: Ground) -> Iterator[Deliveries]:
+    made = Deliveries(ground)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def deliveries_with(ground: Ground) -> Iterator[Callable[..., Deliveries]]:
+    """Makes deliveries with other knobs, or to workers with little time: `seconds=…`."""
+    made = list[Deliveries]()
+
+    def make(**how: object) -> Deliveries:
+        made.append(Deliveries(ground, **how))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

@@ -1,0 +1,101 @@
+"""What breaks under a worker: database, bucket, queue. The file comes out as if nothing had been."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.batch.deliveries import Deliveries
+from tests.batch.ground import Ground, Task, mixed_file
+from tests.batch.stage import AFTER, BEFORE, DURING, Fault
+
+FILE = mixed_file(600, seed=3)
+TRIES = 3
+"""How often boto tries a request."""
+Make = Callable[..., Deliveries]
+
+
+@pytest.fixture
+def undisturbed(ground: Ground, deliveries: Deliveries) -> Task:
+    """The same file, billed for somebody else with nothing in its way; made once."""
+    if ground.undisturbed is None:
+        ground.undisturbed = ground.upload(ground.client(), FILE)
+        deliveries.until_idle()
+    return ground.undisturbed
+
+
+@pytest.mark.parametrize(
+    ("step", "moment", "nth"),
+    [
+        ("begin_chunk", AFTER, 2),
+        ("copy records data", DURING, 3),
+        ("commit", BEFORE, 2),
+        ("commit", DURING, 2),
+        ("read results data", DURING, 1),
+    ],
+)
+def test_a_restarted_database_costs_nothing(
+    ground: Ground, deliveries: Deliveries, undisturbed: Task, step: str, moment: str, nth: int
+) -> None:
+    def restart() -> bool:
+        with ground.stack.database_away():
+            return False
+
+    suffer(ground, deliveries, undisturbed, Fault(step, moment, restart, nth))
+
+
+@pytest.mark.parametrize(
+    ("step", "moment"),
+    [("start_task", AFTER), ("end_chunk", AFTER), ("commit", BEFORE), ("complete_task", BEFORE)],
+)
+def test_a_connection_that_the_server_ends_costs_nothing(
+    ground: Ground, deliveries: Deliveries, undisturbed: Task, step: str, moment: str
+) -> None:
+    def end() -> bool:
+        ground.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restcalculator'"
+        )
+        return True
+
+    suffer(ground, deliveries, undisturbed, Fault(step, moment, end))
+
+
+@pytest.mark.parametrize(
+    ("step", "moment", "nth", "times"),
+    [
+        ("commit", AFTER, 3, 1),
+        ("copy records data", BEFORE, 2, 1),
+        ("HEAD file", BEFORE, 1, TRIES),
+        ("GET file", BEFORE, 1, TRIES),
+        ("GET file data", DURING, 1, 1),
+        ("GET file data", DURING, 2, 1),
+        ("begin results", BEFORE, 1, TRIES),
+        ("PUT results", DURING, 1, TRIES),
+        ("complete results", AFTER, 1, TRIES),
+    ],
+)
+def test_a_line_that_breaks_costs_nothing(
+    ground: Ground,
+    deliveries: Deliveries,
+    undisturbed: Task,
+    step: str,
+    moment: str,
+    nth: int,
+    times: int,
+) -> None:
+    """In the middle of a row, among others: `GET file data` ends within a block."""
+    suffer(ground, deliveries, undisturbed, Fault(step, moment, lambda: False, nth, times))
+
+
+def test_a_queue_that_refuses_the_hand_over_costs_nothing(
+    ground: Ground, deliveries_with: Make, undisturbed: Task
+) -> None:
+    hurried = deliveries_with(seconds=1)
+    suffer(ground, hurried, undisturbed, Fault("queue", BEFORE, lambda: False, nth=2, times=TRIES))
+
+
+def suffer(ground: Ground, deliveries: Deliveries, undisturbed: Task, fault: Fault) -> None:
+    task = ground.upload(ground.client(), FILE)
+    ground.stage.expect(fault)
+    deliveries.until_idle()
+    assert fault.struck == fault.times
+    ground.check_completed(task, undisturbed)
