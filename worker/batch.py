@@ -113,6 +113,8 @@ def _bill(
             return End.TAKEN_OVER
         if outcome is Outcome.OUT_OF_CREDIT:
             return End.OUT_OF_CREDIT
+        if outcome is Outcome.OWNER_DELETED:
+            return _fail(uow, upload, "The account was deleted.")
         offset, rows_done = bill.end, rows_done + bill.rows
         if bill.rows and (seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends):
             return End.HANDED_OVER

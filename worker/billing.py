@@ -27,6 +27,7 @@ class Outcome(Enum):
     BILLED = "billed"
     OUT_OF_CREDIT = "out of credit"
     FENCED = "not where it was, or no longer processing"
+    OWNER_DELETED = "its owner's account was deleted"
 
 
 @dataclass(slots=True)
@@ -58,6 +59,8 @@ def bill_chunk(
     owner = uow.one("begin_chunk", id=task_id, bytes_done=start)
     if owner is None:
         return Outcome.FENCED, Bill(start)
+    if owner["deleted"]:
+        return Outcome.OWNER_DELETED, Bill(start)
     prices = {row["type"]: (row["id"], row["cost"]) for row in uow.all("prices")}
     bill = _draw_up(chunk, start, owner, prices, task_id, first_row)
     if bill.billed:
