@@ -1,0 +1,121 @@
+"""POST /users/{id}/credits, and the statement that GET /ledger is."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.client import API, Client, exact
+
+LEDGER = f"{API}/ledger"
+
+
+def grant(admin: Client, user_id: str, amount: float, key: str | None = None, reason: str = "a gift") -> Any:
+    headers = {"Idempotency-Key": key} if key else {}
+    body = {"amount": amount, "reason": reason}
+    return admin.post(f"{API}/users/{user_id}/credits", json=body, headers=headers)
+
+
+def test_credit_is_given_and_taken_back_and_the_statement_says_why(admin: Client, client: Client) -> None:
+    given = exact(grant(admin, client.id, 30.5))
+    assert (given["user_id"], given["amount"], given["user_balance"]) == (
+        client.id,
+        Decimal("30.5"),
+        Decimal("50.5"),
+    )
+    taken = exact(grant(admin, client.id, -50.5, reason="a mistake"))
+    assert (taken["amount"], taken["user_balance"]) == (Decimal("-50.5"), 0)
+    assert client.balance == 0
+    statement = client.rows("ledger")
+    expect.sound_statement(statement, Decimal(0))
+    newest, before, _ = statement
+    assert (newest["id"], newest["kind"], newest["reference"]["reason"]) == (
+        taken["id"],
+        "grant",
+        "a mistake",
+    )
+    assert (before["id"], before["kind"], before["reference"]["reason"]) == (given["id"], "grant", "a gift")
+
+
+def test_a_balance_never_goes_below_zero(admin: Client, client: Client) -> None:
+    assert expect.pointers(grant(admin, client.id, -20.0001)) == ["#/amount"]
+    assert client.balance == 20
+    assert len(client.rows("ledger")) == 1
+
+
+def test_a_grant_sent_twice_with_one_key_is_given_once(admin: Client, client: Client) -> None:
+    key = str(uuid4())
+    first, again = grant(admin, client.id, 5, key), grant(admin, client.id, 5, key)
+    assert first.status_code == again.status_code == 200
+    assert again.content == first.content
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert client.balance == 25
+
+
+def test_a_key_is_good_for_one_grant_to_one_user(admin: Client, client: Client, other: Client) -> None:
+    key = str(uuid4())
+    assert grant(admin, client.id, 5, key).status_code == 200
+    expect.problem(grant(admin, client.id, 6, key), 422)
+    expect.problem(grant(admin, client.id, 5, key, reason="another"), 422)
+    expect.problem(grant(admin, other.id, 5, key), 422)
+    assert (client.balance, other.balance) == (25, 20)
+
+
+def test_a_refused_grant_stores_nothing(admin: Client, client: Client) -> None:
+    key = str(uuid4())
+    expect.problem(grant(admin, client.id, -21, key), 422)
+    assert grant(admin, client.id, 1, key).status_code == 200
+    assert client.balance == 21
+
+
+def test_credit_for_nobody_is_not_found(admin: Client) -> None:
+    expect.problem(grant(admin, str(uuid4()), 5), 404)
+
+
+@pytest.mark.parametrize("amount", [1e-5, 1e15, "5", None, True])
+def test_an_amount_that_is_no_money_is_refused(admin: Client, client: Client, amount: Any) -> None:
+    assert expect.pointers(grant(admin, client.id, amount)) == ["#/amount"]
+    assert client.balance == 20
+
+
+def test_more_than_a_balance_can_hold_is_refused(admin: Client, account: Callable[..., Client]) -> None:
+    rich = account(balance=99_999_999_999_999)
+    expect.problem(grant(admin, rich.id, 99_999_999_999_999), 422)
+    assert rich.balance == 99_999_999_999_999
+    expect.sound_statement(rich.rows("ledger"), rich.balance)
+
+
+def test_every_movement_is_on_the_statement_with_the_balance_after(admin: Client, client: Client) -> None:
+    record = exact(client.compute())["record_id"]
+    grant(admin, client.id, 4)
+    admin.patch(f"{API}/users/{client.id}", json={"balance": 12})
+    statement = client.rows("ledger")
+    assert [(entry["kind"], entry["amount"], entry["balance_after"]) for entry in statement] == [
+        ("adjustment", -7, 12),
+        ("grant", 4, 19),
+        ("charge", -5, 15),
+        ("opening", 20, 20),
+    ]
+    assert statement[2]["reference"] == {"record_id": record}
+    assert all(entry["user_id"] == client.id and entry["date"].endswith("Z") for entry in statement)
+    expect.sound_statement(statement, client.balance)
+
+
+def test_a_client_sees_their_own_statement_and_an_admin_everybodys(
+    admin: Client, client: Client, other: Client
+) -> None:
+    assert {entry["user_id"] for entry in client.rows("ledger")} == {client.id}
+    assert client.rows("ledger", user_id=other.id) == []
+    assert admin.rows("ledger", user_id=other.id) == other.rows("ledger")
+
+
+def test_the_statement_can_be_filtered_by_kind_and_amount(client: Client) -> None:
+    client.compute()
+    assert [entry["kind"] for entry in client.rows("ledger", kind="charge")] == ["charge"]
+    assert [entry["kind"] for entry in client.rows("ledger", amount__gt="0")] == ["opening"]
+    told = expect.problem(client.get(LEDGER, params={"kind": "theft"}), 422)
+    assert "kind" in told["detail"]
