@@ -1,0 +1,207 @@
+"""A file of operations, from its upload to its results."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.batch import HEADER, SUM, ended, results, spent, task_at, top_up, upload
+from tests.e2e.client import API, Client, exact
+from tests.eventually import eventually
+
+COLUMNS = ["row", "operation", "arguments", "result", "amount", "user_balance", "error"]
+
+MIXED = (
+    b"\xef\xbb\xbfoperation,arguments\r\n"
+    b'addition,"[0.1, 0.2]"\r\n'
+    b"\r\n"
+    b'modulo,"[1, 2]"\n'
+    b'division,"[1, 0]"\n'
+    b'division,"[1, 8]"\n'
+    b'square_root,"[-1]"\n'
+    b"addition,nonsense\n"
+    b'addition,"[1, ""2""]"\n'
+    b'addition,"[1]"\n'
+    b'addi\xfftion,"[1, 2]"\n'
+    b"addition,[" + b" " * 70_000 + b"1]\n"
+    b"random_string,\n"
+    b"square_root,[9]"
+)
+REASONS = {2: "modulo", 3: "zero", 5: "negative", 6: "JSON", 7: "number", 8: "2", 9: "UTF-8", 10: "64 KiB"}
+
+
+def test_a_small_file_is_accepted_worked_off_and_its_results_downloaded(
+    client: Client, s3: httpx.Client
+) -> None:
+    content = HEADER + SUM + b"random_string,\n" + b'division,"[1, 4]"\n'
+    response = client.post(f"{API}/process_csv", files={"file": ("my sums.csv", content, "text/csv")})
+    assert response.status_code == 202
+    accepted = exact(response)
+    path = response.headers["Location"]
+    assert path == f"{API}/tasks/{accepted['task_id']}"
+    assert (accepted["filename"], accepted["bytes_total"]) == ("my sums.csv", len(content))
+    assert accepted["status"] in ("queued", "processing", "completed")
+
+    task = ended(client, path)
+    assert (task["status"], task["percentage"], task["error"]) == ("completed", 100, None)
+    assert (task["rows_done"], task["rows_failed"], task["spent"]) == (3, 0, 15)
+    assert task["bytes_done"] == task["bytes_total"] == len(content)
+    assert task["results"] == f"{path}/results"
+    assert task["created_at"] <= task["started_at"] <= task["finished_at"]
+
+    rows = results(client, path, s3)
+    assert [list(row) for row in rows] == [COLUMNS] * 3
+    assert [row["row"] for row in rows] == ["1", "2", "3"]
+    assert [row["operation"] for row in rows] == ["addition", "random_string", "division"]
+    assert [row["result"] for row in rows if row["operation"] != "random_string"] == ["3", "0.25"]
+    assert len(rows[1]["result"]) == 32
+    assert [Decimal(row["amount"]) for row in rows] == [5, 5, 5]
+    assert [Decimal(row["user_balance"]) for row in rows] == [15, 10, 5]
+    assert {row["error"] for row in rows} == {""}
+    assert client.balance == 5
+
+
+def test_each_row_is_charged_and_recorded_once_and_the_statement_is_sound(
+    account: Callable[..., Client],
+) -> None:
+    client = account(balance=5000)
+    task = ended(client, upload(client, HEADER + SUM * 500))
+    assert (task["status"], task["rows_done"], task["spent"]) == ("completed", 500, 2500)
+    assert client.balance == 2500 == spent(client)
+    expect.sound_statement(client.rows("ledger"), client.balance)
+    records = client.rows("records", task_id=task["id"])
+    assert sorted(record["task_row"] for record in records) == list(range(1, 501))
+    assert {(record["amount"], record["operation_response"]) for record in records} == {(5, 3)}
+    in_order = sorted(records, key=lambda record: int(record["task_row"]))
+    assert [record["user_balance"] for record in in_order] == [5000 - 5 * n for n in range(1, 501)]
+
+
+def test_a_bad_row_is_reported_with_its_number_and_reason_costs_nothing_and_stops_nothing(
+    client: Client, s3: httpx.Client
+) -> None:
+    path = upload(client, MIXED)
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["rows_failed"]) == ("completed", 12, len(REASONS))
+    rows = {int(row["row"]): row for row in results(client, path, s3)}
+    assert list(rows) == list(range(1, 13))
+    for number, reason in REASONS.items():
+        assert reason in rows[number]["error"], rows[number]
+        assert rows[number]["result"] == rows[number]["amount"] == rows[number]["user_balance"] == ""
+    good = [row for number, row in rows.items() if number not in REASONS]
+    assert [row["error"] for row in good] == [""] * 4
+    assert [row["result"] for row in good if row["operation"] != "random_string"] == ["0.3", "0.125", "3"]
+    assert task["spent"] == 20 == spent(client)
+    assert client.balance == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"hello\n", SUM, b"operation\naddition\n", b"\xff\xfe\x00", b"PK\x03\x04" + b"\0" * 100],
+    ids=["empty", "blank", "no header", "a row first", "half a header", "no UTF-8", "binary"],
+)
+def test_a_file_that_is_not_such_a_csv_fails_with_a_reason_and_costs_nothing(
+    client: Client, content: bytes
+) -> None:
+    path = upload(client, content)
+    task = ended(client, path)
+    assert task["status"] == "failed"
+    assert task["error"]
+    assert client.balance == 20
+    expect.problem(client.get(f"{path}/results"), 409)
+    expect.problem(client.post(f"{path}/resume"), 409)
+
+
+def test_a_file_with_no_rows_is_completed_and_free(client: Client, s3: httpx.Client) -> None:
+    path = upload(client, HEADER)
+    assert ended(client, path)["status"] == "completed"
+    assert results(client, path, s3) == []
+    assert client.balance == 20
+
+
+def test_a_task_that_runs_out_of_credit_goes_on_after_a_top_up(
+    admin: Client, client: Client, s3: httpx.Client
+) -> None:
+    path = upload(client, HEADER + SUM * 10)
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["spent"]) == ("out_of_credit", 4, 20)
+    assert client.balance == 0
+    assert len(client.rows("records", task_id=task["id"])) == 4
+    expect.problem(client.get(f"{path}/results"), 409)
+
+    top_up(admin, client, 10)
+    resumed = client.post(f"{path}/resume")
+    assert resumed.status_code == 202
+    assert resumed.json()["id"] == task["id"]
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["spent"]) == ("out_of_credit", 6, 30)
+
+    top_up(admin, client, 100)
+    assert client.post(f"{path}/resume").status_code == 202
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["spent"]) == ("completed", 10, 50)
+    assert client.balance == 80
+    assert [row["row"] for row in results(client, path, s3)] == [str(n) for n in range(1, 11)]
+    assert spent(client) == 50
+    expect.sound_statement(client.rows("ledger"), client.balance)
+
+
+def test_a_cancelled_task_stops_keeps_what_was_done_and_can_be_resumed(
+    account: Callable[..., Client],
+) -> None:
+    total = 60_000
+    client = account(balance=5 * total)
+    path = upload(client, HEADER + SUM * total)
+    eventually(lambda: task_at(client, path)["rows_done"] > 0, within=60)
+    assert client.post(f"{path}/cancel").status_code == 200
+    task = ended(client, path)
+    assert task["status"] == "cancelled"
+    assert 0 < task["rows_done"] < total
+    assert task["spent"] == 5 * task["rows_done"] == spent(client)
+    assert client.balance == 5 * (total - task["rows_done"])
+    expect.problem(client.post(f"{path}/cancel"), 409)
+
+    assert client.post(f"{path}/resume").status_code == 202
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["spent"]) == ("completed", total, 5 * total)
+    assert client.balance == 0
+    assert spent(client) == 5 * total
+
+
+def test_a_completed_task_can_be_neither_cancelled_nor_resumed(client: Client) -> None:
+    path = upload(client, HEADER + SUM)
+    ended(client, path)
+    expect.problem(client.post(f"{path}/cancel"), 409)
+    expect.problem(client.post(f"{path}/resume"), 409)
+
+
+def test_anothers_task_is_not_found_and_an_admin_sees_it(
+    client: Client, other: Client, admin: Client, s3: httpx.Client
+) -> None:
+    path = upload(client, HEADER + SUM)
+    task = ended(client, path)
+    for refused in (
+        other.get(path),
+        other.get(f"{path}/results"),
+        other.post(f"{path}/cancel"),
+        other.post(f"{path}/resume"),
+    ):
+        expect.problem(refused, 404)
+    assert other.rows("tasks") == []
+    assert client.rows("tasks") == [task]
+    assert task_at(admin, path) == task
+    assert admin.rows("tasks", user_id=client.id) == [task]
+    assert results(admin, path, s3)[0]["result"] == "3"
+
+
+def test_a_task_that_is_not_there_is_not_found(client: Client) -> None:
+    nothing = f"{API}/tasks/{uuid4()}"
+    for refused in (
+        client.get(nothing),
+        client.get(f"{nothing}/results"),
+        client.post(f"{nothing}/cancel"),
+        client.post(f"{nothing}/resume"),
+    ):
+        expect.problem(refused, 404)

@@ -1,0 +1,190 @@
+"""How a file comes in: in one call, or by a presigned POST to S3."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.batch import HEADER, SUM, ended, results, task_at
+from tests.e2e.client import API, Client, exact
+
+TASKS, PROCESS_CSV = f"{API}/tasks", f"{API}/process_csv"
+MB = 1024 * 1024
+CONTENT = HEADER + SUM * 3
+
+
+def grant(client: Client, size: int = len(CONTENT)) -> dict[str, Any]:
+    """A task that awaits its upload."""
+    response = client.post(TASKS, json={"filename": "big.csv", "size": size})
+    assert response.status_code == 201, response.text
+    made: dict[str, Any] = response.json()
+    assert response.headers["Location"] == f"{TASKS}/{made['task_id']}"
+    return made
+
+
+def put(
+    s3: httpx.Client, granted: dict[str, Any], content: bytes = CONTENT, **changes: str
+) -> httpx.Response:
+    return s3.post(granted["url"], data={**granted["fields"], **changes}, files={"file": content})
+
+
+def test_a_presigned_upload_is_worked_off_like_any_other(client: Client, s3: httpx.Client) -> None:
+    granted = grant(client)
+    path = f"{TASKS}/{granted['task_id']}"
+    assert (granted["status"], granted["bytes_total"], granted["filename"]) == (
+        "awaiting_upload",
+        len(CONTENT),
+        "big.csv",
+    )
+    assert granted["fields"]["key"] == f"uploads/{client.id}/{granted['task_id']}.csv"
+    assert task_at(client, path)["status"] == "awaiting_upload"
+    uploaded = put(s3, granted)
+    assert uploaded.is_success, uploaded.text
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["spent"]) == ("completed", 3, 15)
+    assert [row["result"] for row in results(client, path, s3)] == ["3", "3", "3"]
+    assert client.balance == 5
+
+
+def test_s3_refuses_what_was_not_granted(client: Client, other: Client, s3: httpx.Client) -> None:
+    granted = grant(client)
+    key = granted["fields"]["key"]
+    for name, refused in {
+        "a larger file": put(s3, granted, CONTENT + b"\n"),
+        "another key": put(s3, granted, key=key.replace(granted["task_id"], str(uuid4()))),
+        "another owner": put(s3, granted, key=key.replace(client.id, other.id)),
+        "another folder": put(s3, granted, key=key.replace("uploads/", "results/")),
+        "another content type": put(s3, granted, **{"Content-Type": "text/html"}),
+    }.items():
+        assert 400 <= refused.status_code < 500, (name, refused.status_code, refused.text)
+    assert task_at(client, f"{TASKS}/{granted['task_id']}")["status"] == "awaiting_upload"
+
+
+def test_the_fields_of_one_task_upload_no_other(client: Client, s3: httpx.Client) -> None:
+    one, another = grant(client), grant(client)
+    assert put(s3, one, key=another["fields"]["key"]).status_code == 403
+
+
+@pytest.mark.deployed
+def test_s3_refuses_what_we_did_not_sign(client: Client, s3: httpx.Client) -> None:
+    # MiniStack checks the policy of a POST, and not its signature.
+    granted = grant(client)
+    unsigned = {"key": granted["fields"]["key"], "Content-Type": "text/csv"}
+    assert put(s3, granted, **{"x-amz-signature": "0" * 64}).status_code == 403
+    assert put(s3, {**granted, "fields": unsigned}).status_code == 403
+
+
+def test_results_cannot_be_fetched_without_the_presigned_link(client: Client, s3: httpx.Client) -> None:
+    granted = grant(client)
+    put(s3, granted)
+    path = f"{TASKS}/{granted['task_id']}"
+    ended(client, path)
+    link = httpx.URL(client.get(f"{path}/results").headers["Location"])
+    assert s3.get(link).status_code == 200
+    tampered = link.copy_set_param("X-Amz-Signature", "0" * 64)
+    assert s3.get(tampered).status_code == 403
+
+
+def test_a_task_cancelled_before_its_upload_takes_no_money_and_can_be_resumed(
+    client: Client, s3: httpx.Client
+) -> None:
+    granted = grant(client)
+    path = f"{TASKS}/{granted['task_id']}"
+    cancelled = client.post(f"{path}/cancel")
+    assert exact(cancelled)["status"] == "cancelled"
+    assert put(s3, granted).is_success
+    assert client.post(f"{path}/resume").status_code == 202
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["spent"]) == ("completed", 3, 15)
+    assert client.balance == 5
+
+
+@pytest.mark.parametrize("size", [0, -1, 5 * 1024**3 + 1, 1.5, "1"])
+def test_a_size_that_s3_does_not_take_is_refused(client: Client, size: Any) -> None:
+    assert expect.pointers(client.post(TASKS, json={"filename": "x.csv", "size": size})) == ["#/size"]
+
+
+def test_a_grant_for_5_gb_is_given(client: Client) -> None:
+    assert grant(client, 5 * 1024**3)["bytes_total"] == 5 * 1024**3
+
+
+def test_the_seventh_upload_at_once_is_told_to_wait(client: Client, other: Client) -> None:
+    for _ in range(6):
+        grant(client)
+    for refused in (
+        client.post(TASKS, json={"filename": "x.csv", "size": 1}),
+        client.post(PROCESS_CSV, files={"file": CONTENT}),
+    ):
+        expect.problem(refused, 429)
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert len(client.rows("tasks")) == 6
+    grant(other)
+
+
+def test_a_file_of_4_mb_is_taken(client: Client) -> None:
+    row = b'division,"[1,' + b" " * 60_000 + b'0]"\n'
+    content = HEADER + row * ((4 * MB - len(HEADER)) // len(row))
+    content = content.ljust(4 * MB, b"\n")
+    response = client.post(PROCESS_CSV, files={"file": content})
+    assert response.status_code == 202
+    task = ended(client, response.headers["Location"])
+    assert (task["status"], task["bytes_done"], task["spent"]) == ("completed", 4 * MB, 0)
+
+
+def test_a_file_over_4_mb_is_413_and_makes_no_task(client: Client) -> None:
+    for size in (4 * MB + 1, 4 * MB + 200_000):
+        expect.problem(client.post(PROCESS_CSV, files={"file": b"x" * size}), 413)
+    assert client.rows("tasks") == []
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "application/json", "application/x-www-form-urlencoded"])
+def test_a_body_that_is_no_multipart_form_is_415(client: Client, media_type: str) -> None:
+    headers = {"Content-Type": media_type}
+    expect.problem(client.post(PROCESS_CSV, content=CONTENT, headers=headers), 415)
+
+
+def test_a_form_without_the_file_is_422_and_names_it(client: Client) -> None:
+    assert expect.pointers(client.post(PROCESS_CSV, files={"other": CONTENT})) == ["#/file"]
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\nx\r\n--b--\r\n'
+BROKEN_FORMS = {
+    "no boundary": ("multipart/form-data", FORM),
+    "empty boundary": ("multipart/form-data; boundary=", FORM),
+    "another boundary": ("multipart/form-data; boundary=c", FORM),
+    "odd boundary": ('multipart/form-data; boundary="\xe9', FORM),
+    "no body": ("multipart/form-data; boundary=b", b""),
+    "junk": ("multipart/form-data; boundary=b", bytes(range(256)) * 8),
+    "cut off": ("multipart/form-data; boundary=b", FORM[:70]),
+    "cut in the head": ("multipart/form-data; boundary=b", FORM[:20]),
+    "no name": ("multipart/form-data; boundary=b", FORM.replace(b'name="file"; ', b"")),
+    "no disposition": ("multipart/form-data; boundary=b", FORM.replace(b"Content-Disposition", b"X")),
+    "no file": ("multipart/form-data; boundary=b", FORM.replace(b'; filename="x.csv"', b"")),
+    "broken head": ("multipart/form-data; boundary=b", FORM.replace(b": form-data", b"\xff\xfe")),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_FORMS)
+def test_a_broken_form_is_refused(client: Client, broken: str) -> None:
+    media_type, body = BROKEN_FORMS[broken]
+    headers: Any = {b"Content-Type": media_type.encode("latin-1")}
+    response = client.post(PROCESS_CSV, content=body, headers=headers)
+    assert response.status_code in (400, 415, 422), response.text
+    expect.any_problem(response)
+    assert client.rows("tasks") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "Größe 🧮.csv", 'quote".csv', "x" * 1000, "a\\b;c.csv", "%00.csv", "..", " "],
+    ids=lambda name: name[:20],
+)
+def test_a_file_may_have_any_name(client: Client, name: str) -> None:
+    response = client.post(PROCESS_CSV, files={"file": (name, HEADER, "text/csv")})
+    assert response.status_code == 202, response.text
+    accepted = exact(response)
+    assert 1 <= len(accepted["filename"]) <= 255
+    assert accepted["filename"].isprintable()
+    assert ended(client, response.headers["Location"])["status"] == "completed"
