@@ -1,0 +1,148 @@
+"""Bad bodies, for every route that takes one: always a 4xx problem, never a 500, never a charge."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.bad_bodies import MALFORMED, NO_OBJECTS, unstorable, wrong_values
+from tests.e2e.client import API, Client
+from tests.e2e.conftest import Connect
+from tests.e2e.declared import WITH_JSON, Declared
+
+JSON = {"Content-Type": "application/json"}
+REQUIRED = [(route, name) for route in WITH_JSON for name in (route.schema or {}).get("required", [])]
+FIELDS = [(route, name) for route in WITH_JSON for name in route.fields]
+ANY_JSON = [(route, name) for route, name in FIELDS if "type" not in route.fields[name]]
+
+every_route = pytest.mark.parametrize("route", WITH_JSON, ids=str)
+
+
+@pytest.fixture(scope="module")
+def caller(account: Callable[..., Client], connect: Connect) -> Client:
+    """An admin, whom no route turns away for what they are."""
+    return connect(bearer=account(role="admin").access_token)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_charged(caller: Client) -> Iterator[None]:
+    before = caller.me
+    yield
+    assert caller.me == before
+
+
+def send(caller: Client, route: Declared, body: Any) -> Any:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return caller.request(route.method, route.concrete(), content=content, headers=JSON)
+
+
+def test_the_matrix_has_every_route_that_takes_json() -> None:
+    assert {str(route) for route in WITH_JSON} >= {"POST /login", f"POST {API}/process_operation"}
+    assert len(WITH_JSON) >= 12
+    assert len(FIELDS) >= 30
+
+
+@every_route
+def test_malformed_json_is_400(caller: Client, route: Declared) -> None:
+    for name, content in MALFORMED.items():
+        response = send(caller, route, content)
+        assert response.status_code == 400, f"{name}: {response.status_code} {response.text[:300]}"
+        expect.problem(response, 400)
+
+
+@every_route
+def test_json_that_is_no_object_is_422(caller: Client, route: Declared) -> None:
+    for body in NO_OBJECTS:
+        expect.problem(send(caller, route, body), 422)
+
+
+@every_route
+def test_no_body_is_422(caller: Client, route: Declared) -> None:
+    expect.problem(send(caller, route, b""), 422)
+    expect.problem(caller.request(route.method, route.concrete()), 422)
+
+
+@every_route
+def test_an_unknown_field_is_422_and_named(caller: Client, route: Declared) -> None:
+    assert expect.pointers(send(caller, route, {**route.body(), "nonsense": 1})) == ["#/nonsense"]
+    strange = {**route.body(), "a/b~c\0\ud800": 1}
+    assert send(caller, route, strange).status_code in (400, 422)
+
+
+@pytest.mark.parametrize(("route", "name"), REQUIRED, ids=str)
+def test_a_missing_field_is_422_and_named(caller: Client, route: Declared, name: str) -> None:
+    body = route.body()
+    del body[name]
+    assert expect.pointers(send(caller, route, body)) == [f"#/{name}"]
+
+
+@pytest.mark.parametrize(("route", "name"), FIELDS, ids=str)
+def test_a_field_of_a_wrong_type_is_422_and_named(caller: Client, route: Declared, name: str) -> None:
+    for wrong in wrong_values(route.fields[name]):
+        response = send(caller, route, {**route.body(), name: wrong})
+        places = expect.pointers(response)
+        assert all(place.startswith(f"#/{name}") for place in places), (wrong, response.text)
+
+
+@pytest.mark.parametrize(("route", "name"), ANY_JSON, ids=str)
+def test_json_that_cannot_be_stored_is_422(caller: Client, route: Declared, name: str) -> None:
+    for bad in unstorable("x"):
+        expect.problem(send(caller, route, {**route.body(), name: bad}), 422)
+
+
+@pytest.mark.parametrize(("route", "name"), ANY_JSON, ids=str)
+@pytest.mark.parametrize("depth", [100, 300, 450, 600, 800, 900, 950, 990])
+def test_deep_json_is_refused_and_breaks_nothing(
+    caller: Client, route: Declared, name: str, depth: int
+) -> None:
+    # The ids in the body are nobody's, so it is refused however deep it may be.
+    body = json.dumps({**route.body(), name: "HERE"}).replace('"HERE"', "[" * depth + "]" * depth)
+    expect.any_problem(send(caller, route, body.encode()))
+
+
+@every_route
+def test_a_field_given_twice_is_no_server_error(caller: Client, route: Declared) -> None:
+    (name, *_) = route.fields
+    expect.any_problem(send(caller, route, f'{{"{name}": [], "{name}": {{}}}}'.encode()))
+
+
+@every_route
+def test_a_body_of_300_kb_is_413(caller: Client, route: Declared) -> None:
+    expect.problem(send(caller, route, {**route.body(), "x": "x" * 300_000}), 413)
+    expect.problem(send(caller, route, b" " * 300_000), 413)
+
+
+@pytest.mark.local
+@every_route
+def test_a_body_of_10_mb_is_413(caller: Client, route: Declared) -> None:
+    # API Gateway itself refuses these, on AWS in a form of its own. It leaves the rest unread, so the
+    # connection is no good for another request.
+    headers = {**JSON, "Connection": "close"}
+    for size in (9_999_999, 10 * 1024 * 1024):
+        response = caller.request(route.method, route.concrete(), content=b"x" * size, headers=headers)
+        expect.problem(response, 413)
+
+
+@every_route
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "x"]
+)
+def test_another_media_type_is_415(caller: Client, route: Declared, media_type: str) -> None:
+    headers = {"Content-Type": media_type}
+    body = json.dumps(route.body())
+    expect.problem(caller.request(route.method, route.concrete(), content=body, headers=headers), 415)
+
+
+@every_route
+def test_a_form_is_415(caller: Client, route: Declared) -> None:
+    response = caller.request(route.method, route.concrete(), files={"file": b"x"})
+    expect.problem(response, 415)
+
+
+@every_route
+def test_a_charset_and_capitals_in_the_media_type_are_fine(caller: Client, route: Declared) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    response = caller.request(route.method, route.concrete(), content=b"{", headers=headers)
+    expect.problem(response, 400)

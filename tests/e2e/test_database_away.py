@@ -1,0 +1,69 @@
+"""The database goes away, and comes back."""
+
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from localstack.stack import Stack
+from tests.e2e import expect
+from tests.e2e.client import API, PASSWORD, Client
+from tests.e2e.conftest import Connect
+from tests.eventually import eventually
+
+pytestmark = pytest.mark.local
+
+PATIENCE = 8
+"""Seconds that an answer may take: connecting gives up after five."""
+
+
+def requests(client: Client) -> dict[str, Callable[[], httpx.Response]]:
+    return {
+        "GET /health": lambda: client.get("/health"),
+        "POST /login": lambda: client.post("/login", json={"email": client.email, "password": PASSWORD}),
+        "POST /refresh": lambda: client.post("/refresh"),
+        "POST process_operation": client.compute,
+        "POST process_csv": lambda: client.post(
+            f"{API}/process_csv", files={"file": b"operation,arguments\n"}
+        ),
+        "GET users/me": lambda: client.get(f"{API}/users/me"),
+        "GET records": lambda: client.get(f"{API}/records"),
+        "POST api_keys": lambda: client.post(f"{API}/api_keys", json={"name": "x"}),
+    }
+
+
+def test_without_its_database_the_service_says_503_and_recovers_by_itself(
+    client: Client, stack: Stack, connect: Connect
+) -> None:
+    before = client.me
+    with stack.database_away():
+        for name, request in requests(client).items():
+            began = time.monotonic()
+            response = request()
+            assert time.monotonic() - began < PATIENCE, name
+            told = expect.problem(response, 503)
+            assert told["type"] == "/problems/service-unavailable"
+            assert int(response.headers["Retry-After"]) >= 1
+        for path in ("/openapi.json", "/docs"):
+            assert client.get(path).status_code == 200, "the documents need no database"
+        assert client.get("/nonsense").status_code == 404
+
+    def healthy() -> bool:
+        """On as many connections as there are processes, and then some."""
+        return all(connect().get("/health").status_code == 200 for _ in range(12))
+
+    assert eventually(healthy)
+    assert client.me == before
+    assert client.compute().status_code == 200
+    assert client.balance == 15
+
+
+def test_a_request_after_the_database_restarted_does_not_see_that_it_did(
+    client: Client, stack: Stack
+) -> None:
+    assert client.compute().status_code == 200
+    with stack.database_away():
+        pass
+    assert client.compute().status_code == 200
+    assert client.balance == 10

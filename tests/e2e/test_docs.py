@@ -1,0 +1,34 @@
+"""The OpenAPI document, the page to read it, and /health."""
+
+import re
+
+from tests.e2e.client import Client
+from tests.e2e.declared import DOCUMENT, OPERATIONS
+
+
+def test_the_served_document_is_the_committed_one(anybody: Client) -> None:
+    response = anybody.get("/openapi.json")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json() == DOCUMENT
+
+
+def test_the_document_describes_the_declared_routes_and_no_other() -> None:
+    described = {f"{m.upper()} {path}" for path, item in DOCUMENT["paths"].items() for m in item}
+    assert described == {str(route) for route in OPERATIONS}
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+def test_the_docs_page_is_whole_in_itself(anybody: Client) -> None:
+    response = anybody.get("/docs")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert "openapi.json" in response.text
+    loaded = re.findall(r"""<(?:script|link|img|iframe)[^>]*?(?:src|href)=["']?([^"'> ]+)""", response.text)
+    assert not [reference for reference in loaded if re.match(r"(?:https?:)?//", reference)]
+
+
+def test_the_service_and_its_database_are_well(anybody: Client) -> None:
+    response = anybody.get("/health")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "database": "ok"}

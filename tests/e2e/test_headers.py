@@ -1,0 +1,105 @@
+"""What every answer carries, and which page of which origin may read it."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.e2e.client import API, Client
+from tests.e2e.conftest import FRONTEND_URL
+from tests.e2e.declared import OPERATIONS, Declared
+
+PAGES = ("/openapi.json", "/docs")
+ALLOWED = {"content-type", "authorization", "x-csrf-token", "idempotency-key"}
+
+
+@pytest.fixture(scope="module")
+def caller(account: Callable[..., Client]) -> Client:
+    return account(role="admin")
+
+
+def check_headers(response: httpx.Response, *, cached: bool = False) -> None:
+    headers = response.headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "max-age=" in headers["Strict-Transport-Security"]
+    assert headers["X-Request-Id"]
+    if cached:
+        assert "no-store" not in headers["Cache-Control"]
+    else:
+        assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("route", [r for r in OPERATIONS if r.path != "/logout"], ids=str)
+def test_every_route_sends_the_headers_to_those_who_are_signed_in(caller: Client, route: Declared) -> None:
+    response = caller.request(route.method, route.concrete())
+    check_headers(response, cached=route.path in PAGES and response.is_success)
+
+
+@pytest.mark.parametrize("route", OPERATIONS, ids=str)
+def test_every_route_sends_the_headers_to_nobody_too(anybody: Client, route: Declared) -> None:
+    check_headers(anybody.request(route.method, route.concrete()), cached=route.path in PAGES)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nonsense"), ("PUT", f"{API}/records"), ("POST", "/docs")]
+)
+def test_what_no_route_takes_sends_the_headers_too(anybody: Client, method: str, path: str) -> None:
+    check_headers(anybody.request(method, path))
+
+
+def test_every_request_has_an_id_of_its_own(client: Client) -> None:
+    ids = {client.get(f"{API}/users/me").headers["X-Request-Id"] for _ in range(5)}
+    assert len(ids) == 5
+
+
+def test_answers_are_utf_8_json(client: Client) -> None:
+    assert client.get(f"{API}/users/me").headers["Content-Type"] == "application/json"
+    name = "Größe 🧮"
+    response = client.post(f"{API}/api_keys", json={"name": name})
+    assert response.content.decode("utf-8")
+    assert response.json()["name"] == name
+
+
+def test_the_frontend_may_read_answers_with_credentials(client: Client) -> None:
+    response = client.get(f"{API}/users/me", headers={"Origin": FRONTEND_URL})
+    assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"
+    exposed = response.headers["Access-Control-Expose-Headers"].lower().replace(" ", "").split(",")
+    assert {"location", "retry-after", "x-request-id", "idempotent-replayed"} <= set(exposed)
+
+
+def test_the_frontend_may_read_refusals_too(anybody: Client) -> None:
+    for path in (f"{API}/users/me", "/nonsense"):
+        response = anybody.get(path, headers={"Origin": FRONTEND_URL})
+        assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000.evil.example"])
+def test_no_other_origin_may_read_anything(client: Client, origin: str) -> None:
+    for response in (
+        client.get(f"{API}/users/me", headers={"Origin": origin}),
+        client.options(f"{API}/users/me", headers=preflight(origin)),
+    ):
+        assert "Access-Control-Allow-Origin" not in response.headers
+        assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+def preflight(origin: str, method: str = "POST") -> dict[str, str]:
+    return {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "x-csrf-token,idempotency-key,content-type",
+    }
+
+
+@pytest.mark.parametrize("route", OPERATIONS, ids=str)
+def test_a_preflight_of_the_frontend_is_granted_on_every_route(anybody: Client, route: Declared) -> None:
+    response = anybody.options(route.concrete(), headers=preflight(FRONTEND_URL, route.method))
+    assert response.status_code == 204
+    assert response.content == b""
+    assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"
+    methods = response.headers["Access-Control-Allow-Methods"].replace(" ", "").split(",")
+    assert route.method in methods
+    headers = response.headers["Access-Control-Allow-Headers"].lower().replace(" ", "").split(",")
+    assert set(headers) >= ALLOWED
