@@ -30,6 +30,7 @@ def problem(status: int, detail: str, request_id: str) -> Response:
         ("Content-Type", "application/problem+json"),
         ("Cache-Control", "no-store"),
         ("X-Content-Type-Options", "nosniff"),
+        ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
         ("X-Request-Id", request_id),
     ]
     if status == 503:

@@ -73,8 +73,9 @@ class Database:
             ServiceUnavailable: the server can't be reached, or can't do it now.
             DomainError: what a violated constraint stands for.
         """
+        text = statement_text(name)  # outside: a file that is missing is no server that is away
         with self._guarded():
-            statement = self._statement(name)
+            statement = self._statement(text)
             try:
                 rows = statement.run(**parameters)
             except DatabaseError as error:
@@ -82,7 +83,7 @@ class Database:
                 if self.in_transaction or _field(error, "C") not in _STALE:
                     raise
                 self.dispose()
-                statement = self._statement(name)
+                statement = self._statement(text)
                 rows = statement.run(**parameters)
         return _rows(statement.columns, rows)
 
@@ -149,11 +150,11 @@ class Database:
             self.dispose()
             raise
 
-    def _statement(self, name: str) -> pg8000.native.PreparedStatement:
+    def _statement(self, text: str) -> pg8000.native.PreparedStatement:
         connection = self._live()
-        statement = self._prepared.get(name)
+        statement = self._prepared.get(text)
         if statement is None:
-            statement = self._prepared[name] = connection.prepare(statement_text(name))
+            statement = self._prepared[text] = connection.prepare(text)
         return statement
 
     def _live(self) -> pg8000.native.Connection:

@@ -116,7 +116,9 @@ def _bill(
         if outcome is Outcome.OWNER_DELETED:
             return _fail(uow, upload, "The account was deleted.")
         offset, rows_done = bill.end, rows_done + bill.rows
-        if bill.rows and (seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends):
+        out_of_time = seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends
+        # Whoever finds nothing left to bill writes the results, however little time there is.
+        if out_of_time and (bill.rows or offset < file.size):
             return End.HANDED_OVER
     write_results(uow, upload.task_id, aws.results_key(upload.user_id, upload.task_id))
     return End.COMPLETED if uow.one("complete_task", id=upload.task_id) else End.TAKEN_OVER

@@ -33,6 +33,11 @@ class Row(NamedTuple):
     end: int
     fault: str | None = None
 
+    @property
+    def blank(self) -> bool:
+        """Whether it is a blank line, which is no row to anybody."""
+        return not self.fault and (not self.cells or (len(self.cells) == 1 and not self.cells[0].strip()))
+
 
 class _Part(NamedTuple):
     """Consecutive lines without their line feeds, and the offset after each."""
@@ -54,7 +59,7 @@ class _Unclosed(Exception):
 
 
 class CsvRows:
-    """The rows of a file from an offset on. Blank lines are skipped.
+    """The rows of a file from an offset on, blank lines among them.
 
     Args:
         blocks: the file's bytes from `offset` on, in pieces of any size.
@@ -109,8 +114,7 @@ class CsvRows:
                     self._pending = []
                     self.offset = lines[-1].end
                     fault = next((line.fault for line in lines if line.fault), None)
-                    if fault or _has_content(cells):
-                        yield Row(cells, self.offset, fault)
+                    yield Row(cells, self.offset, fault)
             except (csv.Error, _Unclosed) as error:
                 # Only the row's first line is to blame: those after it are read again.
                 first, *others = self._pending
@@ -163,7 +167,7 @@ def _at_once(part: _Part) -> list[Row] | None:
         return None
     if len(rows) != len(part.lines):
         return None
-    return [Row(cells, end) for cells, end in zip(rows, part.ends, strict=True) if _has_content(cells)]
+    return list(map(Row, rows, part.ends))
 
 
 def _each(part: _Part) -> Iterator[_Line]:
@@ -181,7 +185,3 @@ def _line(line: bytes, end: int, cut: bool) -> _Line:
         return _Line(line.rstrip(b"\r").decode() + "\n", end)
     except UnicodeDecodeError:
         return _Line("", end, NOT_UTF8)
-
-
-def _has_content(cells: list[str]) -> bool:
-    return len(cells) > 1 or (len(cells) == 1 and bool(cells[0].strip()))

@@ -220,3 +220,15 @@ def test_a_file_is_cut_into_chunks_and_the_last_one_ends_where_the_file_does(
 
 def ends(cut: list[Chunk]) -> list[Any]:
     return [one.end for chunk in cut for one in chunk.rows]
+
+
+@pytest.mark.parametrize("line", [b"\n", b"   \n", b'addition,"[1, 2]"\n'])
+def test_a_chunk_ends_after_so_many_bytes_so_that_blank_lines_are_checkpointed_too(
+    line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 100)
+    content = line * (1000 // len(line))
+    ends = [chunk.end for chunk in chunks.chunks(CsvRows([content], 7))]
+    assert len(ends) >= 8
+    assert ends == sorted(ends)
+    assert ends[-1] == 7 + len(content)

@@ -20,7 +20,7 @@ def read(content: bytes, *, offset: int = 0, block: int = 1 << 20) -> list[Row]:
     rows = CsvRows(blocks, offset)
     if offset == 0:
         rows.header()
-    found = list(rows)
+    found = [row for row in rows if not row.blank]
     assert rows.offset == len(content)
     return found
 

@@ -1,0 +1,82 @@
+"""The Postman collection: all routes, and green; on a fresh service and on the data of an earlier run."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from localstack.settings import ROOT
+from tests.e2e.conftest import ADMIN_PASSWORD
+from tests.e2e.declared import SERVICE
+
+FOLDER = ROOT / "postman"
+COLLECTION = FOLDER / "restcalculator.postman_collection.json"
+ENVIRONMENT = FOLDER / "local.postman_environment.json"
+NEWMAN = ("npx", "--no-install", "newman", "run", str(COLLECTION), "--environment", str(ENVIRONMENT))
+
+
+def items(folder: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in folder["item"]:
+        if "item" in item:
+            yield from items(item)
+        else:
+            yield item
+
+
+def script(item: dict[str, Any]) -> str:
+    return "\n".join(line for event in item["event"] for line in event["script"]["exec"])
+
+
+REQUESTS = list(items(json.loads(COLLECTION.read_text("utf-8"))))
+
+
+@pytest.mark.parametrize("run", ["the first time", "again"])
+def test_newman_runs_the_collection_green(url: str, run: str) -> None:
+    variables = ["--env-var", f"URL={url}", "--env-var", f"admin_password={ADMIN_PASSWORD}"]
+    if password := os.environ.get("CLIENT_PASSWORD"):
+        variables += ["--env-var", f"client_password={password}"]
+    options = ["--working-dir", str(FOLDER), "--color", "off", "--reporter-cli-no-success-assertions"]
+    done = subprocess.run(
+        [*NEWMAN, *variables, *options],
+        cwd=ROOT,
+        env={**os.environ, "NO_PROXY": "127.0.0.1,localhost"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+def test_the_collection_covers_exactly_the_declared_routes() -> None:
+    asked = set()
+    for item in REQUESTS:
+        address = item["request"]["url"]
+        if isinstance(address, dict):  # else a presigned one, which is S3's
+            path = address["raw"].removeprefix("{{URL}}").partition("?")[0]
+            match = SERVICE.match(item["request"]["method"], re.sub(r"\{\{.*?\}\}", "id", path))
+            assert match, item["name"]
+            asked.add(match.route.key)
+    assert asked == {route.key for route in SERVICE.routes}
+
+
+@pytest.mark.parametrize("item", REQUESTS, ids=lambda item: str(item["name"]))
+def test_every_request_checks_the_answer(item: dict[str, Any]) -> None:
+    assert "to.have.status(" in script(item)
+
+
+def test_every_sign_in_keeps_its_csrf_token() -> None:
+    sign_ins = [
+        item
+        for item in REQUESTS
+        if item["request"]["method"] == "POST"
+        and item["request"]["url"] != "{{upload_url}}"
+        and item["request"]["url"]["path"] in (["login"], ["refresh"])
+        and "status(200)" in script(item)
+    ]
+    assert len(sign_ins) >= 3
+    assert all('pm.environment.set("X-CSRF-TOKEN"' in script(item) for item in sign_ins)
