@@ -10,7 +10,7 @@ INSTALLED := .venv/installed
 NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up down logs test unit-tests e2e-tests lint format package deploy build-local-db \
-	build-prod-db audit bench-batch openapi pin
+	build-prod-db chaos redrive audit bench-batch openapi pin
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ build-local-db: $(INSTALLED) ## Make the local database, bucket and queues anew 
 build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://…
 	@test -n "$(db)" || { echo "Say which database: make build-prod-db db=postgresql://user:password@host/name"; exit 2; }
 	@AWS_PGSQL_PATH="$(db)" $(BIN)/python -m localstack.runtime migrate
+
+chaos: $(INSTALLED) ## Kill the batch worker at every step of a file; KILLS=200 SEED=… choose how often and where
+	@$(BIN)/python -m tests.batch.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+
+redrive: $(INSTALLED) ## Put the dead-letter queue's messages back into the work queue; STAGE=… on AWS
+	@$(if $(STAGE),,$(RUN) exec) $(BIN)/python -m deploy.redrive
 
 audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries
 	@$(RUN) exec $(BIN)/python -m shared.audit

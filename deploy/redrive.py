@@ -32,17 +32,20 @@ def main() -> None:
     print(f"{redrive(session.client('sqs'), queue)} message(s) put back into {queue}")
 
 
-def redrive(sqs: "SQSClient", queue: str) -> int:
+def redrive(sqs: "SQSClient", queue: str, patience: int = 2) -> int:
     """Move what was in the dead-letter queue when this began; how many messages that were.
 
     What comes back meanwhile, for it can't be understood still, is left there.
+
+    Args:
+        patience: seconds to wait for a next message before the queue counts as empty.
     """
     began = time.time() * 1000
     dead_letters, moved = dead_letter_queue(sqs, queue), 0
     while messages := sqs.receive_message(
         QueueUrl=dead_letters,
         MaxNumberOfMessages=MOST_AT_ONCE,
-        WaitTimeSeconds=1,
+        WaitTimeSeconds=patience,
         VisibilityTimeout=60,
         MessageSystemAttributeNames=["SentTimestamp"],
     ).get("Messages"):

@@ -85,7 +85,10 @@ class Killer:
 
 
 def moments(step: str) -> tuple[str, ...]:
-    return (DURING,) if step in DATA else (BEFORE, DURING, AFTER)
+    """Those that a step has: COPY's data has no answer of its own."""
+    if step in DATA:
+        return (DURING,)
+    return (BEFORE, DURING) if step.startswith("copy") and step.endswith("data") else (BEFORE, DURING, AFTER)
 
 
 def run(ground: Ground, kills: int, seed: int, rows: int) -> Killer:
@@ -94,10 +97,10 @@ def run(ground: Ground, kills: int, seed: int, rows: int) -> Killer:
     deliveries = Deliveries(ground)
     content = mixed_file(rows, seed)
     undisturbed = ground.upload(ground.client(), content)
-    deliveries.until_idle()
+    deliveries.until_idle(limit=60 + kills)
     while not killer.satisfied:
         killer.task = ground.upload(ground.client(), content)
-        deliveries.until_idle(prepare=killer.prepare)
+        deliveries.until_idle(prepare=killer.prepare, limit=60 + kills)
         killer.disarm()
         ground.check_completed(killer.task, undisturbed)
     deliveries.close()

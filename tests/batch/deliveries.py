@@ -80,9 +80,13 @@ class Deliveries:
         workers: int = 1,
         prepare: Callable[[WorkerProcess], None] = lambda worker: None,
         until: Callable[[], bool] = lambda: False,
+        limit: float = LIMIT,
     ) -> None:
-        """Deliver until no message is left anywhere, or `until` says so; `prepare` is told each worker."""
-        deadline, failures = time.monotonic() + LIMIT, list[BaseException]()
+        """Deliver until no message is left anywhere, or `until` says so; `prepare` is told each worker.
+
+        Raises: AssertionError after `limit` seconds.
+        """
+        deadline, failures = time.monotonic() + limit, list[BaseException]()
 
         def poll() -> None:
             try:
@@ -111,7 +115,7 @@ class Deliveries:
     def _waiting(self) -> int:
         """Messages in the work queue, seen or not; those of the dead-letter queue come back to it."""
         if self._count(self._ground.dead_letters):
-            redrive(self._ground.cloud.sqs, self._ground.queue)
+            redrive(self._ground.cloud.sqs, self._ground.queue, patience=0)
         return self._count(self._ground.queue)
 
     def _count(self, queue: str) -> int:
