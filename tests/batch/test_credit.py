@@ -1,0 +1,123 @@
+"""Credit: a file is billed to the last row that can be paid, and never a row further."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+
+from shared import billing, tasks
+from shared.aws import enqueue, upload_key
+from shared.database import Database
+from shared.errors import InsufficientCredit
+from shared.unit_of_work import UnitOfWork
+from tests.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.batch.ground import PRICES, Ground, Task
+from tests.integration.people import Person
+
+COST = Decimal(PRICES["multiplication"])
+ROWS = 3 * CHUNK_ROWS
+Make = Callable[..., Deliveries]
+
+
+def file_of(rows: int) -> bytes:
+    return b"operation,arguments\n" + b'multiplication,"[2, 3]"\n' * rows
+
+
+def top_up(owner: Person, amount: Decimal) -> None:
+    with UnitOfWork() as uow:
+        billing.grant(uow, owner.caller, owner.id, amount, "top-up", None)
+
+
+def resume(task: Task) -> None:
+    with UnitOfWork() as uow:
+        tasks.resume(uow, task.id, task.owner.id, lambda *ids: enqueue(upload_key(*ids)))
+
+
+@pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, ROWS - 1])
+def test_credit_that_runs_out_ends_a_task_at_exactly_the_affordable_row(
+    ground: Ground, deliveries: Deliveries, affordable: int
+) -> None:
+    balance = affordable * COST + COST - Decimal("0.0001")
+    task = ground.upload(ground.client(balance), file_of(ROWS))
+    deliveries.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["rows_done"]) == ("out_of_credit", affordable)
+    assert state["error"] == f"There is not enough credit for row {affordable + 1}."
+    assert ground.balance(task.owner) == balance - affordable * COST
+    ground.check_books(task)
+
+
+def test_credit_for_exactly_all_rows_completes_the_task(ground: Ground, deliveries: Deliveries) -> None:
+    task = ground.upload(ground.client(ROWS * COST), file_of(ROWS))
+    deliveries.until_idle()
+    assert ground.state(task)["status"] == "completed"
+    assert ground.balance(task.owner) == 0
+    ground.check_books(task)
+
+
+def test_bad_and_free_rows_need_no_credit(ground: Ground, deliveries: Deliveries) -> None:
+    rows = b'cube,[3]\nsquare_root,[4]\ndivision,"[1, 0]"\n'
+    task = ground.upload(ground.client(0), b"operation,arguments\n" + rows)
+    deliveries.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["rows_done"], state["rows_failed"], state["spent"]) == (
+        "completed",
+        3,
+        2,
+        0,
+    )
+    ground.check_books(task)
+
+
+def test_top_ups_and_resumptions_bill_the_rest_in_order(ground: Ground, deliveries: Deliveries) -> None:
+    undisturbed = ground.upload(ground.client(ROWS * COST), file_of(ROWS))
+    deliveries.until_idle()
+    task = ground.upload(ground.client(7 * COST), file_of(ROWS))
+    deliveries.until_idle()
+    resume(task)  # still without credit
+    deliveries.until_idle()
+    assert ground.state(task)["rows_done"] == 7
+    for rows in (1, CHUNK_ROWS, ROWS - CHUNK_ROWS - 8):
+        top_up(task.owner, rows * COST)
+        resume(task)
+        deliveries.until_idle()
+    assert ground.state(task) == ground.state(undisturbed)
+    ground.check_books(task)
+    # The balance after each row is another, for the credit came in pieces.
+    lines = ground.results(task).splitlines()
+    assert [line.split(b",")[0] for line in lines[1:]] == [b"%d" % n for n in range(1, ROWS + 1)]
+
+
+def test_two_tasks_and_single_charges_of_one_user_never_overspend(
+    ground: Ground, deliveries_with: Make
+) -> None:
+    """Eight at once: four workers with two tasks that both run, four callers."""
+    affordable = ROWS + 20
+    owner = ground.client(affordable * COST + 1)
+    both = deliveries_with(knobs={"worker.batch.MOST_AT_ONCE": 2, "worker.chunks.CHUNK_ROWS": 8})
+    found = [ground.upload(owner, file_of(ROWS)) for _ in range(2)]
+    for task in found:
+        enqueue(task.key)
+
+    def call_until_refused(_: int) -> int:
+        unit, charged = UnitOfWork(), 0
+        unit.database = Database(ground.environment["AWS_PGSQL_PATH"])
+        try:
+            while True:
+                billing.charge(unit, owner.credentials, "multiplication", "[2, 3]", Decimal(6), None)
+                charged += 1
+        except InsufficientCredit:
+            return charged
+        finally:
+            unit.database.dispose()
+
+    with ThreadPoolExecutor(8) as pool:
+        callers = [pool.submit(call_until_refused, number) for number in range(4)]
+        both.until_idle(workers=4)
+        singly = sum(caller.result() for caller in callers)
+    assert both.outcomes["failed"] == 0
+    assert ground.balance(owner) == 1
+    assert singly + sum(ground.state(task)["spent"] for task in found) / COST == affordable
+    assert {ground.state(task)["status"] for task in found} <= {"out_of_credit", "completed"}
+    ground.check_books(*found)
