@@ -1,6 +1,7 @@
 """The bucket and the queue. Only functions that use them import this: boto3 is dear at a cold start."""
 
 import json
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
@@ -108,6 +109,14 @@ def enqueue(key: str, delay: int = 0) -> None:
         )
     except (BotoCoreError, ClientError) as error:
         raise _unavailable("SQS") from error
+
+
+def show_again(receipt: str, seconds: int) -> None:
+    """Let a message that was received be seen again that soon; when SQS can't, it is as late as ever."""
+    with suppress(BotoCoreError, ClientError):
+        sqs().change_message_visibility(
+            QueueUrl=settings().queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+        )
 
 
 def _unavailable(service: str) -> ServiceUnavailable:

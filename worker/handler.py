@@ -14,6 +14,9 @@ logger = Logger(service="restcalculator")
 
 WAIT = 5
 """Seconds after which a task looks again whether its owner's other one has ended."""
+RETRY_AFTER = (10, 60, 6 * 60, 36 * 60)
+"""Seconds until a message that failed comes again, the first time and the next: 43 minutes in all for
+an outage to pass. Left alone it would be out of sight for the queue's visibility timeout, 90 minutes."""
 PING = 60
 """Seconds after which a worker that was taken over looks again whether the task goes on."""
 
@@ -30,16 +33,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
         logger.set_correlation_id(record["messageId"])
         try:
             _work_off(record["body"], context)
+            continue
         except NotUnderstood as error:
             logger.error("message not understood", reason=str(error))
-            failed.append({"itemIdentifier": record["messageId"]})
+            retry = 0
         except DomainError as error:
             logger.warning("message comes again", reason=error.detail)
-            failed.append({"itemIdentifier": record["messageId"]})
+            retry = _retry_after(record)
         except Exception:
             logger.exception("message comes again")
-            failed.append({"itemIdentifier": record["messageId"]})
+            retry = _retry_after(record)
+        failed.append({"itemIdentifier": record["messageId"]})
+        aws.show_again(record["receiptHandle"], retry)
     return {"batchItemFailures": failed}
+
+
+def _retry_after(record: dict[str, Any]) -> int:
+    received = int(record["attributes"]["ApproximateReceiveCount"])
+    return RETRY_AFTER[min(received, len(RETRY_AFTER)) - 1]
 
 
 def _work_off(body: str, context: Any) -> None:
