@@ -150,6 +150,9 @@ def _parts(blocks: Iterable[bytes], offset: int) -> Iterator[_Part]:
             yield _Part(some, ends, cut)
             cut = False
         if len(rest) > LONGEST_LINE:
+            if offset == 0:  # no header: the file is refused, and however much follows is not read
+                yield _Part([b""], [len(rest)], cut=True)
+                return
             offset, rest, cut = offset + len(rest), b"", True
     if rest or cut:
         yield _Part([rest], [offset + len(rest)], cut)

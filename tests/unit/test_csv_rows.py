@@ -195,6 +195,20 @@ def test_a_quoted_row_past_the_csv_modules_limit_is_refused_and_the_next_is_read
     assert rows[-1].cells == ["b", "2"]
 
 
+def test_of_a_file_whose_first_line_never_ends_no_more_is_read_than_shows_it() -> None:
+    block, read_blocks = b"x" * (1 << 20), 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal read_blocks
+        for _ in range(1000):
+            read_blocks += 1
+            yield block
+
+    with pytest.raises(NotACsv, match="longer than 64 KiB"):
+        CsvRows(blocks(), 0).header()
+    assert read_blocks == 1
+
+
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\na,b\n"])
 def test_a_line_without_end_takes_no_memory(ending: bytes) -> None:
     size, block = 200, b"x" * (1 << 20)
