@@ -10,7 +10,7 @@ INSTALLED := .venv/installed
 NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up down logs test unit-tests e2e-tests lint format package deploy build-local-db \
-	build-prod-db chaos redrive audit bench-batch openapi pin
+	build-prod-db chaos memory redrive audit bench-batch openapi pin
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://
 
 chaos: $(INSTALLED) ## Kill the batch worker at every step of a file; KILLS=200 SEED=… choose how often and where
 	@$(BIN)/python -m tests.batch.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+
+memory: $(INSTALLED) ## Peak memory of the batch worker by the size of its file; ROWS="100000 5000000"
+	@$(BIN)/python -m tests.batch.memory $(or $(ROWS),100000 1000000)
 
 redrive: $(INSTALLED) ## Put the dead-letter queue's messages back into the work queue; STAGE=… on AWS
 	@$(if $(STAGE),,$(RUN) exec) $(BIN)/python -m deploy.redrive

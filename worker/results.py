@@ -11,8 +11,8 @@ from shared.unit_of_work import UnitOfWork
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-PART_SIZE = 8 * 1024 * 1024
-"""Bytes; S3 takes parts of 5 MiB or more, and 10,000 of them."""
+PART_SIZE = 5 * 1024 * 1024
+"""Bytes: the smallest part that S3 takes, for one is held in memory; 10,000 of them are 50 GB."""
 
 
 class MultipartUpload:
@@ -52,10 +52,10 @@ class MultipartUpload:
             Key=self._key,
             UploadId=self._upload_id,
             PartNumber=number,
-            Body=bytes(self._buffer),
+            Body=self._buffer,  # type: ignore[arg-type]  # botocore takes a bytearray as it is
         )
         self._parts.append({"ETag": part["ETag"], "PartNumber": number})
-        self._buffer.clear()
+        self._buffer = bytearray()
 
 
 def write_results(uow: UnitOfWork, task_id: UUID, key: str) -> None:

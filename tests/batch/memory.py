@@ -1,0 +1,47 @@
+"""The worker's peak memory by the size of its file: `python -m tests.batch.memory 100000 1000000`."""
+
+import os
+import sys
+import time
+
+from localstack.cloud import BUCKET
+from tests.batch.deliveries import Deliveries
+from tests.batch.ground import Ground, mixed_file
+from worker.chunks import CHUNK_ROWS
+
+PIECE = 10_000
+"""Rows that are made at once, and repeated."""
+ALLOWED = 1.1
+
+
+def peak(ground: Ground, rows: int) -> int:
+    """The most that a fresh worker has in memory for a file of so many rows, in KiB."""
+    deliveries = Deliveries(ground, {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.batch.TURN": 1e9})
+    task = ground.task(ground.client(10**12), 1)
+    header, piece = b"operation,arguments\n", mixed_file(PIECE, 1).partition(b"\n")[2]
+    ground.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=header + piece * (rows // PIECE))
+    deliveries.until_idle(limit=60 + rows / 1000)
+    assert deliveries.outcomes == {"done": 1}
+    state = ground.state(task)
+    assert (state["status"], state["rows_done"]) == ("completed", rows)
+    worker = deliveries.worker()
+    found = worker.peak_memory()
+    worker.close()
+    return found
+
+
+def main() -> None:
+    peaks = list[int]()
+    with Ground.prepared() as ground:
+        os.environ.update(ground.environment)
+        for rows in map(int, sys.argv[1:]):
+            began = time.monotonic()
+            peaks.append(peak(ground, rows))
+            took = time.monotonic() - began
+            print(f"{rows:>10} rows  {peaks[-1] / 1024:6.1f} MiB at the most  {took:5.0f} s", flush=True)
+    if max(peaks) > ALLOWED * peaks[0]:
+        sys.exit("memory grows with the file")
+
+
+if __name__ == "__main__":
+    main()

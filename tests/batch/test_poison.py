@@ -1,0 +1,149 @@
+"""Files that can't be billed: each task ends, with a reason that its owner can read."""
+
+import io
+import zipfile
+
+import pytest
+
+from localstack.cloud import BUCKET
+from shared import aws
+from shared.unit_of_work import UnitOfWork
+from tests.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.batch.ground import Ground, Task, mixed_file
+from tests.batch.stage import AFTER, Fault
+
+PART = 8 << 20
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("operations.csv", mixed_file(50, 1))
+    return file.getvalue()
+
+
+def ended(ground: Ground, deliveries: Deliveries, task: Task) -> tuple[str, str | None]:
+    deliveries.until_idle()
+    assert deliveries.outcomes["failed"] == 0
+    state = ground.state(task)
+    ground.check_books(task)
+    return state["status"], state["error"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "The file is empty."),
+        (
+            mixed_file(9, 1)[3:].decode().encode("utf-16"),
+            "The first line can't be read: the line is not UTF-8.",
+        ),
+        (zipped(), "The first line"),
+        (
+            b'{"type": "addition"}',
+            "The first line must be 'operation,arguments', not '{\"type\": \"addition\"}'.",
+        ),
+        (b"operation,arguments\raddition,[1]", "The first line must be 'operation,arguments', not"),
+        (b"\0" * 100, "The first line must be 'operation,arguments', not"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "The first line must be 'operation,arguments', not '%PDF-1.7'."),
+    ],
+    ids=["empty", "UTF-16", "zip", "JSON", "Mac", "NUL", "PDF"],
+)
+def test_a_file_that_is_no_csv_fails_with_a_reason(
+    ground: Ground, deliveries: Deliveries, content: bytes, reason: str
+) -> None:
+    status, error = ended(ground, deliveries, ground.upload(ground.client(), content))
+    assert status == "failed"
+    assert error is not None
+    assert error.startswith(reason)
+
+
+def test_a_file_of_a_header_only_is_completed_with_results_of_a_header(
+    ground: Ground, deliveries: Deliveries
+) -> None:
+    task = ground.upload(ground.client(), b"\xef\xbb\xbfoperation,arguments")
+    assert ended(ground, deliveries, task) == ("completed", None)
+    assert ground.results(task) == b"row,operation,arguments,result,amount,user_balance,error\n"
+
+
+def test_a_file_that_is_gone_fails_with_a_reason(ground: Ground, deliveries: Deliveries) -> None:
+    task = ground.task(ground.client(), 100)
+    aws.enqueue(task.key)
+    assert ended(ground, deliveries, task) == ("failed", "The file is not there.")
+
+
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "deleted"])
+def test_a_file_that_changes_while_it_is_billed_fails_and_what_was_billed_stands(
+    ground: Ground, deliveries: Deliveries, replaced: bool
+) -> None:
+    task = ground.upload(ground.client(), mixed_file(5 * CHUNK_ROWS, 1))
+
+    def change_and_break() -> bool:
+        if replaced:
+            ground.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=mixed_file(9, 2))
+        else:
+            ground.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
+        return False
+
+    ground.stage.expect(Fault("commit", AFTER, change_and_break, nth=3))
+    deliveries.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["rows_done"]) == ("failed", 2 * CHUNK_ROWS)
+    reason = "The file was replaced after it was begun." if replaced else "The file is not there."
+    assert state["error"] == reason
+    ground.check_books(task)
+
+
+def test_an_account_that_is_deleted_is_charged_no_further(ground: Ground, deliveries: Deliveries) -> None:
+    task = ground.upload(ground.client(), mixed_file(5 * CHUNK_ROWS, 1))
+
+    def delete_owner() -> bool:
+        with UnitOfWork() as uow:
+            uow.one("delete_user", id=task.owner.id)
+        return True
+
+    ground.stage.expect(Fault("commit", AFTER, delete_owner, nth=3))
+    assert ended(ground, deliveries, task) == ("failed", "The account was deleted.")
+    assert ground.state(task)["rows_done"] == 2 * CHUNK_ROWS
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [(b"", "failed"), (b"operation,arguments\n", "completed")], ids=["first", "second"]
+)
+def test_a_line_of_160_mb_takes_no_memory(
+    ground: Ground, deliveries: Deliveries, header: bytes, status: str
+) -> None:
+    ground.upload(ground.client(), mixed_file(CHUNK_ROWS, 1))
+    deliveries.until_idle()
+    worker = deliveries.worker()
+    before = worker.peak_memory()
+    task = ground.task(ground.client(), 1)
+    message = upload_line(ground, deliveries, task, header, parts=20)
+    assert deliveries.deliver(message, worker) == "done"
+    deliveries.settle(message, "done")
+    state = ground.state(task)
+    assert (state["status"], state["rows_failed"]) == (status, 1 if header else 0)
+    assert worker.peak_memory() - before < 2 * PART // 1024
+
+
+def upload_line(ground: Ground, deliveries: Deliveries, task: Task, header: bytes, parts: int) -> object:
+    """A file of one endless line after its header, sent in parts; the message about it."""
+    s3, where = ground.cloud.s3, {"Bucket": BUCKET, "Key": task.key}
+    upload = s3.create_multipart_upload(**where)["UploadId"]
+    sent = [
+        s3.upload_part(
+            **where,
+            UploadId=upload,
+            PartNumber=number,
+            Body=header.ljust(PART, b"x") if number == 1 else b"x" * PART,
+        )["ETag"]
+        for number in range(1, parts + 1)
+    ]
+    s3.complete_multipart_upload(
+        **where,
+        UploadId=upload,
+        MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": n} for n, etag in enumerate(sent, 1)]},
+    )
+    message = deliveries.receive()
+    assert message is not None
+    return message
