@@ -9,6 +9,7 @@ from shared.settings import settings
 from shared.unit_of_work import dispose_connections
 from tests.batch.deliveries import Deliveries
 from tests.batch.ground import Ground
+from tests.batch.service import Running
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,10 @@ def deliveries_with(ground: Ground) -> Iterator[Callable[..., Deliveries]]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    """The service as `make up` starts it."""
+    with Running.prepared() as running:
+        yield running

@@ -67,6 +67,7 @@ class Ground:
         """A file that nothing disturbed, for tests of what does."""
         self.queue = self.environment["QUEUE_URL"]
         self.dead_letters = dead_letter_queue(self.cloud.sqs, self.queue)
+        self.cloud.sqs.purge_queue(QueueUrl=self.queue)  # of the notification's test event
         # What is tested is what a process's end leaves behind, not a power cut's: no waiting for the disk.
         self.sql("ALTER SYSTEM SET fsync = off")
         self.sql("SELECT pg_reload_conf()")
