@@ -6,7 +6,6 @@ import zipfile
 import pytest
 
 from localstack.cloud import BUCKET
-from shared import aws
 from shared.unit_of_work import UnitOfWork
 from tests.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.batch.ground import Ground, Task, mixed_file
@@ -67,8 +66,8 @@ def test_a_file_of_a_header_only_is_completed_with_results_of_a_header(
 
 
 def test_a_file_that_is_gone_fails_with_a_reason(ground: Ground, deliveries: Deliveries) -> None:
-    task = ground.task(ground.client(), 100)
-    aws.enqueue(task.key)
+    task = ground.upload(ground.client(), mixed_file(9, 1))
+    ground.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
     assert ended(ground, deliveries, task) == ("failed", "The file is not there.")
 
 
