@@ -30,7 +30,10 @@ def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPa
     buckets = throttle.sign_in_buckets(email, address)
     account = _attempt(uow, email, buckets)
     if account["id"] is None and passwords.complies(password):
-        return _sign_up(uow, email, password, buckets)
+        try:
+            return _sign_up(uow, email, password, buckets)
+        except Conflict:
+            account = uow.only("account", email=email)  # the same person's other click was first
     if not passwords.verify(password, account["password_hash"]):
         raise WrongCredentials(WRONG)
     rehashed = passwords.hash_password(password) if passwords.outdated(account["password_hash"]) else None
@@ -39,6 +42,7 @@ def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPa
     opened = uow.one(
         "open_session",
         user_id=account["id"],
+        verified_hash=account["password_hash"],
         password_hash=rehashed,
         **_session(session_id, pair),
         **_names(buckets),
@@ -120,19 +124,16 @@ def _attempt(uow: UnitOfWork, email: str, buckets: dict[str, Any]) -> Row:
 def _sign_up(uow: UnitOfWork, email: str, password: str, buckets: dict[str, Any]) -> TokenPair:
     session_id, user_id = uuid4(), uuid7()
     pair = issue(session_id, user_id, "client")
-    try:
-        uow.one(
-            "sign_up",
-            user_id=user_id,
-            entry_id=uuid7(),
-            email=email,
-            password_hash=passwords.hash_password(password),
-            balance=OPENING_CREDIT["client"],
-            **_session(session_id, pair),
-            **_names(buckets),
-        )
-    except Conflict:
-        raise WrongCredentials(WRONG) from None  # somebody else signed up with it this very moment
+    uow.one(
+        "sign_up",
+        user_id=user_id,
+        entry_id=uuid7(),
+        email=email,
+        password_hash=passwords.hash_password(password),
+        balance=OPENING_CREDIT["client"],
+        **_session(session_id, pair),
+        **_names(buckets),
+    )
     return pair
 
 

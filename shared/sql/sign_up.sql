@@ -10,8 +10,11 @@ WITH created AS (
     INSERT INTO sessions (id, user_id, refresh_id, expires_at)
     SELECT :session_id::uuid, id, :refresh_id::uuid, now() + :lifetime::float8 * interval '1 second'
     FROM created
-), given_back AS (
-    UPDATE rate_limits SET tokens = tokens + 1
+), buckets AS MATERIALIZED (
+    SELECT bucket FROM rate_limits
     WHERE bucket IN (:email_bucket::text, :address_bucket::text)
+    ORDER BY bucket FOR UPDATE
+), given_back AS (
+    UPDATE rate_limits r SET tokens = r.tokens + 1 FROM buckets WHERE r.bucket = buckets.bucket
 )
 SELECT id FROM created

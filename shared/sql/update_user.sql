@@ -1,7 +1,7 @@
 -- An admin's change to a user: nulls leave things as they are. A new balance writes its difference
 -- to the ledger; a new password ends the sessions that the old one began.
 WITH before AS MATERIALIZED (
-    SELECT id, balance FROM users WHERE id = :id::uuid AND deleted_at IS NULL FOR UPDATE
+    SELECT id, balance FROM users WHERE id = :id::uuid AND deleted_at IS NULL FOR NO KEY UPDATE
 ), changed AS (
     UPDATE users u
     SET email = coalesce(:email::text, u.email),

@@ -49,6 +49,7 @@ def enrol(uow: UnitOfWork, role: str = "client", balance: Decimal | int = 20) ->
         user_id=user_id,
         refresh_id=refresh_id,
         lifetime=3600,
+        verified_hash="none",
         password_hash=None,
         email_bucket="none",
         address_bucket="none",
