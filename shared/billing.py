@@ -26,6 +26,11 @@ OPENING_CREDIT = {"client": Decimal(20), "admin": Decimal(100)}
 """Credits that a new account begins with."""
 
 
+TRIES = 3
+"""A refusal tells the balance that its statement saw. When another movement was in between, that
+balance may have sufficed: then it is tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The body of a request that moved money, and whether it is a replay of an earlier one."""
@@ -38,48 +43,70 @@ class Answer:
         return {"Idempotent-Replayed": "true"} if self.replayed else {}
 
 
-def charge(
-    uow: UnitOfWork, presented: Credentials, operation: str, arguments: str, result: Result, key: str | None
-) -> Answer:
-    """Charge the caller for one computed operation and record it, in one round trip.
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a priced operation: `operation` is its wire name, `arguments` are JSON text, and `key`
+    is its idempotency key, if it has one. `presented` is looked up by the statements themselves.
+    """
 
-    Args:
-        presented: checked by the statement itself.
-        operation: its wire name.
-        arguments: as JSON text.
-        result: what was computed.
-        key: the idempotency key, if one came.
+    presented: Credentials
+    operation: str
+    arguments: str
+    key: str | None
+
+    def parameters(self) -> dict[str, Any]:
+        exactly = json.loads(self.arguments, parse_float=_exact, parse_int=_exact)
+        return {
+            **self.presented.parameters(),
+            "type": self.operation,
+            "key": self.key,
+            "fingerprint": _fingerprint({"type": self.operation, "arguments": exactly}),
+        }
+
+
+def quote(uow: UnitOfWork, call: Call) -> Answer | None:
+    """Whether a call would be charged, for what is not to be computed in vain: None if so, and the
+    first answer if the call is a replay. It promises nothing: the charge decides.
+
+    Raises: as `charge`.
+    """
+    row = uow.only("quote", **call.parameters())
+    return _settled(call, row)
+
+
+def charge(uow: UnitOfWork, call: Call, result: Result) -> Answer:
+    """Charge the caller for a computed call and record it, in one round trip.
 
     Raises:
         NotSignedIn, InvalidInput (no such priced operation), InsufficientCredit,
         IdempotencyKeyReused, Conflict (the same key is being worked on).
     """
-    call = {
-        **presented.parameters(),
-        "type": operation,
-        "key": key,
-        "fingerprint": _fingerprint(
-            {"type": operation, "arguments": json.loads(arguments, parse_float=_exact, parse_int=_exact)}
-        ),
+    parameters = {
+        **call.parameters(),
         "record_id": uuid7(),
         "entry_id": uuid7(),
-        "arguments": arguments,
+        "arguments": call.arguments,
         "result": as_json(result),
     }
-    row = _once(uow, "charge", **call)
-    if _outrun(row):
-        row = _once(uow, "charge", **call)
+    for _ in range(TRIES):
+        if (answer := _settled(call, _once(uow, "charge", **parameters))) is not None:
+            return answer
+    raise Conflict("Other calls of this account are in the way; try again.")
+
+
+def _settled(call: Call, row: Row) -> Answer | None:
+    """The answer; None when the balance would do, but nothing was charged."""
     if row["user_id"] is None:
         raise NotSignedIn("The session has ended; sign in again.")
     if (answer := _answer(row)) is not None:
         return answer
-    if row["cost"] is None:
-        raise InvalidInput.at("#/type", f"The operation {operation!r} has no price: it can't be called.")
-    raise InsufficientCredit(
-        f"This costs {row['cost']} and the balance is {row['balance']}.",
-        balance=row["balance"],
-        cost=row["cost"],
-    )
+    cost, balance = row["cost"], row["balance"]
+    if cost is None:
+        raise InvalidInput.at("#/type", f"The operation {call.operation!r} has no price: it can't be called.")
+    if balance < cost:
+        detail = f"This costs {cost} and the balance is {balance}."
+        raise InsufficientCredit(detail, balance=balance, cost=cost)
+    return None
 
 
 def grant(
@@ -90,22 +117,26 @@ def grant(
     Raises:
         NotFound, InvalidInput (would go below zero), IdempotencyKeyReused, Conflict.
     """
-    row = _once(
-        uow,
-        "grant",
-        admin_id=admin.id,
-        user_id=user_id,
-        amount=amount,
-        reason=reason,
-        key=key,
-        fingerprint=_fingerprint({"user_id": str(user_id), "amount": _exact(str(amount)), "reason": reason}),
-        entry_id=uuid7(),
-    )
-    if (answer := _answer(row)) is not None:
-        return answer
-    if row["user_id"] is None:
-        raise NotFound("There is no such user.")
-    raise InvalidInput.at("#/amount", f"The balance is {row['balance']}; it can't go below zero.")
+    parameters = {
+        "admin_id": admin.id,
+        "user_id": user_id,
+        "amount": amount,
+        "reason": reason,
+        "key": key,
+        "fingerprint": _fingerprint(
+            {"user_id": str(user_id), "amount": _exact(str(amount)), "reason": reason}
+        ),
+        "entry_id": uuid7(),
+    }
+    for _ in range(TRIES):
+        row = _once(uow, "grant", **parameters)
+        if (answer := _answer(row)) is not None:
+            return answer
+        if row["user_id"] is None:
+            raise NotFound("There is no such user.")
+        if row["balance"] + amount < 0:
+            raise InvalidInput.at("#/amount", f"The balance is {row['balance']}; it can't go below zero.")
+    raise Conflict("Other movements of this account are in the way; try again.")
 
 
 def audit(uow: UnitOfWork) -> list[Row]:
@@ -124,12 +155,6 @@ def _once(uow: UnitOfWork, statement: str, **parameters: Any) -> Row:
         return uow.only(statement, **parameters)
     except Conflict:
         return uow.only(statement, **parameters)
-
-
-def _outrun(row: Row) -> bool:
-    """Whether the balance that the statement saw would do, but another charge was there first."""
-    refused = row["body"] is None and row["prior"] is None and bool(row["ours"])
-    return refused and row["cost"] is not None and row["balance"] >= row["cost"]
 
 
 def _answer(row: Row) -> Answer | None:

@@ -28,14 +28,19 @@ DECIMAL128 = decimal.Context(
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One entry of the catalog; `prepare(n)` readies what n coming calls of it need."""
+    """One entry of the catalog.
+
+    `prepare(n)` readies what n coming calls of it need; `is_remote()` tells whether a call of it
+    asks another service, which has a quota or a price of its own.
+    """
 
     name: str
     fewest: int
     most: int
     function: Callable[..., Result]
     summary: str
-    prepare: Callable[[int], None] | None = None
+    prepare: Callable[[int], None] | None
+    is_remote: Callable[[], bool]
 
 
 CATALOG: dict[str, Operation] = {}
@@ -43,14 +48,19 @@ ALIASES = {"subtraction": "substraction"}
 
 
 def operation(
-    name: str, fewest: int, most: int | None = None, *, prepare: Callable[[int], None] | None = None
+    name: str,
+    fewest: int,
+    most: int | None = None,
+    *,
+    prepare: Callable[[int], None] | None = None,
+    is_remote: Callable[[], bool] = lambda: False,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Put a function into the catalog under `name`, taking `fewest` to `most` arguments."""
 
     def register(function: Callable[..., Result]) -> Callable[..., Result]:
         summary = (function.__doc__ or name).splitlines()[0]
         most_ = fewest if most is None else most
-        CATALOG[name] = Operation(name, fewest, most_, function, summary, prepare)
+        CATALOG[name] = Operation(name, fewest, most_, function, summary, prepare, is_remote)
         return function
 
     return register
@@ -92,7 +102,7 @@ def square_root(number: Decimal) -> Decimal:
     return number.sqrt()
 
 
-@operation("random_string", 0, prepare=random_org.prefetch)
+@operation("random_string", 0, prepare=random_org.prefetch, is_remote=random_org.is_remote)
 def random_string() -> str:
     """A random string of 32 letters and digits."""
     return random_org.next_string()
@@ -120,11 +130,16 @@ def compute(called: Operation, arguments: Sequence[Decimal]) -> Result:
 
 def compute_here(called: Operation, arguments: Sequence[Decimal]) -> Result:
     """As `compute`, in the context that is: for a batch, which enters decimal128 once."""
+    check(called, arguments)
+    return apply(called, [+argument for argument in arguments])
+
+
+def check(called: Operation, arguments: Sequence[Decimal]) -> None:
+    """Raises: InvalidInput for a wrong number of arguments, or one that is out of range."""
     check_count(called, arguments)
     for index, argument in enumerate(arguments):
         if not _sendable(argument):
             raise InvalidInput.at(f"#/arguments/{index}", "Not a finite number within a double's range.")
-    return apply(called, [+argument for argument in arguments])
 
 
 def check_count(called: Operation, arguments: Sequence[Decimal]) -> None:

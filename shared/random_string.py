@@ -22,9 +22,14 @@ _UNEVEN = bytes(range(256 - 256 % len(ALPHABET), 256))
 _ready: deque[str] = deque()
 
 
+def is_remote() -> bool:
+    """Whether strings come from random.org."""
+    return settings().random_string_api_key is not None
+
+
 def next_string() -> str:
     """A string of LENGTH letters and digits. Raises: ServiceUnavailable when random.org fails."""
-    if settings().random_string_api_key is None:
+    if not is_remote():
         return _own()
     if not _ready:
         prefetch(1)

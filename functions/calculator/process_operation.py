@@ -19,10 +19,13 @@ app = Api(who=Who.CHARGED)
 )
 def process_operation(body: OperationCall) -> Response[str]:
     """Compute first, which may be refused and costs nothing; then charge and record in one statement."""
-    key = app.idempotency_key
     operation = catalog.find(body.type)
-    result = catalog.compute(operation, body.arguments)
+    catalog.check(operation, body.arguments)
     arguments = catalog.arguments_json(body.arguments)
+    call = billing.Call(app.credentials, operation.name, arguments, app.idempotency_key)
     with UnitOfWork() as uow:
-        answer = billing.charge(uow, app.credentials, operation.name, arguments, result, key)
+        # Nobody spends somebody else's quota who could not pay for the call.
+        answer = billing.quote(uow, call) if operation.is_remote() else None
+        if answer is None:
+            answer = billing.charge(uow, call, catalog.compute(operation, body.arguments))
     return ok(answer.body, headers=answer.headers)

@@ -105,7 +105,9 @@ def test_two_tasks_and_single_charges_of_one_user_never_overspend(
         unit.database = Database(ground.environment["AWS_PGSQL_PATH"])
         try:
             while True:
-                billing.charge(unit, owner.credentials, "multiplication", "[2, 3]", Decimal(6), None)
+                billing.charge(
+                    unit, billing.Call(owner.credentials, "multiplication", "[2, 3]", None), Decimal(6)
+                )
                 charged += 1
         except InsufficientCredit:
             return charged

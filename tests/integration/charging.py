@@ -23,7 +23,7 @@ def charge(
     arguments: str = "[1, 2]",
 ) -> Answer:
     presented = who.credentials if isinstance(who, Person) else who
-    return billing.charge(uow, presented, operation, arguments, Decimal(3), key)
+    return billing.charge(uow, billing.Call(presented, operation, arguments, key), Decimal(3))
 
 
 def kind_of(call: Callable[[], Answer]) -> str:

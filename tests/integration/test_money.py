@@ -149,7 +149,9 @@ def test_balances_set_while_charges_run_keep_the_invariant(
                 billing.grant(unit, admin.caller, person.id, Decimal(1), "gift", None)
             else:
                 try:
-                    billing.charge(unit, person.credentials, "addition", "[1, 2]", Decimal(3), None)
+                    billing.charge(
+                        unit, billing.Call(person.credentials, "addition", "[1, 2]", None), Decimal(3)
+                    )
                 except InsufficientCredit:
                     continue
 
@@ -196,7 +198,7 @@ def test_a_balance_below_zero_cant_be_written(client: Person, sql: Sql) -> None:
 def test_the_audit_is_clean_after_every_kind_of_movement(
     uow: UnitOfWork, admin: Person, client: Person
 ) -> None:
-    billing.charge(uow, client.credentials, "addition", "[1, 2]", Decimal(3), "key")
+    billing.charge(uow, billing.Call(client.credentials, "addition", "[1, 2]", "key"), Decimal(3))
     billing.grant(uow, admin.caller, client.id, Decimal("1.5"), "gift", None)
     accounts.update_user(uow, admin.id, client.id, {"balance": Decimal(3)})
     uow.one("delete_user", id=client.id)
@@ -230,7 +232,7 @@ def test_the_audit_finds_a_ledger_that_was_tampered_with(
     uow: UnitOfWork, admin: Person, client: Person, sql: Sql, tampering: str
 ) -> None:
     billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
-    billing.charge(uow, client.credentials, "addition", "[1, 2]", Decimal(3), None)
+    billing.charge(uow, billing.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
     sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
     sql(tampering, id=client.id)
     assert [off["id"] for off in billing.audit(uow)] == [client.id]

@@ -72,7 +72,7 @@ def test_an_operations_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
 
 
 def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
-    answer = billing.charge(uow, client.credentials, "addition", "[1, 2]", Decimal(3), None)
+    answer = billing.charge(uow, billing.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
     assert_shaped(answer.body, resources.Charged)
     record = one(uow, "record", id=json.loads(answer.body)["record_id"], owner=client.id)
     assert_shaped(record, resources.Record)
@@ -106,7 +106,7 @@ def test_a_grants_answer_has_the_schemas_fields(uow: UnitOfWork, admin: Person, 
 @pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)
 def test_a_lists_rows_have_the_schemas_fields(uow: UnitOfWork, admin: Person, listing: Listing) -> None:
     uow.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
-    billing.charge(uow, admin.credentials, "addition", "[1, 2]", Decimal(3), None)
+    billing.charge(uow, billing.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
     tasks.create(uow, admin.caller, "a.csv", 10, "queued")
     enrol(uow)
     page = json.loads(listing.page(uow, "", admin.caller))

@@ -1,6 +1,7 @@
 """Chunks: rows computed as one by one, however they are read at once."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -200,7 +201,7 @@ def test_random_strings_are_fetched_for_a_whole_chunk_at_once(monkeypatch: pytes
     monkeypatch.setitem(
         CATALOG,
         "random_string",
-        type(counted)(counted.name, 0, 0, counted.function, counted.summary, asked.append),
+        replace(counted, prepare=asked.append),
     )
     compute_all([row("random_string")] * 50 + [row("addition", "[1, 2]")] * 50)
     assert asked == [50]
