@@ -23,8 +23,8 @@ up: $(INSTALLED) ## Start the service on this machine; stays in the foreground, 
 down: $(INSTALLED) ## End the service that `make up` started in another terminal
 	@$(RUN) down
 
-logs: ## Follow the log of the running service
-	@tail -n 100 -F "$${DATA_DIR:-.data}/logs/restcalculator.log"
+logs: $(INSTALLED) ## Follow the log of the running service
+	@$(RUN) logs
 
 test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS
 	$(BIN)/pytest
@@ -54,9 +54,9 @@ deploy: package ## Package, deploy to AWS, migrate; STAGE=… names the stage
 build-local-db: $(INSTALLED) ## Make the local database, bucket and queues anew (all data is lost)
 	@$(RUN) reset-db
 
-build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://…
+build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://…, by production's rules
 	@test -n "$(db)" || { echo "Say which database: make build-prod-db db=postgresql://user:password@host/name"; exit 2; }
-	@AWS_PGSQL_PATH="$(db)" $(BIN)/python -m localstack.runtime migrate
+	@$(BIN)/python -m deploy.database "$(db)"
 
 chaos: $(INSTALLED) ## Kill the batch worker at every step of a file; KILLS=200 SEED=… choose how often and where
 	@$(BIN)/python -m tests.batch.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))

@@ -72,6 +72,12 @@ def down(settings: Settings) -> int:
     return 0
 
 
+def logs(settings: Settings) -> int:
+    """Follows the log, as `tail -F` does, until Ctrl-C."""
+    log = DataFolder(settings.data_dir).log
+    os.execvp("tail", ["tail", "-n", "100", "-F", str(log)])  # noqa: S606, S607
+
+
 def reset_db(settings: Settings) -> int:
     """Makes database, bucket and queues anew, whether the service runs or not."""
     from localstack.cloud import Cloud
@@ -111,7 +117,7 @@ def execute(settings: Settings, command: list[str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m localstack.run", description=__doc__)
     actions = parser.add_subparsers(dest="action")
-    for name in ("up", "down", "reset-db"):
+    for name in ("up", "down", "logs", "reset-db"):
         actions.add_parser(name)
     actions.add_parser("exec").add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -119,7 +125,7 @@ def main() -> int:
         settings = Settings.from_environment()
         if arguments.action == "exec":
             return execute(settings, arguments.command)
-        return {"down": down, "reset-db": reset_db}.get(arguments.action, up)(settings)
+        return {"down": down, "logs": logs, "reset-db": reset_db}.get(arguments.action, up)(settings)
     except CannotStart as reason:
         print(f"\n{reason}", file=sys.stderr)
         return 1

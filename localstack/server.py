@@ -81,6 +81,8 @@ class Server(BaseApplication):
             "worker_class": FunctionWorker,
             "preload_app": True,
             "keepalive": 60,
+            # The longest that gunicorn takes; API Gateway takes 10,240 bytes of line and headers.
+            "limit_request_line": 8190,
             # A function ends at its own timeout; this is for one that blocks even that.
             "timeout": 90,
             "graceful_timeout": 1,

@@ -10,12 +10,13 @@ from alembic import command
 from alembic.config import Config
 
 from shared.billing import OPENING_CREDIT
-from shared.catalog import CATALOG
 from shared.ids import uuid7
 from shared.passwords import hash_password
 from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
 
+PRICED = ("addition", "substraction", "multiplication", "division", "square_root", "random_string")
+"""What is priced at set-up. An operation that is added later costs what an admin says."""
 DEFAULT_COST = Decimal(5)
 DEFAULT_ADMIN = "defaultadmin@admin.as"
 DEFAULT_ADMIN_CREDIT = Decimal(1000)
@@ -37,7 +38,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     command.upgrade(config, "head")
     with UnitOfWork() as uow:
         uow.begin()
-        created = [name for name in CATALOG if _price(uow, name)]
+        uow.all("lock_set_up")
+        created = [name for name in PRICED if _price(uow, name)]
         for email, password, role, credit in (
             (DEFAULT_ADMIN, admin_password, "admin", DEFAULT_ADMIN_CREDIT),
             (DEFAULT_CLIENT, client_password, "client", OPENING_CREDIT["client"]),

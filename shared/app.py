@@ -33,6 +33,8 @@ from shared.unit_of_work import UnitOfWork
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+FORM_FIELD = "file"
+"""The one field of our forms."""
 LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
 """Bytes of a body, by media type: a page of JSON, or a 4 MB file and the form around it."""
 
@@ -123,14 +125,14 @@ class Api(APIGatewayHttpResolver):
         size = len(body) * 3 // 4 - body[-2:].count("=") if event.get("isBase64Encoded") else len(body)
         if size > LARGEST_BODY[self.takes]:
             raise PayloadTooLarge(f"At most {LARGEST_BODY[self.takes]} bytes are taken here.")
-        media_type, *parameters = event["headers"].get("content-type", JSON).partition(";")
+        media_type, *parameters = event["headers"].get("content-type", "").partition(";")
         media_type = media_type.strip().lower()
         if media_type != self.takes:
             raise UnsupportedMediaType(f"Send {self.takes}, not {media_type[:100]!r}.")
         # Powertools compares it as it stands; names of media types have no case (RFC 9110, section 8.3.1).
         event["headers"]["content-type"] = content_type = "".join([media_type, *parameters])
         if self.takes == MULTIPART:
-            check_form(content_type, body, is_base64=bool(event.get("isBase64Encoded")))
+            check_form(content_type, body, FORM_FIELD, is_base64=bool(event.get("isBase64Encoded")))
 
     def _admit(self, event: Mapping[str, Any]) -> None:
         if self.who is Who.ANYONE:

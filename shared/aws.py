@@ -89,7 +89,7 @@ def grant_download(key: str, filename: str) -> str:
 
 
 def enqueue(key: str, delay: int = 0) -> None:
-    """Send the worker to an object: the message that S3 sends for a new one, cut to what is read.
+    """Send the worker to an object: as S3 does for a new one, but as ourselves.
 
     Args:
         key: the object.
@@ -99,8 +99,7 @@ def enqueue(key: str, delay: int = 0) -> None:
         ServiceUnavailable.
     """
     record = {
-        "eventSource": "aws:s3",
-        "eventName": "ObjectCreated:Put",
+        "eventSource": "restcalculator",
         "s3": {"bucket": {"name": settings().bucket}, "object": {"key": quote_plus(key, safe="/")}},
     }
     try:

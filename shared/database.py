@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from shared.errors import Conflict, DomainError, InternalError, InvalidInput, NotFound, ServiceUnavailable
+from shared.errors import Conflict, DomainError, InternalError, InvalidInput, ServiceUnavailable
 from shared.postgres_url import PostgresUrl
 
 Row = dict[str, Any]
@@ -39,9 +39,8 @@ _UNSTORABLE = ("22003", "22021", "22P05", "22P02", "22007", "22008")
 # A violated constraint's name, and what it means to the caller.
 _CONSTRAINTS: Mapping[str, DomainError] = {
     "users_email_living_key": Conflict("That e-mail has an account already."),
-    "operations_type_living_key": Conflict("That operation has a price already; change it by PATCH."),
+    "operations_type_living_key": Conflict("That operation has a price already."),
     "idempotency_keys_pkey": Conflict("A request with this idempotency key is still running."),
-    "records_operation_id_known": NotFound("There is no such operation."),
 }
 
 

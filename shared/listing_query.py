@@ -121,6 +121,8 @@ def _read(query: Query, name: str, text: str, public: dict[str, FieldType], may_
             query.fields = tuple(dict.fromkeys(_known(part, public) for part in text.split(",")))
         case "sort":
             query.sort = tuple(_sort_key(part, public) for part in text.split(","))
+            if len({name for name, _ in query.sort}) < len(query.sort):
+                raise ValueError("a field is named twice")
         case "deleted" if may_see_deleted:
             if text not in ("true", "false"):
                 raise ValueError("expected true or false")

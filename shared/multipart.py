@@ -3,28 +3,31 @@
 import base64
 import re
 
-from shared.errors import MalformedRequest
+from shared.errors import InvalidInput, MalformedRequest
 
 # RFC 2046, section 5.1.1: 1 to 70 characters; quoted when there are others than a token's among them.
 _BOUNDARY = re.compile(r""";\s*boundary=(?:"([^"\\]{1,70})"|([^\s;"]{1,70}))\s*(?:;|$)""", re.IGNORECASE)
-_END = 400
-"""Base64 characters that hold a boundary and what is around it; a multiple of four."""
+_NAME = re.compile(
+    rb'(?:\r\n[^\r\n]+)*?\r\ncontent-disposition:[^\r\n]*?;\s*name="([^"\r\n]*)"', re.IGNORECASE
+)
 
 
-def check_form(content_type: str, body: str, *, is_base64: bool) -> None:
+def check_form(content_type: str, body: str, field: str, *, is_base64: bool) -> None:
     """Refuse a form that has no boundary, or does not begin and end with it: it may be cut off, and
-    half a file must not be taken for a whole one.
+    half a file must not be taken for a whole one. And one with anything but the one field.
 
     Raises:
-        MalformedRequest.
+        MalformedRequest; InvalidInput for another field, or the same one twice.
     """
     found = _BOUNDARY.search(content_type)
     if found is None:
         raise MalformedRequest("The Content-Type must name the form's boundary.")
     delimiter = b"--" + (found[1] or found[2]).encode()
-    head, tail = body[:_END], body[-_END:]
-    begins, ends = (
-        (base64.b64decode(head), base64.b64decode(tail)) if is_base64 else (head.encode(), tail.encode())
-    )
-    if not begins.startswith(delimiter + b"\r\n") or not ends.rstrip().endswith(b"\r\n" + delimiter + b"--"):
+    content = base64.b64decode(body) if is_base64 else body.encode()
+    first, *parts = (b"\r\n" + content.rstrip()).split(b"\r\n" + delimiter)
+    if first or not parts or parts.pop() != b"--":
         raise MalformedRequest("The form must begin and end with its boundary.")
+    names = [named[1].decode(errors="replace") for part in parts if (named := _NAME.match(part))]
+    for index, name in enumerate(names):
+        if name != field or index > 0:
+            raise InvalidInput.at(f"#/{name[:64]}", f"The form has one field, {field}, once.")

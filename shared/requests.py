@@ -1,9 +1,10 @@
 """The JSON bodies that requests may have: what they do not know, they refuse."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from shared.field_types import (
@@ -109,6 +110,12 @@ class UserChange(Change):
     balance: Amount = LEFT_OUT
 
 
+def _not_zero(amount: Decimal) -> Decimal:
+    if not amount:
+        raise PydanticCustomError("not_zero", "Input should not be zero")
+    return amount
+
+
 class CreditGrant(Request):
-    amount: Money
+    amount: Annotated[Money, AfterValidator(_not_zero)]
     reason: Annotated[Text, Field(min_length=1, max_length=500)]

@@ -26,7 +26,6 @@ class Settings(BaseModel):
     """HMAC key of all tokens; RFC 7518 (section 3.2) wants at least as many bytes as the hash has."""
     client_password: SecretStr = SecretStr(PUBLISHED_CLIENT_PASSWORD)
     admin_password: SecretStr = SecretStr(PUBLISHED_ADMIN_PASSWORD)
-    frontend_url: str = "http://localhost:3000"
     random_string_api_key: SecretStr | None = None
     aws_endpoint_url: str | None = None
     bucket: str = "buckeeto"

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core metadata: what migrations create and what built queries select from.
 
 Every constraint has a name, since a violated constraint's name is how a database error becomes a
-domain error (`shared/errors.py`). Money is `numeric(18, 4)`, in credits.
+domain error (`shared/database.py`). Money is `numeric(18, 4)`, in credits.
 """
 
 from sqlalchemy import (
@@ -217,5 +217,4 @@ rate_limits = Table(
     Column("bucket", Text, primary_key=True),
     Column("tokens", Numeric(12, 6), nullable=False),
     Column("filled_at", TIME, nullable=False, server_default=CLOCK),
-    Index("rate_limits_filled_at_idx", "filled_at"),
 )

@@ -56,7 +56,7 @@ class UnitOfWork:
 
 
 def dispose_connections() -> None:
-    """Close every connection of this process (before a snapshot, at shutdown)."""
+    """Close every connection of this process: a test is done with its database."""
     for database in _databases.values():
         database.dispose()
     _databases.clear()

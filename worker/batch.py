@@ -143,7 +143,7 @@ def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
 
 
 def _fail(uow: UnitOfWork, upload: Upload, reason: str) -> End:
-    uow.one("fail_task", id=upload.task_id, error=reason)
+    uow.one("fail_task", id=upload.task_id, error=reason, announced=upload.announced)
     return End.FAILED
 
 

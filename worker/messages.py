@@ -18,11 +18,12 @@ class NotUnderstood(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that is in the bucket."""
+    """A file that is in the bucket, if S3 announced it; our own messages only say to look."""
 
     key: str
     user_id: UUID
     task_id: UUID
+    announced: bool
 
 
 def uploads(body: str) -> list[Upload]:
@@ -37,13 +38,14 @@ def uploads(body: str) -> list[Upload]:
         event: Any = json.loads(body)
         if isinstance(event, Mapping) and event.get("Event") == "s3:TestEvent":
             return []
-        return [_upload(unquote_plus(record["s3"]["object"]["key"])) for record in event["Records"]]
+        return [_upload(record) for record in event["Records"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotUnderstood(f"not an S3 event: {type(error).__name__}") from error
 
 
-def _upload(key: str) -> Upload:
+def _upload(record: Mapping[str, Any]) -> Upload:
+    key = unquote_plus(record["s3"]["object"]["key"])
     found = _KEY.fullmatch(key)
     if found is None:
         raise NotUnderstood(f"no key of ours: {key[:100]!r}")
-    return Upload(key, UUID(found[1]), UUID(found[2]))
+    return Upload(key, UUID(found[1]), UUID(found[2]), record.get("eventSource") == "aws:s3")

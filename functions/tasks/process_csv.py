@@ -35,6 +35,6 @@ def process_csv(file: Annotated[UploadFile, File(description="A CSV of operation
         try:
             aws.store(aws.upload_key(app.caller.id, task_id), file.content)
         except ServiceUnavailable as error:
-            uow.one("fail_task", id=task_id, error="The file could not be stored.")
+            uow.one("fail_task", id=task_id, error="The file could not be stored.", announced=False)
             raise error
     return ok(task, status=202, headers={"Location": f"/api/v1/tasks/{task_id}"})

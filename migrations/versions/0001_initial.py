@@ -96,7 +96,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("bucket", name=op.f("rate_limits_pkey")),
     )
-    op.create_index("rate_limits_filled_at_idx", "rate_limits", ["filled_at"], unique=False)
     op.create_table(
         "records",
         sa.Column("id", sa.Uuid(), nullable=False),

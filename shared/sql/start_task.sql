@@ -9,17 +9,19 @@ WITH found AS MATERIALIZED (
     SELECT count(*) AS running FROM tasks
     WHERE user_id = :user_id::uuid AND id <> :id::uuid AND status = 'processing'
       AND updated_at > now() - interval '1 minute'
+), turn AS MATERIALIZED (
+    SELECT running < :most::bigint AS free FROM others
 ), started AS (
     UPDATE tasks t
-    SET status = CASE WHEN others.running < :most::bigint THEN 'processing' ELSE 'queued' END,
+    SET status = CASE WHEN turn.free THEN 'processing' ELSE 'queued' END,
         bytes_total = :bytes_total::bigint,
         etag = coalesce(t.etag, :etag::text),
-        started_at = coalesce(t.started_at, now()),
-        run_at = CASE WHEN found.status = 'processing' THEN t.run_at ELSE now() END,
+        started_at = CASE WHEN turn.free THEN coalesce(t.started_at, now()) ELSE t.started_at END,
+        run_at = CASE WHEN found.status = 'processing' THEN t.run_at WHEN turn.free THEN now() END,
         run_rows = CASE WHEN found.status = 'processing' THEN t.run_rows ELSE t.rows_done END,
         run_bytes = CASE WHEN found.status = 'processing' THEN t.run_bytes ELSE t.bytes_done END,
         updated_at = now()
-    FROM found, others
+    FROM found, turn
     WHERE t.id = found.id AND found.status IN ('awaiting_upload', 'queued', 'processing')
     RETURNING t.id, t.status, t.etag
 )

@@ -1,7 +1,6 @@
 """The schema and the default rows: as the metadata says, and safe to make again."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -92,12 +91,12 @@ def test_set_up_again_revives_no_price_and_no_account_that_an_admin_deleted(sql:
     assert contents(sql) == before
 
 
-def test_set_up_again_prices_an_operation_that_was_added_to_the_code(
+def test_an_operation_that_was_added_to_the_code_has_no_price_until_an_admin_gives_one(
     sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CATALOG, "modulo", CATALOG["division"])
-    assert handler({}, None)["created"] == ["modulo"]
-    assert sql("SELECT cost FROM operations WHERE type = 'modulo'") == [[Decimal(5)]]
+    assert handler({}, None)["created"] == []
+    assert sql("SELECT cost FROM operations WHERE type = 'modulo'") == []
 
 
 @pytest.mark.parametrize("published", ["CLIENT_PASSWORD", "ADMIN_PASSWORD"])

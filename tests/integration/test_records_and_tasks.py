@@ -118,7 +118,11 @@ def test_anothers_record_is_not_there(uow: UnitOfWork, client: Person, manual: d
 def task(uow: UnitOfWork, owner: Person, sql: Sql, status: str) -> UUID:
     """A task that stands at a status."""
     task_id, _ = tasks.create(uow, owner.caller, "a.csv", 10, "queued")
-    sql("UPDATE tasks SET status = :status, finished_at = now() WHERE id = :id", status=status, id=task_id)
+    sql(
+        "UPDATE tasks SET status = :status, etag = 'e', finished_at = now() WHERE id = :id",
+        status=status,
+        id=task_id,
+    )
     return task_id
 
 
@@ -181,6 +185,19 @@ def test_only_what_ran_out_of_credit_or_was_cancelled_is_resumed(
         with uow:
             tasks.resume(uow, task_id, client.id, lambda *both: sent.append(both))
         assert (sent, tasks.get(uow, task_id, client.id)["status"]) == ([(client.id, task_id)], "queued")
+
+
+def test_a_task_cancelled_before_it_was_begun_may_still_await_its_upload_when_resumed(
+    uow: UnitOfWork, client: Person, sql: Sql
+) -> None:
+    task_id = task(uow, client, sql, "cancelled")
+    sql("UPDATE tasks SET etag = NULL WHERE id = :id", id=task_id)
+    with uow:
+        tasks.resume(uow, task_id, client.id, lambda *both: None)
+    uow.one("fail_task", id=task_id, error="The file is not there.", announced=False)
+    assert tasks.get(uow, task_id, client.id)["status"] == "awaiting_upload"
+    uow.one("fail_task", id=task_id, error="The file is not there.", announced=True)
+    assert tasks.get(uow, task_id, client.id)["status"] == "failed"
 
 
 def test_a_resume_whose_message_cant_be_sent_changes_nothing(

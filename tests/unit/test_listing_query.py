@@ -242,3 +242,7 @@ def test_any_query_is_read_or_refused_with_a_reason(name: str, value: str) -> No
 def test_any_value_of_a_known_field_is_read_or_refused_naming_it(name: str, value: str) -> None:
     pointers = outcome(urlencode({name: value}, errors="surrogatepass"))
     assert pointers in (None, [f"#/query/{name}"], ["#/query"])
+
+
+def test_a_sort_names_a_field_once() -> None:
+    assert faults("sort=amount,-amount") == ["#/query/sort"]

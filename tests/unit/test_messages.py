@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.messages import NotUnderstood, Upload, uploads
+from worker.messages import NotUnderstood, uploads
 
 USER, TASK = "0190d7a6-3f5e-7c3a-9b1e-0123456789ab", "0190d7a6-3f5e-7c3a-9b1e-ba9876543210"
 KEY = f"uploads/{USER}/{TASK}.csv"
@@ -31,7 +31,17 @@ def event(*keys: Any) -> str:
 
 
 def test_an_event_is_about_the_upload_that_its_key_names() -> None:
-    assert uploads(event(KEY)) == [Upload(KEY, UUID(USER), UUID(TASK))]
+    (upload,) = uploads(event(KEY))
+    assert (upload.key, upload.user_id, upload.task_id) == (KEY, UUID(USER), UUID(TASK))
+
+
+@pytest.mark.parametrize(
+    ("source", "announced"), [("aws:s3", True), ("restcalculator", False), (None, False)]
+)
+def test_only_s3_announces_that_a_file_is_there(source: str | None, announced: bool) -> None:
+    message = json.loads(event(KEY))
+    message["Records"][0]["eventSource"] = source
+    assert [upload.announced for upload in uploads(json.dumps(message))] == [announced]
 
 
 def test_an_event_with_several_records_is_about_each_of_them_in_order() -> None:

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from shared.errors import MalformedRequest
+from shared.errors import InvalidInput, MalformedRequest
 from shared.multipart import check_form
 from shared.tasks import plain_name
 
@@ -15,7 +15,7 @@ def form(boundary: str = "xyz", content: bytes = b"a,b\r\n") -> bytes:
 
 
 def check(content_type: str, body: bytes) -> None:
-    check_form(content_type, base64.b64encode(body).decode(), is_base64=True)
+    check_form(content_type, base64.b64encode(body).decode(), "file", is_base64=True)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def check(content_type: str, body: bytes) -> None:
 def test_a_whole_form_is_taken_whatever_its_length(content_type: str, boundary: str, size: int) -> None:
     body = form(boundary, b"x" * size)
     check(content_type, body)
-    check_form(content_type, body.decode(), is_base64=False)
+    check_form(content_type, body.decode(), "file", is_base64=False)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 1000])
@@ -71,3 +71,12 @@ def test_a_form_without_its_boundary_is_refused(content_type: str) -> None:
 )
 def test_a_files_name_is_kept_as_far_as_it_can_be(given: str | None, kept: str) -> None:
     assert plain_name(given) == kept
+
+
+@pytest.mark.parametrize("names", [["zzz"], ["file", "zzz"], ["zzz", "file"], ["file", "file"]])
+def test_a_form_with_anything_but_the_one_file_is_refused(names: list[str]) -> None:
+    parts = [
+        f'--xyz\r\nContent-Disposition: form-data; name="{name}"; filename="a"\r\n\r\nx' for name in names
+    ]
+    with pytest.raises(InvalidInput):
+        check("multipart/form-data; boundary=xyz", ("\r\n".join(parts) + "\r\n--xyz--\r\n").encode())
