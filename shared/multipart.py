@@ -28,6 +28,12 @@ def check_form(content_type: str, body: str, field: str, *, is_base64: bool) -> 
     if first or not parts or parts.pop() != b"--":
         raise MalformedRequest("The form must begin and end with its boundary.")
     names = [named[1].decode(errors="replace") for part in parts if (named := _NAME.match(part))]
-    for index, name in enumerate(names):
-        if name != field or index > 0:
-            raise InvalidInput.at(f"#/{name[:64]}", f"The form has one field, {field}, once.")
+    if names != [field]:
+        faults = [
+            {"pointer": f"#/{name[:64]}", "detail": "Not a field of this form."}
+            for name in names
+            if name != field
+        ]
+        if names.count(field) != 1:
+            faults.append({"pointer": f"#/{field}", "detail": "The file is needed, once."})
+        raise InvalidInput(f"The form has one field: {field}.", errors=faults)
