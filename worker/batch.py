@@ -120,7 +120,7 @@ def _bill(
         # Whoever finds nothing left to bill writes the results, however little time there is.
         if out_of_time and (bill.rows or offset < file.size):
             return End.HANDED_OVER
-    write_results(uow, upload.task_id, aws.results_key(upload.user_id, upload.task_id))
+    write_results(uow, upload.task_id, rows_done, aws.results_key(upload.user_id, upload.task_id))
     return End.COMPLETED if uow.one("complete_task", id=upload.task_id) else End.TAKEN_OVER
 
 

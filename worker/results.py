@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 PART_SIZE = 5 * 1024 * 1024
 """Bytes: the smallest part that S3 takes, for one is held in memory; 10,000 of them are 50 GB."""
 
+ROWS_AT_ONCE = 10_000
+"""Rows that one statement reads: Postgres sorts them in memory. All at once it would sort on its disk,
+and say nothing for longer than we wait."""
+HEADER = b"row,operation,arguments,result,amount,user_balance,error\n"
+
 
 class MultipartUpload:
     """A sink (`write`) that ends up as one S3 object, which appears whole at `complete` or never."""
@@ -58,15 +63,22 @@ class MultipartUpload:
         self._buffer = bytearray()
 
 
-def write_results(uow: UnitOfWork, task_id: UUID, key: str) -> None:
+def write_results(uow: UnitOfWork, task_id: UUID, rows: int, key: str) -> None:
     """Write a finished task's results; the same again when it is done again.
+
+    Args:
+        rows: how many the task has.
 
     Raises:
         DomainError, ClientError, BotoCoreError: then there is no object, and it can be tried again.
     """
     upload = MultipartUpload(key)
     try:
-        uow.database.copy_out(statement_text("results").replace("{task_id}", str(task_id)), upload)
+        upload.write(HEADER)
+        for first in range(1, rows + 1, ROWS_AT_ONCE):
+            sql = statement_text("results").replace("{task_id}", str(task_id))
+            last = first + ROWS_AT_ONCE - 1
+            uow.database.copy_out(sql.replace("{first}", str(first)).replace("{last}", str(last)), upload)
         upload.complete()
     except BaseException:
         upload.abort()

@@ -13,7 +13,12 @@ from tests.batch.ground import Ground
 from tests.batch.processes import Died, Knobs, WorkerProcess
 
 CHUNK_ROWS = 32
-KNOBS: Knobs = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.handler.PING": 0, "worker.handler.WAIT": 1}
+KNOBS: Knobs = {
+    "worker.chunks.CHUNK_ROWS": CHUNK_ROWS,
+    "worker.results.ROWS_AT_ONCE": 250,
+    "worker.handler.PING": 0,
+    "worker.handler.WAIT": 1,
+}
 """Small chunks, so that a small file has many, and no waiting."""
 LIMIT = 60.0
 """Seconds that anything may take."""

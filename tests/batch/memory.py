@@ -7,16 +7,19 @@ import time
 from localstack.cloud import BUCKET
 from tests.batch.deliveries import Deliveries
 from tests.batch.ground import Ground, mixed_file
+from tests.batch.processes import Knobs
 from worker.chunks import CHUNK_ROWS
+from worker.results import ROWS_AT_ONCE
 
 PIECE = 10_000
 """Rows that are made at once, and repeated."""
 ALLOWED = 1.1
+AS_SHIPPED: Knobs = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.results.ROWS_AT_ONCE": ROWS_AT_ONCE}
 
 
-def peak(ground: Ground, rows: int) -> int:
+def peak(ground: Ground, rows: int, knobs: Knobs = AS_SHIPPED) -> int:
     """The most that a fresh worker has in memory for a file of so many rows, in KiB."""
-    deliveries = Deliveries(ground, {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.batch.TURN": 1e9})
+    deliveries = Deliveries(ground, {**knobs, "worker.batch.TURN": 1e9})
     task = ground.task(ground.client(10**12), 1)
     header, piece = b"operation,arguments\n", mixed_file(PIECE, 1).partition(b"\n")[2]
     ground.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=header + piece * (rows // PIECE))

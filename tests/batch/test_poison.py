@@ -109,7 +109,7 @@ def test_an_account_that_is_deleted_is_charged_no_further(ground: Ground, delive
 @pytest.mark.parametrize(
     ("header", "status"), [(b"", "failed"), (b"operation,arguments\n", "completed")], ids=["first", "second"]
 )
-def test_a_line_of_160_mb_takes_no_memory(
+def test_a_line_of_64_mb_takes_no_memory(
     ground: Ground, deliveries: Deliveries, header: bytes, status: str
 ) -> None:
     ground.upload(ground.client(), mixed_file(CHUNK_ROWS, 1))
@@ -117,7 +117,7 @@ def test_a_line_of_160_mb_takes_no_memory(
     worker = deliveries.worker()
     before = worker.peak_memory()
     task = ground.task(ground.client(), 1)
-    message = upload_line(ground, deliveries, task, header, parts=20)
+    message = upload_line(ground, deliveries, task, header, parts=8)
     assert deliveries.deliver(message, worker) == "done"
     deliveries.settle(message, "done")
     state = ground.state(task)
