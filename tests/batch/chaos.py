@@ -51,20 +51,24 @@ class Killer:
             return
         billing = self._billing() and self.kills.total() < self._wanted * BILLING_SHARE
         if billing and self._chance.random() < TIMED:
-            self._ground.stage.expect(None)
-            self._timer = threading.Timer(self._chance.uniform(0, 0.15), self._kill, (worker, True))
-            self._timer.start()
+            self._timer = threading.Timer(self._chance.uniform(0, 0.3), self._kill, (worker, True))
+            self._ground.stage.expect(Fault("HEAD file", BEFORE, self._start_timer))
         else:
             step, moment = self._choose((*BILLING, "GET file data") if billing else WRITING)
             nth = 1 if step in ONCE or step in WRITING else self._chance.randint(1, 3)
             self._ground.stage.expect(Fault(step, moment, lambda: self._kill(worker), nth))
 
     def disarm(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer.join()
-            self._timer = None
+        timer, self._timer = self._timer, None
+        if timer and timer.is_alive():
+            timer.cancel()
+            timer.join()
         self._ground.stage.expect(None)
+
+    def _start_timer(self) -> bool:
+        if self._timer:
+            self._timer.start()
+        return True
 
     def _billing(self) -> bool:
         assert self.task
@@ -118,7 +122,7 @@ def main() -> None:
         began = time.monotonic()
         rows = arguments.kills * 2 * CHUNK_ROWS
         killer = run(ground, arguments.kills, arguments.seed, rows)
-    for step in (*BILLING, *WRITING, "GET file data", "other"):
+    for step in dict.fromkeys((*BILLING, *WRITING, *(step for step, _ in killer.kills))):
         hits = {moment: killer.kills[step, moment] for moment in (BEFORE, DURING, AFTER)}
         print(f"  {step:20}" + "".join(f"{moment:>8} {hits[moment]:3}" for moment in hits))
     steps = {(step, moment) for step in (*BILLING, *WRITING) for moment in moments(step)}
