@@ -9,7 +9,7 @@ INSTALLED := .venv/installed
 # npm's own record of what it installed.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up down logs test unit-tests e2e-tests lint format package deploy build-local-db \
+.PHONY: help all up down logs test unit-tests e2e-tests test-deploy lint format package deploy remove build-local-db \
 	build-prod-db chaos memory redrive audit bench-batch openapi pin
 
 help: ## Show this list
@@ -35,6 +35,9 @@ unit-tests: $(INSTALLED) ## Run the tests that need no server
 e2e-tests: $(INSTALLED) $(NODE_INSTALLED) ## Run the end-to-end tests; URL=https://… runs them against a deployed service
 	URL="$(URL)" $(BIN)/pytest tests/e2e
 
+test-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package and deploy the whole stack to an emulated cloud, drive it, take it down
+	$(BIN)/pytest tests/deploy
+
 lint: $(INSTALLED) ## Check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -50,6 +53,9 @@ package: $(INSTALLED) $(NODE_INSTALLED) ## Make the deployable zip, with no cred
 
 deploy: package ## Package, deploy to AWS, migrate; STAGE=… names the stage
 	@$(BIN)/python -m deploy.release
+
+remove: $(INSTALLED) $(NODE_INSTALLED) ## Take the deployed stack down; STAGE=… names it, production wants CONFIRM=its name
+	@$(BIN)/python -m deploy.remove
 
 build-local-db: $(INSTALLED) ## Make the local database, bucket and queues anew (all data is lost)
 	@$(RUN) reset-db

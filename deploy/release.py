@@ -1,35 +1,55 @@
 """Deploys what `make package` made: `python -m deploy.release`.
 
-Checks the settings, deploys by the Serverless CLI, migrates and seeds the database, asks the new
-service how it is, and prints its URL. `STAGE` and `AWS_REGION` choose where. Safe to run again.
+Checks the settings, migrates by the new code while the old serves, deploys by the Serverless CLI,
+migrates and seeds, asks the new service how it is, and prints its URL. `STAGE` and `AWS_REGION` choose
+where. Safe to run again.
 """
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
+from typing import Any
 
 import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
+from deploy.demands import weaknesses
+from deploy.package import ZIP
 from localstack.settings import ROOT, read_dotenv
-from shared.postgres_url import PostgresUrl
-from shared.settings import SettingsError, settings
 
 SERVICE = "restcalculator"
+MIGRATION_TIMEOUT = 300
+"""Seconds, as serverless.yml gives the function."""
+
+
+class MigrationFailed(Exception):
+    """The migrate function ended with an error; the message is that error."""
 
 
 def main() -> None:
-    environment = {"CONFIG_TYPE": "production", **read_dotenv(ROOT / ".env"), **os.environ}
-    os.environ.update(environment)
-    stage, region = environment.get("STAGE", "dev"), environment.get("AWS_REGION", "us-east-1")
-    check_settings()
-    session = boto3.Session(region_name=region)
-    if session.get_credentials() is None:
-        sys.exit("There are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret.")
+    environment = place()
+    if found := weaknesses(environment):
+        sys.exit("\n".join(["Not deployed. Settings come from the environment and .env:", *found]))
+    stage = environment["STAGE"]
+    session = session_of(environment)
+    lambda_ = session.client(
+        "lambda", config=Config(read_timeout=MIGRATION_TIMEOUT + 10, retries={"total_max_attempts": 1})
+    )
+    migrate_first(lambda_, f"{SERVICE}-{stage}-migrate")
     serverless("deploy", "--stage", stage)
-    serverless("invoke", "--function", "migrate", "--stage", stage)
+    try:
+        print("migrated:", migrate(lambda_, f"{SERVICE}-{stage}-migrate"))
+    except MigrationFailed as error:
+        sys.exit(
+            f"Deployed, but the database can't be migrated: {error}\n"
+            f"`npx serverless logs --function migrate --stage {stage}` tells more; `make deploy` tries again."
+        )
     url = stack_outputs(session, f"{SERVICE}-{stage}")["HttpApiUrl"]
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
@@ -39,18 +59,55 @@ def main() -> None:
     print(f"{SERVICE} is deployed: {url}")
 
 
-def check_settings() -> None:
-    """Exits naming what is missing or weak, before anything is deployed."""
-    stacks_own = not os.environ.get("AWS_PGSQL_PATH")
-    if stacks_own:
-        os.environ["AWS_PGSQL_PATH"] = "postgresql://not-made-yet"
+def place() -> dict[str, str]:
+    """The environment with `.env` behind it, `STAGE` and `AWS_REGION` included; our own becomes the same."""
+    defaults = {"CONFIG_TYPE": "production", "STAGE": "dev", "AWS_REGION": "us-east-1"}
+    filled_in = {name: value for name, value in read_dotenv(ROOT / ".env").items() if value}
+    environment = {**defaults, **filled_in, **os.environ}
+    os.environ.update(environment)
+    return environment
+
+
+def session_of(environment: Mapping[str, str]) -> boto3.Session:
+    """Exits when there are no credentials."""
+    session = boto3.Session(region_name=environment["AWS_REGION"])
+    if session.get_credentials() is None:
+        sys.exit("There are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret.")
+    return session
+
+
+def migrate_first(lambda_: Any, function: str) -> None:
+    """Where a version serves already: give the new code to `migrate` alone, and run it.
+
+    Migrations only expand what the running code needs, so the old version goes on by the new schema.
+    When one fails, nothing else was touched.
+    """
     try:
-        settings().passwords()
-        PostgresUrl.parse(os.environ["AWS_PGSQL_PATH"])
-    except SettingsError as error:
-        sys.exit(f"Not deployed. {error}.\nSettings come from the environment and .env.")
-    if stacks_own:
-        del os.environ["AWS_PGSQL_PATH"]
+        deployed = lambda_.get_function_configuration(FunctionName=function)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return  # the first deploy: nothing serves yet, and there is no database
+    code = ZIP.read_bytes()
+    if deployed["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
+        lambda_.update_function_code(FunctionName=function, ZipFile=code)
+        lambda_.get_waiter("function_updated_v2").wait(FunctionName=function)
+    try:
+        migrate(lambda_, function)
+    except MigrationFailed as error:
+        sys.exit(
+            f"Not deployed: the migration failed, and the version from before serves on. {error}\n"
+            "The failed step was rolled back. Correct it in migrations/versions and `make deploy` again."
+        )
+
+
+def migrate(lambda_: Any, function: str) -> str:
+    """Returns: what was done, as JSON. Raises: MigrationFailed."""
+    answer = lambda_.invoke(FunctionName=function, Payload=b"{}")
+    said: str = answer["Payload"].read().decode()
+    if "FunctionError" in answer:
+        raise MigrationFailed(json.loads(said).get("errorMessage", said))
+    return said
 
 
 def serverless(*arguments: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Numeric,
@@ -161,6 +162,10 @@ tasks = Table(
     Column("run_at", TIME),
     Column("run_rows", BigInteger, nullable=False, server_default="0"),
     Column("run_bytes", BigInteger, nullable=False, server_default="0"),
+    # The checkpoint of writing the results: the multipart upload, its parts, and the next row.
+    Column("results_upload", Text),
+    Column("results_parts", Integer, nullable=False, server_default="0"),
+    Column("results_row", BigInteger, nullable=False, server_default="1"),
     Column("updated_at", TIME, nullable=False, server_default=CLOCK),
     Column("finished_at", TIME),
     CheckConstraint(

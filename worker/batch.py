@@ -1,6 +1,7 @@
 """One task, from its checkpoint to its end, or to where this worker must stop."""
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from worker.billing import Outcome, bill_chunk
 from worker.chunks import chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import NotUnderstood, Upload
-from worker.results import write_results
+from worker.results import Checkpoint, Fenced, write_results
 
 HANDOVER_MARGIN = 60.0
 """Seconds of a worker's time that must be left for it to begin another chunk."""
@@ -30,6 +31,9 @@ TURN = 60.0
 large one no longer than that, however few workers there are."""
 MOST_AT_ONCE = 1
 """Tasks of one user that run at once. Their rows would only queue for the same balance."""
+SWITCH_INTERVAL = 0.0002
+"""Seconds after which a thread that computes lets the other one go on."""
+CHUNKS_A_COLLECTION = 32
 BLOCK = 1024 * 1024
 """Bytes read from S3 at a time."""
 
@@ -76,37 +80,55 @@ def run_task(uow: UnitOfWork, upload: Upload, seconds_left: Callable[[], float])
             return End.NOT_RUNNING
         if task["etag"] != file.etag:
             return _fail(uow, upload, "The file was replaced after it was begun.")
-        return _bill(uow, upload, file, task["bytes_done"], task["rows_done"], seconds_left)
+        return _bill(uow, upload, file, task, seconds_left)
     except NotACsv as error:
         return _fail(uow, upload, str(error))
+    except Fenced:
+        return End.TAKEN_OVER
     except (BotoCoreError, ClientError) as error:
         raise ServiceUnavailable(f"S3: {error}") from error
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Rows make no cycles, and looking for some among thousands of tuples takes a third of the time."""
+def _tuned_interpreter() -> Iterator[None]:
+    """The interpreter, set for a batch.
+
+    Rows make no cycles, and looking for some among thousands of tuples takes a third of the time:
+    garbage is looked for now and then only, and not among what was there before. And who waits for
+    Postgres gets the interpreter back at once, not after the 5 ms that the computing thread may keep it.
+    """
+    switching = sys.getswitchinterval()
+    gc.freeze()
     gc.disable()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         yield
     finally:
+        sys.setswitchinterval(switching)
         gc.enable()
+        gc.unfreeze()
 
 
-@_no_garbage_collection()
+@_tuned_interpreter()
 def _bill(
     uow: UnitOfWork,
     upload: Upload,
     file: _File,
-    offset: int,
-    rows_done: int,
+    task: Row,
     seconds_left: Callable[[], float],
 ) -> End:
     turn_ends = time.monotonic() + TURN
+    offset, rows_done = task["bytes_done"], task["rows_done"]
+
+    def out_of_time() -> bool:
+        return seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends
+
     rows = CsvRows(_blocks(upload.key, file, offset), offset)
     if offset == 0:
         rows.header()
-    for chunk in _one_ahead(chunks(rows)):
+    for number, chunk in enumerate(_one_ahead(chunks(rows)), 1):
+        if number % CHUNKS_A_COLLECTION == 0:
+            gc.collect()
         with uow:
             outcome, bill = bill_chunk(uow, upload.task_id, offset, rows_done + 1, chunk)
         if outcome is Outcome.FENCED:
@@ -116,11 +138,12 @@ def _bill(
         if outcome is Outcome.OWNER_DELETED:
             return _fail(uow, upload, "The account was deleted.")
         offset, rows_done = bill.end, rows_done + bill.rows
-        out_of_time = seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends
-        # Whoever finds nothing left to bill writes the results, however little time there is.
-        if out_of_time and (bill.rows or offset < file.size):
+        # Whoever finds nothing left to bill writes results, however little time there is.
+        if out_of_time() and (bill.rows or offset < file.size):
             return End.HANDED_OVER
-    write_results(uow, upload.task_id, rows_done, aws.results_key(upload.user_id, upload.task_id))
+    key = aws.results_key(upload.user_id, upload.task_id)
+    if not write_results(uow, upload.task_id, rows_done, key, Checkpoint.of(task), out_of_time):
+        return End.HANDED_OVER
     return End.COMPLETED if uow.one("complete_task", id=upload.task_id) else End.TAKEN_OVER
 
 

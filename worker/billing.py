@@ -67,23 +67,25 @@ def bill_chunk(
         uow.database.copy_in(COPY_RECORDS, _blocks(bill.billed))
     if bill.refused:
         uow.database.copy_in(COPY_ERRORS, _blocks(bill.refused))
-    uow.one(
-        "end_chunk",
-        id=task_id,
-        user_id=owner["user_id"],
-        entry_id=next(uuid7s(1)),
-        spent=bill.spent,
-        billed=len(bill.billed),
-        first_row=first_row,
-        last_row=first_row + bill.rows - 1,
-        bytes_done=bill.end,
-        rows=bill.rows,
-        failed=len(bill.refused),
-        status="processing" if bill.affordable else "out_of_credit",
-        error=None if bill.affordable else f"There is not enough credit for row {first_row + bill.rows}.",
-    )
+    uow.one("end_chunk", id=task_id, user_id=owner["user_id"], **_sums(bill, first_row))
     uow.commit()
     return Outcome.BILLED if bill.affordable else Outcome.OUT_OF_CREDIT, bill
+
+
+def _sums(bill: Bill, first_row: int) -> dict[str, Any]:
+    """What the chunk's end says of it."""
+    return {
+        "entry_id": next(uuid7s(1)),
+        "spent": bill.spent,
+        "billed": len(bill.billed),
+        "first_row": first_row,
+        "last_row": first_row + bill.rows - 1,
+        "bytes_done": bill.end,
+        "rows": bill.rows,
+        "failed": len(bill.refused),
+        "status": "processing" if bill.affordable else "out_of_credit",
+        "error": None if bill.affordable else f"There is not enough credit for row {first_row + bill.rows}.",
+    }
 
 
 def _draw_up(

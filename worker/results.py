@@ -1,10 +1,16 @@
-"""The result CSV: streamed from Postgres into a multipart upload, in constant memory."""
+"""The result CSV: streamed from Postgres into a multipart upload, in constant memory and any number of
+turns. It appears whole or never, and is the same when it is made again.
+"""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from botocore.exceptions import ClientError
+
 from shared.aws import CSV, s3
-from shared.database import statement_text
+from shared.database import Row, statement_text
 from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
 
@@ -20,66 +26,147 @@ and say nothing for longer than we wait."""
 HEADER = b"row,operation,arguments,result,amount,user_balance,error\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far the results are written: the upload, its parts, and the next row, from 1."""
+
+    upload_id: str | None
+    parts: int
+    row: int
+
+    @classmethod
+    def of(cls, task: Row) -> "Checkpoint":
+        return cls(task["results_upload"], task["results_parts"], task["results_row"])
+
+
 class MultipartUpload:
     """A sink (`write`) that ends up as one S3 object, which appears whole at `complete` or never."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, upload_id: str | None = None, parts: int = 0) -> None:
+        """Go on with an upload after its first `parts` parts, or begin one.
+
+        Raises: ClientError, NoSuchUpload when it was completed or forgotten.
+        """
         self._bucket, self._key = settings().bucket, key
-        created = s3().create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=CSV)
-        self._upload_id = created["UploadId"]
         self._buffer = bytearray()
         self._parts: list[CompletedPartTypeDef] = []
+        if upload_id is None:
+            created = s3().create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=CSV)
+            self.id = created["UploadId"]
+            return
+        self.id = upload_id
+        pages = s3().get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
+        known = [part for page in pages for part in page.get("Parts", [])]
+        self._parts = [
+            {"ETag": p["ETag"], "PartNumber": p["PartNumber"]} for p in known if p["PartNumber"] <= parts
+        ]
+
+    @property
+    def parts(self) -> int:
+        return len(self._parts)
+
+    @property
+    def full(self) -> bool:
+        """Whether what is held makes a part."""
+        return len(self._buffer) >= PART_SIZE
 
     def write(self, data: bytes) -> None:
-        """Take some bytes; send them on when they fill a part."""
         self._buffer += data
-        if len(self._buffer) >= PART_SIZE:
-            self._send()
 
-    def complete(self) -> None:
-        """Make the object."""
-        self._send()
-        s3().complete_multipart_upload(
-            Bucket=self._bucket,
-            Key=self._key,
-            UploadId=self._upload_id,
-            MultipartUpload={"Parts": self._parts},
-        )
-
-    def abort(self) -> None:
-        """Forget what was sent."""
-        s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._upload_id)
-
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send what is held as the next part."""
         number = len(self._parts) + 1
         part = s3().upload_part(
             Bucket=self._bucket,
             Key=self._key,
-            UploadId=self._upload_id,
+            UploadId=self.id,
             PartNumber=number,
             Body=self._buffer,  # type: ignore[arg-type]  # botocore takes a bytearray as it is
         )
         self._parts.append({"ETag": part["ETag"], "PartNumber": number})
         self._buffer = bytearray()
 
+    def complete(self) -> None:
+        """Send the rest and make the object."""
+        if self._buffer:
+            self.send()
+        s3().complete_multipart_upload(
+            Bucket=self._bucket, Key=self._key, UploadId=self.id, MultipartUpload={"Parts": self._parts}
+        )
 
-def write_results(uow: UnitOfWork, task_id: UUID, rows: int, key: str) -> None:
-    """Write a finished task's results; the same again when it is done again.
+    def abort(self) -> None:
+        """Forget what was sent."""
+        s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self.id)
+
+
+class Fenced(Exception):
+    """Another worker writes these results, or the task was cancelled."""
+
+
+def write_results(
+    uow: UnitOfWork, task_id: UUID, rows: int, key: str, done: Checkpoint, out_of_time: Callable[[], bool]
+) -> bool:
+    """Write a finished task's results, or some more parts of them.
 
     Args:
         rows: how many the task has.
+        done: where an earlier worker left off.
+        out_of_time: asked after each part.
+
+    Returns:
+        Whether they are whole.
 
     Raises:
-        DomainError, ClientError, BotoCoreError: then there is no object, and it can be tried again.
+        Fenced; DomainError, ClientError, BotoCoreError: then it can be tried again.
     """
-    upload = MultipartUpload(key)
+    upload, row = _go_on(key, done)
+    checkpoint = done.row
     try:
-        upload.write(HEADER)
-        for first in range(1, rows + 1, ROWS_AT_ONCE):
-            sql = statement_text("results").replace("{task_id}", str(task_id))
-            last = first + ROWS_AT_ONCE - 1
-            uow.database.copy_out(sql.replace("{first}", str(first)).replace("{last}", str(last)), upload)
+        if row == 1:
+            upload.write(HEADER)
+        while row <= rows:
+            uow.database.copy_out(_statement(task_id, row), upload)
+            row += ROWS_AT_ONCE
+            if upload.full and row <= rows:
+                upload.send()
+                if not _keep(uow, task_id, upload, checkpoint, row):
+                    raise Fenced
+                checkpoint = row
+                if out_of_time():
+                    return False
         upload.complete()
     except BaseException:
-        upload.abort()
+        if checkpoint == 1:  # nobody knows of it: there is nothing to go on with
+            upload.abort()
         raise
+    return True
+
+
+def _go_on(key: str, done: Checkpoint) -> tuple[MultipartUpload, int]:
+    """The upload and its next row; from the beginning where the earlier one is not there any more."""
+    try:
+        upload = MultipartUpload(key, done.upload_id, done.parts)
+        if upload.parts == done.parts:
+            return upload, done.row
+    except ClientError as error:
+        if done.upload_id is None or error.response["Error"]["Code"] != "NoSuchUpload":
+            raise
+    return MultipartUpload(key), 1
+
+
+def _keep(uow: UnitOfWork, task_id: UUID, upload: MultipartUpload, row: int, next_row: int) -> bool:
+    """Move the checkpoint, if it is still where we know it."""
+    kept = uow.one(
+        "checkpoint_results",
+        id=task_id,
+        upload_id=upload.id,
+        parts=upload.parts,
+        row=row,
+        next_row=next_row,
+    )
+    return kept is not None
+
+
+def _statement(task_id: UUID, first: int) -> str:
+    sql = statement_text("results").replace("{task_id}", str(task_id))
+    return sql.replace("{first}", str(first)).replace("{last}", str(first + ROWS_AT_ONCE - 1))

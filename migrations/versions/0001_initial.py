@@ -263,6 +263,9 @@ def upgrade() -> None:
         sa.Column("run_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("run_rows", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("run_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("results_upload", sa.Text(), nullable=True),
+        sa.Column("results_parts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("results_row", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column(
             "updated_at",
             sa.DateTime(timezone=True),

@@ -25,5 +25,6 @@ WITH found AS MATERIALIZED (
     WHERE t.id = found.id AND found.status IN ('awaiting_upload', 'queued', 'processing')
     RETURNING t.id, t.status, t.etag
 )
-SELECT coalesce(started.status, found.status) AS status, found.bytes_done, found.rows_done, started.etag
+SELECT coalesce(started.status, found.status) AS status, found.bytes_done, found.rows_done, started.etag,
+       found.results_upload, found.results_parts, found.results_row
 FROM found LEFT JOIN started ON true

@@ -37,3 +37,37 @@ def test_a_turn_that_is_over_is_handed_over_though_there_is_time(
     brief.until_idle()
     assert brief.outcomes == {"done": CHUNKS + 1}
     ground.check_completed(task, undisturbed)
+
+
+def test_results_are_handed_over_after_every_part_and_gone_on_with(
+    ground: Ground, deliveries: Deliveries, deliveries_with: Make
+) -> None:
+    undisturbed = ground.upload(ground.client(), FILE)
+    deliveries.until_idle()
+    task = ground.upload(ground.client(), FILE)
+    small_parts = {"worker.results.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": CHUNK_ROWS}
+    hurried = deliveries_with(seconds=59, knobs=small_parts)
+    hurried.until_idle()
+    assert hurried.outcomes == {"done": 2 * CHUNKS}
+    ground.check_completed(task, undisturbed)
+
+
+def test_results_whose_upload_was_forgotten_halfway_are_written_anew(
+    ground: Ground, deliveries: Deliveries, deliveries_with: Make
+) -> None:
+    undisturbed = ground.upload(ground.client(), FILE)
+    deliveries.until_idle()
+    task = ground.upload(ground.client(), FILE)
+    small_parts = {"worker.results.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": CHUNK_ROWS}
+    hurried = deliveries_with(seconds=59, knobs=small_parts)
+
+    def parts() -> int:
+        ((found,),) = ground.sql("SELECT results_parts FROM tasks WHERE id = :id", id=task.id)
+        return int(found)
+
+    hurried.until_idle(until=lambda: parts() >= 3)
+    ((upload_id,),) = ground.sql("SELECT results_upload FROM tasks WHERE id = :id", id=task.id)
+    where = {"Bucket": "buckeeto", "Key": task.key.replace("uploads/", "results/"), "UploadId": upload_id}
+    ground.cloud.s3.abort_multipart_upload(**where)
+    hurried.until_idle()
+    ground.check_completed(task, undisturbed)

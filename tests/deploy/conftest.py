@@ -9,21 +9,24 @@ from localstack.settings import ROOT
 from shared.settings import Settings
 
 
-@pytest.fixture(scope="session")
-def made() -> None:
-    """In an environment without credentials or settings."""
-    settings = {name.upper() for name in Settings.model_fields}
-    kept = {
+def bare_environment() -> dict[str, str]:
+    """This one without credentials or settings."""
+    settings = {name.upper() for name in Settings.model_fields} | {"STAGE", "CONFIRM", "FRONTEND_URL"}
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "MAKE")) and name not in settings
     }
+
+
+@pytest.fixture(scope="session")
+def made() -> None:
     done = subprocess.run(
         ["make", "package"],
         cwd=ROOT,
         # The last two are said here so that no .env says otherwise.
         env={
-            **kept,
+            **bare_environment(),
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_PGSQL_PATH": "",

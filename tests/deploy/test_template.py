@@ -95,3 +95,58 @@ def test_the_database_is_the_stacks_own_private_encrypted_and_speaks_tls(resourc
     assert database["PubliclyAccessible"] is False
     assert database["DeletionProtection"] is True
     assert resources["DatabaseParameters"]["Properties"]["Parameters"] == {"rds.force_ssl": "1"}
+
+
+def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources: Resources) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
+    assert watched == {
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        ("AWS/ApiGateway", "5xx"),
+        ("AWS/ApiGateway", "Latency"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/RDS", "FreeStorageSpace"),
+    }
+    assert {json.dumps(alarm["AlarmActions"]) for alarm in alarms} == {'[{"Ref": "Alarms"}]'}
+    (dead,) = (alarm for alarm in alarms if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible")
+    assert dead["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
+    assert dead["Threshold"] == 0
+
+
+def test_the_dashboard_is_json_once_its_names_are_filled_in(resources: Resources) -> None:
+    (dashboard,) = of_type(resources, "AWS::CloudWatch::Dashboard").values()
+    body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
+    assert all(widget["properties"]["metrics"] for widget in body["widgets"])
+
+
+def test_every_bucket_refuses_what_comes_without_tls(resources: Resources) -> None:
+    denied = {
+        json.dumps(policy["Bucket"])
+        for policy in of_type(resources, "AWS::S3::BucketPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and "aws:SecureTransport" in json.dumps(statement["Condition"])
+    }
+    assert denied == {json.dumps({"Ref": name}) for name in of_type(resources, "AWS::S3::Bucket")}
+
+
+def test_every_function_keeps_within_its_budget_and_is_traced(resources: Resources) -> None:
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        worker, migrate = name.startswith("Worker"), name.startswith("Migrate")
+        assert function["MemorySize"] <= (1024 if worker else 512), name
+        assert function["Timeout"] <= (900 if worker else 300 if migrate else 15), name
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
+        assert function["TracingConfig"] == {"Mode": "Active"}
+    retention = {group["RetentionInDays"] for group in of_type(resources, "AWS::Logs::LogGroup").values()}
+    assert retention == {30}
+
+
+def test_the_api_throttles_and_logs(resources: Resources) -> None:
+    (stage,) = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert stage["AccessLogSettings"]["DestinationArn"]
+
+
+def test_the_queues_are_encrypted(resources: Resources) -> None:
+    queues = of_type(resources, "AWS::SQS::Queue").values()
+    assert [queue["SqsManagedSseEnabled"] for queue in queues] == [True, True]

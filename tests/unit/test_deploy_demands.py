@@ -1,0 +1,60 @@
+"""What a deploy demands of the settings."""
+
+import pytest
+
+from deploy.demands import weaknesses
+from localstack.settings import ROOT, read_dotenv
+
+GOOD = {
+    "CONFIG_TYPE": "production",
+    "JWT_SECRET_KEY": "0123456789abcdef" * 4,
+    "CLIENT_PASSWORD": "a-long-password-1",
+    "ADMIN_PASSWORD": "a-long-password-2",
+    "FRONTEND_URL": "https://app.example.com",
+    "DUMMY_VAR": "whatever",
+}
+
+
+def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
+    assert weaknesses(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CONFIG_TYPE", "prod"),
+        ("JWT_SECRET_KEY", ""),
+        ("JWT_SECRET_KEY", "0123456789abcdef"),
+        ("JWT_SECRET_KEY", "a" * 64),
+        ("CLIENT_PASSWORD", ""),
+        ("CLIENT_PASSWORD", "Test1234!"),
+        ("ADMIN_PASSWORD", "adminpass"),
+        ("ADMIN_PASSWORD", "short"),
+        ("FRONTEND_URL", "*"),
+        ("FRONTEND_URL", "https://app.example.com/path"),
+        ("AWS_PGSQL_PATH", "mysql://somewhere/db"),
+        ("AWS_PGSQL_PATH", "postgresql://me@localhost/db"),
+        ("AWS_PGSQL_PATH", "postgresql://me@db.example.com/db?sslmode=disable"),
+    ],
+)
+def test_what_is_missing_or_weak_is_named_and_never_shown(name: str, value: str) -> None:
+    (said,) = weaknesses({**GOOD, name: value})
+    assert said.startswith(f"  {name}: ")
+    assert len(value) < 6 or value not in said
+
+
+def test_all_are_named_at_once() -> None:
+    assert len(weaknesses({"CONFIG_TYPE": "production"})) == 3
+
+
+def test_the_published_passwords_will_do_where_it_is_not_production() -> None:
+    assert weaknesses({"CONFIG_TYPE": "development", "JWT_SECRET_KEY": GOOD["JWT_SECRET_KEY"]}) == []
+
+
+def test_the_example_lacks_nothing_but_the_secrets() -> None:
+    example = read_dotenv(ROOT / ".env.example")
+    assert [line.split(":")[0].strip() for line in weaknesses(example)] == [
+        "JWT_SECRET_KEY",
+        "CLIENT_PASSWORD",
+        "ADMIN_PASSWORD",
+    ]
