@@ -6,10 +6,12 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 RUN := $(BIN)/python -m localstack.run
 INSTALLED := .venv/installed
+# checkov wants another boto3 than the service.
+LINT_INSTALLED := .venv-lint/installed
 # npm's own record of what it installed.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up down logs test unit-tests e2e-tests test-deploy lint format package deploy remove build-local-db \
+.PHONY: help all up down logs test unit-tests e2e-tests test-deploy lint lint-template format package deploy remove build-local-db \
 	build-prod-db chaos memory redrive audit bench-batch openapi pin
 
 help: ## Show this list
@@ -38,10 +40,18 @@ e2e-tests: $(INSTALLED) $(NODE_INSTALLED) ## Run the end-to-end tests; URL=https
 test-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package and deploy the whole stack to an emulated cloud, drive it, take it down
 	$(BIN)/pytest tests/deploy
 
-lint: $(INSTALLED) ## Check format, style and types
+lint: $(INSTALLED) ## Check format, style, types, and the stack's template
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory lint-template
+
+# .cfnlintrc and .checkov.yml say what is not checked, and why.
+lint-template: export CONFIG_TYPE = production
+lint-template: export AWS_PGSQL_PATH =
+lint-template: $(LINT_INSTALLED) package
+	.venv-lint/bin/cfn-lint
+	.venv-lint/bin/checkov --config-file .checkov.yml --file .serverless/cloudformation-template-update-stack.json
 
 format: $(INSTALLED) ## Put the code into its format, and mend what can be mended by itself
 	$(BIN)/ruff format .
@@ -85,6 +95,7 @@ openapi: $(INSTALLED) ## Make docs/openapi.json from the functions
 pin: $(INSTALLED) ## Pin the newest versions that the requirements allow
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-lint.in -o requirements-lint.txt
 
 # Byte code is compiled here once: without it everything starts three times as slowly.
 $(INSTALLED): requirements-dev.txt
@@ -94,6 +105,11 @@ $(INSTALLED): requirements-dev.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements-dev.txt
+	@touch $@
+
+$(LINT_INSTALLED): requirements-lint.txt | $(INSTALLED)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-lint
+	@$(BIN)/uv pip sync --quiet --python .venv-lint/bin/python --compile-bytecode requirements-lint.txt
 	@touch $@
 
 # The Serverless CLI and newman.
