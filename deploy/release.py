@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -41,21 +41,21 @@ def main() -> None:
     lambda_ = session.client(
         "lambda", config=Config(read_timeout=MIGRATION_TIMEOUT + 10, retries={"total_max_attempts": 1})
     )
-    migrate_first(lambda_, f"{SERVICE}-{stage}-migrate")
+    stack = f"{SERVICE}-{stage}"
+    migrate_first(
+        lambda_, f"{stack}-migrate", serves=lambda: health(stack_outputs(session, stack)["HttpApiUrl"])
+    )
     serverless("deploy", "--stage", stage)
     try:
-        print("migrated:", migrate(lambda_, f"{SERVICE}-{stage}-migrate"))
+        print("migrated:", migrate(lambda_, f"{stack}-migrate"))
     except MigrationFailed as error:
         sys.exit(
             f"Deployed, but the database can't be migrated: {error}\n"
             f"`npx serverless logs --function migrate --stage {stage}` tells more; `make deploy` tries again."
         )
-    url = stack_outputs(session, f"{SERVICE}-{stage}")["HttpApiUrl"]
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
-            print("health:", json.load(answer))
-    except OSError as error:
-        sys.exit(f"Deployed and migrated, but {url}/health does not answer well: {error}")
+    url = stack_outputs(session, stack)["HttpApiUrl"]
+    if not health(url):
+        sys.exit(f"Deployed and migrated, but {url}/health does not answer well.")
     print(f"{SERVICE} is deployed: {url}")
 
 
@@ -76,11 +76,23 @@ def session_of(environment: Mapping[str, str]) -> boto3.Session:
     return session
 
 
-def migrate_first(lambda_: Any, function: str) -> None:
+def health(url: str) -> bool:
+    """Whether the service answers, and reaches its database."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
+            print("health:", json.load(answer))
+    except OSError as error:
+        print(f"health: {error}")
+        return False
+    return True
+
+
+def migrate_first(lambda_: Any, function: str, serves: Callable[[], bool]) -> None:
     """Where a version serves already: give the new code to `migrate` alone, and run it.
 
     Migrations only expand what the running code needs, so the old version goes on by the new schema.
-    When one fails, nothing else was touched.
+    When one fails, nothing else was touched. Where the old version does not serve anyhow (it was told
+    of a wrong database), the deploy goes on: the new settings are what mends it.
     """
     try:
         deployed = lambda_.get_function_configuration(FunctionName=function)
@@ -95,6 +107,9 @@ def migrate_first(lambda_: Any, function: str) -> None:
     try:
         migrate(lambda_, function)
     except MigrationFailed as error:
+        if not serves():
+            print(f"The version from before can't be migrated, and does not serve: {error}. Going on.")
+            return
         sys.exit(
             f"Not deployed: the migration failed, and the version from before serves on. {error}\n"
             "The failed step was rolled back. Correct it in migrations/versions and `make deploy` again."

@@ -22,14 +22,16 @@ def main() -> None:
     stage = environment["STAGE"]
     stack = f"{SERVICE}-{stage}"
     session = session_of(environment)
-    resources = {
-        item["LogicalResourceId"]: item["PhysicalResourceId"]
-        for page in session.client("cloudformation")
-        .get_paginator("list_stack_resources")
-        .paginate(StackName=stack)
-        for item in page["StackResourceSummaries"]
-        if item.get("PhysicalResourceId")
-    }
+    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    try:
+        resources = {
+            item["LogicalResourceId"]: item["PhysicalResourceId"]
+            for page in pages
+            for item in page["StackResourceSummaries"]
+            if item.get("PhysicalResourceId")
+        }
+    except ClientError as error:
+        sys.exit(f"Nothing was removed: {error}")
     if deployed_for(session, f"{stack}-migrate") == "production" and os.environ.get("CONFIRM") != stack:
         sys.exit(f"{stack} serves production. If it is to go, with its files: make remove CONFIRM={stack}")
     if "Database" in resources:

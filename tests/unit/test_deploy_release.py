@@ -1,0 +1,61 @@
+"""The migration that runs before a deploy."""
+
+import base64
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy import release
+
+
+class Lambda:
+    """The migrate function, as deployed with `code`; None where there is none."""
+
+    def __init__(self, code: bytes | None, fails: bool = False) -> None:
+        self.code, self.fails, self.calls = code, fails, list[str]()
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, str]:
+        if self.code is None:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetFunctionConfiguration")
+        return {"CodeSha256": base64.b64encode(hashlib.sha256(self.code).digest()).decode()}
+
+    def update_function_code(self, FunctionName: str, ZipFile: bytes) -> None:
+        self.calls.append("update")
+
+    def get_waiter(self, name: str) -> Any:
+        return type("Waiter", (), {"wait": lambda self, FunctionName: None})()
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+        self.calls.append("invoke")
+        said = {"errorMessage": "no such table"} if self.fails else {}
+        answer = {"Payload": io.BytesIO(json.dumps(said).encode())}
+        return {**answer, "FunctionError": "Unhandled"} if self.fails else answer
+
+
+@pytest.fixture(autouse=True)
+def new_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "new.zip").write_bytes(b"new")
+    monkeypatch.setattr(release, "ZIP", tmp_path / "new.zip")
+
+
+@pytest.mark.parametrize(
+    ("deployed", "calls"), [(None, []), (b"old", ["update", "invoke"]), (b"new", ["invoke"])]
+)
+def test_the_new_code_migrates_where_something_is_deployed(deployed: bytes | None, calls: list[str]) -> None:
+    lambda_ = Lambda(deployed)
+    release.migrate_first(lambda_, "migrate", serves=lambda: True)
+    assert lambda_.calls == calls
+
+
+def test_a_failed_migration_ends_the_deploy_while_the_old_version_serves() -> None:
+    with pytest.raises(SystemExit, match=r"serves on\. no such table"):
+        release.migrate_first(Lambda(b"old", fails=True), "migrate", serves=lambda: True)
+
+
+def test_what_does_not_serve_does_not_keep_its_cure_from_being_deployed() -> None:
+    release.migrate_first(Lambda(b"old", fails=True), "migrate", serves=lambda: False)
