@@ -11,7 +11,7 @@ LINT_INSTALLED := .venv-lint/installed
 # npm's own record of what it installed.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up down logs test unit-tests e2e-tests test-deploy lint lint-template format package deploy remove build-local-db \
+.PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template format package deploy remove build-local-db \
 	build-prod-db chaos memory redrive audit bench-batch openapi pin
 
 help: ## Show this list
@@ -21,6 +21,9 @@ all: lint test package ## Lint, test and package
 
 up: $(INSTALLED) ## Start the service on this machine; stays in the foreground, Ctrl-C ends it
 	@$(RUN) up
+
+up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C ends it
+	docker compose -f localstack/docker-compose.yml up --build
 
 down: $(INSTALLED) ## End the service that `make up` started in another terminal
 	@$(RUN) down

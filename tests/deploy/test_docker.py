@@ -1,0 +1,65 @@
+"""The Docker files, as far as they can be checked where no engine is."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localstack.settings import ROOT
+from shared.postgres_url import PostgresUrl
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+COPIED = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(Path(ROOT / "localstack/docker-compose.yml").read_text("utf-8"))
+    return dict(found["services"])
+
+
+def test_what_is_copied_exists_and_is_not_ignored() -> None:
+    sources = {source for line in COPIED for source in line.split()}
+    assert sources
+    assert all((ROOT / source).exists() for source in sources)
+    let_in = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[:1] == "!"
+    }
+    assert let_in == sources
+
+
+def test_nothing_secret_and_nothing_made_here_goes_into_the_image() -> None:
+    assert {".env", ".venv", ".data", "build"}.isdisjoint(" ".join(COPIED).split())
+    assert "\n*\n" in (ROOT / ".dockerignore").read_text("utf-8")
+
+
+def test_every_image_is_pinned(services: dict[str, Any]) -> None:
+    images = [service["image"] for service in services.values() if "image" in service]
+    images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(images) == 3
+    assert all(re.search(r":\d+\.\d+", image) for image in images)
+
+
+def test_nothing_listens_beyond_this_machine(services: dict[str, Any]) -> None:
+    ports = [port for service in services.values() for port in service["ports"]]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_service_finds_the_two_others(services: dict[str, Any]) -> None:
+    told = services["service"]["environment"]
+    database = PostgresUrl.parse(told["AWS_PGSQL_PATH"])
+    assert database.host in services
+    assert (database.database, database.password) == (
+        services["postgres"]["environment"]["POSTGRES_DB"],
+        services["postgres"]["environment"]["POSTGRES_PASSWORD"],
+    )
+    alias = told["AWS_ENDPOINT_URL"].removeprefix("http://").partition(":")[0]
+    assert alias in services["localstack"]["networks"]["default"]["aliases"]
+    assert set(services["service"]["depends_on"]) == {"localstack", "postgres"}
+
+
+def test_the_image_runs_unprivileged() -> None:
+    assert DOCKERFILE.index("USER service") < DOCKERFILE.index("CMD [")
