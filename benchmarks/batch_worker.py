@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.database import Database
-from worker import batch, billing, chunks
+from worker import batch, chunks
 from worker.handler import handler
 
 
@@ -40,8 +40,7 @@ def main(key: str) -> None:
         setattr(owner, name, run)
 
     timed(chunks, "compute_all", "compute")
-    timed(billing, "_draw_up", "bill")
-    timed(Database, "copy_in", "copy")
+    timed(Database, "copy_in", "bill and copy")
     timed(Database, "commit", "commit")
     timed(batch, "write_results", "results")
     reading = batch._blocks

@@ -1,6 +1,6 @@
 """One chunk, billed in one transaction: exactly once, whoever tries it and however often."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -16,6 +16,8 @@ COPY_RECORDS = (
     " task_id, task_row) FROM STDIN"
 )
 COPY_ERRORS = "COPY task_errors (task_id, task_row, operation, arguments, reason) FROM STDIN"
+BLOCK_LINES = 1024
+"""Lines of one CopyData message, some 100 KB: each costs a turn of the interpreter's lock."""
 NO_PRICE = "the operation has no price: it can't be called"
 # COPY's text format escapes these (PostgreSQL manual, COPY, "Text Format").
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -32,14 +34,17 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Bill:
-    """What the affordable rows of a chunk come to; the lines are COPY's."""
+    """What the affordable rows of a chunk come to; the refused are lines of COPY."""
 
     end: int
-    rows: int = 0
+    billed: int = 0
     spent: Decimal = Decimal(0)
-    billed: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     affordable: bool = True
+
+    @property
+    def rows(self) -> int:
+        return self.billed + len(self.refused)
 
 
 def bill_chunk(
@@ -62,11 +67,13 @@ def bill_chunk(
     if owner["deleted"]:
         return Outcome.OWNER_DELETED, Bill(start)
     prices = {row["type"]: (row["id"], row["cost"]) for row in uow.all("prices")}
-    bill = _draw_up(chunk, start, owner, prices, task_id, first_row)
-    if bill.billed:
-        uow.database.copy_in(COPY_RECORDS, _blocks(bill.billed))
+    bill = Bill(start)
+    if chunk.rows:
+        uow.database.copy_in(COPY_RECORDS, _draw_up(bill, chunk, owner, prices, task_id, first_row))
+    else:
+        bill.end = chunk.end
     if bill.refused:
-        uow.database.copy_in(COPY_ERRORS, _blocks(bill.refused))
+        uow.database.copy_in(COPY_ERRORS, ["".join(bill.refused).encode()])
     uow.one("end_chunk", id=task_id, user_id=owner["user_id"], **_sums(bill, first_row))
     uow.commit()
     return Outcome.BILLED if bill.affordable else Outcome.OUT_OF_CREDIT, bill
@@ -77,7 +84,7 @@ def _sums(bill: Bill, first_row: int) -> dict[str, Any]:
     return {
         "entry_id": next(uuid7s(1)),
         "spent": bill.spent,
-        "billed": len(bill.billed),
+        "billed": bill.billed,
         "first_row": first_row,
         "last_row": first_row + bill.rows - 1,
         "bytes_done": bill.end,
@@ -89,42 +96,43 @@ def _sums(bill: Bill, first_row: int) -> dict[str, Any]:
 
 
 def _draw_up(
+    bill: Bill,
     chunk: Chunk,
-    start: int,
     owner: Mapping[str, Any],
     prices: Mapping[str, tuple[UUID, Decimal]],
     task_id: UUID,
     first_row: int,
-) -> Bill:
-    """The bill of the longest prefix that the balance pays for, row by row, in order."""
-    bill, balance, user_id, ids = (
-        Bill(start),
-        owner["balance"],
-        str(owner["user_id"]),
-        uuid7s(len(chunk.rows)),
-    )
+) -> Iterator[bytes]:
+    """Bill the longest prefix that the balance pays for, row by row, in order: its lines of COPY, in
+    blocks, so that Postgres works on one while the next is drawn up.
+    """
+    balance, user_id, ids = owner["balance"], str(owner["user_id"]), uuid7s(len(chunk.rows))
     # As text once, not once a row.
     texts = {name: (cost, f"{user_id}\t{id}\t", f"\t{cost}\t") for name, (id, cost) in prices.items()}
-    ending = f"\t{task_id}\t"
+    ending, lines = f"\t{task_id}\t", list[str]()
     for number, row in enumerate(chunk.rows, first_row):
         price = texts.get(row.operation)
         if price is None or isinstance(row, Refused):
             bill.refused.append(_error_line(task_id, number, row))
-        else:
-            cost, before, after = price
-            if cost > balance:
-                bill.affordable = False
-                break
-            balance -= cost
-            bill.billed.append(
-                f"{next(ids)}\t{before}{row.arguments}\t{_escaped(row.result)}{after}{balance}{ending}{number}\n"
-            )
+            bill.end = row.end
+            continue
+        cost, before, after = price
+        if cost > balance:
+            bill.affordable = False
+            break
+        balance -= cost
+        lines.append(
+            f"{next(ids)}\t{before}{row.arguments}\t{_escaped(row.result)}{after}{balance}{ending}{number}\n"
+        )
+        bill.billed += 1
         bill.end = row.end
+        if len(lines) == BLOCK_LINES:
+            yield "".join(lines).encode()
+            lines.clear()
     else:
         bill.end = chunk.end
-    bill.rows = len(bill.billed) + len(bill.refused)
     bill.spent = owner["balance"] - balance
-    return bill
+    yield "".join(lines).encode()
 
 
 def _error_line(task_id: UUID, number: int, row: Computed | Refused) -> str:
@@ -135,9 +143,3 @@ def _error_line(task_id: UUID, number: int, row: Computed | Refused) -> str:
 
 def _escaped(result: str) -> str:
     return result.replace("\\", "\\\\") if "\\" in result else result
-
-
-def _blocks(lines: list[str], size: int = 4096) -> Iterable[bytes]:
-    """Lines joined into few, large CopyData messages: each is a turn of the interpreter's lock."""
-    for start in range(0, len(lines), size):
-        yield "".join(lines[start : start + size]).encode()
