@@ -7,6 +7,7 @@ from tests.batch.ground import Ground, mixed_file
 
 CHUNKS = 25
 FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=11)
+SMALL_PARTS = {"worker.results.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": CHUNK_ROWS}
 Make = Callable[..., Deliveries]
 
 
@@ -45,8 +46,7 @@ def test_results_are_handed_over_after_every_part_and_gone_on_with(
     undisturbed = ground.upload(ground.client(), FILE)
     deliveries.until_idle()
     task = ground.upload(ground.client(), FILE)
-    small_parts = {"worker.results.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": CHUNK_ROWS}
-    hurried = deliveries_with(seconds=59, knobs=small_parts)
+    hurried = deliveries_with(seconds=59, knobs=SMALL_PARTS)
     hurried.until_idle()
     assert hurried.outcomes == {"done": 2 * CHUNKS}
     ground.check_completed(task, undisturbed)
@@ -58,8 +58,7 @@ def test_results_whose_upload_was_forgotten_halfway_are_written_anew(
     undisturbed = ground.upload(ground.client(), FILE)
     deliveries.until_idle()
     task = ground.upload(ground.client(), FILE)
-    small_parts = {"worker.results.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": CHUNK_ROWS}
-    hurried = deliveries_with(seconds=59, knobs=small_parts)
+    hurried = deliveries_with(seconds=59, knobs=SMALL_PARTS)
 
     def parts() -> int:
         ((found,),) = ground.sql("SELECT results_parts FROM tasks WHERE id = :id", id=task.id)
