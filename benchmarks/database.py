@@ -1,0 +1,42 @@
+"""The database that benchmarks run against: the embedded Postgres, its durability on, as set-up leaves it."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pg8000.native
+
+from localstack.postgres import DATABASE, Postgres
+from shared.settings import settings
+from shared.unit_of_work import dispose_connections
+
+
+@contextmanager
+def migrated() -> Iterator[Postgres]:
+    """A server of its own, which the settings of this process and of its children name."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the embedded Postgres may run as another user
+        postgres = Postgres(Path(folder) / "postgres")
+        postgres.start()
+        os.environ.update(
+            CONFIG_TYPE="testing",
+            AWS_PGSQL_PATH=postgres.url,
+            JWT_SECRET_KEY="the secret of the benchmarks, 32 bytes or more",
+        )
+        settings.cache_clear()
+        try:
+            from migrations.handler import handler  # Alembic takes half a second to import
+
+            handler({}, None)
+            yield postgres
+        finally:
+            dispose_connections()
+            postgres.stop()
+
+
+def connect(postgres: Postgres) -> pg8000.native.Connection:
+    """A connection that knows nothing of the service."""
+    socket = f"{postgres.socket_folder}/.s.PGSQL.5432"
+    return pg8000.native.Connection("postgres", database=DATABASE, unix_sock=socket)
