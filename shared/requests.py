@@ -24,15 +24,15 @@ from shared.field_types import (
 
 
 class Request(BaseModel):
-    """A request's body: what it does not know, it refuses."""
+    """A request's body: what it does not know, it refuses. A function builds the one that it takes."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Change(Request):
     """A PATCH body: what is left out stays as it is; nothing at all is refused, and so is null."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     def model_post_init(self, _: Any) -> None:
         if not self.model_fields_set:

@@ -7,12 +7,18 @@ Answers are made as JSON by the statement that has the truth; these models say t
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.field_types import ANY_JSON, Money, Rfc3339, Role
 
 
-class Problem(BaseModel):
+class Answer(BaseModel):
+    """Only the OpenAPI document needs the models built: a function does not pay for that at its start."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Problem(Answer):
     """RFC 9457 problem details."""
 
     type: str
@@ -23,7 +29,7 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
-class Done(BaseModel):
+class Done(Answer):
     status: Literal["success"]
     message: str
 
@@ -33,11 +39,11 @@ class SignedIn(Done):
     expires_in: int
 
 
-class CsrfToken(BaseModel):
+class CsrfToken(Answer):
     csrf_token: str
 
 
-class Health(BaseModel):
+class Health(Answer):
     status: Literal["ok"]
     database: Literal["ok"]
 
@@ -49,7 +55,7 @@ class Charged(Done):
     record_id: UUID
 
 
-class Granted(BaseModel):
+class Granted(Answer):
     id: UUID
     user_id: UUID
     amount: Money
@@ -57,7 +63,7 @@ class Granted(BaseModel):
     user_balance: Money
 
 
-class User(BaseModel):
+class User(Answer):
     id: UUID
     email: str
     role: Role
@@ -66,7 +72,7 @@ class User(BaseModel):
     deleted_at: Rfc3339 | None = None
 
 
-class Operation(BaseModel):
+class Operation(Answer):
     id: UUID
     type: str
     cost: Money
@@ -74,7 +80,7 @@ class Operation(BaseModel):
     deleted_at: Rfc3339 | None = None
 
 
-class Record(BaseModel):
+class Record(Answer):
     id: UUID
     user_id: UUID
     operation_id: UUID
@@ -88,7 +94,7 @@ class Record(BaseModel):
     deleted_at: Rfc3339 | None = None
 
 
-class LedgerEntry(BaseModel):
+class LedgerEntry(Answer):
     id: UUID
     user_id: UUID
     kind: Literal["opening", "charge", "batch", "grant", "adjustment"]
@@ -99,7 +105,7 @@ class LedgerEntry(BaseModel):
     date: Rfc3339
 
 
-class ApiKey(BaseModel):
+class ApiKey(Answer):
     id: UUID
     name: str
     created_at: Rfc3339
@@ -114,7 +120,7 @@ TaskStatus = Literal[
 ]
 
 
-class Task(BaseModel):
+class Task(Answer):
     id: UUID
     user_id: UUID
     filename: str
