@@ -69,7 +69,7 @@ def operation(
 @operation("addition", 2, 100)
 def addition(*numbers: Decimal) -> Decimal:
     """The sum."""
-    return sum(numbers[1:], start=numbers[0])
+    return sum(numbers, Decimal(0))
 
 
 @operation("substraction", 2, 100)
@@ -172,7 +172,7 @@ def as_json(result: Result) -> str:
     # Up to 15 digits are a double's own (IEEE 754-2019, 5.12.2): no need to go through one.
     if len(text) <= 15 and "E" not in text:
         return text.rstrip("0").rstrip(".") if "." in text else text
-    number = float(result)
+    number = float(text)
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 

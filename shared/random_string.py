@@ -29,30 +29,28 @@ def is_remote() -> bool:
 
 def next_string() -> str:
     """A string of LENGTH letters and digits. Raises: ServiceUnavailable when random.org fails."""
-    if not is_remote():
-        return _own()
     if not _ready:
         prefetch(1)
     return _ready.popleft()
 
 
 def prefetch(count: int) -> None:
-    """Fetch what `count` coming strings need, in as few calls as random.org allows.
+    """Ready what `count` coming strings need, in as few calls as random.org allows.
 
     Raises:
         ServiceUnavailable: it does not answer, or not with strings.
     """
     key = settings().random_string_api_key
-    while key is not None and count > len(_ready):
-        _ready.extend(_fetch(key.get_secret_value(), min(count - len(_ready), MOST_AT_ONCE)))
+    while (missing := min(count - len(_ready), MOST_AT_ONCE)) > 0:
+        _ready.extend(_own(missing) if key is None else _fetch(key.get_secret_value(), missing))
 
 
-def _own() -> str:
+def _own(count: int) -> list[str]:
     """Every byte below 248 is one of 62 characters, each as likely; the few others are dropped."""
-    letters = b""
-    while len(letters) < LENGTH:
-        letters += os.urandom(LENGTH + 16).translate(_LETTER_OF_BYTE, _UNEVEN)
-    return letters[:LENGTH].decode("ascii")
+    size, letters = count * LENGTH, ""
+    while len(letters) < size:
+        letters += os.urandom(size + LENGTH).translate(_LETTER_OF_BYTE, _UNEVEN).decode("ascii")
+    return [letters[start : start + LENGTH] for start in range(0, size, LENGTH)]
 
 
 def _fetch(key: str, count: int) -> list[str]:

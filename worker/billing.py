@@ -111,26 +111,28 @@ def _draw_up(
     texts = {name: (cost, f"{user_id}\t{id}\t", f"\t{cost}\t") for name, (id, cost) in prices.items()}
     ending, lines = f"\t{task_id}\t", list[str]()
     for number, row in enumerate(chunk.rows, first_row):
-        price = texts.get(row.operation)
-        if price is None or isinstance(row, Refused):
+        operation, arguments, result, end = row
+        price = texts.get(operation)
+        if price is None or type(row) is Refused:
             bill.refused.append(_error_line(task_id, number, row))
-            bill.end = row.end
+            bill.end = end
             continue
         cost, before, after = price
         if cost > balance:
             bill.affordable = False
             break
         balance -= cost
-        lines.append(
-            f"{next(ids)}\t{before}{row.arguments}\t{_escaped(row.result)}{after}{balance}{ending}{number}\n"
-        )
-        bill.billed += 1
-        bill.end = row.end
+        if "\\" in result:
+            result = result.replace("\\", "\\\\")
+        lines.append(f"{next(ids)}\t{before}{arguments}\t{result}{after}{balance}{ending}{number}\n")
+        bill.end = end
         if len(lines) == BLOCK_LINES:
             yield "".join(lines).encode()
+            bill.billed += len(lines)
             lines.clear()
     else:
         bill.end = chunk.end
+    bill.billed += len(lines)
     bill.spent = owner["balance"] - balance
     yield "".join(lines).encode()
 
@@ -139,7 +141,3 @@ def _error_line(task_id: UUID, number: int, row: Computed | Refused) -> str:
     reason = row.reason if isinstance(row, Refused) else NO_PRICE
     cells = (row.operation, row.arguments, reason)
     return f"{task_id}\t{number}\t" + "\t".join(cell.translate(_ESCAPES) for cell in cells) + "\n"
-
-
-def _escaped(result: str) -> str:
-    return result.replace("\\", "\\\\") if "\\" in result else result

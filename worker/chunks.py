@@ -19,7 +19,7 @@ from shared.catalog import (
     compute_here,
 )
 from shared.errors import InvalidInput
-from worker.csv_rows import CsvRows, Row
+from worker.csv_rows import CsvRows, Row, is_blank
 
 CHUNK_ROWS = 4096
 """Rows billed in one transaction: about 0.1 s of its owner's lock."""
@@ -28,6 +28,8 @@ CHUNK_BYTES = 4 * 1024 * 1024
 JOINED = 128
 """Arguments that one call of json.loads reads."""
 _PLAIN = "[0123456789.-, ]"
+"""Characters of JSON's lists of numbers that have no exponents."""
+MOST_DIGITS = DECIMAL128.prec
 LONGEST_ECHO = 1000
 """Characters of a bad row's cells that are kept for its report."""
 
@@ -66,7 +68,7 @@ def chunks(rows: CsvRows) -> Iterator[Chunk]:
     """
     gathered, start = list[Row](), rows.offset
     for row in rows:
-        if not row.blank:
+        if not is_blank(row):
             gathered.append(row)
         if len(gathered) == CHUNK_ROWS or row.end - start >= CHUNK_BYTES:
             yield Chunk(row.end, compute_all(gathered))
@@ -83,14 +85,15 @@ def compute_all(rows: Sequence[Row]) -> list[Computed | Refused]:
     texts = [_arguments_cell(row) for row in rows]
     lists = _parse(texts)
     with decimal.localcontext(DECIMAL128):
-        return [_compute(*row_and_all) for row_and_all in zip(rows, called, texts, lists, strict=True)]
+        return list(map(_compute, rows, called, texts, lists))
 
 
 def _find(row: Row) -> Operation | None:
-    if row.fault or not 1 <= len(row.cells) <= 2:
+    cells, _, fault = row
+    if fault or not 1 <= len(cells) <= 2:
         return None
-    name = row.cells[0].strip()
-    return CATALOG.get(ALIASES.get(name, name))
+    name = cells[0].strip()
+    return CATALOG.get(name) or CATALOG.get(ALIASES.get(name, ""))
 
 
 def _arguments_cell(row: Row) -> str:
@@ -100,18 +103,21 @@ def _arguments_cell(row: Row) -> str:
 def _compute(
     row: Row, operation: Operation | None, text: str, arguments: list[Decimal] | str
 ) -> Computed | Refused:
+    if operation is None or isinstance(arguments, str):
+        return _refuse(row, row.fault or _fault(row, operation, arguments))
     try:
-        if operation is None or isinstance(arguments, str):
-            return _refuse(row, row.fault or _fault(row, operation, arguments))
         # Short and plain, the text holds no number of more digits than decimal128 has, none out of
         # range, and no tab or line feed, with which COPY's cells and lines would end.
-        if len(text) <= DECIMAL128.prec and not text.strip(_PLAIN):
+        if len(text) <= MOST_DIGITS and not text.strip(_PLAIN):
             check_count(operation, arguments)
-            return Computed(operation.name, text, as_json(apply(operation, arguments)), row.end)
-        result = compute_here(operation, arguments)
-        return Computed(operation.name, arguments_json(arguments), as_json(result), row.end)
+            result = as_json(apply(operation, arguments))
+        else:
+            result = as_json(compute_here(operation, arguments))
+            text = arguments_json(arguments)
     except InvalidInput as error:
         return _refuse(row, error.detail)
+    # As `Computed(…)`, at a third of its time: no code of Computed's is run.
+    return tuple.__new__(Computed, (operation.name, text, result, row.end))
 
 
 def _fault(row: Row, operation: Operation | None, arguments: list[Decimal] | str) -> str:
@@ -132,24 +138,30 @@ def _echo(cell: str) -> str:
 
 
 def _parse(texts: Sequence[str]) -> list[list[Decimal] | str]:
-    """The argument lists of many cells; a reason in place of one that is no list of numbers.
-
-    Joined cells are read at once, four times as fast as one by one. A cell with one bracket of
-    each kind, at its ends, makes one list at the most, so as many lists as cells are one of each.
-    """
+    """The argument lists of many cells; a reason in place of one that is no list of numbers."""
     parsed = list[list[Decimal] | str]()
     for start in range(0, len(texts), JOINED):
         some = texts[start : start + JOINED]
-        try:
-            if not all(t[0] == "[" and t[-1] == "]" and t.count("[") == 1 for t in some):
-                raise ValueError
-            lists = _loads(f"[{','.join(some)}]")
-            if len(lists) != len(some) or not all(type(n) is Decimal for numbers in lists for n in numbers):
-                raise ValueError
-        except (ValueError, ArithmeticError, RecursionError):
-            lists = [_parse_one(text) for text in some]
-        parsed += lists
+        parsed += _parse_joined(some) or [_parse_one(text) for text in some]
     return parsed
+
+
+def _parse_joined(texts: Sequence[str]) -> list[list[Decimal] | str] | None:
+    """The lists of cells that hold plain numbers and brackets only; None when it takes a closer look.
+
+    Read at once, they take a quarter of the time. A cell with one opening bracket, at its beginning,
+    and a closing one at its end makes one list at the most, so as many lists as cells are one of each.
+    """
+    joined = ",".join(texts)
+    if joined.strip(_PLAIN) or joined.count("[") != len(texts):
+        return None
+    if not all([text[0] == "[" and text[-1] == "]" for text in texts]):
+        return None
+    try:
+        lists = _loads(f"[{joined}]")
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+    return lists if len(lists) == len(texts) else None
 
 
 def _parse_one(text: str) -> list[Decimal] | str:

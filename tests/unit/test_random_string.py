@@ -145,5 +145,6 @@ def test_two_timeouts_end_well_before_the_functions_do() -> None:
 def test_without_a_key_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random_string, "ENDPOINT", "http://127.0.0.1:1/")
     random_string.prefetch(1000)
-    assert len(random_string.next_string()) == 32
-    assert not random_string._ready
+    made = {random_string.next_string() for _ in range(1001)}
+    assert len(made) == 1001
+    assert {len(text) for text in made} == {random_string.LENGTH}
