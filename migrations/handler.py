@@ -1,5 +1,6 @@
 """The Lambda that `make deploy` calls, and `make build-local-db` too: schema to head, then the
-default rows. Safe to run again: it makes only what is missing.
+default rows. Safe to run again: it makes only what is missing. And as it alone of what `make` calls
+reaches the stack's database, it audits, too.
 """
 
 from decimal import Decimal
@@ -8,8 +9,11 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
 
+from shared import audit
 from shared.billing import OPENING_CREDIT
+from shared.errors import ServiceUnavailable
 from shared.ids import uuid7
 from shared.passwords import hash_password
 from shared.settings import settings
@@ -21,21 +25,28 @@ DEFAULT_COST = Decimal(5)
 DEFAULT_ADMIN = "defaultadmin@admin.as"
 DEFAULT_ADMIN_CREDIT = Decimal(1000)
 DEFAULT_CLIENT = "defaultclient@client.as"
+MIGRATIONS = Path(__file__).parent
+LOCK_NOT_AVAILABLE = "55P03"
+"""What Postgres says when the lock_timeout is over (PostgreSQL manual, appendix A)."""
+AUDIT_TIMEOUT = 280.0
+"""Seconds: Postgres gives up before the function must."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Migrate and seed.
+    """Migrate and seed, or for `{"audit": true}` do nothing but that.
 
     Returns:
-        `{"revision": "head", "created": [names of the default rows that were missing]}`.
+        `{"revision": the database's, "created": [names of the default rows that were missing]}`, or
+        `{"off": [a line for each user whose money is off]}`.
 
     Raises:
         SettingsError: in production with a published default password; nothing was done then.
+        ServiceUnavailable: a table was in use, so nothing was migrated; or the audit can't be made now.
     """
+    if event.get("audit"):
+        return {"off": audit.findings(AUDIT_TIMEOUT)}
     client_password, admin_password = settings().passwords()
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    command.upgrade(config, "head")
+    revision = _migrate()
     with UnitOfWork() as uow:
         uow.begin()
         uow.all("lock_set_up")
@@ -48,7 +59,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 _account(uow, email, password, role, credit)
                 created.append(email)
         uow.commit()
-    return {"revision": "head", "created": created}
+    return {"revision": revision, "created": created}
+
+
+def _migrate() -> str:
+    """Bring the schema to this code's head, or leave it where it is further; its revision then."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        if LOCK_NOT_AVAILABLE not in str(error.orig):
+            raise
+        raise ServiceUnavailable(
+            "A table that is to change was in use for too long, so nothing was migrated: try again, when"
+            " no batch is running."
+        ) from None
+    revision: str = config.attributes["revision"]
+    return revision
 
 
 def _price(uow: UnitOfWork, operation: str) -> bool:

@@ -1,6 +1,8 @@
 """The schema and the default rows: as the metadata says, and safe to make again."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,16 +10,31 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, pool
 
+import migrations.handler
 from migrations.handler import handler
 from shared import passwords
 from shared.catalog import CATALOG
+from shared.errors import ServiceUnavailable
 from shared.postgres_url import PostgresUrl
 from shared.settings import SettingsError, settings
 from shared.tables import metadata
 from shared.unit_of_work import UnitOfWork
+from tests.integration.charging import charge
 from tests.integration.conftest import Server
+from tests.integration.people import Person
 
 Sql = Callable[..., list[list[Any]]]
+
+ALTERING = """
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE half_done ()")
+    op.execute("ALTER TABLE records ADD COLUMN note text")
+"""
 
 
 def name_of(url: str) -> str:
@@ -127,3 +144,59 @@ def test_production_with_private_passwords_is_set_up_with_them(
     kept = [encoded for (encoded,) in hashes]
     assert passwords.verify("Private5678!", kept[0])
     assert passwords.verify("Private1234!", kept[1])
+
+
+@pytest.fixture
+def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of a next release, whose migration alters a table."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrations.handler.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "0002_altering.py").write_text(ALTERING)
+    monkeypatch.setattr(migrations.handler, "MIGRATIONS", folder)
+
+
+def columns(sql: Sql) -> list[list[Any]]:
+    return sql("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
+
+
+def test_set_up_tells_the_revision_that_the_database_is_at(next_migration: None, sql: Sql) -> None:
+    assert handler({}, None)["revision"] == "0002"
+    assert ["records", "note"] in columns(sql)
+
+
+def test_code_that_was_turned_back_leaves_a_later_schema_as_it_is_and_seeds(
+    sql: Sql, uow: UnitOfWork, client: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    sql("ALTER TABLE records ADD COLUMN note text")
+    sql("UPDATE alembic_version SET version_num = 'a later one'")
+    sql("DELETE FROM operations WHERE type = 'division'")
+    before = columns(sql)
+    assert handler({}, None) == {"revision": "a later one", "created": ["division"]}
+    assert columns(sql) == before
+    assert "the database is ahead of this code: not migrated" in caplog.messages
+    assert charge(uow, client).body
+
+
+def test_a_migration_that_must_wait_for_a_table_gives_up_and_leaves_all_as_it_was(
+    next_migration: None, server: Server, database_url: str, sql: Sql
+) -> None:
+    before = [*columns(sql), *contents(sql)]
+    with server.connect(name_of(database_url)) as batch:
+        batch.run("BEGIN")
+        batch.run("LOCK TABLE records IN ROW EXCLUSIVE MODE")  # as COPY does
+        with pytest.raises(ServiceUnavailable, match="was in use"):
+            handler({}, None)
+        batch.run("ROLLBACK")
+    assert [*columns(sql), *contents(sql)] == before
+    assert handler({}, None)["revision"] == "0002"
+
+
+def test_the_same_function_audits_and_then_changes_nothing(
+    next_migration: None, client: Person, sql: Sql
+) -> None:
+    assert handler({"audit": True}, None) == {"off": []}
+    sql("UPDATE users SET balance = balance + 7 WHERE id = :id", id=client.id)
+    before = [*columns(sql), *contents(sql)]
+    (line,) = handler({"audit": True}, None)["off"]
+    assert client.email in line
+    assert [*columns(sql), *contents(sql)] == before
