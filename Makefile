@@ -8,10 +8,11 @@ RUN := $(BIN)/python -m localstack.run
 INSTALLED := .venv/installed
 # checkov wants another boto3 than the service.
 LINT_INSTALLED := .venv-lint/installed
+TEMPLATES := $(foreach database,own given,build/templates/$(database)/cloudformation-template-update-stack.json)
 # npm's own record of what it installed.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template format package deploy remove build-local-db \
+.PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template format package templates deploy remove build-local-db \
 	build-prod-db chaos memory redrive audit bench-batch openapi pin
 
 help: ## Show this list
@@ -50,21 +51,27 @@ lint: $(INSTALLED) ## Check format, style, types, and the stack's template
 	@$(MAKE) --no-print-directory lint-template
 
 # .cfnlintrc and .checkov.yml say what is not checked, and why.
-lint-template: export CONFIG_TYPE = production
-lint-template: export AWS_PGSQL_PATH =
 lint-template: $(LINT_INSTALLED) package
 	.venv-lint/bin/cfn-lint
-	.venv-lint/bin/checkov --config-file .checkov.yml --file .serverless/cloudformation-template-update-stack.json
+	.venv-lint/bin/checkov --config-file .checkov.yml --file $(TEMPLATES)
 
 format: $(INSTALLED) ## Put the code into its format, and mend what can be mended by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: $(INSTALLED) $(NODE_INSTALLED) ## Make the deployable zip, with no credentials
+package: $(INSTALLED) $(NODE_INSTALLED) ## Make the deployable zip and compile the templates, with no credentials
 	@$(BIN)/python -m deploy.package
-	npx --no-install serverless package
+	@$(MAKE) --no-print-directory templates
 
-deploy: package ## Package, deploy to AWS, migrate; STAGE=… names the stage
+# Production's, with a database of its own and by one that is given: the template refers to that URL, so any will do.
+templates: export CONFIG_TYPE = production
+templates: $(INSTALLED) $(NODE_INSTALLED)
+	AWS_PGSQL_PATH= npx --no-install serverless package --package build/templates/own
+	AWS_PGSQL_PATH=postgresql://db.example.com npx --no-install serverless package --package build/templates/given
+
+deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package, deploy to AWS, migrate; STAGE=… names the stage
+	@$(BIN)/python -m deploy.demands
+	@$(BIN)/python -m deploy.package
 	@$(BIN)/python -m deploy.release
 
 remove: $(INSTALLED) $(NODE_INSTALLED) ## Take the deployed stack down; STAGE=… names it, production wants CONFIRM=its name

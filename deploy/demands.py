@@ -1,12 +1,16 @@
-"""What a deploy demands of the settings, all of it said before anything is deployed."""
+"""What a deploy demands of the settings: `python -m deploy.demands`, before anything is packaged."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
-from shared.postgres_url import PostgresUrl
+from deploy.place import place
+from shared.field_types import PASSWORD_LENGTH as ACCEPTED
+from shared.postgres_url import PostgresUrl, rds_roots
 from shared.settings import PUBLISHED_ADMIN_PASSWORD, PUBLISHED_CLIENT_PASSWORD, SettingsError
 
-KINDS = ("local", "development", "testing", "production")
+KINDS = ("development", "production")
 SECRET_BYTES = 32
 """RFC 7518, section 3.2: an HMAC key is at least as long as the hash."""
 SECRET_VARIETY = 10
@@ -14,6 +18,15 @@ SECRET_VARIETY = 10
 PASSWORD_LENGTH = 12
 """ADMIN_PASSWORD makes an admin of whoever knows it, and one password stands between it and the money."""
 ORIGIN = re.compile(r"https?://[^/*@\s]+")
+STAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
+"""It is part of the bucket's name, which has 63 characters at most."""
+HERE = ("localhost", "127.0.0.1", "::1")
+
+
+def demand(environment: Mapping[str, str]) -> None:
+    """Exits naming all that is missing or weak."""
+    if found := weaknesses(environment):
+        sys.exit("\n".join(["Not deployed. Settings come from the environment and .env:", *found]))
 
 
 def weaknesses(environment: Mapping[str, str]) -> list[str]:
@@ -24,18 +37,28 @@ def weaknesses(environment: Mapping[str, str]) -> list[str]:
 def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     kind = given.get("CONFIG_TYPE") or "production"
     if kind not in KINDS:
-        yield "CONFIG_TYPE", f"is one of {', '.join(KINDS)}"
+        yield "CONFIG_TYPE", f"is {' or '.join(KINDS)} on AWS"
+    if not STAGE.fullmatch(given.get("STAGE") or "dev"):
+        yield "STAGE", "is 1 to 22 small letters, digits and hyphens, as in dev"
     secret = given.get("JWT_SECRET_KEY", "")
     if not secret:
         yield "JWT_SECRET_KEY", "is missing; `openssl rand -hex 32` makes one"
     elif len(secret.encode()) < SECRET_BYTES or len(set(secret)) < SECRET_VARIETY:
         yield "JWT_SECRET_KEY", "is too easy to guess; `openssl rand -hex 32` makes a good one"
-    if not ORIGIN.fullmatch(given.get("FRONTEND_URL") or "http://localhost:3000"):
-        yield "FRONTEND_URL", "is one origin, as in https://app.example.com: no path, no star"
+    yield from _frontend(given.get("FRONTEND_URL") or "http://localhost:3000", kind == "production")
     if kind == "production":
         yield from _passwords(given)
     if given.get("AWS_PGSQL_PATH"):
         yield from _database(given["AWS_PGSQL_PATH"])
+    else:
+        yield from _own_database(given)
+
+
+def _frontend(url: str, production: bool) -> Iterator[tuple[str, str]]:
+    if not ORIGIN.fullmatch(url):
+        yield "FRONTEND_URL", "is one origin, as in https://app.example.com: no path, no star"
+    elif production and (not url.startswith("https://") or urlsplit(url).hostname in HERE):
+        yield "FRONTEND_URL", "is an https:// origin in production, and not this machine's"
 
 
 def _passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -50,15 +73,34 @@ def _passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, "must not be the published default in production"
         elif len(password) < PASSWORD_LENGTH:
             yield name, f"has fewer than {PASSWORD_LENGTH} characters"
+        elif len(password) > ACCEPTED[1]:
+            yield name, f"has more than {ACCEPTED[1]} characters, which nobody can sign in with"
+    if given.get("ADMIN_PASSWORD") and given["ADMIN_PASSWORD"] == given.get("CLIENT_PASSWORD"):
+        yield "ADMIN_PASSWORD", "is the same as CLIENT_PASSWORD: whoever knows the client's could make admins"
 
 
 def _database(url: str) -> Iterator[tuple[str, str]]:
     try:
         database = PostgresUrl.parse(url)
+        if database.tls:
+            database.tls_context()
     except SettingsError as error:
         yield "AWS_PGSQL_PATH", str(error).removeprefix("AWS_PGSQL_PATH ").removeprefix("AWS_PGSQL_PATH: ")
         return
-    if database.unix_folder or database.host in ("localhost", "127.0.0.1", "::1"):
+    if database.unix_folder or database.host in HERE:
         yield "AWS_PGSQL_PATH", "is on this machine, where no Lambda function can reach it"
     elif not database.tls:
         yield "AWS_PGSQL_PATH", "says sslmode=disable: the password would cross the internet in the open"
+
+
+def _own_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    try:
+        rds_roots(given.get("AWS_REGION") or "us-east-1")
+    except SettingsError as error:
+        yield "AWS_REGION", str(error)
+    if (given.get("DATABASE_MULTI_AZ") or "false") not in ("true", "false"):
+        yield "DATABASE_MULTI_AZ", "is true or false"
+
+
+if __name__ == "__main__":
+    demand(place())

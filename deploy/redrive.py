@@ -1,8 +1,8 @@
 """Puts the messages of the dead-letter queue back into the work queue: `python -m deploy.redrive`.
 
-`STAGE` (and `AWS_REGION`) name a deployed service; without it the queue is that of `QUEUE_URL`, which
-`make redrive` takes from the service on this machine. A message is sent before it is deleted, so none
-is lost; the worker does not mind one that comes twice.
+`STAGE` names a deployed service, whose `AWS_REGION` may stand in `.env`; without it the queue is that of
+`QUEUE_URL`, which `make redrive` takes from the service on this machine. A message is sent before it is
+deleted, so none is lost; the worker does not mind one that comes twice.
 """
 
 import json
@@ -11,9 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import boto3
-
-from deploy.release import SERVICE, stack_outputs
+from deploy.place import SERVICE, place, session_of, stack_outputs
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -23,8 +21,8 @@ MOST_AT_ONCE = 10
 
 
 def main() -> None:
-    stage, region = os.environ.get("STAGE"), os.environ.get("AWS_REGION", "us-east-1")
-    session = boto3.Session(region_name=region)
+    stage = os.environ.get("STAGE")  # of the environment alone: it says whether AWS is meant at all
+    session = session_of(place())
     if stage:
         queue = stack_outputs(session, f"{SERVICE}-{stage}")["WorkQueueUrl"]
     else:

@@ -1,8 +1,8 @@
-"""Deploys what `make package` made: `python -m deploy.release`.
+"""Deploys the zip that deploy/package.py made: `python -m deploy.release`.
 
-Checks the settings, migrates by the new code while the old serves, deploys by the Serverless CLI,
-migrates and seeds, asks the new service how it is, and prints its URL. `STAGE` and `AWS_REGION` choose
-where. Safe to run again.
+Checks the settings, keeps the secrets, migrates by the new code while the old serves, deploys by the
+Serverless CLI, migrates and seeds, asks the new service how it is, and prints its URL. `STAGE` and
+`AWS_REGION` choose where. Safe to run again.
 """
 
 import base64
@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,13 +20,18 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deploy.demands import weaknesses
+from deploy import secret
+from deploy.demands import demand
 from deploy.package import ZIP
-from localstack.settings import ROOT, read_dotenv
+from deploy.place import SERVICE, place, session_of, stack_outputs, stack_resources
+from localstack.settings import ROOT
 
-SERVICE = "restcalculator"
 MIGRATION_TIMEOUT = 300
 """Seconds, as serverless.yml gives the function."""
+WAKING = ("ResourceNotReadyException", "CodeArtifactUserPendingException", "ResourceConflictException")
+"""What Lambda says of a function in a VPC that nobody called for weeks, until it has its network again."""
+WAKING_TIME, WAKING_STEP = 120, 3
+"""Seconds."""
 
 
 class MigrationFailed(Exception):
@@ -34,17 +40,16 @@ class MigrationFailed(Exception):
 
 def main() -> None:
     environment = place()
-    if found := weaknesses(environment):
-        sys.exit("\n".join(["Not deployed. Settings come from the environment and .env:", *found]))
+    demand(environment)
     stage = environment["STAGE"]
     session = session_of(environment)
+    stack = f"{SERVICE}-{stage}"
+    keep_database(session, stack, environment)
+    os.environ["SECRET_VERSION"] = secret.store(session.client("secretsmanager"), environment)
     lambda_ = session.client(
         "lambda", config=Config(read_timeout=MIGRATION_TIMEOUT + 10, retries={"total_max_attempts": 1})
     )
-    stack = f"{SERVICE}-{stage}"
-    migrate_first(
-        lambda_, f"{stack}-migrate", serves=lambda: health(stack_outputs(session, stack)["HttpApiUrl"])
-    )
+    migrate_first(lambda_, f"{stack}-migrate", serves=lambda: serves(session, stack))
     serverless("deploy", "--stage", stage)
     try:
         print("migrated:", migrate(lambda_, f"{stack}-migrate"))
@@ -59,21 +64,27 @@ def main() -> None:
     print(f"{SERVICE} is deployed: {url}")
 
 
-def place() -> dict[str, str]:
-    """The environment with `.env` behind it, `STAGE` and `AWS_REGION` included; our own becomes the same."""
-    defaults = {"CONFIG_TYPE": "production", "STAGE": "dev", "AWS_REGION": "us-east-1"}
-    filled_in = {name: value for name, value in read_dotenv(ROOT / ".env").items() if value}
-    environment = {**defaults, **filled_in, **os.environ}
-    os.environ.update(environment)
-    return environment
+def keep_database(session: boto3.Session, stack: str, environment: Mapping[str, str]) -> None:
+    """Exits where the stack has a database of its own and `AWS_PGSQL_PATH` would have it dropped unmeant."""
+    if not environment.get("AWS_PGSQL_PATH") or environment.get("CONFIRM") == stack:
+        return
+    try:
+        resources = stack_resources(session, stack)
+    except ClientError:
+        return  # nothing is deployed, or credentials are wrong, which the next step says
+    if "Database" in resources:
+        sys.exit(
+            f"Not deployed: {stack} has a database of its own, {resources['Database']}, and AWS_PGSQL_PATH"
+            f" would take it out of the stack. If its data is moved: make deploy CONFIRM={stack}"
+        )
 
 
-def session_of(environment: Mapping[str, str]) -> boto3.Session:
-    """Exits when there are no credentials."""
-    session = boto3.Session(region_name=environment["AWS_REGION"])
-    if session.get_credentials() is None:
-        sys.exit("There are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret.")
-    return session
+def serves(session: boto3.Session, stack: str) -> bool:
+    try:
+        return health(stack_outputs(session, stack)["HttpApiUrl"])
+    except (ClientError, KeyError) as error:
+        print(f"health: {stack} has no URL yet: {error}")
+        return False
 
 
 def health(url: str) -> bool:
@@ -81,7 +92,7 @@ def health(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
             print("health:", json.load(answer))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # no answer or 503, or one that is not the service's JSON
         print(f"health: {error}")
         return False
     return True
@@ -118,11 +129,25 @@ def migrate_first(lambda_: Any, function: str, serves: Callable[[], bool]) -> No
 
 def migrate(lambda_: Any, function: str) -> str:
     """Returns: what was done, as JSON. Raises: MigrationFailed."""
-    answer = lambda_.invoke(FunctionName=function, Payload=b"{}")
+    answer = invoke(lambda_, function)
     said: str = answer["Payload"].read().decode()
     if "FunctionError" in answer:
         raise MigrationFailed(json.loads(said).get("errorMessage", said))
     return said
+
+
+def invoke(lambda_: Any, function: str) -> Any:
+    """Lambda's answer, once the function is awake. Raises: MigrationFailed when it does not wake."""
+    deadline = time.monotonic() + WAKING_TIME
+    while True:
+        try:
+            return lambda_.invoke(FunctionName=function, Payload=b"{}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in WAKING:
+                raise
+            if time.monotonic() > deadline:
+                raise MigrationFailed(str(error)) from None
+            time.sleep(WAKING_STEP)
 
 
 def serverless(*arguments: str) -> None:
@@ -130,11 +155,6 @@ def serverless(*arguments: str) -> None:
     done = subprocess.run(["npx", "--no-install", "serverless", *arguments], cwd=ROOT)  # noqa: S607
     if done.returncode:
         sys.exit(f"`serverless {' '.join(arguments)}` failed; what stands above says why.")
-
-
-def stack_outputs(session: boto3.Session, stack: str) -> Mapping[str, str]:
-    described = session.client("cloudformation").describe_stacks(StackName=stack)
-    return {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@ stack's name. The database goes with a last snapshot, the files in the bucket wi
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 
-from deploy.release import SERVICE, place, serverless, session_of
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from deploy import secret
+from deploy.place import SERVICE, place, session_of, stack_resources
+from deploy.release import serverless
+from localstack.cloud import empty_bucket
 
 
 def main() -> None:
@@ -22,14 +21,8 @@ def main() -> None:
     stage = environment["STAGE"]
     stack = f"{SERVICE}-{stage}"
     session = session_of(environment)
-    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     try:
-        resources = {
-            item["LogicalResourceId"]: item["PhysicalResourceId"]
-            for page in pages
-            for item in page["StackResourceSummaries"]
-            if item.get("PhysicalResourceId")
-        }
+        resources = stack_resources(session, stack)
     except ClientError as error:
         sys.exit(f"Nothing was removed: {error}")
     if deployed_for(session, f"{stack}-migrate") == "production" and os.environ.get("CONFIRM") != stack:
@@ -39,8 +32,12 @@ def main() -> None:
             DBInstanceIdentifier=resources["Database"], DeletionProtection=False, ApplyImmediately=True
         )
     if "Bucket" in resources:  # CloudFormation removes empty ones only
-        empty(session.client("s3"), resources["Bucket"])
+        try:
+            empty_bucket(session.client("s3"), resources["Bucket"])
+        except (ClientError, RuntimeError) as error:
+            sys.exit(f"{stack} stands still, for its bucket can't be emptied: {error}")
     serverless("remove", "--stage", stage)
+    secret.remove(session.client("secretsmanager"), stage)
     kept = "; a last snapshot of its database stays in RDS" if "Database" in resources else ""
     print(f"{stack} is removed{kept}.")
 
@@ -53,12 +50,6 @@ def deployed_for(session: boto3.Session, function: str) -> str:
         return "production"
     kind: str = told.get("Environment", {}).get("Variables", {}).get("CONFIG_TYPE", "production")
     return kind
-
-
-def empty(s3: "S3Client", bucket: str) -> None:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        if keys := [{"Key": stored["Key"]} for stored in page.get("Contents", [])]:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": keys})  # type: ignore[typeddict-item]
 
 
 if __name__ == "__main__":

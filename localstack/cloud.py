@@ -49,6 +49,15 @@ def queue_url(endpoint: str, access_key: str) -> str:
     return f"{endpoint.rstrip('/')}/{account}/{QUEUE}"
 
 
+def empty_bucket(s3: "S3Client", bucket: str) -> None:
+    """Deletes every object. Raises: RuntimeError naming the first that can't be."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        if keys := [{"Key": stored["Key"]} for stored in page.get("Contents", [])]:
+            done = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]
+            for failed in done.get("Errors", []):
+                raise RuntimeError(f"{bucket}/{failed.get('Key')} can't be deleted: {failed.get('Message')}")
+
+
 @dataclass(frozen=True)
 class Cloud:
     """S3 and SQS at one endpoint, MiniStack's or a LocalStack's."""
@@ -103,9 +112,7 @@ class Cloud:
 
     def empty(self) -> None:
         """Deletes every object and every message."""
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
-            if keys := [{"Key": stored["Key"]} for stored in page.get("Contents", [])]:
-                self.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": keys})  # type: ignore[typeddict-item]
+        empty_bucket(self.s3, BUCKET)
         for name in (QUEUE, DEAD_LETTER_QUEUE):
             self.sqs.purge_queue(QueueUrl=self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
 

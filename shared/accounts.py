@@ -64,7 +64,7 @@ def create_admin(
         WrongCredentials, TooManyRequests, Conflict (the e-mail is taken).
     """
     _attempt(uow, email, throttle.sign_in_buckets(email, address))
-    _, expected = settings().passwords()
+    expected = settings().password_of_admins()
     if not hmac.compare_digest(admin_password.encode(), expected.encode()):
         raise WrongCredentials("The admin password is wrong.")
     return create_user(uow, email, password, "admin", None)

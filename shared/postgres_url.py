@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from shared.settings import SettingsError
 
 _LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
-_RDS_HOST = re.compile(r"\.([a-z0-9-]+)\.rds\.amazonaws\.com$")
+_RDS_HOST = re.compile(r"\.([a-z0-9-]+)\.rds\.amazonaws\.com(\.cn)?$")
 _RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 
 
@@ -74,23 +74,31 @@ class PostgresUrl:
 
     def tls_context(self) -> ssl.SSLContext:
         """Certificates verified and names checked: by Amazon's roots for a server of RDS, which no
-        system knows, else by the system's."""
+        system knows, else by the system's.
+
+        Raises: SettingsError for a region of RDS whose roots we don't have.
+        """
         found = _RDS_HOST.search(self.host)
         return _tls_context(found[1] if found else None)
 
 
 @cache
 def _tls_context(region: str | None) -> ssl.SSLContext:
-    roots = _rds_roots(region) if region else ""
-    if not roots:
+    if region is None:
         return ssl.create_default_context()
     # Eight roots take 5 ms at a cold start, and all of the system's 50.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=roots)
+    context.load_verify_locations(cadata=rds_roots(region))
     return context
 
 
-def _rds_roots(region: str) -> str:
-    """Of the region's servers and of RDS Proxy; "" for a region that the file does not know."""
-    sections = dict(re.findall(r"^# (\S+)\n([^#]+)", _RDS_ROOTS.read_text("ascii"), re.MULTILINE))
-    return sections[region] + sections["proxy"] if region in sections else ""
+def rds_roots(region: str) -> str:
+    """Of the region's servers and of RDS Proxy. Raises: SettingsError for a region that the file lacks."""
+    found = re.findall(r"^# (\S+)\n([^#]+)", _RDS_ROOTS.read_text("ascii"), re.MULTILINE)
+    sections: dict[str, str] = dict(found)
+    if region not in sections:
+        raise SettingsError(
+            f"RDS in {region} can't be verified: add its roots to shared/rds_roots.pem"
+            " (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html)"
+        )
+    return sections[region] + sections["proxy"]

@@ -41,12 +41,21 @@ class Settings(BaseModel):
         Raises:
             SettingsError: in production, when one of them is the published default.
         """
-        client, admin = self.client_password.get_secret_value(), self.admin_password.get_secret_value()
-        if self.production and client == PUBLISHED_CLIENT_PASSWORD:
-            raise SettingsError("CLIENT_PASSWORD must not be the published default in production")
-        if self.production and admin == PUBLISHED_ADMIN_PASSWORD:
-            raise SettingsError("ADMIN_PASSWORD must not be the published default in production")
-        return client, admin
+        return self._private("client_password", PUBLISHED_CLIENT_PASSWORD), self.password_of_admins()
+
+    def password_of_admins(self) -> str:
+        """What `POST /admin` asks for.
+
+        Raises:
+            SettingsError: in production, when it is the published default.
+        """
+        return self._private("admin_password", PUBLISHED_ADMIN_PASSWORD)
+
+    def _private(self, name: str, published: str) -> str:
+        password: str = getattr(self, name).get_secret_value()
+        if self.production and password == published:
+            raise SettingsError(f"{name.upper()} must not be the published default in production")
+        return password
 
 
 @cache

@@ -1,17 +1,29 @@
 """`make package`, run once: what the tests look at."""
 
+import json
 import os
 import subprocess
+from typing import Any
 
 import pytest
 
 from localstack.settings import ROOT
 from shared.settings import Settings
 
+PLANTED = {
+    name: f"planted-{name.lower()}"
+    for name in ("JWT_SECRET_KEY", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "RANDOM_STRING_API_KEY")
+}
+"""Secrets that are in the environment when the templates are compiled."""
+VERSION = "11111111-2222-3333-4444-555555555555"
+Template = dict[str, Any]
+
 
 def bare_environment() -> dict[str, str]:
     """This one without credentials or settings."""
-    settings = {name.upper() for name in Settings.model_fields} | {"STAGE", "CONFIRM", "FRONTEND_URL"}
+    settings = {name.upper() for name in Settings.model_fields} | {
+        *("STAGE", "CONFIRM", "FRONTEND_URL", "SECRET_VERSION", "DATABASE_MULTI_AZ", "DATABASE_CLASS")
+    }
     return {
         name: value
         for name, value in os.environ.items()
@@ -24,16 +36,36 @@ def made() -> None:
     done = subprocess.run(
         ["make", "package"],
         cwd=ROOT,
-        # The last two are said here so that no .env says otherwise.
+        # All that matters is said here, so that no .env says otherwise.
         env={
             **bare_environment(),
+            **PLANTED,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_PGSQL_PATH": "",
-            "CONFIG_TYPE": "production",
+            "SECRET_VERSION": VERSION,
+            "FRONTEND_URL": "https://app.example.com",
+            "DATABASE_MULTI_AZ": "",
         },
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def own(made: None) -> Template:
+    """The stack that has a database of its own, as compiled."""
+    return compiled("own")
+
+
+@pytest.fixture(scope="session")
+def given(made: None) -> Template:
+    """The stack that uses the database of `AWS_PGSQL_PATH`, as compiled."""
+    return compiled("given")
+
+
+def compiled(kind: str) -> Template:
+    path = ROOT / "build" / "templates" / kind / "cloudformation-template-update-stack.json"
+    found: Template = json.loads(path.read_text("utf-8"))
+    return found

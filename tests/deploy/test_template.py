@@ -7,15 +7,15 @@ import pytest
 
 from localstack.routes import Service
 from localstack.settings import ROOT
+from tests.deploy.conftest import PLANTED, VERSION, Template
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 Resources = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def resources(made: None) -> Resources:
-    template = ROOT / ".serverless" / "cloudformation-template-update-stack.json"
-    found: Resources = json.loads(template.read_text("utf-8"))["Resources"]
+def resources(own: Template) -> Resources:
+    found: Resources = own["Resources"]
     return found
 
 
@@ -34,9 +34,56 @@ def statements(resources: Resources) -> list[dict[str, Any]]:
 
 def test_every_function_and_route_is_deployed(resources: Resources) -> None:
     handlers = {function["Handler"] for function in of_type(resources, "AWS::Lambda::Function").values()}
-    routes = {route["RouteKey"] for route in of_type(resources, "AWS::ApiGatewayV2::Route").values()}
     assert handlers == {function.handler for function in SERVICE.functions.values()}
-    assert routes == {route.key for route in SERVICE.routes}
+    led_to = {
+        route["RouteKey"]: handler_of(resources, route)
+        for route in of_type(resources, "AWS::ApiGatewayV2::Route").values()
+    }
+    assert led_to == {route.key: route.function.handler for route in SERVICE.routes}
+
+
+def handler_of(resources: Resources, route: dict[str, Any]) -> str:
+    """Route → integration → function → handler, as API Gateway goes."""
+    integration = resources[route["Target"]["Fn::Join"][1][1]["Ref"]]["Properties"]
+    function = resources[integration["IntegrationUri"]["Fn::GetAtt"][0]]["Properties"]
+    return str(function["Handler"])
+
+
+def variables(resources: Resources) -> dict[str, dict[str, Any]]:
+    """What each function is told, by its handler."""
+    functions = of_type(resources, "AWS::Lambda::Function").values()
+    return {function["Handler"]: function["Environment"]["Variables"] for function in functions}
+
+
+def test_no_secret_is_in_a_template(own: Template, given: Template) -> None:
+    for text in (json.dumps(own), json.dumps(given)):
+        assert not [name for name, value in PLANTED.items() if value in text]
+    assert "postgresql://" not in json.dumps(given)
+    told = variables(given["Resources"])["functions/users/me.app"]
+    for name in ("JWT_SECRET_KEY", "AWS_PGSQL_PATH"):
+        reference = f"{{{{resolve:secretsmanager:restcalculator/dev:SecretString:{name}::{VERSION}}}}}"
+        assert told[name] == reference
+
+
+def test_a_secret_is_told_to_those_functions_alone_that_need_it(resources: Resources) -> None:
+    told = variables(resources)
+    holders = {name: {handler for handler in told if name in told[handler]} for name in PLANTED}
+    assert holders == {
+        "JWT_SECRET_KEY": set(told),
+        "CLIENT_PASSWORD": {"migrations/handler.handler"},
+        "ADMIN_PASSWORD": {"migrations/handler.handler", "functions/auth/create_admin.app"},
+        "RANDOM_STRING_API_KEY": {"functions/calculator/process_operation.app", "worker/handler.handler"},
+    }
+
+
+def test_a_database_that_is_given_leaves_ours_and_its_network_out(given: Template) -> None:
+    ours = ("AWS::RDS::", "AWS::EC2::", "AWS::SecretsManager::")
+    assert not [name for name, one in given["Resources"].items() if one["Type"].startswith(ours)]
+    for function in of_type(given["Resources"], "AWS::Lambda::Function").values():
+        assert not any(function.get("VpcConfig", {}).values())
+    assert {told["AWS_USE_DUALSTACK_ENDPOINT"] for told in variables(given["Resources"]).values()} == {
+        "false"
+    }
 
 
 def test_a_message_stays_hidden_for_six_times_what_the_worker_may_take(resources: Resources) -> None:
@@ -63,15 +110,55 @@ def test_uploads_and_nothing_else_are_told_to_the_queue(resources: Resources) ->
 def test_the_bucket_is_private_and_encrypted(resources: Resources) -> None:
     bucket = resources["Bucket"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket["BucketEncryption"]
+    for name, one in of_type(resources, "AWS::S3::Bucket").items():
+        assert one["BucketEncryption"], name
+
+
+def test_what_is_in_the_bucket_does_not_stay_for_ever(resources: Resources) -> None:
+    rules = resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule} == {
+        "uploads/": 30,
+        "results/": 90,
+    }
+    assert [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule and "Prefix" not in rule]
+
+
+def test_the_frontend_and_no_other_site_may_call(resources: Resources) -> None:
+    api = resources["HttpApi"]["Properties"]["CorsConfiguration"]
+    (rule,) = resources["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert api["AllowOrigins"] == rule["AllowedOrigins"] == ["https://app.example.com"]
+    assert api["AllowCredentials"] is True
+    assert rule["AllowedMethods"] == ["GET", "POST"]
+
+
+def test_the_outputs_say_what_the_deploy_and_its_keeper_need(own: Template) -> None:
+    assert {
+        *("HttpApiUrl", "WorkQueueUrl", "DeadLetterQueueUrl", "BucketName", "AlarmsTopicArn", "DashboardUrl"),
+        *("DatabaseAddress", "DatabaseSecretArn"),
+    } <= set(own["Outputs"])
+
+
+def test_no_version_of_a_function_is_left_behind_by_a_deploy(resources: Resources) -> None:
+    assert of_type(resources, "AWS::Lambda::Version") == {}
 
 
 def test_nobody_may_do_anything_to_everything(resources: Resources) -> None:
     wide = [statement for statement in statements(resources) if statement["Resource"] in ("*", ["*"])]
-    assert [statement["Action"] for statement in wide] == [
-        ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]  # which have no narrower one
-    ]
+    tracing, networking, forbidden = wide  # the first two have no narrower one
+    assert tracing["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    assert all(
+        action.endswith(("NetworkInterface", "PrivateIpAddresses")) or ":Describe" in action
+        for action in networking["Action"]
+    )
+    assert (forbidden["Effect"], forbidden["Action"]) == ("Deny", networking["Action"])
+    assert "lambda:SourceFunctionArn" in forbidden["Condition"]["ArnLike"]
     assert not [one for one in statements(resources) if "*" in str(one["Action"])]
+
+
+def test_every_policy_is_one_of_the_template(resources: Resources) -> None:
+    ours = [{"Ref": name} for name in of_type(resources, "AWS::IAM::ManagedPolicy")]
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        assert role["ManagedPolicyArns"] == ours, name
 
 
 def test_a_function_that_needs_only_the_database_may_reach_nothing_else(resources: Resources) -> None:
@@ -94,7 +181,8 @@ def test_the_database_is_the_stacks_own_private_encrypted_and_speaks_tls(resourc
     assert database["StorageEncrypted"] is True
     assert database["PubliclyAccessible"] is False
     assert database["DeletionProtection"] is True
-    assert resources["DatabaseParameters"]["Properties"]["Parameters"] == {"rds.force_ssl": "1"}
+    assert database["BackupRetentionPeriod"] >= 7
+    assert resources["DatabaseParameters"]["Properties"]["Parameters"]["rds.force_ssl"] == "1"
 
 
 def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources: Resources) -> None:
@@ -144,7 +232,8 @@ def test_every_function_keeps_within_its_budget_and_is_traced(resources: Resourc
 def test_the_api_throttles_and_logs(resources: Resources) -> None:
     (stage,) = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
-    assert stage["AccessLogSettings"]["DestinationArn"]
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert {"routeKey", "status", "latency", "integrationErrorMessage"} <= set(logged)
 
 
 def test_the_queues_are_encrypted(resources: Resources) -> None:

@@ -23,6 +23,10 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
     ("name", "value"),
     [
         ("CONFIG_TYPE", "prod"),
+        ("CONFIG_TYPE", "local"),
+        ("CONFIG_TYPE", "testing"),
+        ("STAGE", "Dev_1"),
+        ("STAGE", "a-stage-that-is-too-long"),
         ("JWT_SECRET_KEY", ""),
         ("JWT_SECRET_KEY", "0123456789abcdef"),
         ("JWT_SECRET_KEY", "a" * 64),
@@ -30,31 +34,46 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
         ("CLIENT_PASSWORD", "Test1234!"),
         ("ADMIN_PASSWORD", "adminpass"),
         ("ADMIN_PASSWORD", "short"),
+        ("ADMIN_PASSWORD", "a-long-password-1"),
+        ("CLIENT_PASSWORD", "a1!" * 43),
+        ("FRONTEND_URL", ""),
+        ("FRONTEND_URL", "http://app.example.com"),
+        ("FRONTEND_URL", "https://localhost:3000"),
         ("FRONTEND_URL", "*"),
         ("FRONTEND_URL", "https://app.example.com/path"),
         ("AWS_PGSQL_PATH", "mysql://somewhere/db"),
         ("AWS_PGSQL_PATH", "postgresql://me@localhost/db"),
         ("AWS_PGSQL_PATH", "postgresql://me@db.example.com/db?sslmode=disable"),
+        ("AWS_PGSQL_PATH", "postgresql://me@db.c1.mars-north-1.rds.amazonaws.com/db"),
+        ("AWS_REGION", "mars-north-1"),
+        ("DATABASE_MULTI_AZ", "yes"),
     ],
 )
 def test_what_is_missing_or_weak_is_named_and_never_shown(name: str, value: str) -> None:
     (said,) = weaknesses({**GOOD, name: value})
     assert said.startswith(f"  {name}: ")
-    assert len(value) < 6 or value not in said
+    assert len(value) < 6 or value not in said or name == "AWS_REGION"
+
+
+def test_a_region_without_known_roots_will_do_for_a_database_elsewhere() -> None:
+    elsewhere = {"AWS_REGION": "mars-north-1", "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
+    assert weaknesses({**GOOD, **elsewhere}) == []
 
 
 def test_all_are_named_at_once() -> None:
-    assert len(weaknesses({"CONFIG_TYPE": "production"})) == 3
+    said = [line.split(":")[0].strip() for line in weaknesses({"CONFIG_TYPE": "production"})]
+    assert said == ["JWT_SECRET_KEY", "FRONTEND_URL", "CLIENT_PASSWORD", "ADMIN_PASSWORD"]
 
 
 def test_the_published_passwords_will_do_where_it_is_not_production() -> None:
     assert weaknesses({"CONFIG_TYPE": "development", "JWT_SECRET_KEY": GOOD["JWT_SECRET_KEY"]}) == []
 
 
-def test_the_example_lacks_nothing_but_the_secrets() -> None:
+def test_the_example_lacks_nothing_but_the_secrets_and_the_frontend() -> None:
     example = read_dotenv(ROOT / ".env.example")
     assert [line.split(":")[0].strip() for line in weaknesses(example)] == [
         "JWT_SECRET_KEY",
+        "FRONTEND_URL",
         "CLIENT_PASSWORD",
         "ADMIN_PASSWORD",
     ]

@@ -16,8 +16,8 @@ from deploy import release
 class Lambda:
     """The migrate function, as deployed with `code`; None where there is none."""
 
-    def __init__(self, code: bytes | None, fails: bool = False) -> None:
-        self.code, self.fails, self.calls = code, fails, list[str]()
+    def __init__(self, code: bytes | None, fails: bool = False, asleep: int = 0) -> None:
+        self.code, self.fails, self.asleep, self.calls = code, fails, asleep, list[str]()
 
     def get_function_configuration(self, FunctionName: str) -> dict[str, str]:
         if self.code is None:
@@ -32,6 +32,8 @@ class Lambda:
 
     def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         self.calls.append("invoke")
+        if len(self.calls) <= self.asleep:
+            raise ClientError({"Error": {"Code": "ResourceNotReadyException"}}, "Invoke")
         said = {"errorMessage": "no such table"} if self.fails else {}
         answer = {"Payload": io.BytesIO(json.dumps(said).encode())}
         return {**answer, "FunctionError": "Unhandled"} if self.fails else answer
@@ -59,3 +61,25 @@ def test_a_failed_migration_ends_the_deploy_while_the_old_version_serves() -> No
 
 def test_what_does_not_serve_does_not_keep_its_cure_from_being_deployed() -> None:
     release.migrate_first(Lambda(b"old", fails=True), "migrate", serves=lambda: False)
+
+
+def test_a_function_that_slept_for_weeks_is_asked_until_it_is_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "WAKING_STEP", 0)
+    lambda_ = Lambda(b"new", asleep=3)
+    assert release.migrate(lambda_, "migrate") == "{}"
+    assert lambda_.calls == ["invoke"] * 4
+
+
+def test_a_function_that_never_wakes_is_a_failed_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "WAKING_TIME", 0)
+    monkeypatch.setattr(release, "WAKING_STEP", 0)
+    with pytest.raises(release.MigrationFailed, match="ResourceNotReadyException"):
+        release.migrate(Lambda(b"new", asleep=1_000_000), "migrate")
+
+
+def test_an_answer_that_is_not_the_services_is_no_health(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release.urllib.request, "urlopen", lambda url, timeout: io.BytesIO(b"<html>"))
+    assert not release.health("https://api.example.com")
+    assert "health: " in capsys.readouterr().out

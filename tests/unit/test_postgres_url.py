@@ -84,3 +84,12 @@ def test_a_server_of_rds_is_verified_by_amazons_roots_of_its_region_alone(host: 
     assert sum(name.startswith("Amazon RDS eu-west-1 Root CA") for name in names) == 3
     assert not [name for name in names if "RDS" in name and "eu-west-1" not in name]
     assert "Amazon Root CA 1" in names
+
+
+@pytest.mark.parametrize(
+    "host", ["db.c1.mars-north-1.rds.amazonaws.com", "db.c1.cn-mars-1.rds.amazonaws.com.cn"]
+)
+def test_a_server_of_rds_is_never_verified_by_other_roots_in_silence(host: str) -> None:
+    url = PostgresUrl.parse(f"postgresql://{host}/shop")
+    with pytest.raises(SettingsError, match=r"mars.*rds_roots\.pem"):
+        url.tls_context()

@@ -73,6 +73,13 @@ def test_production_refuses_a_published_password_said_or_not(
         settings().passwords()
 
 
+def test_what_makes_admins_need_not_know_the_clients_password(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CONFIG_TYPE", "production")
+    environment.setenv("ADMIN_PASSWORD", "Private5678!")
+    settings.cache_clear()
+    assert settings().password_of_admins() == "Private5678!"
+
+
 def test_production_takes_private_passwords(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("CONFIG_TYPE", "production")
     environment.setenv("CLIENT_PASSWORD", "Private1234!")
