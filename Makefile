@@ -93,8 +93,8 @@ memory: $(INSTALLED) ## Peak memory of the batch worker by the size of its file;
 redrive: $(INSTALLED) ## Put the dead-letter queue's messages back into the work queue; STAGE=… on AWS
 	@$(if $(STAGE),,$(RUN) exec) $(BIN)/python -m deploy.redrive
 
-audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries
-	@$(RUN) exec $(BIN)/python -m shared.audit
+audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries; STAGE=… on AWS
+	@$(if $(STAGE),$(BIN)/python -m deploy.audit,$(RUN) audit)
 
 bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}

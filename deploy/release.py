@@ -46,9 +46,7 @@ def main() -> None:
     stack = f"{SERVICE}-{stage}"
     keep_database(session, stack, environment)
     os.environ["SECRET_VERSION"] = secret.store(session.client("secretsmanager"), environment)
-    lambda_ = session.client(
-        "lambda", config=Config(read_timeout=MIGRATION_TIMEOUT + 10, retries={"total_max_attempts": 1})
-    )
+    lambda_ = lambda_of(session)
     migrate_first(lambda_, f"{stack}-migrate", serves=lambda: serves(session, stack))
     serverless("deploy", "--stage", stage)
     try:
@@ -62,6 +60,12 @@ def main() -> None:
     if not health(url):
         sys.exit(f"Deployed and migrated, but {url}/health does not answer well.")
     print(f"{SERVICE} is deployed: {url}")
+
+
+def lambda_of(session: boto3.Session) -> Any:
+    """A client that waits for the migrate function as long as it may take, and calls it once."""
+    config = Config(read_timeout=MIGRATION_TIMEOUT + 10, retries={"total_max_attempts": 1})
+    return session.client("lambda", config=config)
 
 
 def keep_database(session: boto3.Session, stack: str, environment: Mapping[str, str]) -> None:
@@ -129,19 +133,24 @@ def migrate_first(lambda_: Any, function: str, serves: Callable[[], bool]) -> No
 
 def migrate(lambda_: Any, function: str) -> str:
     """Returns: what was done, as JSON. Raises: MigrationFailed."""
-    answer = invoke(lambda_, function)
+    return invoke(lambda_, function, {})
+
+
+def invoke(lambda_: Any, function: str, event: Mapping[str, Any]) -> str:
+    """What the migrate function answers to an event, as JSON. Raises: MigrationFailed."""
+    answer = _awake(lambda_, function, json.dumps(event).encode())
     said: str = answer["Payload"].read().decode()
     if "FunctionError" in answer:
         raise MigrationFailed(json.loads(said).get("errorMessage", said))
     return said
 
 
-def invoke(lambda_: Any, function: str) -> Any:
+def _awake(lambda_: Any, function: str, payload: bytes) -> Any:
     """Lambda's answer, once the function is awake. Raises: MigrationFailed when it does not wake."""
     deadline = time.monotonic() + WAKING_TIME
     while True:
         try:
-            return lambda_.invoke(FunctionName=function, Payload=b"{}")
+            return lambda_.invoke(FunctionName=function, Payload=payload)
         except ClientError as error:
             if error.response["Error"]["Code"] not in WAKING:
                 raise

@@ -1,4 +1,6 @@
-"""The offline cloud's command line: `python -m localstack.run [up | down | reset-db | exec COMMAND…]`."""
+"""The offline cloud's command line:
+`python -m localstack.run [up | down | logs | reset-db | audit | exec COMMAND…]`.
+"""
 
 import argparse
 import os
@@ -104,6 +106,31 @@ def reset_db(settings: Settings) -> int:
     return 0
 
 
+def audit(settings: Settings) -> int:
+    """Audits the service's database as it is: whether the service runs or not, nothing is migrated.
+
+    The exit status is shared.audit's.
+    """
+    from localstack.postgres import Postgres
+
+    command, folder = [sys.executable, "-m", "shared.audit"], DataFolder(settings.data_dir)
+    if environment := folder.published():
+        return _run(command, settings, environment)
+    told = {"JWT_SECRET_KEY": settings.variables.get("JWT_SECRET_KEY") or folder.jwt_secret_key()}
+    if settings.database_url:
+        return _run(command, settings, {**told, "AWS_PGSQL_PATH": settings.database_url})
+    if not folder.postgres.exists():
+        print(f"There is no database in {folder.folder} yet: `make up` makes it.", file=sys.stderr)
+        return 2
+    with folder.locked():
+        postgres = Postgres(folder.postgres)
+        postgres.start()
+        try:
+            return _run(command, settings, {**told, "AWS_PGSQL_PATH": postgres.url})
+        finally:
+            postgres.stop()
+
+
 def execute(settings: Settings, command: list[str]) -> int:
     """Runs a command with the functions' variables; starts the service for it if it does not run."""
     from localstack.stack import Stack
@@ -116,16 +143,17 @@ def execute(settings: Settings, command: list[str]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m localstack.run", description=__doc__)
-    actions = parser.add_subparsers(dest="action")
-    for name in ("up", "down", "logs", "reset-db"):
-        actions.add_parser(name)
-    actions.add_parser("exec").add_argument("command", nargs=argparse.REMAINDER)
+    parsers = parser.add_subparsers(dest="action")
+    for name in ("up", "down", "logs", "reset-db", "audit"):
+        parsers.add_parser(name)
+    parsers.add_parser("exec").add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     try:
         settings = Settings.from_environment()
         if arguments.action == "exec":
             return execute(settings, arguments.command)
-        return {"down": down, "logs": logs, "reset-db": reset_db}.get(arguments.action, up)(settings)
+        actions = {"down": down, "logs": logs, "reset-db": reset_db, "audit": audit}
+        return actions.get(arguments.action, up)(settings)
     except CannotStart as reason:
         print(f"\n{reason}", file=sys.stderr)
         return 1

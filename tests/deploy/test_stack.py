@@ -128,6 +128,16 @@ def test_a_small_file_goes_through_the_api(client: httpx.Client) -> None:
     eventually(lambda: completed(client, sent.json()["task_id"]), within=60)
 
 
+def test_the_stack_audits_its_own_database(deployment: Deployment) -> None:
+    done = deployment.run("-m", "deploy.audit")
+    assert (done.returncode, done.stdout) == (0, "Every balance is the sum of its ledger entries.\n"), done
+    with deployment.database() as database:
+        database.run("UPDATE users SET balance = balance + 7 WHERE email = 'defaultclient@client.as'")
+        done = deployment.run("-m", "deploy.audit")
+        database.run("UPDATE users SET balance = balance - 7 WHERE email = 'defaultclient@client.as'")
+    assert (done.returncode, "defaultclient@client.as" in done.stdout) == (1, True), done
+
+
 def test_the_same_again_changes_nothing(deployment: Deployment) -> None:
     before = deployment.state()
     deployment.package()

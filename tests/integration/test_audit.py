@@ -1,20 +1,27 @@
-"""`python -m shared.audit`: what `make audit` says, and with which exit status."""
+"""`make audit`: what it says, with which exit status, and that it only looks."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
+
+from localstack.postgres import Postgres
 from localstack.settings import ROOT
+from shared import audit as audits
+from tests.integration.conftest import Server
 from tests.integration.people import Person
 
 Sql = Callable[..., list[list[Any]]]
 
 
-def audit(**changes: str) -> subprocess.CompletedProcess[str]:
+def audit(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "shared.audit"],
+        [sys.executable, "-m", *(command or ["shared.audit"])],
         cwd=ROOT,
         env={**os.environ, **changes},
         capture_output=True,
@@ -42,3 +49,49 @@ def test_a_database_out_of_reach_is_no_clean_bill(database_url: str) -> None:
     said = audit(AWS_PGSQL_PATH="postgresql://postgres@/x?host=/nowhere")
     assert said.returncode not in (0, 1)
     assert "Traceback" not in said.stderr
+
+
+def test_where_everybody_is_off_the_first_are_named_and_the_others_counted(
+    client: Person, admin: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audits, "MOST_TOLD", 1)
+    sql("UPDATE users SET balance = balance + 7")  # of these two, and the two of set-up
+    first, rest = audits.findings()
+    assert first.startswith("OFF ")
+    assert rest == "… and 3 more"
+
+
+def of_the_service(folder: str, database: str = "") -> subprocess.CompletedProcess[str]:
+    """As make calls it, with nothing running in the data folder."""
+    return audit("localstack.run", "audit", DATA_DIR=folder, AWS_PGSQL_PATH=database)
+
+
+def test_a_database_that_settings_name_is_audited_with_nothing_started(
+    client: Person, sql: Sql, database_url: str, tmp_path: Path
+) -> None:
+    assert of_the_service(str(tmp_path), database_url).returncode == 0
+    sql("UPDATE users SET balance = balance + 7 WHERE id = :id", id=client.id)
+    said = of_the_service(str(tmp_path), database_url)
+    assert (said.returncode, client.email in said.stdout) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_audit_migrates_nothing(empty_database_url: str, server: Server, tmp_path: Path) -> None:
+    said = of_the_service(str(tmp_path), empty_database_url)
+    assert (said.returncode, "could not be made" in said.stderr) == (2, True)
+    name = empty_database_url.partition("@/")[2].partition("?")[0]
+    with server.connect(name) as connection:
+        assert connection.run("SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_the_embedded_database_is_woken_for_it_and_put_to_sleep_again() -> None:
+    # Not in pytest's own folder, which the user that Postgres runs as may not enter.
+    with TemporaryDirectory(prefix="restcalculator-") as folder:
+        said = of_the_service(folder)
+        assert (said.returncode, "`make up` makes it" in said.stderr) == (2, True)
+        postgres = Postgres(Path(folder) / "postgres")
+        postgres.start()
+        postgres.stop()
+        said = of_the_service(folder)
+        assert (said.returncode, "could not be made" in said.stderr) == (2, True)  # it has no tables
+        assert not postgres.running
