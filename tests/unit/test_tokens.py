@@ -118,6 +118,27 @@ def test_an_expired_token_says_so() -> None:
         tokens.verify(signed(exp=int(time.time()) - 60), TokenType.ACCESS)
 
 
+def test_a_token_that_was_verified_before_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    token, begin = signed(exp=int(time.time()) + 900), time.time()
+    for seconds in (0, 899, 900 + tokens.LEEWAY - 1):
+        monkeypatch.setattr(time, "time", lambda now=begin + seconds: now)
+        assert tokens.verify(token, TokenType.ACCESS).user_id == USER
+    monkeypatch.setattr(time, "time", lambda: begin + 900 + tokens.LEEWAY + 1)
+    with pytest.raises(NotSignedIn, match="expired"):
+        tokens.verify(token, TokenType.ACCESS)
+
+
+def test_a_token_that_was_verified_before_is_worthless_under_another_key(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    token = signed()
+    assert tokens.verify(token, TokenType.ACCESS).user_id == USER
+    environment.setenv("JWT_SECRET_KEY", "another key, of 32 bytes or rather more")
+    settings.cache_clear()
+    with pytest.raises(NotSignedIn):
+        tokens.verify(token, TokenType.ACCESS)
+
+
 def test_an_access_token_is_no_refresh_token() -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(tokens.issue(SESSION, USER, "client").access, TokenType.REFRESH)

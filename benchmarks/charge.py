@@ -1,0 +1,189 @@
+"""`make bench-charge`: a charge through the handler, event in and response out, beside pgbench.
+
+pgbench sends the very statement of `shared/sql/charge.sql`, prepared, to the same server; so does our
+own unit of work without a handler around it. Each runs at once in as many processes as there are
+clients, all of one account or each time of another.
+"""
+
+import json
+import os
+import random
+import re
+import subprocess
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from decimal import Decimal
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from multiprocessing.synchronize import Barrier
+from uuid import UUID
+
+from benchmarks.database import connect, migrated, program
+from benchmarks.report import Row, write
+from localstack.postgres import DATABASE, Postgres
+from shared import billing, tokens
+from shared.auth import Credentials
+from shared.database import statement_text
+from shared.unit_of_work import UnitOfWork
+
+CLIENTS = (1, 8)
+ACCOUNTS = {"one account": 1, "1,000 accounts": 1000}
+WARM_UP = 20
+"""Charges before the clock runs: the connection, the prepared statement, its generic plan."""
+
+PEOPLE = """
+WITH person AS (
+    INSERT INTO users (id, email, password_hash, role, balance)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, n || '@bench.example', 'none', 'client', 1e12
+    FROM generate_series(1, {count}) n RETURNING id)
+INSERT INTO sessions (id, user_id, refresh_id, expires_at)
+SELECT id, id, id, now() + interval '1 day' FROM person"""
+
+# What pgbench can't make itself is made by the server; what it does not know is null.
+PGBENCH = {
+    "session_id": "lpad(to_hex(:account::int), 32, '0')",
+    "record_id": "uuidv7()",
+    "entry_id": "uuidv7()",
+    "type": "'addition'",
+    "arguments": "'[1.5, 2]'",
+    "result": "'3.5'",
+    "fingerprint": rf"'\x{'00' * 32}'",
+}
+
+Charge = Callable[[UUID], None]
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=3)
+    asked = parser.parse_args()
+    samples: dict[tuple[str, str, int], list[float]] = {}
+    with migrated() as postgres, connect(postgres) as connection:
+        connection.run(PEOPLE.format(count=max(ACCOUNTS.values())))
+        processes = get_context("spawn")
+        gates = {clients: processes.Barrier(clients) for clients in CLIENTS}
+        with processes.Pool(max(CLIENTS), _get_ready, (gates,)) as pool:
+            for _ in range(asked.rounds):
+                for whose, accounts in ACCOUNTS.items():
+                    for clients in CLIENTS:
+                        for way, rate in _rates(pool, postgres, clients, accounts, asked.seconds).items():
+                            samples.setdefault((way, whose, clients), []).append(rate)
+        command = f"python -m benchmarks.charge --rounds {asked.rounds} --seconds {asked.seconds:g}"
+        write("charge", _rows(samples), command=command, database=connection)
+
+
+def _rates(pool: Pool, postgres: Postgres, clients: int, accounts: int, seconds: float) -> dict[str, float]:
+    """Charges a second, each way."""
+    return {
+        "handler": _run(pool, _by_handler, clients, accounts, seconds),
+        "statement by pg8000": _run(pool, _by_statement, clients, accounts, seconds),
+        "pgbench": _pgbench(postgres, clients, accounts, seconds),
+    }
+
+
+def _rows(samples: dict[tuple[str, str, int], list[float]]) -> list[Row]:
+    rows = []
+    for (way, whose, clients), rates in samples.items():
+        where = f"{whose}, {clients} at once"
+        limit = "" if way == "pgbench" else f"pgbench, {where}"
+        rows.append(Row(f"{way}, {where}", "/s", rates, limit, "≥ 0.7" if way == "handler" else ""))
+    return rows
+
+
+def _pgbench(postgres: Postgres, clients: int, accounts: int, seconds: float) -> float:
+    statement = re.sub(r"--.*", "", statement_text("charge"))
+    for name, value in PGBENCH.items():
+        statement = re.sub(rf"(?<!:):{name}\b", lambda _, value=value: value, statement)
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(f"\\set account random(1, {accounts})\n{statement};\n")
+        script.flush()
+        told = subprocess.run(
+            [
+                *(program("pgbench"), "-n", "-M", "prepared", "-f", script.name, "-T", f"{seconds:.0f}"),
+                *("-c", str(clients), "-j", str(min(clients, os.cpu_count() or 1))),
+                *("-h", postgres.socket_folder, "-U", "postgres", DATABASE),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    assert "failed transactions: 0" in told, told
+    return float(told.partition("tps = ")[2].split()[0])
+
+
+def _run(
+    pool: Pool, make: Callable[[list[UUID]], Charge], clients: int, accounts: int, seconds: float
+) -> float:
+    return sum(pool.starmap(_client, [(make, clients, accounts, seconds)] * clients, chunksize=1))
+
+
+def _client(make: Callable[[list[UUID]], Charge], clients: int, accounts: int, seconds: float) -> float:
+    """Charges a second of one client, which begins when all are ready."""
+    people = [UUID(int=number + 1) for number in range(accounts)]
+    charge = make(people)
+    for _ in range(WARM_UP):
+        charge(random.choice(people))
+    _gates[clients].wait()
+    done, started = 0, time.perf_counter()
+    while (taken := time.perf_counter() - started) < seconds:
+        charge(random.choice(people))
+        done += 1
+    return done / taken
+
+
+def _by_handler(people: list[UUID]) -> Charge:
+    from functions.calculator.process_operation import app
+
+    events = {person: _event(person) for person in people}
+
+    def charge(person: UUID) -> None:
+        answer = app(dict(events[person]), None)
+        assert answer["statusCode"] == 200, answer
+
+    return charge
+
+
+def _event(person: UUID) -> dict[str, object]:
+    """What API Gateway sends for a browser's call."""
+    signed_in = tokens.issue(person, person, "client")
+    path = "/api/v1/process_operation"
+    return {
+        "version": "2.0",
+        "routeKey": f"POST {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "cookies": [f"access_token_cookie={signed_in.access}"],
+        "headers": {"content-type": "application/json", "x-csrf-token": signed_in.csrf},
+        "requestContext": {
+            "requestId": str(person),
+            "stage": "$default",
+            "http": {"method": "POST", "path": path, "sourceIp": "192.0.2.7", "protocol": "HTTP/1.1"},
+        },
+        "body": json.dumps({"type": "addition", "arguments": [1.5, 2]}),
+        "isBase64Encoded": False,
+    }
+
+
+def _by_statement(people: list[UUID]) -> Charge:
+    def charge(person: UUID) -> None:
+        call = billing.Call(Credentials(session_id=person), "addition", "[1.5, 2]", None)
+        with UnitOfWork() as uow:
+            billing.charge(uow, call, Decimal("3.5"))
+
+    return charge
+
+
+_gates: dict[int, Barrier] = {}
+
+
+def _get_ready(gates: dict[int, Barrier]) -> None:
+    """The log of a client's calls is written, to where nobody reads it."""
+    _gates.update(gates)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+if __name__ == "__main__":
+    main()
