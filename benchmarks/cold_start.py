@@ -52,7 +52,7 @@ def unpack(folder: Path) -> dict[str, str]:
         The environment of its process.
     """
     package.STAGE = folder / "task"
-    package.TARGET = ("--python", sys.executable)
+    package.TARGET = ("--python", sys.executable)  # type: ignore[assignment]  # of another length
     os.environ["LAMBDA_PYTHON"] = sys.executable
     package.stage_dependencies()
     package.prune()
