@@ -16,13 +16,14 @@ def uuid7() -> UUID:
 
 
 def uuid7s(count: int) -> Iterator[str]:
-    """At most 4,096 UUIDv7s of one moment as text, in order: they share their 62 random bits, and
-    a counter stands in the other 12 (RFC 9562, section 6.2, method 1).
+    """At most 16,384 UUIDv7s of one moment as text, in order: they share their last 60 random bits,
+    and a counter stands in the 14 before them (RFC 9562, section 6.2, method 1).
     """
     first = str(uuid7())
-    head, tail = first[:15], first[18:]
+    head, tail = first[:15], first[20:]
     for counter in islice(_COUNTERS, count):
         yield f"{head}{counter}{tail}"
 
 
-_COUNTERS = [f"{number:03x}" for number in range(4096)]
+_COUNTERS = [f"{number >> 2:03x}-{'89ab'[number & 3]}" for number in range(2**14)]
+"""12 bits, the dash, and 2 bits after the variant's `10`."""
