@@ -38,7 +38,7 @@ class Journal:
 
 
 def readable(line: str) -> str:
-    """A JSON line of Powertools' Logger or Metrics as a person reads it; any other as it is."""
+    """A JSON line of Powertools' Logger or of metrics as a person reads it; any other as it is."""
     if line.startswith("{"):
         try:
             document = json.loads(line)
@@ -61,11 +61,9 @@ def _log(document: dict[str, Any]) -> str:
 
 
 def _metrics(document: dict[str, Any]) -> str:
-    names = [
-        metric["Name"]
-        for directive in document["_aws"].get("CloudWatchMetrics", [])
-        for metric in directive.get("Metrics", [])
-    ]
+    directives = document["_aws"].get("CloudWatchMetrics", [])
+    names = [name for directive in directives for some in directive.get("Dimensions", []) for name in some]
+    names += [metric["Name"] for directive in directives for metric in directive.get("Metrics", [])]
     return "metrics " + " ".join(f"{name}={_number(document.get(name))}" for name in names)
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from shared import metrics
 from shared.auth import Caller, Credentials
 from shared.catalog import DECIMAL128, Result, as_json
 from shared.database import Row
@@ -89,7 +90,10 @@ def charge(uow: UnitOfWork, call: Call, result: Result) -> Answer:
         "result": as_json(result),
     }
     for _ in range(TRIES):
-        if (answer := _settled(call, _once(uow, "charge", **parameters))) is not None:
+        row = _once(uow, "charge", **parameters)
+        if (answer := _settled(call, row)) is not None:
+            if not answer.replayed:
+                metrics.emit(call.operation, OperationsCharged=1, CreditsCharged=row["cost"])
             return answer
     raise Conflict("Other calls of this account are in the way; try again.")
 
@@ -104,6 +108,7 @@ def _settled(call: Call, row: Row) -> Answer | None:
     if cost is None:
         raise InvalidInput.at("#/type", f"The operation {call.operation!r} has no price: it can't be called.")
     if balance < cost:
+        metrics.emit(ChargesRefused=1)
         detail = f"This costs {cost} and the balance is {balance}."
         raise InsufficientCredit(detail, balance=balance, cost=cost)
     return None

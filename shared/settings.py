@@ -30,6 +30,7 @@ class Settings(BaseModel):
     aws_endpoint_url: str | None = None
     bucket: str = "buckeeto"
     queue_url: str = ""
+    powertools_metrics_namespace: str = "restcalculator"
 
     @property
     def production(self) -> bool:

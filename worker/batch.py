@@ -13,12 +13,12 @@ from typing import TypeVar
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import aws
+from shared import aws, metrics
 from shared.database import Row
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
-from worker.billing import Outcome, bill_chunk
+from worker.billing import Bill, Outcome, bill_chunk
 from worker.chunks import chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import NotUnderstood, Upload
@@ -133,6 +133,7 @@ def _bill(
             outcome, bill = bill_chunk(uow, upload.task_id, offset, rows_done + 1, chunk)
         if outcome is Outcome.FENCED:
             return End.TAKEN_OVER
+        _tell(outcome, bill)
         if outcome is Outcome.OUT_OF_CREDIT:
             return End.OUT_OF_CREDIT
         if outcome is Outcome.OWNER_DELETED:
@@ -144,7 +145,18 @@ def _bill(
     key = aws.results_key(upload.user_id, upload.task_id)
     if not write_results(uow, upload.task_id, rows_done, key, Checkpoint.of(task), out_of_time):
         return End.HANDED_OVER
-    return End.COMPLETED if uow.one("complete_task", id=upload.task_id) else End.TAKEN_OVER
+    if not uow.one("complete_task", id=upload.task_id):
+        return End.TAKEN_OVER
+    metrics.emit(TasksCompleted=1)
+    return End.COMPLETED
+
+
+def _tell(outcome: Outcome, bill: Bill) -> None:
+    """What a committed chunk adds to the metrics."""
+    if bill.rows:
+        metrics.emit(RowsBilled=bill.billed, RowsRefused=len(bill.refused), BatchCredits=bill.spent)
+    if outcome is Outcome.OUT_OF_CREDIT:
+        metrics.emit(TasksOutOfCredit=1)
 
 
 def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
@@ -166,7 +178,8 @@ def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
 
 
 def _fail(uow: UnitOfWork, upload: Upload, reason: str) -> End:
-    uow.one("fail_task", id=upload.task_id, error=reason, announced=upload.announced)
+    if uow.one("fail_task", id=upload.task_id, error=reason, announced=upload.announced):
+        metrics.emit(TasksFailed=1)
     return End.FAILED
 
 

@@ -111,6 +111,10 @@ class Ground:
         self.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=content)
         return task
 
+    def resume(self, task: Task) -> None:
+        with UnitOfWork() as uow:
+            tasks.resume(uow, task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+
     def state(self, task: Task) -> dict[str, Any]:
         names = ("status", "bytes_total", "bytes_done", "rows_done", "rows_failed", "spent", "error")
         (row,) = self.sql(f"SELECT {', '.join(names)} FROM tasks WHERE id = :id", id=task.id)

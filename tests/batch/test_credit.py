@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from shared import billing, tasks
-from shared.aws import enqueue, upload_key
+from shared import billing
+from shared.aws import enqueue
 from shared.database import Database
 from shared.errors import InsufficientCredit
 from shared.unit_of_work import UnitOfWork
 from tests.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.batch.ground import PRICES, Ground, Task
+from tests.batch.ground import PRICES, Ground
 from tests.integration.people import Person
 
 COST = Decimal(PRICES["multiplication"])
@@ -27,11 +27,6 @@ def file_of(rows: int) -> bytes:
 def top_up(owner: Person, amount: Decimal) -> None:
     with UnitOfWork() as uow:
         billing.grant(uow, owner.caller, owner.id, amount, "top-up", None)
-
-
-def resume(task: Task) -> None:
-    with UnitOfWork() as uow:
-        tasks.resume(uow, task.id, task.owner.id, lambda *ids: enqueue(upload_key(*ids)))
 
 
 @pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, ROWS - 1])
@@ -75,12 +70,12 @@ def test_top_ups_and_resumptions_bill_the_rest_in_order(ground: Ground, deliveri
     deliveries.until_idle()
     task = ground.upload(ground.client(7 * COST), file_of(ROWS))
     deliveries.until_idle()
-    resume(task)  # still without credit
+    ground.resume(task)  # still without credit
     deliveries.until_idle()
     assert ground.state(task)["rows_done"] == 7
     for rows in (1, CHUNK_ROWS, ROWS - CHUNK_ROWS - 8):
         top_up(task.owner, rows * COST)
-        resume(task)
+        ground.resume(task)
         deliveries.until_idle()
     assert ground.state(task) == ground.state(undisturbed)
     ground.check_books(task)

@@ -72,11 +72,16 @@ def test_a_log_line_of_the_functions_is_made_readable() -> None:
 
 def test_metrics_are_made_readable() -> None:
     metrics: dict[str, Any] = {
-        "_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Calls"}, {"Name": "Charged"}]}]},
+        "_aws": {
+            "CloudWatchMetrics": [
+                {"Dimensions": [["operation"]], "Metrics": [{"Name": "Calls"}, {"Name": "Charged"}]}
+            ]
+        },
+        "operation": "addition",
         "Calls": [1.0, 2.5],
         "Charged": 15,
     }
-    assert readable(json.dumps(metrics)) == "metrics Calls=1,2.5 Charged=15"
+    assert readable(json.dumps(metrics)) == "metrics operation=addition Calls=1,2.5 Charged=15"
 
 
 @pytest.mark.parametrize("line", ["GET / 200 3 ms", '{"no": "log"}', "{broken", "", "[1]"])

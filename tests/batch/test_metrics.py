@@ -1,0 +1,98 @@
+"""What the worker tells CloudWatch: each committed chunk once, and how tasks end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from localstack.event_source import record
+from shared.aws import enqueue
+from tests.batch.deliveries import Deliveries
+from tests.batch.ground import Ground
+from tests.eventually import eventually
+from tests.metric_lines import told
+from worker.handler import handler
+
+GOOD, FREE, BAD = b'multiplication,"[2, 3]"\n', b"square_root,[4]\n", b"cube,[3]\n"
+FILE = b"operation,arguments\n" + GOOD * 3 + BAD + FREE + GOOD
+"""Six rows, of which four cost 5 credits each."""
+Work = Callable[[], int]
+
+
+class Context:
+    """Lambda's, with time enough."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+@pytest.fixture
+def work(deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Has the worker's handler work off the next message, in this process; how many messages failed."""
+    monkeypatch.setattr("worker.chunks.CHUNK_ROWS", 4)
+
+    def once() -> int:
+        message = eventually(deliveries.receive)
+        event = {"Records": [record(message, "arn:aws:sqs:us-east-1:000000000000:opworker", "us-east-1")]}
+        failed = handler(event, Context())["batchItemFailures"]
+        deliveries.settle(message, "failed" if failed else "done")
+        return len(failed)
+
+    return once
+
+
+@contextmanager
+def no_commit(ground: Ground) -> Iterator[None]:
+    """No chunk can be kept in the block: its last statement fails."""
+    ground.sql("ALTER TABLE ledger ADD CONSTRAINT no_batch CHECK (kind <> 'batch') NOT VALID")
+    yield
+    ground.sql("ALTER TABLE ledger DROP CONSTRAINT no_batch")
+
+
+def rows(billed: int, refused: int, credits: float) -> dict[str, Any]:
+    return {"RowsBilled": billed, "RowsRefused": refused, "BatchCredits": credits}
+
+
+def test_each_chunk_is_told_once_and_the_end(
+    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = ground.upload(ground.client(), FILE)
+    assert work() == 0
+    assert told(capsys) == [rows(3, 1, 15), rows(2, 0, 5), {"TasksCompleted": 1}]
+    enqueue(task.key)  # as a message that comes twice
+    assert work() == 0
+    assert told(capsys) == []
+    assert ground.state(task)["spent"] == 20
+
+
+def test_what_was_not_kept_is_not_told(
+    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = ground.upload(ground.client(), FILE)
+    with no_commit(ground):
+        assert work() == 1
+    assert told(capsys) == []
+    assert ground.state(task)["rows_done"] == 0
+    assert work() == 0
+    assert told(capsys)[-1] == {"TasksCompleted": 1}
+
+
+def test_a_task_out_of_credit_is_told_with_the_rows_that_were_paid(
+    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = ground.upload(ground.client(9), FILE)
+    assert work() == 0
+    assert told(capsys) == [rows(1, 0, 5), {"TasksOutOfCredit": 1}]
+    ground.resume(task)
+    assert work() == 0
+    assert told(capsys) == [{"TasksOutOfCredit": 1}]
+
+
+def test_a_task_that_fails_is_told_once(
+    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = ground.upload(ground.client(), b"no,header,of,ours\n")
+    enqueue(task.key)
+    assert (work(), work()) == (0, 0)
+    assert told(capsys) == [{"TasksFailed": 1}]

@@ -1,0 +1,80 @@
+"""What the calculator's function tells CloudWatch: what was charged, and nothing else."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from functions.calculator.process_operation import app
+from shared import auth
+from shared.ids import uuid7
+from shared.settings import settings
+from shared.unit_of_work import UnitOfWork
+from tests.integration.people import Person, enrol
+from tests.metric_lines import told
+from tests.unit.lambda_event import event
+
+Sql = Callable[..., list[list[Any]]]
+Call = Callable[..., int]
+CHARGED = {"operation": "addition", "OperationsCharged": 1, "CreditsCharged": 5}
+
+
+@pytest.fixture
+def call(uow: UnitOfWork, client: Person) -> Call:
+    """Calls the function; the answer's status."""
+
+    def send(operation: str, arguments: list[Any], *, who: Person = client, key: str = "") -> int:
+        token, key_hash = auth.new_api_key()
+        uow.one("create_api_key", id=uuid7(), user_id=who.id, name="program", key_hash=key_hash, key=token)
+        headers = {"authorization": f"Bearer {token}", **({"idempotency-key": key} if key else {})}
+        body = json.dumps({"type": operation, "arguments": arguments})
+        status: int = app(event("POST", "/api/v1/process_operation", body, headers=headers), None)[
+            "statusCode"
+        ]
+        return status
+
+    return send
+
+
+def test_a_charge_is_told_by_its_operation_with_its_credits(
+    call: Call, sql: Sql, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql("UPDATE operations SET cost = 0.25 WHERE type = 'square_root'")
+    assert (call("addition", [1, 2]), call("square_root", [4])) == (200, 200)
+    assert told(capsys) == [
+        CHARGED,
+        {"operation": "square_root", "OperationsCharged": 1, "CreditsCharged": 0.25},
+    ]
+
+
+def test_a_replay_is_no_new_charge(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [call("addition", [1, 2], key="key") for _ in range(3)] == [200] * 3
+    assert told(capsys) == [CHARGED]
+    assert call("addition", [1, 3], key="key") == 422
+    assert told(capsys) == []
+
+
+@pytest.mark.parametrize("operation", ["addition", "random_string"])
+def test_a_refusal_for_lack_of_credit_is_told(
+    uow: UnitOfWork,
+    call: Call,
+    operation: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # With a key, random strings are another's to make, so the price is asked for before.
+    monkeypatch.setenv("RANDOM_STRING_API_KEY", "never asked")
+    settings.cache_clear()
+    poor = enrol(uow, balance=Decimal("4.9999"))
+    assert call(operation, [1, 2] if operation == "addition" else [], who=poor) == 402
+    assert told(capsys) == [{"ChargesRefused": 1}]
+
+
+@pytest.mark.parametrize(("operation", "arguments"), [("division", [1, 0]), ("cube", [2]), ("addition", [1])])
+def test_what_is_refused_for_its_input_is_not_told(
+    call: Call, operation: str, arguments: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(operation, arguments) == 422
+    assert told(capsys) == []
