@@ -54,28 +54,33 @@ def get(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> Row:
     return _found(uow.one("task", id=task_id, owner=owner))
 
 
-def cancel(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> None:
-    """Stop a task at its next chunk. Raises: NotFound; Conflict when it has ended already."""
+def cancel(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> str:
+    """Stop a task at its next chunk: the task, as JSON. Raises: NotFound; Conflict when it has ended."""
     row = _found(uow.one("cancel_task", id=task_id, owner=owner))
-    if not row["cancelled"]:
+    if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: there is nothing to cancel.")
+    return str(row["body"])
 
 
-def resume(uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]) -> None:
+def resume(uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]) -> str:
     """Go on with a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:
         send: called with the owner's and the task's id, to queue it; before anything is kept.
+
+    Returns:
+        The task, as JSON.
 
     Raises:
         NotFound; Conflict when it has not ended so.
     """
     uow.begin()
     row = _found(uow.one("resume_task", id=task_id, owner=owner))
-    if not row["resumed"]:
+    if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: only out_of_credit and cancelled ones can be resumed.")
     send(row["user_id"], task_id)
     uow.commit()
+    return str(row["body"])
 
 
 def _found(row: Row | None) -> Row:

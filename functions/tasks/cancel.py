@@ -17,5 +17,4 @@ app = Api(who=Who.SIGNED_IN, takes=None)
 def cancel_task(task_id: UUID) -> Response[str]:
     """What was charged stays charged and recorded."""
     with UnitOfWork() as uow:
-        tasks.cancel(uow, task_id, app.caller.scope)
-        return ok(tasks.get(uow, task_id, app.caller.scope)["body"])
+        return ok(tasks.cancel(uow, task_id, app.caller.scope))

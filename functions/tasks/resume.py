@@ -22,5 +22,5 @@ app = Api(who=Who.SIGNED_IN, takes=None)
 def resume_task(task_id: UUID) -> Response[str]:
     """Queue again a task that is out_of_credit or cancelled; it goes on where it stopped."""
     with UnitOfWork() as uow:
-        tasks.resume(uow, task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
-        return ok(tasks.get(uow, task_id, app.caller.scope)["body"], status=202)
+        task = tasks.resume(uow, task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+    return ok(task, status=202)

@@ -5,16 +5,8 @@ WITH turn AS MATERIALIZED (
     INSERT INTO tasks (id, user_id, filename, status, bytes_total)
     SELECT :id::uuid, :user_id::uuid, :filename::text, :status::text, :size::bigint
     FROM turn WHERE wait = 0
-    RETURNING *
+    RETURNING id, task_json(tasks) AS task
 )
 SELECT turn.wait,
-       json_build_object(
-           'task_id', id, 'id', id, 'user_id', user_id, 'filename', filename, 'status', status,
-           'bytes_total', bytes_total, 'bytes_done', bytes_done,
-           'rows_done', rows_done, 'rows_failed', rows_failed,
-           'percentage', task_percentage(status, bytes_done, bytes_total),
-           'rows_per_second', NULL, 'seconds_left', NULL,
-           'spent', trim_scale(spent), 'error', error, 'results', NULL,
-           'created_at', rfc3339(created_at), 'started_at', rfc3339(started_at),
-           'updated_at', rfc3339(updated_at), 'finished_at', rfc3339(finished_at))::text AS body
+       '{"task_id" : "' || id || '", ' || substr(task, 2) AS body
 FROM turn LEFT JOIN created ON true

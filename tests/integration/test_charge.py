@@ -1,10 +1,9 @@
 """The charge: exactly once, exactly the price, or not at all."""
 
 import json
-import socket
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ from shared.errors import (
     NotSignedIn,
 )
 from shared.ids import uuid7
-from shared.postgres_url import PostgresUrl
 from shared.unit_of_work import UnitOfWork
 from tests.integration.charging import books, charge, kind_of
 from tests.integration.people import Person, enrol
@@ -56,33 +54,6 @@ def test_a_price_of_four_places_is_debited_to_the_last_one(uow: UnitOfWork, clie
     bodies = [json.loads(charge(uow, client).body, parse_float=Decimal) for _ in range(3)]
     assert [body["user_balance"] for body in bodies] == [Decimal(f"19.999{n}") for n in (9, 8, 7)]
     assert books(sql, client)[0] == Decimal("19.9997")
-
-
-class Wire(socket.socket):
-    """A socket that notes whose turn it is."""
-
-    turns: ClassVar[list[str]] = []
-
-    def send(self, *arguments: Any) -> int:
-        self.turns.append("sent")
-        return super().send(*arguments)
-
-    def recv_into(self, *arguments: Any) -> int:
-        self.turns.append("received")
-        return super().recv_into(*arguments)
-
-
-def test_a_charge_is_one_round_trip(uow: UnitOfWork, client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_socket = PostgresUrl.open_socket
-    monkeypatch.setattr(
-        PostgresUrl, "open_socket", lambda url, timeout: Wire(fileno=open_socket(url, timeout).detach())
-    )
-    uow.database.dispose()
-    charge(uow, client, "first")  # connects and prepares
-    Wire.turns.clear()
-    charge(uow, client, "second")
-    changes = [turn for turn, before in zip(Wire.turns, ["", *Wire.turns], strict=False) if turn != before]
-    assert changes == ["sent", "received"]
 
 
 def test_without_enough_credit_nothing_is_charged_and_both_sums_are_told(uow: UnitOfWork, sql: Sql) -> None:

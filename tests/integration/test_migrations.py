@@ -28,7 +28,7 @@ Sql = Callable[..., list[list[Any]]]
 ALTERING = """
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "9999", "0002"
 
 
 def upgrade() -> None:
@@ -151,7 +151,7 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The code of a next release, whose migration alters a table."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations.handler.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_altering.py").write_text(ALTERING)
+    (folder / "versions" / "9999_altering.py").write_text(ALTERING)
     monkeypatch.setattr(migrations.handler, "MIGRATIONS", folder)
 
 
@@ -160,7 +160,7 @@ def columns(sql: Sql) -> list[list[Any]]:
 
 
 def test_set_up_tells_the_revision_that_the_database_is_at(next_migration: None, sql: Sql) -> None:
-    assert handler({}, None)["revision"] == "0002"
+    assert handler({}, None)["revision"] == "9999"
     assert ["records", "note"] in columns(sql)
 
 
@@ -188,7 +188,7 @@ def test_a_migration_that_must_wait_for_a_table_gives_up_and_leaves_all_as_it_wa
             handler({}, None)
         batch.run("ROLLBACK")
     assert [*columns(sql), *contents(sql)] == before
-    assert handler({}, None)["revision"] == "0002"
+    assert handler({}, None)["revision"] == "9999"
 
 
 def test_the_same_function_audits_and_then_changes_nothing(
