@@ -216,10 +216,12 @@ api_keys = Table(
 )
 
 # Token buckets (RFC 2697's idea): `tokens` as of `filled_at`; the statement that takes one refills.
+# Unlogged: an attempt need not wait for the disk, and after a crash of the server all may try anew.
 rate_limits = Table(
     "rate_limits",
     metadata,
     Column("bucket", Text, primary_key=True),
     Column("tokens", Numeric(12, 6), nullable=False),
     Column("filled_at", TIME, nullable=False, server_default=CLOCK),
+    prefixes=["UNLOGGED"],
 )

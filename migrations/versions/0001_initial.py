@@ -95,6 +95,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("bucket", name=op.f("rate_limits_pkey")),
+        prefixes=["UNLOGGED"],
     )
     op.create_table(
         "records",

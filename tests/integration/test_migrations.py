@@ -69,6 +69,12 @@ def test_every_constraint_and_index_has_the_metadatas_name(sql: Sql) -> None:
     assert {name for (name,) in rows} - {"alembic_version_pkc"} == named
 
 
+def test_what_needs_no_disk_is_unlogged_and_nothing_else(sql: Sql) -> None:
+    unlogged = {name for name, table in metadata.tables.items() if "UNLOGGED" in table._prefixes}
+    rows = sql("SELECT relname FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'")
+    assert {name for (name,) in rows} == unlogged == {"rate_limits"}
+
+
 def test_set_up_makes_six_prices_the_admin_and_the_client(sql: Sql) -> None:
     assert sql("SELECT type, cost FROM operations ORDER BY created_at") == [[name, 5] for name in CATALOG]
     accounts = sql("SELECT email, role, balance, password_hash FROM users ORDER BY created_at")
