@@ -171,12 +171,14 @@ def test_an_update_deploys_what_changed_and_loses_nothing(deployment: Deployment
     page = deployment.folder / "docs" / "page.html"
     page.write_text(page.read_text() + "<!-- new -->")
     deployment.package()
-    done = deployment.run("-m", "deploy.release")
+    done = deployment.run("-m", "deploy.release", JWT_SECRET_KEY=SECRETS["JWT_SECRET_KEY"][::-1])
     assert done.returncode == 0, done.stdout + done.stderr
     after = deployment.state()
     assert set(after["code"]) == set(before["code"])
     assert not set(after["code"].values()) & set(before["code"].values())
     assert after["tables"] == before["tables"]
+    assert after["secret"] != before["secret"]
+    assert deployment.told("login")["JWT_SECRET_KEY"] == SECRETS["JWT_SECRET_KEY"][::-1]
     assert "<!-- new -->" in httpx.get(f"{deployment.url}/docs").text
     with deployment.signed_in() as client:
         assert client.get("/api/v1/users/me").json()["balance"] == 5
