@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 
-DEAR = ("boto3", "botocore.client", "sqlalchemy", "alembic", "argon2")
+OPENAPI = "aws_lambda_powertools.event_handler.openapi.models"
+DEAR = ("boto3", "botocore.client", "sqlalchemy", "alembic", "argon2", OPENAPI)
 """Libraries that a function pays for at each cold start (limits.md)."""
 OURS = ("functions", "shared", "worker", "migrations", "localstack", "docs")
 

@@ -9,6 +9,7 @@ import pytest
 
 from localstack.routes import Service
 from localstack.settings import ROOT
+from tests.integration.import_chains import OPENAPI
 
 LISTS = {
     f"functions.{name}.list" for name in ("api_keys", "ledger", "operations", "records", "tasks", "users")
@@ -24,6 +25,7 @@ MAY_IMPORT = {
     "argon2": PASSWORDS,
     "boto3": STORAGE,
     "botocore.client": STORAGE,
+    OPENAPI: set[str](),
 }
 """Who needs each dear library: what is built from filters, what migrates, hashes, or stores files."""
 
