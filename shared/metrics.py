@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from shared.settings import settings
 
+_encode = json.JSONEncoder(default=float).encode
+
 
 def emit(operation: str | None = None, /, **values: int | Decimal) -> None:
     """Tell of what was done and kept: sums since the last line, by their metrics' names.
@@ -31,4 +33,4 @@ def emit(operation: str | None = None, /, **values: int | Decimal) -> None:
         **values,
     }
     # In one piece, so that no other line comes between.
-    sys.stdout.write(json.dumps(line, default=float) + "\n")
+    sys.stdout.write(_encode(line) + "\n")

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared import aws
+from shared import aws, metrics
 from shared.errors import DomainError
 from shared.unit_of_work import UnitOfWork
 from worker.batch import End, run_task
@@ -45,6 +45,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
             retry = _retry_after(record)
         failed.append({"itemIdentifier": record["messageId"]})
         aws.show_again(record["receiptHandle"], retry)
+    if failed:
+        metrics.emit(MessagesFailed=len(failed))
     return {"batchItemFailures": failed}
 
 

@@ -72,7 +72,7 @@ def test_what_was_not_kept_is_not_told(
     task = ground.upload(ground.client(), FILE)
     with no_commit(ground):
         assert work() == 1
-    assert told(capsys) == []
+    assert told(capsys) == [{"MessagesFailed": 1}]
     assert ground.state(task)["rows_done"] == 0
     assert work() == 0
     assert told(capsys)[-1] == {"TasksCompleted": 1}

@@ -11,6 +11,9 @@ from tests.deploy.conftest import PLANTED, VERSION, Template
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 Resources = dict[str, dict[str, Any]]
+TOLD = ["OperationsCharged", "CreditsCharged", "ChargesRefused", "RowsBilled", "RowsRefused", "BatchCredits"]
+TOLD += ["TasksCompleted", "TasksFailed", "TasksOutOfCredit"]
+"""The metrics of the business."""
 
 
 @pytest.fixture(scope="module")
@@ -185,19 +188,42 @@ def test_the_database_is_the_stacks_own_private_encrypted_and_speaks_tls(resourc
     assert resources["DatabaseParameters"]["Properties"]["Parameters"]["rds.force_ssl"] == "1"
 
 
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm watches: one metric, or those of its expression."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    return [part["MetricStat"]["Metric"] for part in alarm["Metrics"] if "MetricStat" in part]
+
+
+def test_what_functions_tell_has_the_namespace_that_alarms_and_dashboard_read(resources: Resources) -> None:
+    functions = of_type(resources, "AWS::Lambda::Function").values()
+    told = {one["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] for one in functions}
+    assert told == {"restcalculator-dev"}
+    (dashboard,) = of_type(resources, "AWS::CloudWatch::Dashboard").values()
+    shown = dashboard["DashboardBody"]["Fn::Sub"]
+    for metric in TOLD:
+        assert f'"restcalculator-dev", "{metric}"' in shown or f'MetricName=\\"{metric}\\"' in shown, metric
+
+
 def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources: Resources) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
-    watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
+    watched = {
+        (metric["Namespace"], metric["MetricName"]) for alarm in alarms for metric in metrics_of(alarm)
+    }
     assert watched == {
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
         ("AWS/ApiGateway", "5xx"),
         ("AWS/ApiGateway", "Latency"),
         ("AWS/Lambda", "Throttles"),
+        ("AWS/Lambda", "Errors"),
+        ("restcalculator-dev", "MessagesFailed"),
         ("AWS/RDS", "FreeStorageSpace"),
+        ("AWS/RDS", "CPUUtilization"),
+        ("AWS/RDS", "DatabaseConnections"),
     }
     assert {json.dumps(alarm["AlarmActions"]) for alarm in alarms} == {'[{"Ref": "Alarms"}]'}
-    (dead,) = (alarm for alarm in alarms if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible")
+    (dead,) = (alarm for alarm in alarms if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible")
     assert dead["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
     assert dead["Threshold"] == 0
 
