@@ -15,7 +15,10 @@ RESTORED_TWICE = """
 import importlib, json, os, sys
 
 opened = []
-sys.addaudithook(lambda event, _: opened.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None)
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        opened.append(arguments)
+sys.addaudithook(watch)
 for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 assert not opened, opened
