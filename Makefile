@@ -13,7 +13,7 @@ TEMPLATES := $(foreach database,own given,build/templates/$(database)/cloudforma
 NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template format package templates deploy remove build-local-db \
-	build-prod-db chaos memory redrive audit bench-batch openapi pin
+	build-prod-db chaos memory redrive audit bench bench-batch openapi pin
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,12 @@ redrive: $(INSTALLED) ## Put the dead-letter queue's messages back into the work
 
 audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries; STAGE=… on AWS
 	@$(if $(STAGE),$(BIN)/python -m deploy.audit,$(RUN) audit)
+
+bench: $(INSTALLED) ## Measure everything beside its limit, into docs/performance.md; about half an hour
+	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.sign_in
+	$(BIN)/python -m benchmarks.charge
+	@$(MAKE) --no-print-directory bench-batch
 
 bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}

@@ -1,12 +1,11 @@
 """`make bench-batch`: the worker on a CSV file, beside psql's \\copy of the very rows it wrote.
 
 Both run against the embedded Postgres with its default durability, one after the other in each
-round; the medians and their ratio are printed, the worker's peak memory, and where its time goes.
+round; beside the rates it tells the worker's peak memory and where its time goes.
 """
 
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -19,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pg8000.native
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.database import program
+from benchmarks.report import Row, write
 from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import aws
@@ -31,6 +29,7 @@ from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
 
 WORKER = "benchmarks.batch_worker"
+COPY = r"`\copy` of its records"
 ROWS = ('addition,"[1, 2.5]"', 'division,"[1, 3]"', "square_root,[2]", "random_string,[]",
         'multiplication,"[3, 4]"', 'substraction,"[10, 2, 3]"')  # fmt: skip
 BAD_ROWS = ('division,"[1, 0]"', "cube_root,[8]", "addition,[1]")
@@ -136,44 +135,27 @@ def _psql(*commands: str) -> None:
 
 
 def _report(rows: int, rounds: list[Round]) -> None:
-    billing = statistics.median(r.billing for r in rounds)
-    copy = statistics.median(r.copy for r in rounds)
     recorded = rows * (1 - BAD_SHARE)
-    table = Table(title=f"{rows:,} rows, {len(rounds)} rounds, medians")
-    for heading in ("what", "seconds", "rows/s", "spread"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for name, seconds, done, all_of_them in (
-        ("worker: file to records, errors, ledger", billing, rows, [r.billing for r in rounds]),
-        (r"\copy of its records", copy, recorded, [r.copy for r in rounds]),
-        (
-            "worker: results to S3",
-            statistics.median(r.results for r in rounds),
-            rows,
-            [r.results for r in rounds],
-        ),
-    ):
-        spread = f"{min(all_of_them):.1f} to {max(all_of_them):.1f}"
-        table.add_row(name, f"{seconds:.2f}", f"{done / seconds:,.0f}", spread)
-    console = Console(width=110)
-    console.print(table)
-    ratio = statistics.median((rows / r.billing) / (recorded / r.copy) for r in rounds)
-    console.print(
-        f"ratio of rates, worker to \\copy: {ratio:.2f}; peak RSS {max(r.rss_mb for r in rounds):.0f} MB;"
-        f" the worker's processor time: {statistics.median(r.cpu for r in rounds) / rows * 1e6:.1f} µs a row"
-    )
     steps = {name: statistics.median(r.steps[name] for r in rounds) for name in rounds[0].steps}
-    console.print(
-        "where its time goes, s: " + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items())
-    )
     with pg8000.native.Connection(
         "postgres",
         unix_sock=f"{settings().aws_pgsql_path.get_secret_value().partition('host=')[2]}/.s.PGSQL.5432",
     ) as connection:
-        names = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
-        values = [f"{name} {connection.run(f'SHOW {name}')[0][0]}" for name in names]
-    console.print(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, Postgres: {', '.join(values)}"
-    )
+        write(
+            "batch",
+            [
+                Row("the worker: file to records, errors, ledger", "rows/s",
+                    [rows / r.billing for r in rounds], COPY, "≥ 0.75"),
+                Row(COPY, "rows/s", [recorded / r.copy for r in rounds]),
+                Row("the worker: results to S3", "rows/s", [rows / r.results for r in rounds]),
+                Row("the worker's processor time", "µs a row", [r.cpu / rows * 1e6 for r in rounds]),
+                Row("the worker's peak memory", "MB", [r.rss_mb for r in rounds]),
+            ],
+            command=f"python -m benchmarks.batch --rows {rows} --rounds {len(rounds)}",
+            notes=["Where the worker's time goes, in seconds (two threads): "
+                   + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + "."],
+            database=connection,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
