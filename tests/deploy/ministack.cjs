@@ -4,6 +4,8 @@
 
 // 1. Resources that it does not know, and what speaks of them.
 const UNKNOWN = ['AWS::EC2::VPCCidrBlock', 'AWS::EC2::EgressOnlyInternetGateway'];
+const unknown = ({ Type, Properties }) =>
+  UNKNOWN.includes(Type) || (Type === 'AWS::CloudWatch::Alarm' && Properties.Metrics); // on an expression
 
 // 2. It makes no database server, only the record of one: the functions are told of the test's own.
 const database = () => ({ AWS_PGSQL_PATH: process.env.TEST_PGSQL_PATH });
@@ -33,7 +35,7 @@ module.exports = class ForMiniStack {
 };
 
 function leaveOut(resources) {
-  const gone = Object.keys(resources).filter((name) => UNKNOWN.includes(resources[name].Type));
+  const gone = Object.keys(resources).filter((name) => unknown(resources[name]));
   for (const name of gone) delete resources[name];
   for (const resource of Object.values(resources)) {
     if (gone.includes(resource.DependsOn)) delete resource.DependsOn;
