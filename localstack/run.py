@@ -4,6 +4,7 @@
 
 import argparse
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -116,7 +117,8 @@ def audit(settings: Settings) -> int:
     command, folder = [sys.executable, "-m", "shared.audit"], DataFolder(settings.data_dir)
     if environment := folder.published():
         return _run(command, settings, environment)
-    told = {"JWT_SECRET_KEY": settings.variables.get("JWT_SECRET_KEY") or folder.jwt_secret_key()}
+    # Every process of the service needs one, but an audit signs no token.
+    told = {"JWT_SECRET_KEY": settings.variables.get("JWT_SECRET_KEY") or secrets.token_hex(32)}
     if settings.database_url:
         return _run(command, settings, {**told, "AWS_PGSQL_PATH": settings.database_url})
     if not folder.postgres.exists():

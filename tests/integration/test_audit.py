@@ -63,7 +63,8 @@ def test_where_everybody_is_off_the_first_are_named_and_the_others_counted(
 
 def of_the_service(folder: str, database: str = "") -> subprocess.CompletedProcess[str]:
     """As make calls it, with nothing running in the data folder."""
-    return audit("localstack.run", "audit", DATA_DIR=folder, AWS_PGSQL_PATH=database)
+    told = {"DATA_DIR": folder, "AWS_PGSQL_PATH": database, "JWT_SECRET_KEY": ""}
+    return audit("localstack.run", "audit", **told)
 
 
 def test_a_database_that_settings_name_is_audited_with_nothing_started(
@@ -87,7 +88,7 @@ def test_an_audit_migrates_nothing(empty_database_url: str, server: Server, tmp_
 def test_the_embedded_database_is_woken_for_it_and_put_to_sleep_again() -> None:
     # Not in pytest's own folder, which the user that Postgres runs as may not enter.
     with TemporaryDirectory(prefix="restcalculator-") as folder:
-        said = of_the_service(folder)
+        said = of_the_service(f"{folder}/none")
         assert (said.returncode, "`make up` makes it" in said.stderr) == (2, True)
         postgres = Postgres(Path(folder) / "postgres")
         postgres.start()
