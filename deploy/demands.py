@@ -43,8 +43,13 @@ def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     secret = given.get("JWT_SECRET_KEY", "")
     if not secret:
         yield "JWT_SECRET_KEY", "is missing; `openssl rand -hex 32` makes one"
-    elif len(secret.encode()) < SECRET_BYTES or len(set(secret)) < SECRET_VARIETY:
+    elif _guessable(secret):
         yield "JWT_SECRET_KEY", "is too easy to guess; `openssl rand -hex 32` makes a good one"
+    if old := given.get("JWT_SECRET_KEY_OLD", ""):
+        if _guessable(old):
+            yield "JWT_SECRET_KEY_OLD", "is too easy to guess: leave it empty, and all sign in again"
+        elif old == secret:
+            yield "JWT_SECRET_KEY_OLD", "is JWT_SECRET_KEY itself; it is the key before that, or empty"
     yield from _frontend(given.get("FRONTEND_URL") or "http://localhost:3000", kind == "production")
     if kind == "production":
         yield from _passwords(given)
@@ -52,6 +57,10 @@ def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield from _database(given["AWS_PGSQL_PATH"])
     else:
         yield from _own_database(given)
+
+
+def _guessable(secret: str) -> bool:
+    return len(secret.encode()) < SECRET_BYTES or len(set(secret)) < SECRET_VARIETY
 
 
 def _frontend(url: str, production: bool) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,14 @@ from typing import Any
 
 from deploy.place import SERVICE
 
-NAMES = ("JWT_SECRET_KEY", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "RANDOM_STRING_API_KEY", "AWS_PGSQL_PATH")
+NAMES = (
+    "JWT_SECRET_KEY",
+    "JWT_SECRET_KEY_OLD",
+    "CLIENT_PASSWORD",
+    "ADMIN_PASSWORD",
+    "RANDOM_STRING_API_KEY",
+    "AWS_PGSQL_PATH",
+)
 
 
 def store(secrets: Any, environment: Mapping[str, str]) -> str:

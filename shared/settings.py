@@ -24,6 +24,8 @@ class Settings(BaseModel):
     """A `postgresql…://user:password@host:port/database` URL; `?host=/folder` for a Unix socket."""
     jwt_secret_key: SecretStr = Field(min_length=32)
     """HMAC key of all tokens; RFC 7518 (section 3.2) wants at least as many bytes as the hash has."""
+    jwt_secret_key_old: SecretStr | None = Field(None, min_length=32)
+    """The key before, whose tokens are still taken, so that a new one signs nobody out. It signs nothing."""
     client_password: SecretStr = SecretStr(PUBLISHED_CLIENT_PASSWORD)
     admin_password: SecretStr = SecretStr(PUBLISHED_ADMIN_PASSWORD)
     random_string_api_key: SecretStr | None = None

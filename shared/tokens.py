@@ -70,7 +70,7 @@ def verify(token: str, kind: TokenType) -> Claims:
         NotSignedIn: whatever is wrong with it.
     """
     try:
-        claims = _proven(token, settings().jwt_secret_key.get_secret_value())
+        claims = _signed_by_us(token)
         if claims["exp"] <= time.time() - LEEWAY:
             raise jwt.ExpiredSignatureError
         if claims.get("type") != kind:
@@ -86,6 +86,20 @@ def verify(token: str, kind: TokenType) -> Claims:
         raise NotSignedIn("The token has expired; refresh it or sign in again.") from None
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError):
         raise NotSignedIn("The token is not valid.") from None
+
+
+def _signed_by_us(token: str) -> Mapping[str, Any]:
+    """The claims of a token by today's key, or by the one before it while that is kept.
+
+    Raises: jwt.InvalidTokenError.
+    """
+    try:
+        return _proven(token, settings().jwt_secret_key.get_secret_value())
+    except jwt.InvalidSignatureError:
+        old = settings().jwt_secret_key_old
+        if old is None:
+            raise
+        return _proven(token, old.get_secret_value())
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,13 @@ from shared.settings import Settings
 
 PLANTED = {
     name: f"planted-{name.lower()}"
-    for name in ("JWT_SECRET_KEY", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "RANDOM_STRING_API_KEY")
+    for name in (
+        "JWT_SECRET_KEY",
+        "JWT_SECRET_KEY_OLD",
+        "CLIENT_PASSWORD",
+        "ADMIN_PASSWORD",
+        "RANDOM_STRING_API_KEY",
+    )
 }
 """Secrets that are in the environment when the templates are compiled."""
 VERSION = "11111111-2222-3333-4444-555555555555"

@@ -167,18 +167,21 @@ def test_a_failed_migration_leaves_the_old_version_serving(deployment: Deploymen
 
 
 def test_an_update_deploys_what_changed_and_loses_nothing(deployment: Deployment) -> None:
-    before = deployment.state()
+    before, new_key = deployment.state(), SECRETS["JWT_SECRET_KEY"][::-1]
     page = deployment.folder / "docs" / "page.html"
     page.write_text(page.read_text() + "<!-- new -->")
     deployment.package()
-    done = deployment.run("-m", "deploy.release", JWT_SECRET_KEY=SECRETS["JWT_SECRET_KEY"][::-1])
-    assert done.returncode == 0, done.stdout + done.stderr
+    with deployment.signed_in() as signed_in_before:
+        keys = {"JWT_SECRET_KEY": new_key, "JWT_SECRET_KEY_OLD": SECRETS["JWT_SECRET_KEY"]}
+        done = deployment.run("-m", "deploy.release", **keys)
+        assert done.returncode == 0, done.stdout + done.stderr
+        signed_in_before.get("/api/v1/users/me").raise_for_status()
     after = deployment.state()
     assert set(after["code"]) == set(before["code"])
     assert not set(after["code"].values()) & set(before["code"].values())
     assert after["tables"] == before["tables"]
     assert after["secret"] != before["secret"]
-    assert deployment.told("login")["JWT_SECRET_KEY"] == SECRETS["JWT_SECRET_KEY"][::-1]
+    assert deployment.told("login")["JWT_SECRET_KEY"] == new_key
     assert "<!-- new -->" in httpx.get(f"{deployment.url}/docs").text
     with deployment.signed_in() as client:
         assert client.get("/api/v1/users/me").json()["balance"] == 5

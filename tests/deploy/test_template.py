@@ -75,6 +75,7 @@ def test_a_secret_is_told_to_those_functions_alone_that_need_it(resources: Resou
         "JWT_SECRET_KEY": set(told),
         "CLIENT_PASSWORD": {"migrations/handler.handler"},
         "ADMIN_PASSWORD": {"migrations/handler.handler", "functions/auth/create_admin.app"},
+        "JWT_SECRET_KEY_OLD": set(told),
         "RANDOM_STRING_API_KEY": {"functions/calculator/process_operation.app", "worker/handler.handler"},
     }
 

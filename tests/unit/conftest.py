@@ -10,7 +10,14 @@ ENVIRONMENT = {
     "AWS_PGSQL_PATH": "postgresql://nobody@/nothing?host=/nowhere",
     "JWT_SECRET_KEY": "a secret of the unit tests, 32 bytes or more",
 }
-OPTIONAL = ("CONFIG_TYPE", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "FRONTEND_URL", "RANDOM_STRING_API_KEY")
+OPTIONAL = (
+    "CONFIG_TYPE",
+    "JWT_SECRET_KEY_OLD",
+    "CLIENT_PASSWORD",
+    "ADMIN_PASSWORD",
+    "FRONTEND_URL",
+    "RANDOM_STRING_API_KEY",
+)
 
 
 @pytest.fixture(autouse=True)

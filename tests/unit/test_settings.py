@@ -29,10 +29,11 @@ def test_all_missing_variables_are_named_at_once(environment: pytest.MonkeyPatch
     assert all(name in message for name in ("AWS_PGSQL_PATH", "JWT_SECRET_KEY", "CONFIG_TYPE"))
 
 
-def test_a_short_secret_is_refused_without_showing_it(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("JWT_SECRET_KEY", SECRET)
+@pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "JWT_SECRET_KEY_OLD"])
+def test_a_short_secret_is_refused_without_showing_it(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.setenv(name, SECRET)
     message = failure()
-    assert "JWT_SECRET_KEY: " in message
+    assert f"{name}: " in message
     assert SECRET not in message
 
 
@@ -50,7 +51,13 @@ def test_a_wrong_value_is_not_shown(environment: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_are_not_in_the_settings_representation(environment: pytest.MonkeyPatch) -> None:
-    for name in ("JWT_SECRET_KEY", "ADMIN_PASSWORD", "CLIENT_PASSWORD", "RANDOM_STRING_API_KEY"):
+    for name in (
+        "JWT_SECRET_KEY",
+        "JWT_SECRET_KEY_OLD",
+        "ADMIN_PASSWORD",
+        "CLIENT_PASSWORD",
+        "RANDOM_STRING_API_KEY",
+    ):
         environment.setenv(name, SECRET + "x" * 32)
     environment.setenv("AWS_PGSQL_PATH", f"postgresql://me:{SECRET}@localhost/db")
     settings.cache_clear()

@@ -139,6 +139,61 @@ def test_a_token_that_was_verified_before_is_worthless_under_another_key(
         tokens.verify(token, TokenType.ACCESS)
 
 
+KEY_BEFORE = "the key of before, of 32 bytes or more"
+
+
+@pytest.fixture
+def rotated(environment: pytest.MonkeyPatch) -> tokens.TokenPair:
+    """What was issued under the key that is now the old one."""
+    new = settings().jwt_secret_key.get_secret_value()
+    environment.setenv("JWT_SECRET_KEY", KEY_BEFORE)
+    settings.cache_clear()
+    pair = tokens.issue(SESSION, USER, "client")
+    environment.setenv("JWT_SECRET_KEY", new)
+    environment.setenv("JWT_SECRET_KEY_OLD", KEY_BEFORE)
+    settings.cache_clear()
+    return pair
+
+
+def test_a_new_key_signs_nobody_out(rotated: tokens.TokenPair) -> None:
+    for token, kind in ((rotated.access, TokenType.ACCESS), (rotated.refresh, TokenType.REFRESH)):
+        said = tokens.verify(token, kind)
+        assert (said.session_id, said.user_id, said.csrf) == (SESSION, USER, rotated.csrf)
+
+
+def test_the_old_key_signs_nothing_any_more(rotated: tokens.TokenPair) -> None:
+    pair = tokens.issue(SESSION, USER, "client")
+    for token in (pair.access, pair.refresh):
+        with pytest.raises(jwt.InvalidSignatureError):
+            jwt.decode(token, KEY_BEFORE, algorithms=["HS256"], audience=tokens.AUDIENCE)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"exp": int(time.time()) - 60}, {"aud": "another-api"}, {"type": "refresh"}], ids=str
+)
+@pytest.mark.usefixtures("rotated")
+def test_the_old_key_proves_no_more_than_the_new_one(changes: dict[str, Any]) -> None:
+    assert tokens.verify(signed(KEY_BEFORE), TokenType.ACCESS).user_id == USER
+    with pytest.raises(NotSignedIn):
+        tokens.verify(signed(KEY_BEFORE, **changes), TokenType.ACCESS)
+
+
+@pytest.mark.usefixtures("rotated")
+def test_a_third_key_signs_nobody_in_beside_the_two() -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.verify(signed("another key, of 32 bytes or rather more"), TokenType.ACCESS)
+
+
+def test_once_the_old_key_is_gone_its_tokens_are_worthless(
+    rotated: tokens.TokenPair, environment: pytest.MonkeyPatch
+) -> None:
+    assert tokens.verify(rotated.access, TokenType.ACCESS).user_id == USER
+    environment.setenv("JWT_SECRET_KEY_OLD", "")
+    settings.cache_clear()
+    with pytest.raises(NotSignedIn):
+        tokens.verify(rotated.access, TokenType.ACCESS)
+
+
 def test_an_access_token_is_no_refresh_token() -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(tokens.issue(SESSION, USER, "client").access, TokenType.REFRESH)
