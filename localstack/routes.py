@@ -24,12 +24,14 @@ _CloudFormationLoader.add_multi_constructor("!", lambda loader, suffix, node: No
 
 @dataclass(frozen=True)
 class Function:
-    """One Lambda function. `handler` is `folder/module.attribute`; `timeout` is in seconds."""
+    """One Lambda function. `handler` is `folder/module.attribute`; `timeout` is in seconds; `schedule` is
+    EventBridge's expression, if it has one."""
 
     name: str
     handler: str
     timeout: int
     memory: int
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,15 @@ class Service:
         provider = document.get("provider") or {}
         functions, routes = {}, []
         for name, declared in document["functions"].items():
+            events = [event for event in declared.get("events") or [] if isinstance(event, dict)]
             functions[name] = Function(
                 name,
                 declared["handler"],
                 int(declared.get("timeout") or provider.get("timeout") or 6),
                 int(declared.get("memorySize") or provider.get("memorySize") or 1024),
+                next((event["schedule"] for event in events if "schedule" in event), ""),
             )
-            routes += [Route(*key, functions[name]) for key in _route_keys(declared.get("events") or [])]
+            routes += [Route(*key, functions[name]) for key in _route_keys(events)]
         cors = _resolved((provider.get("httpApi") or {}).get("cors"), environment)
         return cls(functions, tuple(sorted(routes, key=lambda route: route.precedence)), Cors.declared(cors))
 
@@ -107,10 +111,10 @@ def _as_group(part: str) -> str:
     return f"(?P<{name}>{'.+' if part.endswith('+}') else '[^/]+'})"
 
 
-def _route_keys(events: list[Any]) -> Iterator[tuple[str, str]]:
+def _route_keys(events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """`httpApi: GET /x`, `httpApi: {method, path}` and `httpApi: "*"`, as (method, path)."""
     for event in events:
-        declared = event.get("httpApi") if isinstance(event, dict) else None
+        declared = event.get("httpApi")
         if isinstance(declared, dict):
             declared = f"{declared.get('method', '*')} {declared['path']}"
         if declared in ("*", "* *"):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Teller = Callable[[str], None]
 
-EMULATOR, MIGRATION, GATEWAY, BATCH = "s3+sqs", "migrate", "gateway", "batch"
+EMULATOR, MIGRATION, GATEWAY, BATCH, SCHEDULE = "s3+sqs", "migrate", "gateway", "batch", "schedule"
 
 
 def _nobody(line: str) -> None:
@@ -34,7 +34,7 @@ def _nobody(line: str) -> None:
 
 
 class Stack:
-    """Postgres, S3, SQS, the gateway and the event source, from entry to exit.
+    """Postgres, S3, SQS, the gateway, the event source and the scheduler, from entry to exit.
 
     After entry: `url` of the gateway, and `environment`, the variables that the functions are given
     (`AWS_PGSQL_PATH`, `AWS_ENDPOINT_URL`, `BUCKET`, `QUEUE_URL`, `JWT_SECRET_KEY` …), with which a
@@ -162,7 +162,8 @@ class Stack:
         migration = self._child(MIGRATION, "localstack.runtime", arguments=("migrate",), watched=False)
         batch = self._child(BATCH, "localstack.event_source")
         gateway = self._child(GATEWAY, "localstack.server")
-        for child in (batch, gateway):
+        schedule = self._child(SCHEDULE, "localstack.scheduler")
+        for child in (batch, gateway, schedule):
             # Called before any `stop`, so they end side by side.
             self._exits.callback(child.terminate)
         patience = self.settings.start_timeout + 10  # a child gives up first, and says why
@@ -170,6 +171,8 @@ class Stack:
             raise self._failure(f"S3 and SQS at {self.environment['AWS_ENDPOINT_URL']} can't be used", batch)
         if not gateway.wait_until_ready(patience):
             raise self._failure("The gateway can't start", gateway)
+        if not schedule.wait_until_ready(patience):
+            raise self._failure("The scheduler can't start", schedule)
         if migration.wait() != 0:
             raise self._failure("The database can't be migrated", migration)
 

@@ -174,6 +174,12 @@ tasks = Table(
         name="status",
     ),
     Index("tasks_running_idx", "user_id", postgresql_where=text("status = 'processing'")),
+    # By what never changes, so that a chunk's checkpoint leaves it alone.
+    Index(
+        "tasks_unfinished_idx",
+        "created_at",
+        postgresql_where=text("status IN ('awaiting_upload', 'queued', 'processing')"),
+    ),
     Index("tasks_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
     Index("tasks_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
 )

@@ -27,7 +27,7 @@ SECRETS = {
 BROKEN_MIGRATION = """
 from alembic import op
 
-revision, down_revision = "9999", "0002"
+revision, down_revision = "9999", "0003"
 
 
 def upgrade() -> None:

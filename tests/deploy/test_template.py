@@ -14,6 +14,8 @@ Resources = dict[str, dict[str, Any]]
 TOLD = ["OperationsCharged", "CreditsCharged", "ChargesRefused", "RowsBilled", "RowsRefused", "BatchCredits"]
 TOLD += ["TasksCompleted", "TasksFailed", "TasksOutOfCredit"]
 """The metrics of the business."""
+SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300}
+"""What may take longer than a call."""
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +75,9 @@ def test_a_secret_is_told_to_those_functions_alone_that_need_it(resources: Resou
     holders = {name: {handler for handler in told if name in told[handler]} for name in PLANTED}
     assert holders == {
         "JWT_SECRET_KEY": set(told),
+        "JWT_SECRET_KEY_OLD": set(told),
         "CLIENT_PASSWORD": {"migrations/handler.handler"},
         "ADMIN_PASSWORD": {"migrations/handler.handler", "functions/auth/create_admin.app"},
-        "JWT_SECRET_KEY_OLD": set(told),
         "RANDOM_STRING_API_KEY": {"functions/calculator/process_operation.app", "worker/handler.handler"},
     }
 
@@ -229,6 +231,23 @@ def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources
     assert dead["Threshold"] == 0
 
 
+def test_housekeeping_is_scheduled_and_its_failures_raise_an_alarm(resources: Resources) -> None:
+    rules = of_type(resources, "AWS::Events::Rule").values()
+    scheduled = {
+        rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: (rule["State"], rule["ScheduleExpression"])
+        for rule in rules
+    }
+    assert scheduled == {
+        "ExpireLambdaFunction": ("ENABLED", "rate(1 hour)"),
+        "AuditLambdaFunction": ("ENABLED", "cron(17 3 * * ? *)"),
+    }
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    watched = {
+        json.dumps(alarm["Dimensions"][0]["Value"]) for alarm in alarms if alarm.get("MetricName") == "Errors"
+    }
+    assert watched == {json.dumps({"Ref": name}) for name in scheduled}
+
+
 def test_the_dashboard_is_json_once_its_names_are_filled_in(resources: Resources) -> None:
     (dashboard,) = of_type(resources, "AWS::CloudWatch::Dashboard").values()
     body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
@@ -247,9 +266,9 @@ def test_every_bucket_refuses_what_comes_without_tls(resources: Resources) -> No
 
 def test_every_function_keeps_within_its_budget_and_is_traced(resources: Resources) -> None:
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
-        worker, migrate = name.startswith("Worker"), name.startswith("Migrate")
-        assert function["MemorySize"] <= (1024 if worker else 512), name
-        assert function["Timeout"] <= (900 if worker else 300 if migrate else 15), name
+        kind = name.removesuffix("LambdaFunction")
+        assert function["MemorySize"] <= (1024 if kind == "Worker" else 512), name
+        assert function["Timeout"] <= SECONDS.get(kind, 15), name
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
         assert function["TracingConfig"] == {"Mode": "Active"}
     retention = {group["RetentionInDays"] for group in of_type(resources, "AWS::Logs::LogGroup").values()}

@@ -13,12 +13,13 @@ functions:
   alone: { handler: functions/handlers.alone, events: [{ httpApi: GET /alone }] }
   fail: { handler: functions/handlers.fail, events: [{ httpApi: GET /fail }] }
   hang: { handler: functions/handlers.hang, timeout: 1, events: [{ httpApi: GET /hang }] }
+  tick: { handler: functions/handlers.tick, events: [{ schedule: rate(1 minute) }] }
   worker: { handler: worker/handler.handler, timeout: 2 }
   migrate: { handler: migrations/handler.handler }
 """
 
 HANDLERS = """
-    import os, pathlib, time
+    import json, os, pathlib, time
 
     FOLDER = pathlib.Path(__file__).parent.parent / "seen"
     BUSY = False
@@ -45,6 +46,11 @@ HANDLERS = """
         time.sleep(0.005)
         BUSY = False
         return "alone"
+
+    def tick(event, context):
+        FOLDER.mkdir(exist_ok=True)
+        told = {"pid": os.getpid(), "event": event}
+        (FOLDER / f"scheduled.{time.time_ns()}.json").write_text(json.dumps(told))
 
     def fail(event, context):
         raise RuntimeError("a secret")

@@ -28,7 +28,7 @@ Sql = Callable[..., list[list[Any]]]
 ALTERING = """
 from alembic import op
 
-revision, down_revision = "9999", "0002"
+revision, down_revision = "9999", "0003"
 
 
 def upgrade() -> None:

@@ -29,6 +29,7 @@ ROUTES = {
 FILES = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "functions").rglob("*.py") if path.name != "__init__.py"
 )
+ROUTED = [file for file in FILES if not file.startswith("functions/housekeeping/")]
 
 
 def contracts_routes(text: str) -> set[tuple[str, str]]:
@@ -96,10 +97,16 @@ def test_the_contract_here_is_the_contract() -> None:
 
 def test_every_file_of_functions_is_a_declared_function_and_every_function_has_its_file() -> None:
     declared = {function.handler for function in SERVICE.functions.values()}
-    assert {file.removesuffix(".py") + ".app" for file in FILES} == {
+    assert {file.removesuffix(".py") + (".app" if file in ROUTED else ".handler") for file in FILES} == {
         handler for handler in declared if handler.startswith("functions/")
     }
     assert all((ROOT / handler.rpartition(".")[0]).with_suffix(".py").is_file() for handler in declared)
+
+
+def test_housekeeping_has_no_route_but_a_schedule_and_nothing_else_has_one() -> None:
+    scheduled = {function.handler for function in SERVICE.functions.values() if function.schedule}
+    assert scheduled == {file.removesuffix(".py") + ".handler" for file in FILES if file not in ROUTED}
+    assert scheduled & {route.function.handler for route in SERVICE.routes} == set()
 
 
 def test_no_two_routes_and_no_two_functions_share_a_handler() -> None:
@@ -107,7 +114,7 @@ def test_no_two_routes_and_no_two_functions_share_a_handler() -> None:
     assert max(Counter(function.handler for function in SERVICE.functions.values()).values()) == 1
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file != "functions/docs/not_found.py"])
+@pytest.mark.parametrize("file", [file for file in ROUTED if file != "functions/docs/not_found.py"])
 def test_a_function_answers_one_route_and_it_is_the_declared_one(file: str) -> None:
     app = app_of(file)
     own = [
@@ -161,10 +168,13 @@ def test_every_operation_has_an_id_a_summary_and_a_success_of_its_own() -> None:
 
 
 def test_every_refusal_in_the_document_is_a_problem() -> None:
+    refusals = document()["components"]["responses"]
+    for answer in refusals.values():
+        assert list(answer["content"]) == ["application/problem+json"]
     for route, operation in operations().items():
         for status, answer in operation["responses"].items():
             if status.startswith(("4", "5")):
-                assert list(answer["content"]) == ["application/problem+json"], (route, status)
+                assert answer["$ref"].rpartition("/")[2] in refusals, (route, status)
 
 
 def test_the_document_says_who_may_call() -> None:

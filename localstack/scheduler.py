@@ -1,0 +1,106 @@
+"""EventBridge's rules: invokes each function of serverless.yml that has a schedule, when it is due.
+
+`python -m localstack.scheduler` runs until it is told to end. What is missed while nothing runs is not
+made up for, as EventBridge makes up for nothing.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+"""
+
+import os
+import re
+import signal
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from localstack import lifeline
+from localstack.context import ACCOUNT
+from localstack.execution import ExecutionEnvironment, InvocationFailed
+from localstack.routes import Function, Service
+from localstack.settings import CannotStart, Settings
+
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_DAILY = re.compile(r"cron\((\d+) (\d+) \* \* \? \*\)")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Every `period`, reckoned from `start`."""
+
+    period: timedelta
+    start: datetime
+
+    @classmethod
+    def parse(cls, expression: str, now: datetime) -> "Schedule":
+        """`rate(1 hour)`, first one hour from now; or `cron(17 3 * * ? *)`, each day at 03:17 UTC.
+
+        Raises: CannotStart for any other expression, which EventBridge may know.
+        """
+        if rate := _RATE.fullmatch(expression):
+            return cls(timedelta(**{f"{rate[2]}s": int(rate[1])}), now)
+        if daily := _DAILY.fullmatch(expression):
+            start = now.replace(hour=int(daily[2]), minute=int(daily[1]), second=0, microsecond=0)
+            return cls(timedelta(days=1), start)
+        raise CannotStart(f"The offline cloud knows rate(…) and a daily cron(…), and no {expression!r}.")
+
+    def after(self, moment: datetime) -> datetime:
+        """When it is next due."""
+        return self.start + ((moment - self.start) // self.period + 1) * self.period
+
+
+class Timer:
+    """One function and its schedule. Each invocation has a process of its own, which ends with it."""
+
+    def __init__(self, function: Function, schedule: Schedule, stopping: threading.Event) -> None:
+        self._function, self._schedule, self._stopping = function, schedule, stopping
+
+    def run(self) -> None:
+        while True:
+            due = self._schedule.after(datetime.now(UTC))
+            if self._stopping.wait((due - datetime.now(UTC)).total_seconds()):
+                return
+            self._invoke(due)
+
+    def _invoke(self, due: datetime) -> None:
+        environment = ExecutionEnvironment(self._function)
+        try:
+            answer = environment.invoke(event(due), (self._function.timeout, lambda: None))
+            print(f"{self._function.name} done: {answer}")
+        except InvocationFailed as failure:
+            print(f"{self._function.name} failed: {failure}")
+        finally:
+            environment.kill()
+
+
+def event(due: datetime) -> dict[str, Any]:
+    """What EventBridge hands to a function."""
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": due.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": os.environ.get("AWS_REGION", "us-east-1"),
+        "resources": [],
+        "detail": {},
+    }
+
+
+def main() -> None:
+    lifeline.hold()
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda signum, frame: stopping.set())
+    service = Service.load(Settings.from_environment(os.environ).service_file, os.environ)
+    now = datetime.now(UTC)
+    for function in service.functions.values():
+        if function.schedule:
+            timer = Timer(function, Schedule.parse(function.schedule, now), stopping)
+            threading.Thread(target=timer.run, daemon=True).start()
+    lifeline.tell_ready()
+    stopping.wait()
+
+
+if __name__ == "__main__":
+    main()

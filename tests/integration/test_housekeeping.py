@@ -1,0 +1,197 @@
+"""The scheduled functions: what they end, what they leave alone, and that nobody waits for them."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from functions.housekeeping import audit, expire
+from localstack.context import LambdaContext
+from localstack.routes import Function
+from shared import billing, sessions, tasks
+from shared.errors import ServiceUnavailable, WrongCredentials
+from shared.unit_of_work import UnitOfWork
+from tests.integration.charging import charge
+from tests.integration.conftest import use
+from tests.integration.people import Person, enrol
+
+Sql = Callable[..., list[list[Any]]]
+MOMENT = timedelta(seconds=30)
+"""How near to a limit the rows of these tests are."""
+KEPT = timedelta(hours=72)
+UNFINISHED = ("awaiting_upload", "queued", "processing")
+
+
+def housekeep(seconds: int = 300) -> dict[str, int]:
+    """The function, with so much time left."""
+    return expire.handler({}, LambdaContext(Function("expire", "", seconds, 512)))
+
+
+def test_a_key_is_kept_as_long_as_a_replay_was_promised_and_not_for_ever(
+    uow: UnitOfWork, client: Person, sql: Sql
+) -> None:
+    ages = {"over": KEPT + timedelta(hours=1) + MOMENT, "nearly": KEPT - MOMENT, "new": timedelta()}
+    first = {key: charge(uow, client, key).body for key in ages}
+    for key, age in ages.items():
+        sql(
+            "UPDATE idempotency_keys SET created_at = now() - CAST(:age AS interval) WHERE key = :key",
+            age=age,
+            key=key,
+        )
+    assert housekeep()["expire_idempotency_keys"] == 1
+    assert sql("SELECT key FROM idempotency_keys ORDER BY key") == [["nearly"], ["new"]]
+    for key in ("nearly", "new"):
+        again = charge(uow, client, key)
+        assert (again.replayed, again.body) == (True, first[key])
+    assert not charge(uow, client, "over").replayed
+
+
+def test_a_session_goes_when_its_refresh_token_has_run_out_and_no_sooner(uow: UnitOfWork, sql: Sql) -> None:
+    over, nearly = enrol(uow), enrol(uow)
+    for person, left in ((over, -MOMENT), (nearly, MOMENT)):
+        sql(
+            "UPDATE sessions SET expires_at = now() + CAST(:left AS interval) WHERE id = :id",
+            left=left,
+            id=person.session_id,
+        )
+    assert housekeep()["expire_sessions"] == 1
+    assert sql("SELECT id FROM sessions WHERE id = ANY(:ids)", ids=[over.session_id, nearly.session_id]) == [
+        [nearly.session_id]
+    ]
+    assert uow.one("caller", session_id=nearly.session_id, api_key_hash=None)
+    with pytest.raises(WrongCredentials):
+        sessions.refresh(uow, over.session_id, over.refresh_id)
+    sessions.refresh(uow, nearly.session_id, nearly.refresh_id)
+
+
+def test_a_stolen_refresh_token_is_known_as_long_as_it_is_good(
+    uow: UnitOfWork, client: Person, sql: Sql
+) -> None:
+    sessions.refresh(uow, client.session_id, client.refresh_id)
+    with pytest.raises(WrongCredentials):
+        sessions.refresh(uow, client.session_id, client.refresh_id)
+    housekeep()
+    assert sql("SELECT revoked_at IS NULL FROM sessions WHERE id = :id", id=client.session_id) == [[False]]
+
+
+def test_a_bucket_goes_when_it_is_full_again_and_a_throttled_caller_stays_throttled(
+    uow: UnitOfWork, client: Person, sql: Sql
+) -> None:
+    hour = timedelta(hours=1)
+    for name, age in (("over", hour + MOMENT), ("nearly", hour - MOMENT)):
+        sql("INSERT INTO rate_limits VALUES (:name, 0, now() - CAST(:age AS interval))", name=name, age=age)
+    take = {"user_id": client.id, "filename": "a.csv", "size": 1, "status": "queued", "capacity": 1}
+    waits = [uow.only("create_task", id=uuid4(), per_second=0.001, **take)["wait"] for _ in range(2)]
+    assert (waits[0], waits[1] > 0) == (0, True)
+    assert housekeep()["expire_rate_limits"] == 1
+    assert ["over"] not in sql("SELECT bucket FROM rate_limits")
+    assert uow.only("create_task", id=uuid4(), per_second=0.001, **take)["wait"] > 0
+
+
+@pytest.fixture
+def aged(uow: UnitOfWork, client: Person, sql: Sql) -> Callable[[str, timedelta], UUID]:
+    """Makes a task of a status that nothing happened to for so long."""
+
+    def make(status: str, age: timedelta) -> UUID:
+        sql("DELETE FROM rate_limits")
+        task_id, _ = tasks.create(uow, client.caller, "a.csv", 10, status)
+        sql(
+            "UPDATE tasks SET created_at = now() - CAST('9 days' AS interval),"
+            " updated_at = now() - CAST(:age AS interval) WHERE id = :id",
+            age=age,
+            id=task_id,
+        )
+        return task_id
+
+    return make
+
+
+@pytest.mark.parametrize("status", UNFINISHED)
+def test_a_task_that_nothing_happens_to_for_a_day_is_given_back_to_its_owner(
+    uow: UnitOfWork, client: Person, aged: Callable[[str, timedelta], UUID], status: str
+) -> None:
+    day = timedelta(days=1)
+    over, nearly = aged(status, day + MOMENT), aged(status, day - MOMENT)
+    assert housekeep()["expire_tasks"] == 1
+    told = json.loads(tasks.get(uow, over, client.id)["body"])
+    assert told["status"] == "cancelled"
+    assert "for a day" in told["error"]
+    assert told["finished_at"] is not None
+    assert tasks.get(uow, nearly, client.id)["status"] == status
+    sent = list[tuple[UUID, UUID]]()
+    resumed = json.loads(tasks.resume(uow, over, client.id, lambda *ids: sent.append(ids)))
+    assert (resumed["status"], resumed["error"], sent) == ("awaiting_upload", None, [(client.id, over)])
+    assert housekeep()["expire_tasks"] == 0
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "out_of_credit", "cancelled"])
+def test_a_task_that_has_ended_stays_as_it_is(
+    uow: UnitOfWork, client: Person, aged: Callable[[str, timedelta], UUID], status: str
+) -> None:
+    ended = aged(status, timedelta(days=400))
+    assert housekeep()["expire_tasks"] == 0
+    assert tasks.get(uow, ended, client.id)["status"] == status
+
+
+def many_buckets(sql: Sql, rows: int) -> None:
+    sql(
+        "INSERT INTO rate_limits SELECT 'old:' || n, 0, now() - interval '2 hours'"
+        " FROM generate_series(1, CAST(:rows AS int)) n",
+        rows=rows,
+    )
+
+
+def test_however_many_there_are_all_go_by_statements_of_a_few_rows(uow: UnitOfWork, sql: Sql) -> None:
+    rows = 2 * expire.MOST + 1
+    many_buckets(sql, rows)
+    assert uow.only("expire_rate_limits", most=10)["rows"] == 10
+    assert housekeep()["expire_rate_limits"] == rows - 10
+    assert sql("SELECT count(*) FROM rate_limits") == [[0]]
+
+
+def test_where_time_is_short_the_rest_is_left_for_the_next_hour(sql: Sql, database_url: str) -> None:
+    many_buckets(sql, 5)
+    assert set(housekeep(seconds=int(expire.MARGIN)).values()) == {0}
+    assert housekeep()["expire_rate_limits"] == 5
+
+
+def test_a_row_that_a_live_call_holds_is_passed_over(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    sql("UPDATE sessions SET expires_at = now() - interval '1 day'")
+    other = enrol(uow)
+    sql("UPDATE sessions SET expires_at = now() - interval '1 day' WHERE id = :id", id=other.session_id)
+    sql("BEGIN")
+    sql("SELECT 1 FROM sessions WHERE id = :id FOR UPDATE", id=other.session_id)
+    assert housekeep()["expire_sessions"] == 1  # else it would wait for ever
+    sql("COMMIT")
+    assert housekeep()["expire_sessions"] == 1
+
+
+def test_housekeeping_moves_no_money(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    charge(uow, client, "old")
+    sql("UPDATE idempotency_keys SET created_at = now() - interval '1 year'")
+    before = sql("SELECT (SELECT array_agg(l) FROM ledger l), (SELECT array_agg(r) FROM records r)")
+    assert housekeep()["expire_idempotency_keys"] == 1
+    assert sql("SELECT (SELECT array_agg(l) FROM ledger l), (SELECT array_agg(r) FROM records r)") == before
+    assert billing.audit(uow) == []
+
+
+@pytest.mark.parametrize("handler", [expire.handler, audit.handler])
+def test_a_database_that_is_away_makes_them_fail_so_that_lambda_tries_again(
+    handler: Callable[..., object], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, "postgresql://postgres@/x?host=/nowhere")
+    with pytest.raises(ServiceUnavailable):
+        handler({}, LambdaContext(Function("housekeeping", "", 300, 512)))
+
+
+def test_the_nightly_audit_passes_books_in_order_and_fails_at_any_that_are_off(
+    client: Person, sql: Sql
+) -> None:
+    assert audit.handler({}, None)["status"].startswith("Every balance")
+    sql("UPDATE users SET balance = balance + 0.0001 WHERE id = :id", id=client.id)
+    with pytest.raises(audit.BooksAreOff) as caught:
+        audit.handler({}, None)
+    assert client.email not in str(caught.value)

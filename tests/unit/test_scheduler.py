@@ -1,0 +1,43 @@
+"""When the offline cloud's schedules are due."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from localstack.routes import Service
+from localstack.scheduler import Schedule
+from localstack.settings import ROOT, CannotStart
+
+NOW = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("rate(1 minute)", NOW + timedelta(minutes=1)),
+        ("rate(2 hours)", NOW + timedelta(hours=2)),
+        ("cron(17 3 * * ? *)", datetime(2026, 11, 24, 3, 17, tzinfo=UTC)),
+        ("cron(0 23 * * ? *)", datetime(2026, 11, 23, 23, 0, tzinfo=UTC)),
+        ("cron(30 12 * * ? *)", datetime(2026, 11, 24, 12, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_schedule_is_first_due_after_now_and_then_once_a_period(
+    expression: str, expected: datetime
+) -> None:
+    schedule = Schedule.parse(expression, NOW)
+    assert schedule.after(NOW) == expected
+    assert schedule.after(expected) == expected + schedule.period
+    assert schedule.after(expected + schedule.period * 3.5) == expected + schedule.period * 4
+
+
+def test_an_expression_that_is_not_known_is_named() -> None:
+    with pytest.raises(CannotStart, match=r"cron.0 12 . . MON"):
+        Schedule.parse("cron(0 12 ? * MON *)", NOW)
+
+
+def test_the_services_schedules_are_known() -> None:
+    declared = Service.load(ROOT / "serverless.yml", {}).functions.values()
+    periods = {
+        one.name: Schedule.parse(one.schedule, NOW).period.total_seconds() for one in declared if one.schedule
+    }
+    assert periods == {"expire": 3600, "audit": 24 * 3600}
