@@ -83,7 +83,8 @@ def unpack(folder: Path) -> dict[str, str]:
             (runtime / place.name).symlink_to(place)
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{package.STAGE}:{runtime}",
+        "PYTHONPATH": str(runtime),
+        "LAMBDA_TASK_ROOT": str(package.STAGE),
         "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
         "POWERTOOLS_SERVICE_NAME": "restcalculator",
     }
@@ -109,10 +110,11 @@ def start(handler: str, environment: Mapping[str, str]) -> float:
     with socket.create_server(("127.0.0.1", 0)) as runtime_api:
         runtime_api.settimeout(PATIENCE)
         address = f"127.0.0.1:{runtime_api.getsockname()[1]}"
-        # -S: nothing but the package and the runtime, as on Lambda.
+        # -S: nothing but the package, which -m finds where it is run, and the runtime, as on Lambda.
         command = [sys.executable, "-S", "-s", "-m", "awslambdaric", handler]
+        told = {**environment, "AWS_LAMBDA_RUNTIME_API": address}
         started = time.perf_counter()
-        process = subprocess.Popen(command, env={**environment, "AWS_LAMBDA_RUNTIME_API": address})
+        process = subprocess.Popen(command, env=told, cwd=told["LAMBDA_TASK_ROOT"])
         connection = None
         try:
             connection, _ = runtime_api.accept()
