@@ -1,19 +1,20 @@
 """Make `docs/openapi.json` from the functions themselves: `python -m docs.openapi`.
 
 Each function's resolver tells of its own route; what all have in common (signing in, bodies,
-a database that may be away) is added here, once.
+a database that may be away) is added here, once, and the examples of `docs/examples.py`.
 """
 
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from pydantic import BaseModel, create_model
 
+from docs import examples
 from localstack.routes import DEFAULT_ROUTE, Service
-from shared.answers import PROBLEM, documented
+from shared.answers import documented
 from shared.app import Api, Who
 from shared.catalog import CATALOG
 from shared.listing import Listing
@@ -34,10 +35,6 @@ SECURITY_SCHEMES = {
         "description": "An access token, or an API key (rc_…).",
     },
 }
-PROBLEM_ANSWER = {
-    "description": "Refused: RFC 9457 problem details.",
-    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
 
 
 def build() -> dict[str, Any]:
@@ -57,6 +54,7 @@ def build() -> dict[str, Any]:
     document = merge.get_openapi_schema()
     document["servers"] = [{"url": "/"}]
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    document["components"]["responses"] = examples.refusals()
     document["components"]["schemas"] = _tidy(document["components"]["schemas"])
     return dict(document)
 
@@ -69,8 +67,6 @@ def _schema(app: Api, listing: Listing | None) -> dict[str, Any]:
     (route,) = app._static_routes + app._dynamic_routes
     if listing is not None:
         route.responses = documented(_page_model(listing))
-    if app.who is Who.ANYONE and route.responses is None:
-        route.responses = {200: {"description": "The document."}}
     document: dict[str, Any] = app.get_openapi_schema(openapi_version="3.1.0").model_dump(
         by_alias=True, exclude_none=True, mode="json"
     )
@@ -83,6 +79,7 @@ def _schema(app: Api, listing: Listing | None) -> dict[str, Any]:
         operation["parameters"] = _list_parameters(listing)
     if "requestBody" in operation and "OperationCall" in json.dumps(operation["requestBody"]):
         document["components"]["schemas"]["OperationCall"]["properties"]["type"]["enum"] = list(CATALOG)
+    examples.illustrate(operation, listing)
     _add_common(app, method, operation)
     return document
 
@@ -102,25 +99,33 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
         if app.who is Who.ADMIN or method != "get":
             statuses |= {"403"}
         if method != "get":
-            operation.setdefault("parameters", []).append(_header("X-CSRF-TOKEN", "Needed with the cookie."))
+            operation.setdefault("parameters", []).append(
+                _header("X-CSRF-TOKEN", "Needed with the cookie.", {})
+            )
     if any("Idempotent-Replayed" in answers[status].get("headers", {}) for status in own_success):
-        operation["parameters"].append(_header("Idempotency-Key", "1 to 255 characters: charge once."))
+        lengths = {"minLength": 1, "maxLength": 255}
+        operation["parameters"].append(_header("Idempotency-Key", "Charge once.", lengths))
     operation["responses"] = {
         **{status: answers[status] for status in own_success},
-        **{status: PROBLEM_ANSWER for status in sorted(statuses)},
+        **{status: _refusal(status) for status in sorted(statuses)},
     }
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "maxLength": 255}
+def _refusal(status: str) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{examples.response_name(int(status))}"}
+
+
+def _header(name: str, description: str, limits: dict[str, int]) -> dict[str, Any]:
+    schema = {"type": "string", **limits}
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 
 def _page_model(listing: Listing) -> type[BaseModel]:
     """The answer of a list; `fields` may leave any member of its rows out."""
+    hints = get_type_hints(listing.schema, include_extras=True)
     row: Any = create_model(  # type: ignore[call-overload]
         f"{listing.schema.__name__}Row",
-        **{name: (info.annotation | None, None) for name, info in listing.schema.model_fields.items()},
+        **{name: (hint | None, None) for name, hint in hints.items()},
     )
     page: Any = create_model(  # type: ignore[call-overload]
         f"{listing.schema.__name__}Page",
@@ -134,13 +139,14 @@ def _page_model(listing: Listing) -> type[BaseModel]:
 
 
 def _list_parameters(listing: Listing) -> list[dict[str, Any]]:
-    names = ", ".join(listing.public)
+    name = f"({'|'.join(listing.public)})"
+    sortable = f"-?({'|'.join(name for name, kind in listing.public.items() if kind.operators)})"
     parameters = [
         _query("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}),
         _query("page_size", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}),
         _query("cursor", {"type": "string"}, "The next_cursor of the page before, in place of a page."),
-        _query("fields", {"type": "string"}, f"Which members the rows have, of {names}."),
-        _query("sort", {"type": "string"}, "Members to sort by, each with - for descending."),
+        _query("fields", _names(name), f"Which members the rows have, of {', '.join(listing.public)}."),
+        _query("sort", _names(sortable), "Members to sort by, each with - for descending."),
     ]
     if "deleted_at" in listing.public:
         parameters.append(_query("deleted", {"type": "boolean"}, "For admins: deleted ones too."))
@@ -157,6 +163,14 @@ def _list_parameters(listing: Listing) -> list[dict[str, Any]]:
 
 
 def _filter_schema(kind: FieldType) -> dict[str, Any]:
+    """What a filter takes; `null` also, the word, where the field may be empty."""
+    schema = _value_schema(kind)
+    return (
+        {"anyOf": [schema, {"const": "null"}]} if kind.nullable and schema != {"type": "string"} else schema
+    )
+
+
+def _value_schema(kind: FieldType) -> dict[str, Any]:
     if kind.choices:
         return {"type": "string", "enum": list(kind.choices)}
     formats = {"UUID": "uuid", "datetime": "date-time"}
@@ -165,6 +179,11 @@ def _filter_schema(kind: FieldType) -> dict[str, Any]:
     return {
         "type": {"int": "integer", "Decimal": "number", "float": "number"}.get(kind.python.__name__, "string")
     }
+
+
+def _names(name: str) -> dict[str, str]:
+    """Names that follow this pattern, with commas between."""
+    return {"type": "string", "pattern": f"^{name}(,{name})*$"}
 
 
 def _query(name: str, schema: dict[str, Any], description: str | None = None) -> dict[str, Any]:

@@ -49,9 +49,7 @@ def documented(
         status: of its success.
         headers: of its success.
     """
-    success: dict[str, Any] = {"description": "Done."}
-    if model is not None:
-        success["content"] = {JSON: {"model": model}}
+    success: dict[str, Any] = {"description": "Done.", "content": {JSON: {"model": model}} if model else {}}
     if headers:
         success["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
     return {status: success, **{problem: refusal() for problem in problems}}

@@ -147,17 +147,9 @@ class Api(APIGatewayHttpResolver):
         problem = _as_domain_error(error)
         if problem.status >= 500:
             logger.error(problem.detail, exc_info=not isinstance(error, DomainError))
-        # What went wrong inside is for the log alone.
-        detail = problem.title() if isinstance(problem, InternalError) else problem.detail
-        body = {
-            "type": f"/problems/{problem.slug}",
-            "title": problem.title(),
-            "status": problem.status,
-            "detail": detail,
-            "instance": self.request_id,
-            **({"errors": problem.errors} if problem.errors else {}),
-            **problem.extensions,
-        }
+        body = problem.members(self.request_id)
+        if isinstance(problem, InternalError):
+            body["detail"] = problem.title()  # what went wrong inside is for the log alone
         return Response(
             problem.status,
             "application/problem+json",

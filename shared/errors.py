@@ -37,6 +37,18 @@ class DomainError(Exception):
     def title(cls) -> str:
         return (cls.__doc__ or "").splitlines()[0].rstrip(".")
 
+    def members(self, instance: str) -> dict[str, Any]:
+        """The problem details of this error (RFC 9457), `instance` being the request's id."""
+        return {
+            "type": f"/problems/{self.slug}",
+            "title": self.title(),
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            **({"errors": self.errors} if self.errors else {}),
+            **self.extensions,
+        }
+
 
 class MalformedRequest(DomainError):
     """The request can't be read."""

@@ -39,8 +39,9 @@ class Declared:
 
     @property
     def query_parameters(self) -> dict[str, dict[str, Any]]:
-        """Name to schema."""
-        return {p["name"]: p["schema"] for p in self.says.get("parameters", []) if p["in"] == "query"}
+        """Name to schema, without the word null that a filter of what may be empty takes."""
+        parameters = [p for p in self.says.get("parameters", []) if p["in"] == "query"]
+        return {p["name"]: p["schema"].get("anyOf", [p["schema"]])[0] for p in parameters}
 
     @cached_property
     def schema(self) -> dict[str, Any] | None:

@@ -1,0 +1,169 @@
+"""One example of each body, by its schema's name, and of each refusal: what the OpenAPI document shows."""
+
+from itertools import groupby
+from typing import Any
+
+from shared import errors
+from shared.accounts import WRONG
+from shared.answers import PROBLEM
+from shared.errors import DomainError
+from shared.listing import Listing
+
+_ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
+_USER = "0190a0a0-0b1e-7a52-9d0c-1f2e3d4c5b6a"
+_OPERATION = "0190a0a0-0a11-7d31-8b7e-2a3b4c5d6e7f"
+_TASK = "0190a0a0-77aa-7b0c-a1d2-0c1b2a394857"
+_TIME = "2026-11-23T07:00:00.000000Z"
+_CSRF = "vV8mJk0Yy2JmX1r7oZ5cQ3uTn4LwPq9s"
+
+_GOOD: dict[str, Any] = {"status": "success", "message": "Done."}
+_CREATED: dict[str, Any] = {"created_at": _TIME, "deleted_at": None}
+_TASK_BODY: dict[str, Any] = {
+    "id": _TASK,
+    "user_id": _USER,
+    "filename": "operations.csv",
+    "status": "processing",
+    "bytes_total": 1000,
+    "bytes_done": 250,
+    "rows_done": 10,
+    "rows_failed": 1,
+    "percentage": 25,
+    "rows_per_second": 40000,
+    "seconds_left": 1,
+    "spent": 45,
+    "error": None,
+    "results": None,
+    "created_at": _TIME,
+    "started_at": _TIME,
+    "updated_at": _TIME,
+    "finished_at": None,
+}
+_RECORD: dict[str, Any] = {
+    "operation_id": _OPERATION,
+    "user_id": _USER,
+    "amount": 5,
+    "user_balance": 15,
+    "operation_response": 0.3,
+    "date": _TIME,
+}
+_SIGN_IN = {"email": "ada@example.com", "password": "Lovelace1!"}
+
+_PAGE = {"total_pages": 1, "total": 1, "total_relation": "eq", "next_cursor": None}
+
+BODIES: dict[str, Any] = {
+    # what is sent
+    "Login": _SIGN_IN,
+    "NewAdmin": {**_SIGN_IN, "admin_password": "the ADMIN_PASSWORD setting"},
+    "OperationCall": {"type": "addition", "arguments": [0.1, 0.2]},
+    "NewTask": {"filename": "operations.csv", "size": 1000},
+    "NewApiKey": {"name": "nightly report"},
+    "NewOperation": {"type": "addition", "cost": 5},
+    "OperationChange": {"cost": 7.5},
+    "NewRecord": _RECORD,
+    "RecordChange": {"amount": 5},
+    "NewUser": {**_SIGN_IN, "role": "client", "balance": 20},
+    "UserChange": {"role": "admin"},
+    "CreditGrant": {"amount": 10, "reason": "a voucher"},
+    # what is answered
+    "Done": _GOOD,
+    "SignedIn": {**_GOOD, "csrf_token": _CSRF, "expires_in": 900},
+    "CsrfToken": {"csrf_token": _CSRF},
+    "Health": {"status": "ok", "database": "ok"},
+    "Charged": {**_GOOD, "result": 0.3, "amount": 5, "user_balance": 15, "record_id": _ID},
+    "Granted": {"id": _ID, "user_id": _USER, "amount": 10, "reason": "a voucher", "user_balance": 30},
+    "User": {"id": _USER, "email": "ada@example.com", "role": "client", "balance": 20, **_CREATED},
+    "Operation": {"id": _OPERATION, "type": "addition", "cost": 5, **_CREATED},
+    "Record": {
+        "id": _ID,
+        **_RECORD,
+        "arguments": [0.1, 0.2],
+        "task_id": None,
+        "task_row": None,
+        "deleted_at": None,
+    },
+    "LedgerEntry": {
+        "id": _ID,
+        "user_id": _USER,
+        "kind": "charge",
+        "amount": -5,
+        "balance_before": 20,
+        "balance_after": 15,
+        "reference": {"record_id": _ID},
+        "date": _TIME,
+    },
+    "ApiKey": {"id": _ID, "name": "nightly report", "created_at": _TIME},
+    "ApiKeyCreated": {"id": _ID, "name": "nightly report", "created_at": _TIME, "key": "rc_shown-this-once"},
+    "Task": _TASK_BODY,
+    "TaskAccepted": {"task_id": _TASK, **_TASK_BODY},
+    "UploadGranted": {
+        "task_id": _TASK,
+        **_TASK_BODY,
+        "status": "awaiting_upload",
+        "url": "https://s3.example.com/uploads",
+        "fields": {"key": f"uploads/{_USER}/{_TASK}.csv", "Content-Type": "text/csv"},
+    },
+}
+
+REFUSALS: list[DomainError] = [
+    errors.MalformedRequest("The body is not JSON."),
+    errors.NotSignedIn("The session has ended; sign in again."),
+    errors.WrongCredentials(WRONG),
+    errors.InsufficientCredit("This costs 5, and the balance is 3.", balance=3, cost=5),
+    errors.Forbidden("Only an admin may do that."),
+    errors.CsrfMismatch("Send the csrf_token of your sign-in as the X-CSRF-TOKEN header."),
+    errors.NotFound("There is no such record."),
+    errors.MethodNotAllowed("This path takes GET, POST.", headers={"Allow": "GET, POST"}),
+    errors.Conflict("A request with this idempotency key is still running."),
+    errors.PayloadTooLarge("At most 262144 bytes are taken here."),
+    errors.UnsupportedMediaType("Send application/json, not 'text/plain'."),
+    errors.InvalidInput.at("#/arguments/0", "Input should be a number"),
+    errors.IdempotencyKeyReused("Send a new Idempotency-Key with a new request."),
+    errors.TooManyRequests("Try again in 12 s.", headers={"Retry-After": "12"}),
+    errors.InternalError(),
+    errors.ServiceUnavailable("The database can't do that just now.", headers={"Retry-After": "5"}),
+]
+
+HEADERS = {
+    "Location": f"/api/v1/tasks/{_TASK}",
+    "Set-Cookie": "access_token_cookie=…; HttpOnly; SameSite=Lax; Path=/; Max-Age=900",
+    "Idempotent-Replayed": "true",
+}
+
+
+def response_name(status: int) -> str:
+    """What the document calls the refusals of a status: by its first error, `NotFound`."""
+    return next(type(error).__name__ for error in REFUSALS if error.status == status)
+
+
+def refusals() -> dict[str, Any]:
+    """The document's shared responses: for each status its description, headers and examples."""
+    by_status = groupby(REFUSALS, key=lambda error: error.status)
+    return {response_name(status): _response(list(those)) for status, those in by_status}
+
+
+def illustrate(operation: dict[str, Any], listing: Listing | None) -> None:
+    """Give the bodies and headers of an operation their examples."""
+    for told in (operation.get("requestBody", {}), *operation["responses"].values()):
+        for content in told.get("content", {}).values():
+            name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            if listing is not None and name == f"{listing.schema.__name__}Page":
+                content["example"] = {**_PAGE, listing.name: [BODIES[listing.schema.__name__]]}
+            elif name in BODIES:
+                content["example"] = BODIES[name]
+        for header, described in told.get("headers", {}).items():
+            described["example"] = HEADERS[header]
+
+
+def _response(refusals: list[DomainError]) -> dict[str, Any]:
+    shown = {error.slug: {"value": error.members(_ID)} for error in refusals}
+    response: dict[str, Any] = {
+        "description": " Or: ".join(f"{error.title()}." for error in refusals),
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": shown}},
+    }
+    headers = {name: value for error in refusals for name, value in error.headers.items()}
+    if headers:
+        response["headers"] = {
+            name: {"required": True, "schema": {"type": "string"}, "example": value}
+            for name, value in headers.items()
+        }
+    return response

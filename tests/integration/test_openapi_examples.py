@@ -1,0 +1,82 @@
+"""Every status that the contract names is documented; every body and refusal has an example that holds."""
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from docs.examples import BODIES, REFUSALS
+from shared import requests, resources
+from shared.errors import DomainError
+from tests.integration.test_routes import CONTRACT, document, operations, subclasses
+
+OF_NO_ROUTE = 405
+"""What a path answers to a method that it does not take."""
+MODELS = {model.__name__: model for model in (*subclasses(requests.Request), *subclasses(resources.Answer))}
+
+
+def contracts_statuses() -> set[int]:
+    """Every number in the contract that is the status of an answer."""
+    numbers = re.findall(r"\b[2-5]\d\d\b", CONTRACT.read_text("utf-8"))
+    return {int(number) for number in numbers} & {status.value for status in HTTPStatus}
+
+
+def answers() -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Route, status and answer, of every answer in the document, its reference followed."""
+    shared = document()["components"]["responses"]
+    for (method, path), operation in operations().items():
+        for status, answer in operation["responses"].items():
+            name = answer.get("$ref", "").rpartition("/")[2]
+            yield f"{method} {path}", int(status), shared[name] if name else answer
+
+
+def test_every_status_that_the_contract_names_is_documented() -> None:
+    named = contracts_statuses()
+    assert len(named) >= 16, "a reader that finds nothing would agree with everything"
+    assert named - {status for _, status, _ in answers()} == {OF_NO_ROUTE}
+    assert "MethodNotAllowed" in document()["components"]["responses"]
+
+
+def test_every_answer_of_every_route_has_its_example() -> None:
+    for route, status, answer in answers():
+        for content in answer.get("content", {}).values():
+            assert "example" in content or content.get("examples"), (route, status)
+        for name, header in answer.get("headers", {}).items():
+            assert "example" in header, (route, status, name)
+
+
+def test_every_body_that_is_sent_has_its_example() -> None:
+    for route, operation in operations().items():
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+            assert media_type == "multipart/form-data" or "example" in content, route
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_an_example_is_what_its_model_takes_and_has_no_other_member(name: str) -> None:
+    model: type[BaseModel] = MODELS[name]
+    model.model_validate(BODIES[name])
+    assert BODIES[name].keys() <= model.model_fields.keys()
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.slug)
+def test_the_example_of_a_refusal_stands_under_its_status(refusal: DomainError) -> None:
+    (example,) = (
+        answer["content"]["application/problem+json"]["examples"][refusal.slug]["value"]
+        for answer in document()["components"]["responses"].values()
+        if refusal.slug in answer["content"]["application/problem+json"]["examples"]
+    )
+    resources.Problem.model_validate(example)
+    assert example["status"] == refusal.status
+    assert example["detail"]
+
+
+def test_every_error_that_a_caller_can_see_has_its_example() -> None:
+    shown = {refusal.slug for refusal in REFUSALS}
+    assert {kind.slug for kind in subclasses_of_errors(DomainError)} - {"error"} == shown
+
+
+def subclasses_of_errors(kind: type[DomainError]) -> set[type[DomainError]]:
+    return {kind, *(found for child in kind.__subclasses__() for found in subclasses_of_errors(child))}
