@@ -22,28 +22,40 @@ LINK_LIFETIME = 15 * 60
 """Seconds that a presigned upload or download is good for."""
 CSV = "text/csv"
 
+TRIES = 3
+CALL_TIMEOUT = 3.0
+"""Seconds for each try of what somebody waits for; all tries end within the functions' 15 seconds."""
+STREAM_TIMEOUT = 10.0
+"""Seconds for each try of the worker's reading and writing, and between two of its bytes."""
+
+_CALL = Config(
+    connect_timeout=CALL_TIMEOUT,
+    read_timeout=CALL_TIMEOUT,
+    retries={"total_max_attempts": TRIES, "mode": "standard"},
+)
 # Signature version 4 has to be asked for: boto3 signs POSTs with version 2 by default.
-_CONFIG = Config(
-    signature_version="s3v4",
-    s3={"addressing_style": "path"},
-    # Whatever AWS_USE_DUALSTACK_ENDPOINT says for SQS: S3's IPv6 addresses lead past its endpoint in the VPC.
-    use_dualstack_endpoint=False,
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"total_max_attempts": 3, "mode": "standard"},
+_S3 = _CALL.merge(
+    Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        # Whatever AWS_USE_DUALSTACK_ENDPOINT says for SQS: S3's IPv6 addresses lead past its endpoint
+        # in the VPC.
+        use_dualstack_endpoint=False,
+    )
 )
 
 
 @cache
-def s3() -> "S3Client":
-    client: S3Client = boto3.client("s3", config=_CONFIG, endpoint_url=settings().aws_endpoint_url)
+def s3(read_timeout: float = STREAM_TIMEOUT) -> "S3Client":
+    """The client of the bucket; `read_timeout` in seconds."""
+    config = _S3.merge(Config(read_timeout=read_timeout))
+    client: S3Client = boto3.client("s3", config=config, endpoint_url=settings().aws_endpoint_url)
     return client
 
 
 @cache
 def sqs() -> "SQSClient":
-    config = Config(connect_timeout=3, read_timeout=25, retries={"total_max_attempts": 3, "mode": "standard"})
-    client: SQSClient = boto3.client("sqs", config=config, endpoint_url=settings().aws_endpoint_url)
+    client: SQSClient = boto3.client("sqs", config=_CALL, endpoint_url=settings().aws_endpoint_url)
     return client
 
 
@@ -60,7 +72,7 @@ def results_key(user_id: UUID, task_id: UUID) -> str:
 def store(key: str, content: bytes) -> None:
     """Put a small file into the bucket. Raises: ServiceUnavailable."""
     try:
-        s3().put_object(Bucket=settings().bucket, Key=key, Body=content, ContentType=CSV)
+        s3(CALL_TIMEOUT).put_object(Bucket=settings().bucket, Key=key, Body=content, ContentType=CSV)
     except (BotoCoreError, ClientError) as error:
         raise _unavailable("S3") from error
 

@@ -26,10 +26,17 @@ pg8000.core.FLUSH_MSG = b""
 
 Row = dict[str, Any]
 
-CONNECT_TIMEOUT = 5.0
-"""Seconds to reach the server: well inside a caller's patience and the functions' 15."""
+CONNECT_TIMEOUT = 3.0
+"""Seconds to reach the server, and seconds for it to take us in."""
+PROBE_TIMEOUT = 1.0
+"""Seconds for a connection that idled to show that it is alive; a new one is quicker than more patience."""
 STATEMENT_TIMEOUT = 10.0
 """Seconds that a statement may take in a function; then the server ends it and we answer 503."""
+SILENCE_MARGIN = 0.5
+"""Seconds more, after which a server that should have ended a statement is taken for gone. All of these
+together end within the functions' 15 seconds: it is we who answer, not the gateway."""
+COPY_SILENCE = 60.0
+"""Seconds without a byte, where a statement has no limit."""
 IDLE_LIMIT = 30.0
 """Seconds after which a connection is tried before use: Lambda freezes, networks forget."""
 
@@ -174,18 +181,18 @@ class Database:
         idle = time.monotonic() - self._used_at
         if idle < IDLE_LIMIT and not select.select([link.socket], [], [], 0)[0]:
             return True
+        link.socket.settimeout(PROBE_TIMEOUT)
         try:
             link.connection.run("SELECT 1")
         except (DatabaseError, InterfaceError, OSError):
             return False
+        link.socket.settimeout(self._patience)
         return True
 
     def _connect(self) -> "_Link":
         url = PostgresUrl.parse(self._url)
         raw = url.open_socket(CONNECT_TIMEOUT)
         try:
-            # The server ends a slow statement; the socket's own limit is for a server that is gone.
-            raw.settimeout(self._statement_timeout + CONNECT_TIMEOUT if self._statement_timeout else 60.0)
             connection = pg8000.native.Connection(
                 url.user,
                 host=url.host,
@@ -199,7 +206,14 @@ class Database:
         except BaseException:
             raw.close()
             raise
-        return _Link(connection, connection._usock)
+        link = _Link(connection, connection._usock)
+        link.socket.settimeout(self._patience)
+        return link
+
+    @property
+    def _patience(self) -> float:
+        """Seconds to wait for a byte: the server ends a slow statement, this is for one that is gone."""
+        return self._statement_timeout + SILENCE_MARGIN if self._statement_timeout else COPY_SILENCE
 
     def _translated(self, error: Exception) -> DomainError:
         """The domain error for a driver's error, without the row values that the server tells."""

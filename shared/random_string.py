@@ -4,6 +4,10 @@ import json
 import os
 import string
 from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
 
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
@@ -54,24 +58,35 @@ def _own(count: int) -> list[str]:
 
 
 def _fetch(key: str, count: int) -> list[str]:
-    """`generateStrings` of random.org's JSON-RPC API, release 4."""
+    """`generateStrings` of random.org's JSON-RPC API, release 4.
+
+    A thread asks, so that TIMEOUT bounds all of a try: a socket's own limit begins anew at each byte, and
+    knows nothing of a name that is being looked up.
+    """
+    params = {"apiKey": key, "n": count, "length": LENGTH, "characters": ALPHABET}
+    body = json.dumps({"jsonrpc": "2.0", "method": "generateStrings", "params": params, "id": 1}).encode()
+    for _ in range(TRIES):
+        answers = SimpleQueue[Any]()
+        Thread(target=_ask, args=(body, answers), daemon=True).start()
+        with suppress(Empty):
+            strings = answers.get(timeout=TIMEOUT)
+            if isinstance(strings, list) and len(strings) == count and all(_well_formed(s) for s in strings):
+                return strings
+    raise ServiceUnavailable("random.org gives no random strings just now.", headers={"Retry-After": "30"})
+
+
+def _ask(body: bytes, answers: "SimpleQueue[Any]") -> None:
+    """Put what random.org answers as its data, or None for what is no answer."""
     import urllib.request  # 20 ms that nobody without a key need pay at a cold start
     from http.client import HTTPException
 
-    params = {"apiKey": key, "n": count, "length": LENGTH, "characters": ALPHABET}
-    body = {"jsonrpc": "2.0", "method": "generateStrings", "params": params, "id": 1}
-    request = urllib.request.Request(
-        ENDPOINT, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
-    )
-    for _ in range(TRIES):
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310  a constant URL
-                strings = json.load(answer)["result"]["random"]["data"]
-        except (OSError, HTTPException, ValueError, KeyError, TypeError):
-            continue
-        if isinstance(strings, list) and len(strings) == count and all(_well_formed(s) for s in strings):
-            return strings
-    raise ServiceUnavailable("random.org gives no random strings just now.", headers={"Retry-After": "30"})
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(ENDPOINT, body, headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310  a constant URL
+            answers.put(json.load(answer)["result"]["random"]["data"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError):
+        answers.put(None)
 
 
 def _well_formed(text: object) -> bool:

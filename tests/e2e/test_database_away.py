@@ -15,7 +15,7 @@ from tests.eventually import eventually
 pytestmark = pytest.mark.local
 
 PATIENCE = 8
-"""Seconds that an answer may take: connecting gives up after five."""
+"""Seconds that an answer may take: connecting gives up after three, twice."""
 
 
 def requests(client: Client) -> dict[str, Callable[[], httpx.Response]]:

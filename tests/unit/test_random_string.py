@@ -1,77 +1,25 @@
-"""Random strings from random.org: a server of this test's own answers in its place."""
+"""Random strings from random.org: a server of the tests' own answers in its place."""
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from shared import catalog, random_string
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
-
-KEY = "the key of random.org"
-Answerer = Callable[[dict[str, Any]], bytes]
-
-
-class RandomOrg:
-    """Answers the n-th call with the n-th of `answers`, and all further ones with the last."""
-
-    def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-        self.answers: list[Answerer] = [strings]
-        self.ended = threading.Event()
-        organisation = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                organisation.calls.append(request)
-                number = min(len(organisation.calls), len(organisation.answers))
-                self.wfile.write(organisation.answers[number - 1](request))
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/json-rpc/4/invoke"
-
-    def says_nothing(self, _: dict[str, Any]) -> bytes:
-        self.ended.wait(30)
-        return b""
-
-
-def http(body: bytes, status: str = "200 OK", length: int | None = None) -> bytes:
-    head = f"HTTP/1.0 {status}\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
-    return head.encode() + body
-
-
-def answer(data: object) -> bytes:
-    return http(json.dumps({"jsonrpc": "2.0", "result": {"random": {"data": data}}, "id": 1}).encode())
-
-
-def strings(request: dict[str, Any]) -> bytes:
-    return answer([f"{i:032d}" for i in range(request["params"]["n"])])
+from tests.random_org import GARBAGE, KEY, RandomOrg, strings
 
 
 @pytest.fixture
 def random_org(environment: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
-    organisation = RandomOrg()
     environment.setenv("RANDOM_STRING_API_KEY", KEY)
     settings.cache_clear()
-    environment.setattr(random_string, "ENDPOINT", organisation.url)
     environment.setattr(random_string, "TIMEOUT", 2.0)
     random_string._ready.clear()
-    thread = threading.Thread(target=organisation.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield organisation
-    organisation.ended.set()
-    organisation.server.shutdown()
-    thread.join(10)
-    organisation.server.server_close()
+    with RandomOrg.running() as organisation:
+        environment.setattr(random_string, "ENDPOINT", organisation.endpoint)
+        yield organisation
     random_string._ready.clear()
 
 
@@ -94,24 +42,6 @@ def test_a_batch_fetches_all_its_strings_in_calls_of_at_most_10000(random_org: R
     assert len(random_org.calls) == 3
 
 
-GARBAGE = {
-    "a server error": http(b"", "500 Internal Server Error"),
-    "no JSON": http(b"<html>"),
-    "no UTF-8": http(b"\xff\xfe"),
-    "no object": http(b"[]"),
-    "an error": http(b'{"error": {"code": 402, "message": "over quota"}}'),
-    "half an answer": http(b'{"result": {"random": {"data":', length=500),
-    "no HTTP": b"SPAM SPAM SPAM\r\n\r\n",
-    "nothing": b"",
-    "no list": answer("a string and no list"),
-    "an empty list": answer([]),
-    "a short string": answer(["too short"]),
-    "no ASCII": answer(["é" * 32]),
-    "a number": answer([32]),
-    "one too many": answer(["x" * 32, "y" * 32]),
-}
-
-
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_one_garbage_answer_is_tried_again_and_two_are_a_503(random_org: RandomOrg, kind: str) -> None:
     garbage = GARBAGE[kind]
@@ -130,6 +60,18 @@ def test_a_silent_server_is_given_up_after_two_timeouts(
 ) -> None:
     monkeypatch.setattr(random_string, "TIMEOUT", 0.1)
     random_org.answers = [random_org.says_nothing]
+    started = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        random_string.next_string()
+    assert time.monotonic() - started < 2
+    assert len(random_org.calls) == 2
+
+
+def test_a_server_that_drips_is_given_up_as_soon_as_a_silent_one(
+    random_org: RandomOrg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random_string, "TIMEOUT", 0.1)
+    random_org.answers = [random_org.drips]
     started = time.monotonic()
     with pytest.raises(ServiceUnavailable):
         random_string.next_string()
