@@ -83,7 +83,11 @@ class Stack:
 
     def kill(self, part: str) -> None:
         """For tests of what follows: ends `gateway`, `batch` or `s3+sqs` with SIGKILL."""
-        os.kill(self._children[part].pid, signal.SIGKILL)
+        os.kill(self.pid(part), signal.SIGKILL)
+
+    def pid(self, part: str) -> int:
+        """For tests that watch or break: the process of `gateway`, `batch`, `schedule` or `s3+sqs`."""
+        return self._children[part].pid
 
     @contextmanager
     def database_away(self) -> Iterator[None]:

@@ -1,0 +1,86 @@
+"""What goes wrong, one thing at a time."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+import psutil
+
+from localstack.stack import BATCH, GATEWAY, Stack
+from shared.database import Database
+from shared.errors import ServiceUnavailable
+from tests.soak.door import Door
+
+LONGEST = 2.0
+"""Seconds that a database or a bucket is away."""
+
+
+class Faults:
+    """Each fault comes as often as any other, in an order that the seed decides."""
+
+    def __init__(self, stack: Stack, door: Door, chance: random.Random, pause: float) -> None:
+        """Args:
+        pause: seconds between two faults, in the mean.
+        """
+        self._stack, self._door, self._chance, self._pause = stack, door, chance, pause
+        self.counts = Counter[str]()
+        self.kinds: dict[str, Callable[[], bool]] = {
+            "batch worker killed": self._kill_batch_worker,
+            "gateway worker killed": self._kill_gateway_worker,
+            "Postgres restarted": self._restart_postgres,
+            "connections cut": self._cut_connections,
+            "S3 and SQS refused": self._refuse,
+        }
+
+    def run(self, until: threading.Event) -> None:
+        while not until.is_set():
+            for name in self._chance.sample(list(self.kinds), len(self.kinds)):
+                if until.wait(self._chance.uniform(0.5, 1.5) * self._pause):
+                    return
+                self.counts[name] += self.kinds[name]()
+
+    def _kill_batch_worker(self) -> bool:
+        return self._kill([one for one in self._children(BATCH) if "spawn_main" in " ".join(one.cmdline())])
+
+    def _kill_gateway_worker(self) -> bool:
+        """Any but the oldest, which is watched for leaks from the beginning to the end."""
+        return self._kill(gateway_workers(self._stack)[1:])
+
+    def _restart_postgres(self) -> bool:
+        with self._stack.database_away():
+            threading.Event().wait(self._chance.uniform(0, LONGEST))
+        return True
+
+    def _cut_connections(self) -> bool:
+        database = Database(self._stack.environment["AWS_PGSQL_PATH"])
+        try:
+            cut = database.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'restcalculator' AND pid <> pg_backend_pid()",
+                {},
+            )
+        except ServiceUnavailable:
+            return False
+        finally:
+            database.dispose()
+        return bool(cut)
+
+    def _refuse(self) -> bool:
+        with self._door.shut():
+            threading.Event().wait(self._chance.uniform(0, LONGEST))
+        return True
+
+    def _kill(self, processes: list[psutil.Process]) -> bool:
+        if processes:
+            self._chance.choice(processes).kill()
+        return bool(processes)
+
+    def _children(self, part: str) -> list[psutil.Process]:
+        return psutil.Process(self._stack.pid(part)).children()
+
+
+def gateway_workers(stack: Stack) -> list[psutil.Process]:
+    """The processes that answer requests, the oldest first."""
+    workers = psutil.Process(stack.pid(GATEWAY)).children()
+    return sorted(workers, key=lambda one: (one.create_time(), one.pid))

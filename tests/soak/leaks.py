@@ -1,0 +1,86 @@
+"""Memory, file handles and connections, looked at again and again: do they grow?"""
+
+import statistics
+import threading
+import time
+from dataclasses import dataclass, field
+
+import psutil
+
+from localstack.stack import BATCH, GATEWAY, Stack
+from shared.database import Database
+from shared.errors import ServiceUnavailable
+from tests.soak.faults import gateway_workers
+
+MIB = 1024 * 1024
+WARM_UP = 0.25
+"""The share of the time that is none of a slope: caches fill, connections are made."""
+
+
+@dataclass
+class Series:
+    """What was measured of one thing, as (seconds, value)."""
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def most(self) -> float:
+        return max(value for _, value in self.points)
+
+    @property
+    def slope(self) -> float:
+        """Growth a minute, once it is warm."""
+        begun = self.points[0][0] + WARM_UP * (self.points[-1][0] - self.points[0][0])
+        warm = [point for point in self.points if point[0] >= begun]
+        return 60 * statistics.linear_regression(*zip(*warm, strict=True)).slope
+
+    def __str__(self) -> str:
+        first, last = self.points[0][1], self.points[-1][1]
+        return f"{first:7.1f} first, {self.most:7.1f} most, {last:7.1f} last, {self.slope:+7.3f} a minute"
+
+
+class Watch:
+    """Looks at the processes that live as long as the stack does."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._database = Database(stack.environment["AWS_PGSQL_PATH"])
+        self._processes = {
+            "gateway worker": gateway_workers(stack)[0],
+            "gateway": psutil.Process(stack.pid(GATEWAY)),
+            "event source": psutil.Process(stack.pid(BATCH)),
+        }
+        self.memory, self.handles = ({name: Series() for name in self._processes} for _ in range(2))
+        """MiB of resident memory, and open files and sockets, of each process."""
+        self.connections = Series()
+        """Those of all functions to Postgres."""
+
+    def run(self, until: threading.Event, interval: float) -> None:
+        while not until.wait(interval):
+            self.look()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        for name, process in self._processes.items():
+            self.memory[name].points.append((now, process.memory_info().rss / MIB))
+            self.handles[name].points.append((now, process.num_fds()))
+        try:
+            self.connections.points.append((now, self.connected()))
+        except ServiceUnavailable:
+            return  # the database is away just now
+
+    def connected(self) -> int:
+        """Raises: ServiceUnavailable."""
+        ((row),) = self._database.query(
+            "SELECT count(*) AS connections FROM pg_stat_activity"
+            " WHERE application_name = 'restcalculator' AND pid <> pg_backend_pid()",
+            {},
+        )
+        return int(row["connections"])
+
+    def close(self) -> None:
+        self._database.dispose()
+
+    def lines(self) -> list[str]:
+        memory = [f"  MiB of the {name:16} {series}" for name, series in self.memory.items()]
+        handles = [f"  files of the {name:14} {series}" for name, series in self.handles.items()]
+        return [*memory, *handles, f"  connections to Postgres     {self.connections}"]
