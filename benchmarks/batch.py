@@ -21,6 +21,7 @@ import pg8000.native
 
 from benchmarks.database import program
 from benchmarks.report import Row, write
+from localstack.postgres import DATABASE
 from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import aws
@@ -139,8 +140,10 @@ def _report(rows: int, rounds: list[Round]) -> None:
     steps = {name: statistics.median(r.steps[name] for r in rounds) for name in rounds[0].steps}
     with pg8000.native.Connection(
         "postgres",
+        database=DATABASE,
         unix_sock=f"{settings().aws_pgsql_path.get_secret_value().partition('host=')[2]}/.s.PGSQL.5432",
     ) as connection:
+        ((size,),) = connection.run("SELECT pg_total_relation_size('records') / count(*) FROM records")
         write(
             "batch",
             [
@@ -153,7 +156,8 @@ def _report(rows: int, rounds: list[Round]) -> None:
             ],
             command=f"python -m benchmarks.batch --rows {rows} --rounds {len(rounds)}",
             notes=["Where the worker's time goes, in seconds (two threads): "
-                   + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + "."],
+                   + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + ".",
+                   f"A record takes {size} bytes of disk, its indexes included."],
             database=connection,
         )  # fmt: skip
 

@@ -71,6 +71,7 @@ def write(
     command: str,
     notes: Sequence[str] = (),
     database: pg8000.native.Connection | None = None,
+    table: str = "",
 ) -> None:
     """Put a benchmark's rows in the place of its earlier ones, and print them.
 
@@ -78,6 +79,7 @@ def write(
         command: what makes them again.
         notes: sentences under the table.
         database: the server that took part, to tell its version and settings.
+        table: in Markdown, in place of a line for each row.
 
     Raises:
         ValueError: the page has no place for it.
@@ -91,7 +93,7 @@ def write(
     }
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     RESULTS.write_text(json.dumps({**results, benchmark: told}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    text = markdown(told)
+    text = markdown(told, table)
     place = re.compile(rf"(<!-- {benchmark} -->\n).*?(?=<!-- / -->)", re.DOTALL)
     page, places = place.subn(lambda found: found[1] + text, PAGE.read_text("utf-8"))
     if places != 1:
@@ -100,27 +102,32 @@ def write(
     print(text)
 
 
-def markdown(told: dict[str, Any]) -> str:
+def markdown(told: dict[str, Any], table: str = "") -> str:
     """A benchmark's table, and what it was measured with."""
+    made = "; ".join(f"{name} {value}" for name, value in told["environment"].items())
+    parts = [table or _lines(told["rows"]), *told["notes"], f"`{told['command']}`; {made}."]
+    return "\n\n".join(parts) + "\n"
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> str:
+    """A line for each row."""
     lines = [
         "| what | median | middle half | ratio | aim | rounds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for row in told["rows"]:
+    for row in rows:
         low, high = row["middle_half"]
         ratio = f"{row['ratio']:.2f} of {row['limit']}" if row["limit"] else ""
         cells = (
             row["what"],
-            f"{_figure(row['median'])} {row['unit']}",
-            f"{_figure(low)} to {_figure(high)}",
+            f"{figure(row['median'])} {row['unit']}",
+            f"{figure(low)} to {figure(high)}",
             ratio,
             row["aim"],
             str(row["rounds"]),
         )
         lines.append(f"| {' | '.join(cells)} |")
-    made = "; ".join(f"{name} {value}" for name, value in told["environment"].items())
-    sentences = [*told["notes"], f"`{told['command']}`; {made}."]
-    return "\n".join(lines) + "".join(f"\n\n{sentence}" for sentence in sentences) + "\n"
+    return "\n".join(lines)
 
 
 def environment(database: pg8000.native.Connection | None) -> dict[str, str]:
@@ -151,7 +158,7 @@ def _as_json(row: Row, limit: Row | None) -> dict[str, Any]:
     }
 
 
-def _figure(number: float) -> str:
+def figure(number: float) -> str:
     """Three digits that count; whole numbers from 100."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 

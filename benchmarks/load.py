@@ -1,0 +1,246 @@
+"""Latency over offered load, up to more than the local stack can answer, and what is busy meanwhile.
+
+A closed loop first says how much the stack answers; then calls are offered at shares of that, in an open
+loop (`benchmarks.open_loop`): charges, pages of records, and both. Generator, gateway, Postgres and
+whatever else runs share one machine, so it tells where a queue begins and what saturates first, not what
+a cloud's parts would answer.
+"""
+
+import json
+import os
+import statistics
+import tempfile
+from argparse import ArgumentParser
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from uuid import UUID
+
+import pg8000.native
+import pygal
+from pygal.style import CleanStyle
+
+from benchmarks.busy import Busy, Watch
+from benchmarks.charge import PEOPLE
+from benchmarks.open_loop import Answers, Call, offer, wait_for_each
+from benchmarks.report import PAGE, Row, figure, write
+from localstack.settings import Settings
+from localstack.stack import Stack
+from shared import tokens
+from shared.postgres_url import PostgresUrl
+from shared.settings import settings
+
+PEOPLE_COUNT, RECORDS_EACH = 500, 200
+AT_ONCE = 8
+"""Callers of the closed loop: twice the gateway's processes, so that none waits for a call."""
+WARM_UP = 2.0
+SHARES = (0.25, 0.5, 0.75, 0.9, 1.0, 1.2)
+"""Of what the closed loop was answered."""
+KINDS = ("charge", "page", "both")
+UNITS = {name: "ms" for name in ("p50", "p90", "p99", "max", "sent late")} | {
+    "answered": "/s", "WAL": "bytes a call", "disk": "bytes a call"
+}  # fmt: skip
+PLOT = PAGE.with_name("load.svg")
+
+RECORDS = """
+INSERT INTO records (id, user_id, operation_id, arguments, operation_response, amount, user_balance, date)
+SELECT uuidv7(), users.id, operations.id, '[1.5, 2]', '3.5', 5, 1e12, now() - n * interval '1 minute'
+FROM users, operations, generate_series(1, {each}) n
+WHERE users.email LIKE '%@bench.example' AND operations.type = 'addition'"""
+
+NOTES = (
+    "A charge is `POST /process_operation`, a page `GET /records?page_size=10`, each by any of"
+    f" {PEOPLE_COUNT} people with {RECORDS_EACH} records or more; both means as many of the one as of"
+    " the other.",
+    "Offered: a second, and as a share of what a closed loop is answered. p50 to max: ms from when a call was"
+    " due, at random times, until its answer was read. Gateway to rest: processors taken, on average; the"
+    " rest is the stack's logs, its S3 and SQS, the system, and whatever else ran. Backends: those of"
+    " Postgres at work at once. Each figure is the median of the rounds, max the greatest.",
+)
+
+
+class Step:
+    """One kind of call at one load: its figures, round by round."""
+
+    def __init__(self, kind: str, share: float, rate: float) -> None:
+        self.kind, self.share, self.rate = kind, share, rate
+        self.figures: dict[str, list[float]] = defaultdict(list)
+        self.waits: Counter[str] = Counter()
+
+    def add(self, answers: Answers, busy: Busy) -> None:
+        percentiles = statistics.quantiles(answers.latencies, n=100, method="inclusive")
+        parts = {**busy.parts, "generator": answers.processor / answers.seconds}
+        told = {
+            "answered": answers.rate,
+            **{f"p{percent}": percentiles[percent - 1] for percent in (50, 90, 99)},
+            "max": max(answers.latencies),
+            **parts,
+            "rest": (os.cpu_count() or 1) - busy.idle - sum(parts.values()),
+            "idle": busy.idle,
+            "backends": busy.backends_at_once,
+            "WAL": busy.wal / len(answers.latencies),
+            "disk": busy.disk / len(answers.latencies),
+            "sent late": statistics.median(answers.lateness),
+        }
+        for name, value in told.items():
+            self.figures[name].append(value)
+        self.waits.update(busy.backends)
+
+    def figure(self, name: str) -> float:
+        return max(self.figures[name]) if name == "max" else statistics.median(self.figures[name])
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8)
+    asked = parser.parse_args()
+    with stack() as url, _database() as database, ProcessPoolExecutor(1, get_context("spawn")) as generator:
+        database.run(PEOPLE.format(count=PEOPLE_COUNT))
+        database.run(RECORDS.format(each=RECORDS_EACH))
+        database.run("VACUUM ANALYZE")
+        watch = Watch(database)
+
+        def measured(send: Callable[..., Answers], *arguments: object) -> tuple[Answers, Busy]:
+            sending = generator.submit(send, url, *arguments)
+            busy = watch.until(sending.done)
+            return sending.result(), busy
+
+        steps = list(_steps(measured, asked.seconds))
+        for _ in range(asked.rounds):
+            calls = _calls()  # their tokens outlive a round
+            for step in steps:
+                step.add(*measured(offer, calls[step.kind], step.rate, asked.seconds))
+        command = f"python -m benchmarks.load --rounds {asked.rounds} --seconds {asked.seconds:g}"
+        notes = [*NOTES, _waits(steps)]
+        write("load", _rows(steps), command=command, notes=notes, database=database, table=_table(steps))
+        write("calls", _costs(steps), command=command, database=database)
+    _plot(steps)
+
+
+@contextmanager
+def stack() -> Iterator[str]:
+    """The URL of a local stack of its own, whose settings this process takes for its own."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the embedded Postgres may run as another user
+        with Stack(Settings(port=0, edge_port=0, data_dir=Path(folder))) as started:
+            os.environ.update(started.environment)
+            settings.cache_clear()
+            yield started.url
+
+
+def _database() -> pg8000.native.Connection:
+    target = PostgresUrl.parse(settings().aws_pgsql_path.get_secret_value())
+    return pg8000.native.Connection(
+        target.user, database=target.database, sock=target.open_socket(timeout=10)
+    )
+
+
+def _calls() -> Mapping[str, Sequence[Call]]:
+    """By anybody, by kind."""
+    charge = json.dumps({"type": "addition", "arguments": [1.5, 2]}).encode()
+    people = [UUID(int=number + 1) for number in range(PEOPLE_COUNT)]
+    signed_in = [tokens.issue(person, person, "client").access for person in people]
+    charges = [Call("POST", "/api/v1/process_operation", token, charge) for token in signed_in]
+    pages = [Call("GET", "/api/v1/records?page_size=10", token) for token in signed_in]
+    return dict(zip(KINDS, (charges, pages, charges + pages), strict=True))
+
+
+def _steps(measured: Callable[..., tuple[Answers, Busy]], seconds: float) -> Iterator[Step]:
+    """The loads of each kind, by what a closed loop is answered."""
+    for kind, calls in _calls().items():
+        measured(wait_for_each, calls, AT_ONCE, WARM_UP)
+        answers, _ = measured(wait_for_each, calls, AT_ONCE, seconds)
+        for share in SHARES:
+            yield Step(kind, share, share * answers.rate)
+
+
+def _rows(steps: Sequence[Step]) -> list[Row]:
+    """All figures, for the JSON."""
+    return [
+        Row(f"{step.kind}, {step.rate:.0f}/s: {name}", UNITS.get(name, "at once"), samples)
+        for step in steps
+        for name, samples in step.figures.items()
+    ]
+
+
+def _costs(steps: Sequence[Step]) -> list[Row]:
+    """What one call takes, over all loads."""
+    rows: list[Row] = []
+    for kind in KINDS:
+        samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for figures in (step.figures for step in steps if step.kind == kind):
+            for part in ("gateway", "Postgres"):
+                taken = zip(figures[part], figures["answered"], strict=True)
+                samples[f"{part}'s processor", "ms"].extend(1000 * busy / rate for busy, rate in taken)
+            samples["write-ahead log", "bytes"].extend(figures["WAL"])
+            samples["the database's growth", "bytes"].extend(figures["disk"])
+        rows.extend(Row(f"{kind}: {what}", unit, taken) for (what, unit), taken in samples.items())
+    return rows
+
+
+def _table(steps: Sequence[Step]) -> str:
+    """A line for each load."""
+    columns = (
+        "answered",
+        "p50",
+        "p90",
+        "p99",
+        "max",
+        "gateway",
+        "Postgres",
+        "generator",
+        "rest",
+        "idle",
+        "backends",
+    )
+    lines = [f"| call | offered | {' | '.join(columns)} |", "| --- " * (len(columns) + 2) + "|"]
+    for step in steps:
+        cells = [
+            step.kind,
+            f"{step.rate:.0f}, {step.share:.0%}",
+            *(figure(step.figure(name)) for name in columns),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _waits(steps: Sequence[Step]) -> str:
+    """What the backends did at the greatest load, and how late the generator was."""
+    told = []
+    for step in steps:
+        if step.share == max(SHARES) and step.waits:
+            seen = ", ".join(
+                f"{event} {count / step.waits.total():.0%}" for event, count in step.waits.most_common(3)
+            )
+            told.append(f"{step.kind}: {seen}")
+    late = max(step.figure("sent late") for step in steps)
+    return (
+        f"The backends at the greatest load, by what they waited for: {'; '.join(told)}. Half of the calls"
+        f" were sent within {figure(late)} ms of when they were due, at every load."
+    )
+
+
+def _plot(steps: Sequence[Step]) -> None:
+    chart = pygal.XY(
+        logarithmic=True,
+        style=CleanStyle,
+        js=(),
+        width=800,
+        height=450,
+        dots_size=3,
+        legend_at_bottom=True,
+        title="Latency, ms, over calls offered a second",
+    )
+    for kind in KINDS:
+        for name in ("p50", "p99"):
+            points = [(step.rate, step.figure(name)) for step in steps if step.kind == kind]
+            chart.add(f"{kind} {name}", points)
+    PLOT.write_bytes(chart.render())
+
+
+if __name__ == "__main__":
+    main()
