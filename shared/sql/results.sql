@@ -1,6 +1,6 @@
 -- Some of a task's rows with their results, in the file's order. `{task_id}` is a UUID's text, `{first}`
 -- and `{last}` are numbers: COPY takes no parameters. What a stranger wrote is kept from being a
--- spreadsheet's formula (OWASP, CSV injection).
+-- spreadsheet's formula (OWASP, CSV injection), of either width.
 COPY (
     SELECT "row", operation, arguments, result, amount, user_balance, error
     FROM (
@@ -10,8 +10,8 @@ COPY (
         FROM records r JOIN operations o ON o.id = r.operation_id
         WHERE r.task_id = '{task_id}' AND r.task_row BETWEEN '{first}' AND '{last}'
         UNION ALL
-        SELECT task_row, regexp_replace(operation, '^([=+@\t\r-])', '''\1'),
-               regexp_replace(arguments, '^([=+@\t\r-])', '''\1'), NULL, NULL, NULL, reason
+        SELECT task_row, regexp_replace(operation, '^([=+@\t\r\n＝＋＠－-])', '''\1'),
+               regexp_replace(arguments, '^([=+@\t\r\n＝＋＠－-])', '''\1'), NULL, NULL, NULL, reason
         FROM task_errors
         WHERE task_id = '{task_id}' AND task_row BETWEEN '{first}' AND '{last}'
     ) both_kinds

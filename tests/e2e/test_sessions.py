@@ -1,50 +1,12 @@
-"""CSRF tokens, refreshing, signing out, and what ends a session."""
+"""Refreshing, signing out, and what ends a session."""
 
 from collections.abc import Callable
-
-import pytest
 
 from tests.e2e import expect
 from tests.e2e.client import API, PASSWORD, Client, exact
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import OPERATIONS, SIGNED_IN, Declared
+from tests.e2e.declared import OPERATIONS, SIGNED_IN
 from tests.e2e.test_sign_in import COOKIES, set_cookies
-
-CHANGING = [route for route in SIGNED_IN if route.method != "GET"]
-
-
-@pytest.mark.parametrize("route", CHANGING, ids=str)
-def test_a_cookie_without_its_csrf_token_changes_nothing(client: Client, route: Declared) -> None:
-    client.csrf = None
-    told = expect.problem(client.request(route.method, route.concrete()), 403)
-    assert told["type"] == "/problems/csrf-mismatch"
-
-
-@pytest.mark.parametrize("token", ["", "wrong", "\xe9"])
-def test_a_wrong_csrf_token_is_refused(client: Client, token: str) -> None:
-    client.csrf = None
-    headers = {b"X-CSRF-TOKEN": token.encode("latin-1")}
-    expect.problem(client.post(f"{API}/api_keys", json={"name": "x"}, headers=headers), 403)
-
-
-def test_another_sessions_csrf_token_is_refused_and_nothing_charged(client: Client, other: Client) -> None:
-    client.csrf = other.csrf
-    expect.problem(client.compute(), 403)
-    assert client.balance == 20
-
-
-def test_logging_out_and_refreshing_by_cookie_need_the_csrf_token(client: Client) -> None:
-    token, client.csrf = client.csrf, None
-    expect.problem(client.post("/refresh"), 403)
-    expect.problem(client.post("/logout"), 403)
-    client.csrf = token
-    assert client.balance == 20, "the session goes on"
-
-
-def test_a_bearer_token_needs_no_csrf_token(client: Client, connect: Connect) -> None:
-    program = connect(bearer=client.access_token)
-    assert program.compute().status_code == 200
-    assert program.balance == 15
 
 
 def test_get_refresh_tells_the_csrf_token(client: Client) -> None:

@@ -156,6 +156,7 @@ BROKEN_FORMS = {
     "another boundary": ("multipart/form-data; boundary=c", FORM),
     "odd boundary": ('multipart/form-data; boundary="\xe9', FORM),
     "no body": ("multipart/form-data; boundary=b", b""),
+    "no body, no boundary": ("multipart/form-data", b""),
     "junk": ("multipart/form-data; boundary=b", bytes(range(256)) * 8),
     "cut off": ("multipart/form-data; boundary=b", FORM[:70]),
     "cut in the head": ("multipart/form-data; boundary=b", FORM[:20]),

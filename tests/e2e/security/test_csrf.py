@@ -1,0 +1,47 @@
+"""API2, broken authentication: a cookie alone changes nothing, whatever page sends it."""
+
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.client import Client
+from tests.e2e.conftest import Connect
+from tests.e2e.declared import Declared
+from tests.e2e.security.matrix import Risk, ask, at_risk
+
+
+@pytest.fixture(scope="module")
+def victim(connect: Connect) -> Client:
+    """Somebody signed in whose CSRF token is not sent."""
+    client = connect().sign_up()
+    client.csrf = None
+    return client
+
+
+@pytest.fixture(scope="module")
+def attackers_token(connect: Connect) -> str:
+    """The CSRF token of a session of somebody else."""
+    return connect().sign_up().cookies["csrf_access_token"]
+
+
+@at_risk(Risk.CSRF)
+def test_a_missing_wrong_or_anothers_csrf_token_is_refused(
+    victim: Client, attackers_token: str, route: Declared
+) -> None:
+    for token in (None, "", "wrong", "\xe9", attackers_token, victim.access_token):
+        headers = {} if token is None else {b"X-CSRF-TOKEN": token.encode("latin-1")}
+        told = expect.problem(ask(victim, route, headers=headers), 403)
+        assert told["type"] == "/problems/csrf-mismatch", token
+    assert victim.balance == 20, "the session goes on, and nothing was charged"
+
+
+def test_a_token_of_the_session_before_its_refresh_is_refused(client: Client) -> None:
+    before = client.csrf
+    assert client.refresh().status_code == 200
+    client.csrf = before
+    expect.problem(client.compute(), 403)
+
+
+def test_a_bearer_token_needs_no_csrf_token(client: Client, connect: Connect) -> None:
+    program = connect(bearer=client.access_token)
+    assert program.compute().status_code == 200
+    assert program.balance == 15

@@ -1,0 +1,132 @@
+"""API7, server side request forgery; API8, headers and cells that somebody else wrote."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.batch import HEADER, ended, results, upload
+from tests.e2e.client import API, Client
+from tests.e2e.conftest import Connect
+from tests.e2e.declared import Declared
+from tests.e2e.security.matrix import Risk, ask, at_risk
+
+ELSEWHERE = (
+    "Host",
+    "X-Forwarded-Host",
+    "X-Forwarded-For",
+    "X-Original-URL",
+    "Forwarded",
+    "Referer",
+    "Origin",
+)
+"""Headers by which some services find out who they are, or whom to ask."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""As OWASP's page on CSV injection has them; the last four are the first ones at full width."""
+FORMULAS = [f"{start}HYPERLINK(1)" for start in FORMULA_STARTS]
+SPLIT = "x\r\nX-Injected: yes\r\n\r\n"
+
+
+class Canary:
+    """A server that counts who connects; nobody should."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.name = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.visits = 0
+        threading.Thread(target=self._count, daemon=True).start()
+
+    def _count(self) -> None:
+        while True:
+            try:
+                visitor, _ = self._listener.accept()
+            except OSError:
+                return
+            self.visits += 1
+            visitor.close()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture(scope="module")
+def canary() -> Iterator[Canary]:
+    made = Canary()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def caller(account: Callable[..., Client], connect: Connect) -> Client:
+    """An admin, whom no route turns away for what they are; by a key, which no logging out ends."""
+    made = account(role="admin").post(f"{API}/api_keys", json={"name": "x"})
+    return connect(bearer=made.json()["key"])
+
+
+def with_text(route: Declared, text: str) -> dict[str, Any]:
+    """A body with this in every field that may be text."""
+    texts = {name for name, schema in route.fields.items() if schema.get("type", "string") == "string"}
+    return {**route.body(), **dict.fromkeys(texts, text)} if route.schema else {}
+
+
+@pytest.mark.local
+@at_risk(Risk.FETCHES)
+def test_no_address_that_a_caller_names_is_asked_or_believed(
+    caller: Client, canary: Canary, route: Declared
+) -> None:
+    address = f"http://{canary.name}/"
+    headers = dict.fromkeys(ELSEWHERE, canary.name)
+    sent: dict[str, Any] = {"json": with_text(route, address)} if route.schema else {}
+    if "multipart/form-data" in route.says.get("requestBody", {}).get("content", {}):
+        sent = {"files": {"file": (address, HEADER + f'addition,"[""{address}""]"\n'.encode())}}
+    query = {"url": address, "redirect": address, "callback": address}
+    for response in (
+        ask(caller, route, **sent, headers=headers),
+        ask(caller, route, address.replace("/", "%2F"), **sent, params=query),
+    ):
+        assert response.status_code < 500
+        assert all(canary.name not in value for value in response.headers.values())
+        if route.path == f"{API}/tasks" and response.is_success and route.method == "POST":
+            assert canary.name not in response.json()["url"]
+    assert canary.visits == 0
+
+
+@at_risk(Risk.FETCHES)
+def test_no_field_asks_for_an_address(route: Declared) -> None:
+    assert not [name for name, schema in route.fields.items() if schema.get("format") in ("uri", "url")]
+    assert not [name for name in route.fields if "url" in name.lower()]
+
+
+@at_risk(Risk.HEADERS)
+def test_nothing_that_a_caller_sends_becomes_a_header(caller: Client, route: Declared) -> None:
+    injected = "x%0d%0aX-Injected:%20yes%0d%0a%0d%0a"
+    own = {"X-Request-Id": "chosen", "Idempotency-Key": "chosen", "Origin": "https://evil.example"}
+    sent: dict[str, Any] = {"json": with_text(route, SPLIT)} if route.schema else {}
+    if "multipart/form-data" in route.says.get("requestBody", {}).get("content", {}):
+        sent = {"files": {"file": (SPLIT, HEADER)}}
+    target = f"{route.concrete(injected)}?x={injected}&{injected}=x"
+    for response in (
+        caller.request(route.method, target, **sent),
+        ask(caller, route, **sent, headers=own),
+    ):
+        assert response.status_code < 500
+        assert "X-Injected" not in response.headers
+        for name, value in response.headers.items():
+            assert "chosen" not in value, name
+            assert "evil" not in value, name
+            assert not set(value) & {"\r", "\n"}, name
+
+
+def test_no_cell_of_the_results_begins_a_formula(client: Client, s3: httpx.Client) -> None:
+    rows = "".join(f'"{text}","[1, 2]"\naddition,"{text}"\n' for text in FORMULAS)
+    path = upload(client, HEADER + rows.encode() + b'addition,"[-1, -2]"\n')
+    assert ended(client, path)["status"] == "completed"
+    *bad, good = results(client, path, s3)
+    assert len(bad) == 2 * len(FORMULAS)
+    for row, formula in zip(bad, (text for text in FORMULAS for _ in range(2)), strict=True):
+        assert f"'{formula}" in (row["operation"], row["arguments"])
+        assert not [cell for cell in row.values() if cell.startswith(FORMULA_STARTS)], row
+    assert good["result"] == "-3", "a number is no formula"

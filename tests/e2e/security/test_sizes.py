@@ -1,0 +1,79 @@
+"""API4, unrestricted resource consumption: whatever is too large is refused, or never read."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.client import API, Client
+from tests.e2e.conftest import Connect
+from tests.e2e.declared import LISTS, Declared
+from tests.e2e.security.matrix import Risk, ask, at_risk
+
+LARGE_JSON = b'{"x": "' + b"x" * 300_000 + b'"}'
+LARGE_FILE = b"x" * (4 * 1024 * 1024 + 1)
+LONG = "x" * 3000
+"""Characters: API Gateway takes as many in a path, a query or a header, and nothing of ours has."""
+
+
+@pytest.fixture(scope="module")
+def caller(account: Callable[..., Client], connect: Connect) -> Client:
+    """An admin, whom no route turns away for what they are; by a key, which no logging out ends."""
+    made = account(role="admin").post(f"{API}/api_keys", json={"name": "x"})
+    return connect(bearer=made.json()["key"])
+
+
+@at_risk(Risk.SIZES)
+def test_a_body_that_is_too_large_is_413_or_left_unread(caller: Client, route: Declared) -> None:
+    if route.schema:
+        headers = {"Content-Type": "application/json"}
+        response = caller.request(route.method, route.concrete(), content=LARGE_JSON, headers=headers)
+        expect.problem(response, 413)
+    elif "requestBody" in route.says:
+        expect.problem(caller.post(route.path, files={"file": LARGE_FILE}), 413)
+    else:
+        response = caller.request(route.method, route.concrete(), content=LARGE_JSON)
+        assert response.status_code in (200, 401, 404), response.text
+
+
+@at_risk(Risk.SIZES)
+def test_an_id_a_query_and_a_header_that_are_too_long_harm_nobody(caller: Client, route: Declared) -> None:
+    if route.has_parameter:
+        expect.problem(ask(caller, route, LONG), 422)
+    answers = [
+        ask(caller, route, params={"x": LONG}),
+        ask(caller, route, params={f"x{n}": "1" for n in range(300)}),
+        ask(caller, route, headers={"X-CSRF-TOKEN": LONG, "Origin": LONG}),
+        ask(caller, route, headers={"Authorization": f"Bearer {LONG}"}),
+        ask(caller, route, headers={"Cookie": f"access_token_cookie={LONG}"}),
+    ]
+    assert all(answer.status_code < 500 for answer in answers)
+    if route in LISTS:
+        expect.problem(answers[0], 422)
+        expect.problem(answers[1], 422)
+    if route.needs_sign_in:
+        expect.problem(answers[3], 401)
+
+
+@at_risk(Risk.SIZES)
+def test_text_longer_than_the_document_allows_is_422(caller: Client, route: Declared) -> None:
+    for name, schema in route.fields.items():
+        if "maxLength" in schema:
+            body = {**route.body(), name: "x" * (schema["maxLength"] + 1)}
+            assert expect.pointers(ask(caller, route, json=body)) == [f"#/{name}"]
+        if "maxItems" in schema:
+            body = {**route.body(), name: [1] * (schema["maxItems"] + 1)}
+            assert expect.pointers(ask(caller, route, json=body)) == [f"#/{name}"]
+
+
+@at_risk(Risk.SIZES)
+def test_every_text_and_list_that_is_sent_has_a_bound(route: Declared) -> None:
+    for name, schema in route.fields.items():
+        bounded = schema.keys() & {"maxLength", "enum", "format"}
+        assert schema.get("type") != "string" or bounded, (str(route), name)
+        assert schema.get("type") != "array" or "maxItems" in schema, (str(route), name)
+
+
+@pytest.mark.parametrize("route", LISTS, ids=str)
+def test_a_page_of_more_than_100_rows_is_422(caller: Client, route: Declared) -> None:
+    expect.problem(caller.get(route.path, params={"page_size": 101}), 422)

@@ -1,0 +1,71 @@
+"""API2, guessing passwords: 5 failures a minute per e-mail, 30 per source address."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.client import Client, new_email
+from tests.e2e.conftest import Connect
+from tests.e2e.declared import Declared
+from tests.e2e.security.matrix import Risk, ask, at_risk
+
+
+def guess(route: Declared) -> dict[str, Any]:
+    """What a guesser sends: every secret is wrong."""
+    secrets = {name: "wrong-horse-2!" for name in route.fields if "password" in name}
+    return {"email": new_email(), **secrets}
+
+
+@at_risk(Risk.GUESSING)
+def test_the_sixth_guess_at_an_email_is_told_to_wait(
+    client: Client, stranger: Client, route: Declared
+) -> None:
+    body = {**guess(route), "email": client.email}
+    for _ in range(5):
+        expect.problem(ask(stranger, route, json=body), 401)
+    response = ask(stranger, route, json=body)
+    assert expect.problem(response, 429)["type"] == "/problems/too-many-requests"
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+
+
+def test_a_throttled_email_waits_even_with_the_right_password_and_others_do_not(
+    client: Client, other: Client, stranger: Client
+) -> None:
+    for _ in range(5):
+        stranger.sign_in(client.email, "wrong")
+    expect.problem(stranger.sign_in(client.email), 429)
+    assert stranger.sign_in(other.email).status_code == 200
+
+
+def test_successful_sign_ins_are_not_counted(client: Client, connect: Connect) -> None:
+    for _ in range(8):
+        assert connect().sign_in(client.email).status_code == 200
+
+
+@pytest.mark.local
+def test_an_address_is_told_to_wait_after_its_thirtieth_failure(stranger: Client, anybody: Client) -> None:
+    failures = 0
+    while (response := stranger.sign_in(new_email(), "wrong")).status_code == 401:
+        failures += 1
+        assert failures < 60, "one comes back every two seconds"
+    expect.problem(response, 429)
+    assert failures >= 30
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+    assert anybody.sign_in(new_email()).status_code == 200, "another address is not concerned"
+
+
+def test_an_unknown_email_and_a_known_one_are_refused_and_throttled_in_the_same_words(
+    client: Client, stranger: Client
+) -> None:
+    def answers(email: str) -> list[dict[str, Any]]:
+        made = [stranger.sign_in(email, "no-digit") for _ in range(6)]
+        told = [expect.any_problem(response) for response in made]
+        assert [problem["status"] for problem in told] == [401] * 5 + [429]
+        told[-1]["detail"] = told[-1]["detail"].split(" in ")[0]  # how many seconds depends on the clock
+        return [
+            {**problem, "instance": "", "headers": sorted(r.headers)}
+            for problem, r in zip(told, made, strict=True)
+        ]
+
+    assert answers(client.email) == answers(new_email())

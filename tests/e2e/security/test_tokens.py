@@ -1,0 +1,139 @@
+"""API2, broken authentication: tokens that we did not sign, or not so, or not for this, or long ago."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+
+from localstack.stack import Stack
+from tests.e2e import expect
+from tests.e2e.client import API, Client
+from tests.e2e.conftest import Connect
+from tests.e2e.declared import Declared
+from tests.e2e.security.matrix import Risk, ask, at_risk
+
+REFRESH = "refresh_token_cookie"
+Refused = Callable[[Declared, str], None]
+
+
+def segment(members: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
+
+
+def claims(token: str) -> dict[str, Any]:
+    decoded: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return decoded
+
+
+FORGERIES: dict[str, Callable[[str], str]] = {
+    "garbage": lambda token: "garbage",
+    "a changed signature": lambda token: token[:-6] + ("AAAAAA" if token[-6:] != "AAAAAA" else "BBBBBB"),
+    "no signature": lambda token: token.rpartition(".")[0] + ".",
+    "changed claims": lambda token: ".".join(
+        [token.split(".")[0], segment({**claims(token), "role": "admin"}), token.split(".")[2]]
+    ),
+    "algorithm none": lambda token: f"{segment({'alg': 'none', 'typ': 'JWT'})}.{segment(claims(token))}.",
+    "another's key": lambda token: jwt.encode(claims(token), "k" * 48, "HS256"),
+    "another's key of 512 bits": lambda token: jwt.encode(claims(token), "k" * 64, "HS512"),
+    "half of it": lambda token: token[: len(token) // 2],
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    "expired": {"exp": int(time.time()) - 60},
+    "audience": {"aud": "somebody-else"},
+    "issuer": {"iss": "somebody-else"},
+    "session": {"sid": "no-uuid"},
+    "type": {"type": "refresh"},
+}
+CLAIMS = ["exp", "iat", "iss", "aud", "sub", "jti", "sid", "type", "csrf", "role"]
+
+
+@pytest.fixture(scope="module")
+def someone(account: Callable[..., Client]) -> Client:
+    """An admin, whom no route turns away for what they are."""
+    return account(role="admin")
+
+
+@pytest.fixture(scope="module")
+def refused(someone: Client, connect: Connect) -> Refused:
+    """Checks that a token gets 401: as a bearer's, and as a cookie with the CSRF token that belongs to it."""
+    nobody, csrf = connect(), str(someone.csrf)
+
+    def check(route: Declared, token: str) -> None:
+        as_cookie = {"Cookie": f"access_token_cookie={token}", "X-CSRF-TOKEN": csrf}
+        for headers in ({"Authorization": f"Bearer {token}"}, as_cookie):
+            told = expect.problem(ask(nobody, route, headers=headers), 401)
+            assert told["type"] == "/problems/not-signed-in"
+
+    return check
+
+
+@at_risk(Risk.TOKENS)
+def test_nobody_gets_401(anybody: Client, route: Declared) -> None:
+    told = expect.problem(ask(anybody, route), 401)
+    assert told["type"] == "/problems/not-signed-in"
+
+
+@at_risk(Risk.TOKENS)
+def test_a_forged_token_gets_401(someone: Client, refused: Refused, route: Declared) -> None:
+    for forge in FORGERIES.values():
+        refused(route, forge(someone.access_token))
+
+
+@at_risk(Risk.TOKENS)
+def test_a_refresh_token_does_not_sign_in(someone: Client, refused: Refused, route: Declared) -> None:
+    refused(route, someone.cookies[REFRESH])
+
+
+@pytest.mark.local
+@at_risk(Risk.TOKENS)
+def test_a_token_of_ours_with_a_wrong_claim_gets_401(
+    someone: Client, refused: Refused, stack: Stack, route: Declared
+) -> None:
+    for change in CHANGES.values():
+        members = {**claims(someone.access_token), **change}
+        refused(route, signed(stack, members))
+
+
+@pytest.mark.local
+def test_a_token_that_we_signed_as_such_is_good(client: Client, connect: Connect, stack: Stack) -> None:
+    """Or the tests beside would refuse what is refused anyway."""
+    assert connect(bearer=signed(stack, claims(client.access_token))).balance == 20
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("missing", CLAIMS)
+def test_a_token_of_ours_without_a_claim_gets_401(
+    client: Client, connect: Connect, stack: Stack, missing: str
+) -> None:
+    members = claims(client.access_token)
+    del members[missing]
+    expect.problem(connect(bearer=signed(stack, members)).get(f"{API}/users/me"), 401)
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_refresh_token_does_not_refresh(client: Client, connect: Connect, forgery: str) -> None:
+    token = FORGERIES[forgery](client.cookies[REFRESH])
+    expect.problem(connect(bearer=token).post("/refresh"), 401)
+    assert client.refresh().status_code == 200, "the session goes on"
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_token_logs_nobody_out(client: Client, connect: Connect, forgery: str) -> None:
+    assert connect(bearer=FORGERIES[forgery](client.access_token)).post("/logout").status_code == 200
+    assert client.balance == 20
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic dXNlcjpwYXNz", "Bearer", "rc_", "Bearer rc_unknown", "Bearer \xe9"]
+)
+def test_an_authorization_header_that_signs_nobody_in_gets_401(anybody: Client, header: str) -> None:
+    headers = {b"Authorization": header.encode("latin-1")}
+    expect.problem(anybody.get(f"{API}/users/me", headers=headers), 401)
+
+
+def signed(stack: Stack, members: dict[str, Any]) -> str:
+    return jwt.encode(members, stack.environment["JWT_SECRET_KEY"], "HS256")
