@@ -13,7 +13,7 @@ TEMPLATES := $(foreach database,own given,build/templates/$(database)/cloudforma
 NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template format package templates deploy remove build-local-db \
-	build-prod-db chaos fuzz memory soak redrive audit bench bench-batch openapi pin
+	build-prod-db chaos fuzz faults memory soak redrive audit bench bench-batch openapi pin
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ chaos: $(INSTALLED) ## Kill the batch worker at every step of a file; KILLS=200 
 
 fuzz: $(INSTALLED) ## All that schemathesis makes of the OpenAPI document, as nobody, client and admin; SEED=… EXAMPLES=200
 	@$(BIN)/python -m tests.fuzz.contract --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))
+
+faults: $(INSTALLED) ## Break database, bucket, queue, disk and random.org under callers, and wait for every limit
+	@$(BIN)/pytest tests/faults -m "slow or not slow"
 
 memory: $(INSTALLED) ## Peak memory of the batch worker by the size of its file; ROWS="100000 5000000"
 	@$(BIN)/python -m tests.batch.memory $(or $(ROWS),100000 1000000)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from shared import random_string
 from tests.batch.deliveries import Deliveries
 from tests.batch.ground import Ground, Task, mixed_file
 from tests.batch.stage import AFTER, BEFORE, DURING, Fault
+from tests.random_org import KEY, RandomOrg, strings
 
 FILE = mixed_file(600, seed=3)
 TRIES = 3
@@ -87,6 +89,24 @@ def test_a_queue_that_refuses_the_hand_over_costs_nothing(
 ) -> None:
     hurried = deliveries_with(seconds=1)
     suffer(ground, hurried, undisturbed, Fault("queue", BEFORE, lambda: False, nth=2, times=TRIES))
+
+
+def test_a_random_org_that_is_away_costs_nothing(
+    ground: Ground, deliveries_with: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, credit = 100, 1000
+    with RandomOrg.running() as random_org:
+        random_org.answers = [*[random_org.says_nothing] * random_string.TRIES, strings]
+        monkeypatch.setitem(ground.behind_wires, "RANDOM_STRING_API_KEY", KEY)
+        knobs = {"shared.random_string.ENDPOINT": random_org.endpoint, "shared.random_string.TIMEOUT": 0.5}
+        task = ground.upload(ground.client(credit), b"operation,arguments\n" + b"random_string,[]\n" * rows)
+        deliveries = deliveries_with(knobs=knobs)
+        deliveries.until_idle()
+    assert deliveries.outcomes["failed"] == 1
+    state = ground.state(task)
+    assert (state["status"], state["rows_done"], state["rows_failed"]) == ("completed", rows, 0)
+    assert ground.balance(task.owner) == credit - state["spent"]
+    ground.check_books(task)
 
 
 def suffer(ground: Ground, deliveries: Deliveries, undisturbed: Task, fault: Fault) -> None:

@@ -1,0 +1,53 @@
+"""S3 and SQS break: refusing, silent, slow. Who needs neither notices nothing."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.client import API, Client
+from tests.eventually import eventually
+from tests.faults.ground import Ground
+from tests.faults.routes import WELL, begin_file, call_all, check, check_file, check_recovered, task
+
+ROWS = 10_000
+NO_UPLOAD = {**WELL, "upload": 503}
+Fault = Callable[[Ground], AbstractContextManager[None]]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        pytest.param(lambda ground: ground.cloud.refusing(), NO_UPLOAD, id="refusing"),
+        pytest.param(lambda ground: ground.cloud.slow(0.1), WELL, id="slow"),
+        pytest.param(lambda ground: ground.cloud.silent(), NO_UPLOAD, id="silent", marks=pytest.mark.slow),
+    ],
+)
+def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
+    ground: Ground, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
+) -> None:
+    """The worker is in the middle of a file when it begins."""
+    task_id = begin_file(saver, ROWS)
+    with fault(ground):
+        answers = call_all(client)
+        check(answers, expected)
+    check_recovered(client, answers)
+    check_file(saver, task_id, ROWS)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(lambda ground: ground.cloud.refusing(), id="refusing"),
+        pytest.param(lambda ground: ground.cloud.silent(), id="silent", marks=pytest.mark.slow),
+    ],
+)
+def test_a_task_that_cant_be_queued_stays_as_it_was(ground: Ground, client: Client, fault: Fault) -> None:
+    rows = 5  # one more than the credit is good for
+    task_id = begin_file(client, rows)
+    eventually(lambda: task(client, task_id)["status"] == "out_of_credit")
+    with fault(ground):
+        expect.problem(client.post(f"{API}/tasks/{task_id}/resume"), 503)
+        assert task(client, task_id)["status"] == "out_of_credit"
+    assert client.balance == 0

@@ -1,0 +1,93 @@
+"""Postgres breaks: stopped, restarted, unreachable, silent, full, read-only, slow."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from tests.e2e.client import Client
+from tests.faults.ground import Ground, all_taken
+from tests.faults.routes import (
+    KEY,
+    NOT_NOW,
+    WELL,
+    begin_file,
+    call_all,
+    check,
+    check_file,
+    check_recovered,
+)
+
+ROWS = 10_000
+END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restcalculator'"
+Fault = Callable[[Ground], AbstractContextManager[None]]
+
+
+@contextmanager
+def stopped(ground: Ground) -> Iterator[None]:
+    ground.postgres.stop()
+    try:
+        yield
+    finally:
+        ground.postgres.start()
+
+
+@contextmanager
+def silent_to_new_connections(ground: Ground) -> Iterator[None]:
+    with ground.database.refusing():
+        pass
+    with ground.database.silent():
+        yield
+
+
+@contextmanager
+def a_locked_table(ground: Ground) -> Iterator[None]:
+    with ground.sql() as connection:
+        connection.run("BEGIN")
+        connection.run("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+READS_GO_ON = {**NOT_NOW, "list": 200}
+FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
+    "stopped": (stopped, NOT_NOW),
+    "refusing": (lambda ground: ground.database.refusing(), NOT_NOW),
+    "silent to new connections": (silent_to_new_connections, NOT_NOW),
+    "out of connections": (lambda ground: all_taken(ground.postgres, END_ALL), NOT_NOW),
+    "read-only": (lambda ground: ground.set("default_transaction_read_only", "on"), READS_GO_ON),
+    "slow": (lambda ground: ground.database.slow(0.1), WELL),
+}
+LONG_FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
+    "silent": (lambda ground: ground.database.silent(), NOT_NOW),
+    "locked": (a_locked_table, NOT_NOW),
+}
+"""Those that are told from slowness only by waiting."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        *(pytest.param(*FAULTS[name], id=name) for name in FAULTS),
+        *(pytest.param(*LONG_FAULTS[name], id=name, marks=pytest.mark.slow) for name in LONG_FAULTS),
+    ],
+)
+def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
+    ground: Ground, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
+) -> None:
+    """The worker is in the middle of a file when it begins."""
+    call_all(saver)  # nearly every process of the gateway has a connection that is about to break
+    task_id = begin_file(saver, ROWS)
+    with fault(ground):
+        answers = call_all(client)
+        check(answers, expected)
+    check_recovered(client, answers)
+    check_file(saver, task_id, ROWS)
+
+
+def test_a_charge_after_a_restart_does_not_see_it(ground: Ground, client: Client, saver: Client) -> None:
+    task_id = begin_file(saver, ROWS)
+    with stopped(ground):
+        pass
+    assert client.compute(key=KEY).status_code == 200
+    assert client.balance == 15
+    check_file(saver, task_id, ROWS)

@@ -1,0 +1,81 @@
+"""The database's disk is full: reading goes on, what writes is told to wait, and nothing is half written."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.e2e import expect
+from tests.e2e.client import API, Client
+from tests.eventually import eventually
+from tests.faults.ground import Ground
+from tests.faults.routes import COST, begin_file, check_file
+
+SIZE = 32 * 1024 * 1024
+"""Bytes."""
+ROWS = 10_000
+MOST_CHARGES = 1000
+"""More than fit into the pages that are there already."""
+
+
+@pytest.fixture
+def disk(ground: Ground) -> Iterator[Path]:
+    """A small disk of its own, where all of the service's tables are."""
+    if os.getuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small disk")
+    with TemporaryDirectory(prefix="faults-disk-") as folder:
+        os.chmod(folder, 0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], check=True)
+        try:
+            tables = Path(folder, "tables")
+            tables.mkdir()
+            owner = Path(ground.told("SHOW data_directory")[0][0]).stat()
+            os.chown(tables, owner.st_uid, owner.st_gid)
+            ground.told(f"CREATE TABLESPACE small LOCATION '{tables}'")
+            move(ground, "pg_default", "small")
+            yield Path(folder)
+            move(ground, "small", "pg_default")
+            ground.told("DROP TABLESPACE small")
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def move(ground: Ground, source: str, target: str) -> None:
+    for kind in ("TABLE", "INDEX"):
+        ground.told(f"ALTER {kind} ALL IN TABLESPACE {source} SET TABLESPACE {target}")
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+def test_what_writes_waits_reading_goes_on_and_nothing_is_lost(
+    ground: Ground, saver: Client, disk: Path
+) -> None:
+    """The worker is in the middle of a file when the disk is full."""
+    before, task_id = saver.balance, begin_file(saver, ROWS)
+    with full(disk):
+        answers = [saver.compute(key="0")]
+        while answers[-1].status_code == 200:
+            assert len(answers) < MOST_CHARGES
+            answers.append(saver.compute(key=str(len(answers))))
+        expect.problem(answers[-1], 503)
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+        assert saver.get(f"{API}/records").status_code == 200
+    charged = len(answers)
+    eventually(lambda: saver.compute(key=str(charged - 1)).status_code == 200)
+    check_file(saver, task_id, ROWS)
+    assert saver.balance == before - COST * (charged + ROWS)
+    assert ground.audit() == []
