@@ -13,16 +13,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pg8000.core
 import pg8000.native
+from pg8000 import core
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from shared.errors import Conflict, DomainError, InternalError, InvalidInput, ServiceUnavailable
+from shared.errors import (
+    Conflict,
+    DomainError,
+    InternalError,
+    InvalidInput,
+    ServiceUnavailable,
+    StatementTimeout,
+)
 from shared.postgres_url import PostgresUrl
 
 # pg8000 asks for each part of an answer by itself, and so is woken three times by one statement. The
 # Sync at the end brings them all at once (PostgreSQL manual, section 54.2.3).
-pg8000.core.FLUSH_MSG = b""
+core.FLUSH_MSG = b""
 
 Row = dict[str, Any]
 
@@ -56,8 +63,23 @@ _CONSTRAINTS: Mapping[str, DomainError] = {
 }
 
 
+class _Connection(pg8000.native.Connection):
+    """Runs a statement that is not prepared in one round trip, where pg8000 takes three."""
+
+    def execute_unnamed(self, statement: str, vals: Any = (), oids: Any = (), stream: Any = None) -> Any:
+        context = core.Context(statement, stream=stream)
+        self.send_PARSE(core.NULL_BYTE, statement, oids)
+        self.send_DESCRIBE_STATEMENT(core.NULL_BYTE)
+        self.send_BIND(core.NULL_BYTE, core.make_params(self.py_types, vals))
+        self.send_EXECUTE()
+        core._write(self._sock, core.SYNC_MSG)
+        core._flush(self._sock)
+        self.handle_messages(context)
+        return context
+
+
 class _Link(NamedTuple):
-    connection: pg8000.native.Connection
+    connection: _Connection
     socket: socket.socket
 
 
@@ -168,7 +190,7 @@ class Database:
             statement = self._prepared[text] = connection.prepare(text)
         return statement
 
-    def _live(self) -> pg8000.native.Connection:
+    def _live(self) -> _Connection:
         if self._link is not None and not self.in_transaction and not self._alive(self._link):
             self.dispose()
         if self._link is None:
@@ -193,7 +215,7 @@ class Database:
         url = PostgresUrl.parse(self._url)
         raw = url.open_socket(CONNECT_TIMEOUT)
         try:
-            connection = pg8000.native.Connection(
+            connection = _Connection(
                 url.user,
                 host=url.host,
                 database=url.database,
@@ -218,6 +240,8 @@ class Database:
     def _translated(self, error: Exception) -> DomainError:
         """The domain error for a driver's error, without the row values that the server tells."""
         code = _field(error, "C") if isinstance(error, DatabaseError) else ""
+        if code == "57014":
+            return StatementTimeout("The database can't do that in time.", headers={"Retry-After": "5"})
         if not code or code.startswith(_NOT_NOW):
             if not code or code.startswith(("08", "57P", "25006")):
                 self.dispose()

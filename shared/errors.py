@@ -149,3 +149,7 @@ class ServiceUnavailable(DomainError):
     """The service can't do that just now."""
 
     status, slug = 503, "service-unavailable"
+
+
+class StatementTimeout(ServiceUnavailable):
+    """The database can't do that in time."""

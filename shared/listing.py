@@ -4,13 +4,11 @@ The statement is built with SQLAlchemy Core and makes the JSON itself, so that m
 digits that Postgres holds; Python only joins the rows.
 """
 
-import base64
-import binascii
 import json
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,9 +19,9 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     cast,
     func,
-    literal,
     or_,
     select,
     tuple_,
@@ -33,13 +31,17 @@ from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.sql import literal_column
 from sqlalchemy.types import BigInteger, DateTime, Numeric, Uuid
 
+from shared import listing_cursor
 from shared.auth import Caller
-from shared.errors import InvalidInput
+from shared.database import Row
+from shared.errors import InvalidInput, StatementTimeout
 from shared.listing_query import FieldType, Filter, Query, field_types, parse
 from shared.unit_of_work import UnitOfWork
 
 COUNT_LIMIT = 10_000
 """Rows that are counted; a longer list says that it has at least as many."""
+
+TOO_SLOW = "This takes too long: filter it further, leave out the sort, or follow the cursor."
 
 _DIALECT = PGDialect_pg8000(paramstyle="named")  # type: ignore[no-untyped-call]
 # What stands in for null in a sort, beside the key that says that it is null.
@@ -57,7 +59,20 @@ Statement = Select[*tuple[Any, ...]]
 SortKey = tuple[ColumnElement[Any], bool]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the statement of a query depends on. A filter's value is here the names of its parameters;
+    `starts` is "top", "offset" or "cursor"."""
+
+    fields: tuple[str, ...]
+    filters: tuple[Filter, ...]
+    sort: tuple[tuple[str, bool], ...]
+    is_owners: bool
+    hides: bool
+    starts: str
+
+
+@dataclass(frozen=True, eq=False)
 class Listing:
     """One list of the API.
 
@@ -89,68 +104,108 @@ class Listing:
         return caller.is_admin and "deleted_at" in self.public
 
     def page(self, uow: UnitOfWork, query_string: str, caller: Caller) -> str:
-        """The answer's JSON text. Raises: InvalidInput for what the query may not ask."""
+        """The answer's JSON text.
+
+        Raises: InvalidInput for what the query may not ask, or what takes longer than a statement may.
+        """
         query = parse(query_string, self.public, may_see_deleted=self.may_see_deleted(caller))
-        keys = self._sort_keys(query)
-        matching = self._conditions(query, caller)
-        rows = _run(uow, self._select(query, keys, matching))
-        more = len(rows) > query.page_size
-        rows = rows[: query.page_size]
-        cursor = _encode(query, [rows[-1][f"key{i}"] for i in range(len(keys))]) if more else None
-        answer = {} if query.cursor is not None else self._count(uow, query, matching, len(rows), more)
-        members = json.dumps({**answer, "next_cursor": cursor})
+        shape, values = self._shaped(query, caller)
+        try:
+            rows = uow.database.query(_selecting(self, shape), values)
+            more = len(rows) > query.page_size
+            rows = rows[: query.page_size]
+            counted = {} if query.cursor is not None else self._count(uow, query, shape, values, rows, more)
+        except StatementTimeout:
+            raise InvalidInput.at("#/query", TOO_SLOW) from None
+        keys = [f"key{i}" for i in range(self._depth(shape))]
+        cursor = listing_cursor.encode(query, [rows[-1][key] for key in keys]) if more else None
+        members = json.dumps({**counted, "next_cursor": cursor})
         return f'{members[:-1]}, "{self.name}": [{", ".join(row["body"] for row in rows)}]}}'
 
-    def _select(
-        self, query: Query, keys: Sequence[SortKey], matching: Sequence[ColumnElement[bool]]
-    ) -> Statement:
+    def _shaped(self, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:
+        """What a query's statement depends on, and what is left: the values of its parameters."""
+        filters, values = list[Filter](), dict[str, Any]()
+        for number, wanted in enumerate(query.filters):
+            given = wanted.value if isinstance(wanted.value, list) else [wanted.value]
+            names = [None if one is None else f"filter{number}_{i}" for i, one in enumerate(given)]
+            values.update((name, one) for name, one in zip(names, given, strict=True) if name)
+            filters.append(Filter(wanted.field, wanted.operator, tuple(names)))
+        is_owners = self.owner is not None and not (caller.is_admin and self.admins_see_all)
+        shape = Shape(
+            fields=query.fields,
+            filters=tuple(filters),
+            sort=query.sort,
+            is_owners=is_owners,
+            hides=self.hidden is not None and not query.deleted,
+            starts="cursor" if query.cursor is not None else "offset" if query.page > 1 else "top",
+        )
+        if is_owners:
+            values["owner"] = caller.id
+        if query.cursor is not None:
+            position = listing_cursor.decode(query, self._depth(shape))
+            values.update((f"position{i}", text) for i, text in enumerate(position))
+        elif query.page > 1:
+            values["skipped"] = (query.page - 1) * query.page_size
+        return shape, {**values, "wanted": query.page_size + 1}
+
+    def _depth(self, shape: Shape) -> int:
+        return len(self._sort_keys(shape))
+
+    def _select(self, shape: Shape) -> Statement:
         pairs = [
             part
-            for name in query.fields or self.public
+            for name in shape.fields or self.public
             for part in (literal_column(f"'{name}'"), _presented(self._expression(name)))
         ]
+        keys = self._sort_keys(shape)
         positions = [cast(key, Text).label(f"key{i}") for i, (key, _) in enumerate(keys)]
         body = cast(func.json_build_object(*pairs), Text).label("body")
+        matching = self._conditions(shape)
         statement: Statement = select(body, *positions).select_from(self.table).where(*matching)
-        if query.cursor is not None:
-            statement = statement.where(_after(keys, _decode(query, len(keys))))
-        else:
-            statement = statement.offset((query.page - 1) * query.page_size)
+        if shape.starts == "cursor":
+            statement = statement.where(_after(keys))
+        elif shape.starts == "offset":
+            statement = statement.offset(bindparam("skipped", type_=BigInteger))
         order = [key.desc() if descending else key.asc() for key, descending in keys]
-        return statement.order_by(*order).limit(query.page_size + 1)
+        return statement.order_by(*order).limit(bindparam("wanted", type_=BigInteger))
+
+    def _select_count(self, shape: Shape) -> Statement:
+        matching = self._conditions(shape)
+        some: Statement = select(literal_column("1")).select_from(self.table).where(*matching)
+        counted = some.limit(bindparam("most", type_=BigInteger)).subquery()
+        return select(func.count().label("total")).select_from(counted)
 
     def _count(
         self,
         uow: UnitOfWork,
         query: Query,
-        matching: Sequence[ColumnElement[bool]],
-        shown: int,
+        shape: Shape,
+        values: Mapping[str, Any],
+        rows: Sequence[Row],
         more: bool,
     ) -> dict[str, Any]:
         before = (query.page - 1) * query.page_size
-        if not more and (shown or query.page == 1):
-            total, relation = before + shown, "eq"  # the last page is at hand: no need to count
+        if not more and (rows or query.page == 1):
+            total, relation = before + len(rows), "eq"  # the last page is at hand: no need to count
         else:
-            some: Statement = (
-                select(literal_column("1")).select_from(self.table).where(*matching).limit(COUNT_LIMIT + 1)
-            )
-            total = _run(uow, select(func.count().label("total")).select_from(some.subquery()))[0]["total"]
+            values = {**values, "most": COUNT_LIMIT + 1}
+            total = uow.database.query(_counting(self, shape), values)[0]["total"]
             total, relation = (COUNT_LIMIT, "gte") if total > COUNT_LIMIT else (total, "eq")
         return {"total_pages": -(-total // query.page_size), "total": total, "total_relation": relation}
 
-    def _conditions(self, query: Query, caller: Caller) -> list[ColumnElement[bool]]:
-        conditions = [_condition(self._expression(f.field), f) for f in query.filters]
-        if self.owner is not None and not (caller.is_admin and self.admins_see_all):
-            conditions.append(self.owner == caller.id)
-        if self.hidden is not None and not query.deleted:
+    def _conditions(self, shape: Shape) -> list[ColumnElement[bool]]:
+        conditions = [_condition(self._expression(f.field), f) for f in shape.filters]
+        if self.owner is not None and shape.is_owners:
+            conditions.append(self.owner == bindparam("owner", type_=Uuid))
+        if self.hidden is not None and shape.hides:
             conditions.append(self.hidden.is_(None))
         return conditions
 
-    def _sort_keys(self, query: Query) -> list[SortKey]:
-        if not query.sort:
+    def _sort_keys(self, shape: Shape) -> list[SortKey]:
+        if not shape.sort:
             return [(column, True) for column in self.newest]
         keys = list[SortKey]()
-        for name, descending in query.sort:
+        for name, descending in shape.sort:
             expression = self._expression(name)
             if self.public[name].nullable:
                 keys.append((expression.is_(None), False))
@@ -164,9 +219,19 @@ class Listing:
         return self.expressions[name] if name in self.expressions else self.table.c[name]
 
 
-def _run(uow: UnitOfWork, statement: Statement) -> list[dict[str, Any]]:
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    return uow.database.query(str(compiled), compiled.params)
+@lru_cache(maxsize=256)
+def _selecting(listing: Listing, shape: Shape) -> str:
+    """The text of a page's statement. Remembered: to build it takes longer than to run it."""
+    return _text(listing._select(shape))
+
+
+@lru_cache(maxsize=256)
+def _counting(listing: Listing, shape: Shape) -> str:
+    return _text(listing._select_count(shape))
+
+
+def _text(statement: Statement) -> str:
+    return str(statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True}))
 
 
 def _presented(expression: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -177,22 +242,27 @@ def _presented(expression: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _condition(expression: ColumnElement[Any], wanted: Filter) -> ColumnElement[bool]:
-    value = wanted.value
-    if isinstance(expression.type, JSONB):
-        return expression == cast(literal(value, Text), JSONB)
+    """A filter's condition; its value is the names of the parameters, None where it is null."""
     if wanted.operator == "in":
-        return or_(*(_condition(expression, Filter(wanted.field, "eq", one)) for one in value))
+        return or_(*(_condition(expression, Filter(wanted.field, "eq", (name,))) for name in wanted.value))
+    (name,) = wanted.value
+    if isinstance(expression.type, JSONB):
+        if name:
+            return expression == cast(bindparam(name, type_=Text), JSONB)
+        null = cast(literal_column("'null'"), JSONB)  # JSON's, as which SQL's is shown too
+        return func.coalesce(expression, null) == null
+    if name is None:
+        return expression.is_(None)
+    value = bindparam(name, type_=expression.type)
     if wanted.operator == "like":
         return expression.ilike(value)
-    if value is None:
-        return expression.is_(None)
     compared: ColumnElement[bool] = _COMPARISONS[wanted.operator](expression, value)
     return compared
 
 
-def _after(keys: Sequence[SortKey], position: Sequence[str]) -> ColumnElement[bool]:
+def _after(keys: Sequence[SortKey]) -> ColumnElement[bool]:
     """What comes after a position: as a row comparison where an index can serve it."""
-    values = [cast(literal(text, Text), key.type) for (key, _), text in zip(keys, position, strict=True)]
+    values = [cast(bindparam(f"position{i}", type_=Text), key.type) for i, (key, _) in enumerate(keys)]
     directions = {descending for _, descending in keys}
     if len(directions) == 1:
         row, at = tuple_(*(key for key, _ in keys)), tuple_(*values)
@@ -210,24 +280,3 @@ def _after(keys: Sequence[SortKey], position: Sequence[str]) -> ColumnElement[bo
 
 def _zero(expression: ColumnElement[Any]) -> str:
     return next(f"'{zero}'" for kind, zero in _ZERO.items() if isinstance(expression.type, kind))
-
-
-def _encode(query: Query, position: list[str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([query.sort, position]).encode()).decode().rstrip("=")
-
-
-def _decode(query: Query, length: int) -> list[str]:
-    """The position of a cursor made for this very sort. Raises: InvalidInput."""
-    try:
-        padded = (query.cursor or "") + "=" * (-len(query.cursor or "") % 4)
-        sort, position = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        well_formed = (
-            sort == [list(key) for key in query.sort]
-            and len(position) == length
-            and all(isinstance(text, str) and b"\0" not in text.encode() for text in position)
-        )
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        well_formed = False
-    if not well_formed:
-        raise InvalidInput.at("#/query/cursor", "cursor: not one that this list gave for this sort")
-    return list(position)

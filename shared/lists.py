@@ -63,7 +63,7 @@ TASKS = Listing(
                         (tasks.c.bytes_total - tasks.c.bytes_done)
                         / func.nullif(
                             func.task_speed(literal_column("tasks"), tasks.c.bytes_done - tasks.c.run_bytes),
-                            0,
+                            literal_column("0"),
                         )
                     ),
                     BigInteger,

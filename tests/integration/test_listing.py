@@ -103,6 +103,7 @@ def test_a_row_written_while_one_pages_by_cursor_shifts_nothing(
         ({"operation_response": "3"}, lambda n: n % 4 == 0),
         ({"operation_response": "abc"}, lambda n: n % 4 == 1),
         ({"operation_response": '{"a": 1.5}'}, lambda n: n % 4 == 3),
+        ({"operation_response": "null"}, lambda n: n % 4 == 2),
         ({"arguments": "[1,2]"}, lambda n: True),
         ({"amount": "7"}, lambda n: False),
     ],

@@ -28,12 +28,12 @@ HANDLERS = {
     if route.path.startswith("/api/v1/") and route.path != DEFAULT_ROUTE
 }
 CHARGE = ("POST", "/api/v1/process_operation")
+LISTS = {route for route, handler in HANDLERS.items() if Path(handler).stem == "list"}
 OF_MORE_THAN_A_ROW = {
     ("POST", "/api/v1/process_csv"),  # stores a file
     ("POST", "/api/v1/tasks/{task_id}/resume"),  # one transaction with the sending of a message
-    *(route for route, handler in HANDLERS.items() if Path(handler).stem == "list"),
 }
-SINGLE_ROW = sorted(HANDLERS.keys() - OF_MORE_THAN_A_ROW - {CHARGE})
+SINGLE_ROW = sorted(HANDLERS.keys() - LISTS - OF_MORE_THAN_A_ROW - {CHARGE})
 
 # One of each resource, as a path names it.
 MADE = {
@@ -117,3 +117,9 @@ def test_a_call_that_charges_is_one_round_trip_whose_answer_comes_in_one_piece(c
 def test_a_call_about_one_row_is_two_round_trips_at_the_most(call: Call, route: Route) -> None:
     call(route)
     assert 1 <= round_trips(call(route)) <= 2
+
+
+@pytest.mark.parametrize("route", sorted(LISTS), ids=" ".join)
+def test_a_list_asks_for_the_caller_the_page_and_the_total(call: Call, route: Route) -> None:
+    call(route)
+    assert 2 <= round_trips(call(route)) <= 3

@@ -1,0 +1,202 @@
+"""How Postgres finds what a list asks for, in filled tables: by an index, or within a bound."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import pytest
+
+from shared import lists
+from shared.auth import Caller
+from shared.database import Database
+from shared.errors import InvalidInput
+from shared.listing import Listing
+from shared.listing_query import FieldType
+from shared.unit_of_work import UnitOfWork, dispose_connections
+from tests.integration.conftest import Server, use
+from tests.integration.list_reader import Reader
+
+Plan = dict[str, Any]
+Plans = Callable[[Listing, dict[str, str]], list[Plan]]
+
+OWNERS, ROWS = 500, 50_000
+ONE = UUID(int=7)
+LISTS = [value for value in vars(lists).values() if isinstance(value, Listing)]
+OWNED = [listing for listing in LISTS if listing.owner is not None]
+FIELDS = [(listing, name) for listing in LISTS for name in listing.public]
+OWNED_FIELDS = [(listing, name) for listing, name in FIELDS if listing in OWNED]
+
+# What an admin finds by an index among everybody's rows. All else is bounded by the statement timeout.
+FOUND_BY_INDEX = {
+    "records": {"id", "user_id", "date"},
+    "ledger": {"user_id"},
+    "tasks": {"id", "user_id", "created_at"},
+    "users": {"id", "email", "created_at"},
+}
+ORDERED_BY_INDEX = {"records": {"date"}, "tasks": {"created_at"}, "users": {"created_at"}}
+
+FILL = (
+    """INSERT INTO users (id, email, password_hash, role, balance)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, n || '@example.com', '', 'client', n
+       FROM generate_series(1, {rows}) n""",
+    """INSERT INTO records (id, user_id, operation_id, amount, user_balance, date, task_id, task_row)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, {owner}, n, n, now() - n * interval '1 minute',
+              CASE WHEN n % 2 = 0 THEN {owner} END, CASE WHEN n % 2 = 0 THEN n END
+       FROM generate_series(1, {rows}) n""",
+    """INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference, date)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'grant', n, 0, n, '{{}}',
+              now() - n * interval '1 minute'
+       FROM generate_series(1, {rows}) n""",
+    """INSERT INTO tasks (id, user_id, filename, status, bytes_total, created_at)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'a' || n, 'queued', n, now() - n * interval '1 minute'
+       FROM generate_series(1, {rows}) n""",
+    """INSERT INTO api_keys (id, user_id, name, key_hash)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'a' || n, uuid_send(lpad(to_hex(n), 32, '0')::uuid)
+       FROM generate_series(1, {rows}) n""",
+)
+
+
+@pytest.fixture(scope="module")
+def filled(server: Server) -> Iterator[str]:
+    """A database with many rows of many owners."""
+    name = "filled_lists"
+    server.maintenance.run(f"CREATE DATABASE {name} TEMPLATE {server.template}")
+    with server.connect(name) as connection:
+        for statement in FILL:
+            owner = f"lpad(to_hex(n % {OWNERS} + 1), 32, '0')::uuid"
+            connection.run(statement.format(rows=ROWS, owner=owner))
+        connection.run("VACUUM ANALYZE")
+    yield name
+    server.maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def uow(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnitOfWork]:
+    use(monkeypatch, server.url(filled))
+    with UnitOfWork() as unit:
+        yield unit
+    dispose_connections()
+
+
+@pytest.fixture
+def plans(uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> Callable[[Caller], Plans]:
+    """The plan of each statement that a list runs for a caller."""
+    found, query = list[Plan](), Database.query
+
+    def explained(database: Database, sql: str, parameters: dict[str, Any]) -> Any:
+        ((told,),) = (row.values() for row in query(database, f"EXPLAIN (FORMAT JSON) {sql}", parameters))
+        found.append(json.loads(told)[0]["Plan"] if isinstance(told, str) else told[0]["Plan"])
+        return query(database, sql, parameters)
+
+    monkeypatch.setattr(Database, "query", explained)
+
+    def of(caller: Caller) -> Plans:
+        def run(listing: Listing, asked: dict[str, str]) -> list[Plan]:
+            found.clear()
+            listing.page(uow, urlencode(asked), caller)
+            return list(found)
+
+        return run
+
+    return of
+
+
+CLIENT, ADMIN = Caller(ONE, "client"), Caller(ONE, "admin")
+
+
+def steps(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from steps(part)
+
+
+def scans(plan: Plan) -> list[Plan]:
+    return [step for step in steps(plan) if "Scan" in step["Node Type"] and step.get("Relation Name")]
+
+
+def value(kind: FieldType) -> str:
+    """One that a filter on such a field takes, which few rows have."""
+    if kind.choices:
+        return kind.choices[-1]
+    if kind.python is datetime:
+        return datetime(2000, 1, 1, tzinfo=UTC).isoformat()
+    return {UUID: str(ONE), str: "7@example.com"}.get(kind.python, "7")
+
+
+def asking(listing: Listing, name: str) -> Iterator[dict[str, str]]:
+    """Every way to ask by a field: each filter, both directions of a sort."""
+    kind = listing.public[name]
+    for operator in ("", *(f"__{operator}" for operator in kind.operators)):
+        yield {f"{name}{operator}": value(kind)}
+    if kind.python is not object:
+        yield from ({"sort": name}, {"sort": f"-{name}"})
+
+
+@pytest.mark.parametrize(("listing", "name"), OWNED_FIELDS, ids=lambda one: getattr(one, "name", one))
+def test_whatever_a_client_asks_only_own_rows_are_read(
+    plans: Callable[[Caller], Plans], listing: Listing, name: str
+) -> None:
+    for asked in asking(listing, name):
+        for plan in plans(CLIENT)(listing, asked):
+            for scan in scans(plan):
+                assert scan["Node Type"] != "Seq Scan", asked
+                assert scan["Plan Rows"] <= 2 * ROWS / OWNERS, asked
+
+
+@pytest.mark.parametrize(
+    ("listing", "name"),
+    [(listing, name) for listing, name in FIELDS if name in FOUND_BY_INDEX.get(listing.name, ())],
+    ids=lambda one: getattr(one, "name", one),
+)
+def test_an_admin_finds_by_index(plans: Callable[[Caller], Plans], listing: Listing, name: str) -> None:
+    for plan in plans(ADMIN)(listing, {name: value(listing.public[name])}):
+        assert all(step["Node Type"] != "Seq Scan" for step in steps(plan))
+        assert any(name in step.get("Index Cond", "") for step in steps(plan))
+
+
+@pytest.mark.parametrize(
+    ("listing", "name"),
+    [(listing, name) for listing, name in FIELDS if name in ORDERED_BY_INDEX.get(listing.name, ())],
+    ids=lambda one: getattr(one, "name", one),
+)
+@pytest.mark.parametrize("direction", ["", "-"])
+def test_an_admin_sorts_by_index(
+    plans: Callable[[Caller], Plans], listing: Listing, name: str, direction: str
+) -> None:
+    page = plans(ADMIN)(listing, {"sort": f"{direction}{name}"})[0]
+    assert all("Seq" not in step["Node Type"] for step in steps(page))
+    assert all(step["Node Type"] != "Sort" for step in steps(page))
+
+
+@pytest.mark.parametrize(
+    ("listing", "caller"),
+    [
+        *((listing, caller) for listing in OWNED if listing.admins_see_all for caller in (CLIENT, ADMIN)),
+        (lists.USERS, ADMIN),
+    ],
+    ids=lambda one: one.name if isinstance(one, Listing) else one.role,
+)
+def test_the_newest_are_read_in_the_order_of_an_index_to_any_depth(
+    uow: UnitOfWork, plans: Callable[[Caller], Plans], listing: Listing, caller: Caller
+) -> None:
+    cursor = Reader(uow, caller).page(listing)["next_cursor"]
+    for asked in ({}, {"cursor": cursor}):
+        page = plans(caller)(listing, asked)[0]
+        assert all(step["Node Type"] not in ("Seq Scan", "Sort") for step in steps(page)), asked
+
+
+def test_a_list_that_would_take_too_long_is_a_422_that_says_what_to_do(
+    server: Server, filled: str, uow: UnitOfWork
+) -> None:
+    uow.database = Database(server.url(filled), statement_timeout=0.2)
+    with server.connect(filled) as another:
+        another.run("BEGIN")
+        another.run("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(InvalidInput) as caught:
+            Reader(uow, ADMIN).page(lists.RECORDS, sort="amount")
+    uow.database.dispose()
+    assert caught.value.status == 422
+    assert caught.value.errors[0]["pointer"] == "#/query"
