@@ -84,8 +84,9 @@ build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://
 	@test -n "$(db)" || { echo "Say which database: make build-prod-db db=postgresql://user:password@host/name"; exit 2; }
 	@$(BIN)/python -m deploy.database "$(db)"
 
-chaos: $(INSTALLED) ## Kill the batch worker at every step of a file; KILLS=200 SEED=… choose how often and where
+chaos: $(INSTALLED) ## Kill the batch at every step of a file, then do anything in any order; KILLS=200 MINUTES=10 SEED=…
 	@$(BIN)/python -m tests.batch.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.machine --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(INSTALLED) ## All that schemathesis makes of the OpenAPI document, as nobody, client and admin; SEED=… EXAMPLES=200
 	@$(BIN)/python -m tests.fuzz.contract --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))

@@ -89,11 +89,15 @@ class Ground:
 
     def sql(self, statement: str, **parameters: Any) -> list[list[Any]]:
         """Runs SQL behind the service's back."""
-        with pg8000.native.Connection(
-            "postgres", database=self._database, unix_sock=self._socket, ssl_context=False
-        ) as connection:
+        with self.connect() as connection:
             rows: list[list[Any]] = connection.run(statement, **parameters) or []
             return rows
+
+    def connect(self) -> pg8000.native.Connection:
+        """A connection that knows nothing of the service."""
+        return pg8000.native.Connection(
+            "postgres", database=self._database, unix_sock=self._socket, ssl_context=False
+        )
 
     def client(self, balance: Decimal | int = 10**9) -> Person:
         with UnitOfWork() as uow:

@@ -1,4 +1,4 @@
-"""Worker processes: the real handler, in a process of its own that can be killed at any instant."""
+"""Worker processes: a real handler, in a process of its own that can be killed at any instant."""
 
 import logging
 import multiprocessing
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any
 
 # Forked from a process that has imported everything: a killed worker is replaced in milliseconds.
@@ -35,12 +36,14 @@ class Clock:
 
 
 class WorkerProcess:
-    """One worker; it serves until it is killed or closed."""
+    """One worker, or what else has a handler; it serves until it is killed or closed."""
 
-    def __init__(self, environment: Mapping[str, str], knobs: Knobs) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], knobs: Knobs, handler: str = "worker.handler.handler"
+    ) -> None:
         self._connection, theirs = _FORKS.Pipe()
         self._process = _FORKS.Process(
-            target=_serve, args=(theirs, dict(environment), dict(knobs)), daemon=True
+            target=_serve, args=(theirs, dict(environment), dict(knobs), handler), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -76,14 +79,17 @@ class WorkerProcess:
         self._connection.close()
 
 
-def _serve(connection: "Connection[Any, Any]", environment: Mapping[str, str], knobs: Knobs) -> None:
+def _serve(
+    connection: "Connection[Any, Any]", environment: Mapping[str, str], knobs: Knobs, handler: str
+) -> None:
     os.environ.update(environment)
     for path, value in knobs.items():
-        module, _, name = path.rpartition(".")
-        assert hasattr(import_module(module), name), path
-        setattr(import_module(module), name, value)
+        module, name = _found(path)
+        setattr(module, name, value)
     logging.getLogger("restcalculator").setLevel(logging.WARNING)
-    handler = import_module("worker.handler").handler
+    # Metrics; a log goes where this led before.
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    handle = getattr(*_found(handler))
     while True:
         try:
             asked, event, seconds = connection.recv()
@@ -92,7 +98,15 @@ def _serve(connection: "Connection[Any, Any]", environment: Mapping[str, str], k
         if asked == "peak_memory":
             connection.send(_peak_memory())
         else:
-            connection.send(handler(event, Clock(seconds)))
+            connection.send(handle(event, Clock(seconds)))
+
+
+def _found(path: str) -> tuple[ModuleType, str]:
+    """The module of `module.name`, and the name."""
+    module, _, name = path.rpartition(".")
+    found = import_module(module)
+    assert hasattr(found, name), path
+    return found, name
 
 
 def _peak_memory() -> int:

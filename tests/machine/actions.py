@@ -1,0 +1,261 @@
+"""What can be asked of the service: each an event for its function, and what the model makes of it.
+
+Whom and what an action means are numbers, of which the cast has the names: so what Hypothesis draws
+depends on nothing that happened.
+"""
+
+import json
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Protocol
+
+from tests.machine import batch_model
+from tests.machine.cast import ADMIN, Cast
+from tests.machine.model import Arguments, Expected, Model
+from tests.unit.lambda_event import event
+
+API = "/api/v1"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that can be sent.
+
+    `statement` is what of it moves anything, a step of `tests.batch.wires`. `name` is of what it
+    makes, and `key` whose idempotency key it has.
+    """
+
+    statement: str
+    event: Mapping[str, Any]
+    predict: Callable[[Model], Expected]
+    name: str | None = None
+    key: tuple[str, str] | None = None
+
+    def steps(self, model: Model) -> Generator[str, None, Expected]:
+        """Its one step on the model, done when the next one is asked for."""
+        yield self.statement
+        return self.predict(model)
+
+
+class Action(Protocol):
+    """Something to ask; of nothing yet, until it is told of whom and of what."""
+
+    def request(self, cast: Cast) -> Request | None:
+        """None where there is nothing that it could be about."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    who: int
+    operation: str
+    arguments: Arguments
+    key: str | None
+
+    def with_key(self, other: "Charge | None" = None) -> "Charge":
+        """The same with a key, maybe that of another call and of who makes it."""
+        of = other or self
+        return replace(self, who=of.who, key=of.key or "one")
+
+    def request(self, cast: Cast) -> Request:
+        who, name = cast.person(self.who), cast.new("call")
+        body = {"type": self.operation, "arguments": self.arguments}
+        return Request(
+            "charge",
+            sent(cast, who, "POST", "/process_operation", body, self.key),
+            lambda model: model.charge(name, who, self.operation, self.arguments, self.key),
+            name,
+            (who, self.key) if self.key else None,
+        )
+
+
+@dataclass(frozen=True)
+class Grant:
+    who: int
+    amount: Decimal
+    key: str | None
+
+    def request(self, cast: Cast) -> Request:
+        who = cast.person(self.who)
+        body = {"amount": self.amount, "reason": "the machine"}
+        return Request(
+            "grant",
+            sent(cast, ADMIN, "POST", f"/users/{cast.ids[who]}/credits", body, self.key),
+            lambda model: model.grant(ADMIN, who, self.amount, self.key),
+            key=(ADMIN, self.key) if self.key else None,
+        )
+
+
+@dataclass(frozen=True)
+class SetBalance:
+    who: int
+    balance: Decimal
+
+    def request(self, cast: Cast) -> Request:
+        who = cast.person(self.who)
+        return Request(
+            "update_user",
+            sent(cast, ADMIN, "PATCH", f"/users/{cast.ids[who]}", {"balance": self.balance}),
+            lambda model: model.set_balance(who, self.balance),
+        )
+
+
+@dataclass(frozen=True)
+class DeleteUser:
+    client: int
+
+    def request(self, cast: Cast) -> Request | None:
+        who = cast.client(self.client)
+        return who and Request(
+            "delete_user",
+            sent(cast, ADMIN, "DELETE", f"/users/{cast.ids[who]}"),
+            lambda model: model.delete_user(who),
+        )
+
+
+@dataclass(frozen=True)
+class Price:
+    operation: str
+    cost: Decimal
+
+    def request(self, cast: Cast) -> Request:
+        return Request(
+            "create_operation",
+            sent(cast, ADMIN, "POST", "/operations", {"type": self.operation, "cost": self.cost}),
+            lambda model: model.price(self.operation, self.cost),
+            self.operation,
+        )
+
+
+@dataclass(frozen=True)
+class ChangePrice:
+    operation: str
+    cost: Decimal
+
+    def request(self, cast: Cast) -> Request:
+        return Request(
+            "update_operation",
+            sent(cast, ADMIN, "PATCH", f"/operations/{cast.ids[self.operation]}", {"cost": self.cost}),
+            lambda model: model.change_price(self.operation, self.cost),
+        )
+
+
+@dataclass(frozen=True)
+class Unprice:
+    operation: str
+
+    def request(self, cast: Cast) -> Request:
+        return Request(
+            "delete_operation",
+            sent(cast, ADMIN, "DELETE", f"/operations/{cast.ids[self.operation]}"),
+            lambda model: model.unprice(self.operation),
+        )
+
+
+@dataclass(frozen=True)
+class WriteRecord:
+    who: int
+    operation: str
+    amount: Decimal
+
+    def request(self, cast: Cast) -> Request:
+        who, name = cast.person(self.who), cast.new("entry")
+        body = {
+            "user_id": cast.ids[who],
+            "operation_id": cast.ids[self.operation],
+            "amount": self.amount,
+            "user_balance": self.amount,
+            "operation_response": "by hand",
+        }
+        return Request(
+            "create_record",
+            sent(cast, ADMIN, "POST", "/records", body),
+            lambda model: model.write_record(name, who, self.operation, self.amount, self.amount),
+            name,
+        )
+
+
+@dataclass(frozen=True)
+class CorrectRecord:
+    record: int
+    to: int
+    amount: Decimal
+
+    def request(self, cast: Cast) -> Request | None:
+        record, to = cast.record(self.record), cast.person(self.to)
+        body = {"user_id": cast.ids[to], "amount": self.amount}
+        return record and Request(
+            "update_record",
+            sent(cast, ADMIN, "PATCH", f"/records/{cast.ids[record]}", body),
+            lambda model: model.correct_record(record, to, self.amount),
+        )
+
+
+@dataclass(frozen=True)
+class DeleteRecord:
+    record: int
+
+    def request(self, cast: Cast) -> Request | None:
+        record = cast.record(self.record)
+        return record and Request(
+            "delete_record",
+            sent(cast, ADMIN, "DELETE", f"/records/{cast.ids[record]}"),
+            lambda model: model.delete_record(record),
+        )
+
+
+@dataclass(frozen=True)
+class Cancel:
+    task: int
+    by: int
+
+    def request(self, cast: Cast) -> Request | None:
+        task, by = cast.task(self.task), cast.person(self.by)
+        return task and Request(
+            "cancel_task",
+            sent(cast, by, "POST", f"/tasks/{cast.ids[task]}/cancel"),
+            lambda model: batch_model.cancel(model, model.tasks[task], by),
+        )
+
+
+@dataclass(frozen=True)
+class Resume:
+    task: int
+    by: int
+
+    def request(self, cast: Cast) -> Request | None:
+        task, by = cast.task(self.task), cast.person(self.by)
+        return task and Request(
+            "commit",
+            sent(cast, by, "POST", f"/tasks/{cast.ids[task]}/resume"),
+            lambda model: batch_model.resume(model, model.tasks[task], by),
+        )
+
+
+def sent(
+    cast: Cast, who: str | None, method: str, path: str, body: Any = None, key: str | None = None
+) -> dict[str, Any]:
+    """The event of somebody's request."""
+    path, _, query = path.partition("?")
+    headers = {"authorization": f"Bearer {cast.tokens[who]}"} if who else {}
+    if key is not None:
+        headers["idempotency-key"] = key
+    text = None if body is None else json.dumps(body, default=float)
+    return event(method, f"{API}{path}", text, headers=headers, query=query)
+
+
+def sent_file(cast: Cast, who: str, content: bytes) -> dict[str, Any]:
+    """The event of somebody's upload in a form."""
+    body = b"".join(
+        [
+            b'--machine\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n',
+            b"Content-Type: text/csv\r\n\r\n",
+            content,
+            b"\r\n--machine--\r\n",
+        ]
+    )
+    headers = {
+        "authorization": f"Bearer {cast.tokens[who]}",
+        "content-type": "multipart/form-data; boundary=machine",
+    }
+    return event("POST", f"{API}/process_csv", body, headers=headers)

@@ -1,0 +1,95 @@
+"""What the database holds, read behind the service's back; and what must be true of it always."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from tests.machine.model import Result
+
+Sql = Callable[..., list[list[Any]]]
+
+NEVER = {
+    "a balance below zero, or other than its ledger's sum": """
+        SELECT u.email, u.balance, sum(l.amount) FROM users u LEFT JOIN ledger l ON l.user_id = u.id
+        GROUP BY u.id HAVING u.balance < 0 OR u.balance <> coalesce(sum(l.amount), 0)""",
+    "an entry that does not begin where the one before it ended": """
+        SELECT * FROM (
+            SELECT *, lag(balance_after, 1, 0::numeric) OVER (PARTITION BY user_id ORDER BY seq) AS before
+            FROM ledger
+        ) chain WHERE balance_before <> before""",
+    "a charge with no record of its own": """
+        SELECT l.reference ->> 'record_id', count(*), count(r.id)
+        FROM ledger l LEFT JOIN records r ON r.id::text = l.reference ->> 'record_id'
+        WHERE l.kind = 'charge' GROUP BY 1 HAVING count(*) <> 1 OR count(r.id) <> 1""",
+    "a key that stands for no charge or grant, or for another's": """
+        SELECT k.key, count(l.id)
+        FROM idempotency_keys k
+        LEFT JOIN ledger l ON l.reference ->> 'record_id' = k.response::json ->> 'record_id'
+                           AND l.user_id = k.user_id
+                           OR l.id::text = k.response::json ->> 'id'
+        GROUP BY k.user_id, k.key HAVING count(l.id) <> 1""",
+    "a charge that two keys stand for": """
+        SELECT coalesce(response::json ->> 'record_id', response::json ->> 'id')
+        FROM idempotency_keys GROUP BY 1 HAVING count(*) > 1""",
+    "a row that is billed or reported twice, or skipped": """
+        SELECT t.id FROM tasks t LEFT JOIN (
+            SELECT task_id, task_row FROM records WHERE task_id IS NOT NULL
+            UNION ALL SELECT task_id, task_row FROM task_errors
+        ) r ON r.task_id = t.id
+        GROUP BY t.id HAVING count(task_row) <> t.rows_done OR count(DISTINCT task_row) <> t.rows_done
+                          OR max(task_row) <> t.rows_done""",
+    "a task whose spending is not its ledger entries'": """
+        SELECT t.id FROM tasks t
+        LEFT JOIN ledger l ON l.kind = 'batch' AND l.reference ->> 'task_id' = t.id::text
+                           AND l.user_id = t.user_id
+        GROUP BY t.id HAVING t.spent <> -coalesce(sum(l.amount), 0)""",
+}
+"""Queries that find what must not be, whatever the model thinks."""
+
+
+def check(sql: Sql) -> None:
+    """Raises: AssertionError with what was found that must never be."""
+    for what, query in NEVER.items():
+        assert (found := sql(query)) == [], f"{what}: {found}"
+
+
+def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], list[Result]]) -> dict[str, Any]:
+    """What the database holds, as `Model.books` says it.
+
+    Args:
+        name_of: the names of ids.
+        results: reads those of a completed task, by its owner's id and its own.
+    """
+    ledgers: dict[str, list[tuple[str, Decimal, Decimal]]] = {}
+    for owner, *entry in sql("SELECT user_id::text, kind, amount, balance_after FROM ledger ORDER BY seq"):
+        ledgers.setdefault(owner, []).append(tuple(entry))
+    users = sql("SELECT id::text, email, role, balance, deleted_at IS NOT NULL FROM users")
+    records = sql(
+        """SELECT r.user_id::text, o.type, amount, user_balance, task_id::text, task_row,
+                  r.deleted_at IS NOT NULL
+           FROM records r JOIN operations o ON o.id = r.operation_id"""
+    )
+    tasks = sql("SELECT id::text, user_id::text, status, rows_done, rows_failed, spent FROM tasks")
+    return {
+        "users": {name_of[id]: (*user, ledgers.get(id, [])) for id, *user in users},
+        "prices": dict(map(tuple, sql("SELECT type, cost FROM operations WHERE deleted_at IS NULL"))),
+        "keys": {(name_of[id], key) for id, key in sql("SELECT user_id::text, key FROM idempotency_keys")},
+        "records": Counter(
+            (name_of[owner], operation, amount, balance, task and name_of[task], row, deleted)
+            for owner, operation, amount, balance, task, row, deleted in records
+        ),
+        "tasks": {
+            name_of[id]: (name_of[owner], *task, results(owner, id) if task[0] == "completed" else None)
+            for id, owner, *task in tasks
+        },
+    }
+
+
+def clear(sql: Sql) -> None:
+    """Empty every table, the ledger too, which refuses that otherwise."""
+    tables = sql("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
+    names = ", ".join(table for (table,) in tables if table != "alembic_version")
+    sql("SET session_replication_role = replica")
+    sql(f"TRUNCATE {names}")
+    sql("SET session_replication_role = DEFAULT")

@@ -1,0 +1,43 @@
+"""Who and what there is in one run of the machine: the model's names, and the service's ids for them."""
+
+from collections.abc import Sequence
+from itertools import count
+
+from tests.machine.model import Model
+
+ADMIN = "admin"
+
+
+class Cast:
+    """The model, and what is needed to ask the service of those that it names."""
+
+    def __init__(self) -> None:
+        self.model = Model()
+        self.ids = dict[str, str]()
+        self.tokens = dict[str, str]()
+        self._numbers = count(1)
+
+    def new(self, kind: str) -> str:
+        """A name that nothing has."""
+        return f"{kind} {next(self._numbers)}"
+
+    def person(self, number: int) -> str:
+        """Somebody, deleted or not; the admin among them."""
+        return list(self.model.users)[number % len(self.model.users)]
+
+    def client(self, number: int) -> str | None:
+        return _one_of([name for name in self.model.users if name != ADMIN], number)
+
+    def task(self, number: int) -> str | None:
+        return _one_of(list(self.model.tasks), number)
+
+    def record(self, number: int) -> str | None:
+        """A record whose id was told; nobody was told that of a call that got no answer."""
+        return _one_of([name for name in self.model.records if name in self.ids], number)
+
+    def name_of(self, service_id: str) -> str:
+        return next(name for name, known in self.ids.items() if known == service_id)
+
+
+def _one_of(names: Sequence[str], number: int) -> str | None:
+    return names[number % len(names)] if names else None

@@ -1,0 +1,217 @@
+"""Hypothesis's machine: it does anything to the service in any order, and the model foretells it all."""
+
+import json
+import sys
+import traceback
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shared import aws
+from tests.machine import drawn
+from tests.machine.actions import Action, Charge, Price, sent, sent_file
+from tests.machine.cast import ADMIN
+from tests.machine.driver import Driver
+from tests.machine.explained import Crash
+from tests.machine.model import ARGUMENTS, Arguments, Task
+from tests.machine.service import Service
+from tests.unit.lambda_event import event
+
+PASSWORD = "correct-horse-1!"
+MOST_UPLOADS = 6
+"""Of a user in one run: as many as the throttle lets begin at once."""
+MOST_DELIVERIES = 100
+"""After which what is left of a run's messages would never come to an end."""
+Rows = list[tuple[str, Arguments]]
+
+somebody_waits = precondition(lambda self: self.driver.service.waiting)
+
+
+class Machine(RuleBasedStateMachine):
+    """One run. `service` is given to the class before it is used."""
+
+    service: ClassVar[Service]
+    turns = 0
+    """Steps of all runs."""
+    told = False
+
+    @initialize()
+    def set_up(self) -> None:
+        self.driver = Driver(self.service)
+        admin = {"email": "admin@example.com", "password": PASSWORD, "admin_password": "adminpass"}
+        made = self.driver.told(event("POST", "/admin", json.dumps(admin)), 201)
+        self.driver.cast.ids[ADMIN] = made.body["id"]
+        self.driver.model.enrol(ADMIN, admin["email"], "admin")
+        for email in (admin["email"], "0@example.com", "1@example.com"):
+            self.sign_in(email)
+        for operation in ARGUMENTS:
+            self.driver.ask(Price(operation, Decimal(5)))
+
+    @rule(email=drawn.EMAILS)
+    def sign_in(self, email: str) -> None:
+        """Or up, if nobody living has that e-mail."""
+        cast, login = self.driver.cast, json.dumps({"email": email, "password": PASSWORD})
+        cookies = self.driver.told(event("POST", "/login", login), 200).cookies
+        name = cast.model.living(email)
+        if name is None:
+            name = cast.new("person")
+            cast.model.enrol(name, email, "client")
+        cast.tokens[name] = next(value for it in cookies if (value := _access_token(it)))
+        cast.ids[name] = self.driver.told(sent(cast, name, "GET", "/users/me"), 200).body["id"]
+
+    @rule(action=drawn.CALLS)
+    def charge(self, action: Charge) -> None:
+        self.driver.ask(action)
+
+    @rule(action=drawn.CALLS, other=st.none() | drawn.CALLS)
+    def ask_again(self, action: Charge, other: Charge | None) -> None:
+        """A key's request once more, or another request with that key."""
+        self.driver.ask(action.with_key())
+        self.driver.ask((other or action).with_key(action))
+
+    @rule(action=drawn.GRANTS)
+    def top_up(self, action: Action) -> None:
+        self.driver.ask(action)
+
+    @rule(action=drawn.PRICES | drawn.BALANCES_SET)
+    def change_price_or_balance(self, action: Action) -> None:
+        self.driver.ask(action)
+
+    @rule(action=drawn.CORRECTIONS)
+    def correct(self, action: Action) -> None:
+        self.driver.ask(action)
+
+    @rule(action=drawn.DELETIONS)
+    def delete_user(self, action: Action) -> None:
+        self.driver.ask(action)
+
+    @rule(action=drawn.STOPS)
+    def cancel_or_resume(self, action: Action) -> None:
+        self.driver.ask(action)
+
+    @rule(action=drawn.ANYTHING, moment=drawn.MOMENTS)
+    def crash_of_a_function(self, action: Action, moment: str) -> None:
+        """Before or after what it does is committed: who asked hears nothing."""
+        self.driver.ask(action, moment)
+
+    @rule(one=drawn.ANYTHING, other=drawn.ANYTHING)
+    def two_at_once(self, one: Action, other: Action) -> None:
+        self.driver.ask_two(one, other)
+
+    @rule(one=drawn.CALLS, other=st.none() | drawn.CALLS)
+    def two_of_one_key_at_once(self, one: Charge, other: Charge | None) -> None:
+        self.driver.ask_two(one.with_key(), (other or one).with_key(one))
+
+    @rule(who=drawn.WHICH, rows=drawn.ROWS, directly=st.booleans())
+    def upload(self, who: int, rows: Rows, directly: bool) -> None:
+        """A file in a form; or a task, whose file comes later."""
+        cast = self.driver.cast
+        name, owner, content = cast.new("file"), cast.person(who), as_csv(rows)
+        if sum(task.owner == owner for task in cast.model.tasks.values()) == MOST_UPLOADS:
+            return
+        if directly:
+            asked, status = sent_file(cast, owner, content), 202
+        else:
+            size = {"filename": "a.csv", "size": len(content)}
+            asked, status = sent(cast, owner, "POST", "/tasks", size), 201
+        if cast.model.users[owner].deleted:
+            self.driver.told(asked, 401)
+            return
+        cast.ids[name] = self.driver.told(asked, status).body["task_id"]
+        task = Task(owner, tuple(rows), "queued" if directly else "awaiting_upload", stored=directly)
+        cast.model.tasks[name] = task
+        if directly:
+            self.service.expect_message()
+
+    @precondition(lambda self: self.driver.model.tasks)
+    @rule(task=drawn.WHICH)
+    def put_file(self, task: int) -> None:
+        """A task's own into the bucket, for the first time or once more."""
+        cast = self.driver.cast
+        name = cast.task(task)
+        assert name
+        found = cast.model.tasks[name]
+        key = aws.upload_key(UUID(cast.ids[found.owner]), UUID(cast.ids[name]))
+        self.service.store(key, as_csv(found.rows))
+        found.stored = True
+
+    @somebody_waits
+    @rule(which=drawn.WHICH, hurried=st.booleans())
+    def deliver(self, which: int, hurried: bool) -> None:
+        self.driver.deliver(_one_of(self.service.waiting, which), hurried)
+
+    @precondition(lambda self: self.driver.service.delivered)
+    @rule(which=drawn.WHICH, hurried=st.booleans())
+    def redeliver(self, which: int, hurried: bool) -> None:
+        """A message that was worked off."""
+        self.driver.deliver(_one_of(self.service.delivered, which), hurried)
+
+    @somebody_waits
+    @rule(which=drawn.WHICH, hurried=st.booleans(), crash=drawn.CRASHES)
+    def crash_of_the_worker(self, which: int, hurried: bool, crash: Crash) -> None:
+        self.driver.deliver(_one_of(self.service.waiting, which), hurried, crash)
+
+    @somebody_waits
+    @rule(which=drawn.WHICH, hurried=st.booleans(), action=drawn.ANYTHING)
+    def deliver_and_ask_at_once(self, which: int, hurried: bool, action: Action) -> None:
+        self.driver.deliver_during(_one_of(self.service.waiting, which), hurried, action)
+
+    @somebody_waits
+    @rule(
+        which=drawn.WHICH,
+        hurried=st.booleans(),
+        commit=st.integers(1, 3),
+        action=drawn.STOPS | drawn.DELETIONS | drawn.BALANCES_SET | drawn.PRICES | drawn.CALLS,
+    )
+    def interrupt_the_worker(self, which: int, hurried: bool, commit: int, action: Action) -> None:
+        """Ask for something between two of its transactions."""
+        self.driver.interrupt(_one_of(self.service.waiting, which), hurried, commit, action)
+
+    @somebody_waits
+    @rule(one=drawn.WHICH, other=drawn.WHICH, hurried=st.booleans())
+    def deliver_two_at_once(self, one: int, other: int, hurried: bool) -> None:
+        """Of one task or two; of the same message as well."""
+        waiting = self.service.waiting
+        self.driver.deliver_two(_one_of(waiting, one), _one_of(waiting, other), hurried)
+
+    @invariant()
+    def all_is_as_foretold(self) -> None:
+        Machine.turns += 1
+        self.driver.compare()
+        self.driver.look(self.turns)
+
+    def teardown(self) -> None:
+        """What waits is worked off: no task is left behind."""
+        if failure := sys.exc_info()[1]:
+            self._tell(failure)
+            return
+        for _ in range(MOST_DELIVERIES):
+            if not self.service.waiting:
+                break
+            self.driver.deliver(self.service.waiting[0], hurried=False)
+        self.driver.compare()
+        left = {task.status for task in self.driver.model.tasks.values() if task.stored}
+        assert not left & {"queued", "processing"}
+
+    def _tell(self, failure: BaseException) -> None:
+        """Print the first failure as it was seen: what two did at once may never come so again."""
+        if isinstance(failure, Exception) and not Machine.told:
+            Machine.told = True
+            traceback.print_exception(failure)
+
+
+def as_csv(rows: Rows | tuple[tuple[str, Arguments], ...]) -> bytes:
+    lines = [f'{operation},"[{", ".join(map(str, arguments))}]"\n' for operation, arguments in rows]
+    return "".join(["operation,arguments\n", *lines]).encode()
+
+
+def _one_of(messages: list[Any], which: int) -> Any:
+    return messages[which % len(messages)]
+
+
+def _access_token(cookie: str) -> str:
+    name, _, value = cookie.partition("=")
+    return value.partition(";")[0] if name == "access_token_cookie" else ""

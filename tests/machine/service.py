@@ -1,0 +1,176 @@
+"""The real service under the machine: two Lambda containers, the worker's, Postgres, S3 and SQS."""
+
+import base64
+import csv
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from localstack.cloud import BUCKET
+from shared import aws
+from tests.batch.deliveries import LIMIT, Deliveries
+from tests.batch.ground import Ground
+from tests.batch.processes import Died, WorkerProcess
+from tests.batch.stage import Fault
+from tests.machine.batch_model import CHUNK_ROWS
+from tests.machine.model import Result
+from worker.messages import uploads
+
+KNOBS = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.handler.WAIT": 0}
+SECONDS = {False: 900, True: 1}
+"""What a worker has left of its time: plenty, or when it is hurried too little for a second chunk."""
+
+
+def dies() -> bool:
+    """The action of a fault that kills whom it strikes: `Service` knows who that is."""
+    return False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a function answered: its body as it was sent and as JSON, numbers as decimals."""
+
+    status: int
+    text: str
+    body: Any
+    replayed: bool
+    cookies: tuple[str, ...]
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> "Answer":
+        text = answer.get("body") or ""
+        if answer.get("isBase64Encoded"):
+            text = base64.b64decode(text).decode()
+        return cls(
+            answer["statusCode"],
+            text,
+            json.loads(text, parse_float=Decimal, parse_int=Decimal) if text else {},
+            answer["headers"].get("Idempotent-Replayed") == "true",
+            tuple(answer.get("cookies") or ()),
+        )
+
+
+class Service:
+    """What the machine does to the service. It lives through many runs."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self._containers = [self._container(), self._container()]
+        self._workers = {hurried: Deliveries(ground, KNOBS, SECONDS[hurried]) for hurried in SECONDS}
+        self._books = ground.connect()
+        self._pool = ThreadPoolExecutor(2)
+        self.waiting = list[Any]()
+        """Messages that nobody has worked off."""
+        self.delivered = list[Any]()
+        self._results = dict[str, list[Result]]()
+
+    def close(self) -> None:
+        for container in self._containers:
+            container.close()
+        for deliveries in self._workers.values():
+            deliveries.close()
+        self._books.close()
+        self._pool.shutdown()
+
+    def sql(self, statement: str, **parameters: Any) -> list[list[Any]]:
+        """Runs SQL behind the service's back."""
+        return self._books.run(statement, **parameters) or []
+
+    def forget_messages(self) -> None:
+        self.receive()
+        self.waiting, self.delivered = [], []
+        self._results.clear()
+
+    def ask(self, event: Mapping[str, Any], fault: Fault | None = None) -> Answer | None:
+        """The answer; None if the container died of the fault."""
+        container = self._containers.pop(0)
+        self._expect(fault, container)
+        try:
+            return Answer.of(container.handle(event))
+        except Died:
+            container.close()
+            container = self._container()
+            return None
+        finally:
+            self._expect(None, container)
+            self._containers.append(container)
+
+    def deliver(self, message: Any, hurried: bool, fault: Fault | None = None) -> str:
+        """What became of a message that was given to a worker: `done`, `failed`, or `died` of the fault."""
+        deliveries = self._workers[hurried]
+        worker = deliveries.worker()
+        self._expect(fault, worker)
+        outcome = deliveries.deliver(message, worker)
+        self._expect(None, worker)
+        if outcome == "done" and message in self.waiting:
+            self.waiting.remove(message)
+            self.delivered.append(message)
+        return outcome
+
+    def at_once(self, *things: Callable[[], Any]) -> list[Any]:
+        """What two things come to that are done at the same time."""
+        return [doing.result() for doing in [self._pool.submit(thing) for thing in things]]
+
+    def store(self, key: str, content: bytes) -> None:
+        """Put a file into the bucket, whose message then waits."""
+        self.ground.cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+        self.expect_message()
+
+    def results(self, owner_id: str, task_id: str) -> list[Result]:
+        """Those of a completed task; as they were when they were read first, since they stay the same."""
+        if task_id not in self._results:
+            key = aws.results_key(UUID(owner_id), UUID(task_id))
+            text = self.ground.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+            rows = csv.DictReader(io.StringIO(text))
+            self._results[task_id] = [
+                (
+                    int(row["row"]),
+                    *(Decimal(row[it]) if row[it] else None for it in ("amount", "user_balance")),
+                )
+                for row in rows
+            ]
+        return self._results[task_id]
+
+    def expect_message(self) -> None:
+        """Wait for what S3 sends. Raises: AssertionError when it sends nothing."""
+        waiting, deadline = len(self.waiting), time.monotonic() + LIMIT
+        while self.receive() == waiting:
+            assert time.monotonic() < deadline, "S3 announced nothing"
+
+    def receive(self) -> int:
+        """Take all that is in the queue; how many messages wait now."""
+        while found := self.ground.cloud.sqs.receive_message(
+            QueueUrl=self.ground.queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        ).get("Messages"):
+            for message in found:
+                self.ground.cloud.sqs.delete_message(
+                    QueueUrl=self.ground.queue, ReceiptHandle=message["ReceiptHandle"]
+                )
+            self.waiting += found
+        return len(self.waiting)
+
+    def _expect(self, fault: Fault | None, victim: WorkerProcess) -> None:
+        """Let the fault happen, if there is one; whom it kills is this process."""
+
+        def kill() -> bool:
+            victim.kill()
+            return False
+
+        if fault and fault.action is dies:
+            fault.action = kill
+        self.ground.stage.expect(fault)
+
+    def _container(self) -> WorkerProcess:
+        return WorkerProcess(self.ground.behind_wires, {}, "tests.machine.functions.handler")
+
+
+def task_of(message: Any) -> str:
+    """The id of the task that a message is about."""
+    (upload,) = uploads(message["Body"])
+    return str(upload.task_id)

@@ -1,0 +1,19 @@
+"""The short form of the machine. The long one is `make chaos`."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.machine.hunt import SHORT, machines
+from tests.machine.machine import Machine
+
+
+@pytest.fixture
+def machine() -> Iterator[type[Machine]]:
+    with machines() as machine:
+        yield machine
+
+
+def test_whatever_is_done_in_whatever_order_comes_out_as_the_model_foretells(machine: type[Machine]) -> None:
+    run_state_machine_as_test(machine, settings=SHORT)
