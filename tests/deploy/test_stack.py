@@ -53,7 +53,7 @@ def test_one_command_leads_from_nothing_to_a_url(deployment: Deployment) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     deployment.url = done.stdout.splitlines()[-1].partition("is deployed: ")[2]
     assert "defaultadmin@admin.as" in done.stdout
-    assert httpx.get(f"{deployment.url}/health").json()["status"] == "ok"
+    assert httpx.get(f"{deployment.url}/health", timeout=30).json()["status"] == "ok"
 
 
 def test_the_database_is_made_private_and_protected(deployment: Deployment) -> None:
@@ -100,9 +100,9 @@ def test_a_client_signs_in_and_is_charged(client: httpx.Client) -> None:
 
 
 def test_errors_are_problems_there_too(deployment: Deployment) -> None:
-    nowhere = httpx.get(f"{deployment.url}/nowhere")
+    nowhere = httpx.get(f"{deployment.url}/nowhere", timeout=30)
     assert (nowhere.status_code, nowhere.headers["Content-Type"]) == (404, "application/problem+json")
-    assert httpx.get(f"{deployment.url}/api/v1/users/me").status_code == 401
+    assert httpx.get(f"{deployment.url}/api/v1/users/me", timeout=30).status_code == 401
 
 
 def test_a_presigned_upload_reaches_the_deployed_worker_by_s3_and_sqs(client: httpx.Client) -> None:
@@ -182,7 +182,7 @@ def test_an_update_deploys_what_changed_and_loses_nothing(deployment: Deployment
     assert after["tables"] == before["tables"]
     assert after["secret"] != before["secret"]
     assert deployment.told("login")["JWT_SECRET_KEY"] == new_key
-    assert "<!-- new -->" in httpx.get(f"{deployment.url}/docs").text
+    assert "<!-- new -->" in httpx.get(f"{deployment.url}/docs", timeout=30).text
     with deployment.signed_in() as client:
         assert client.get("/api/v1/users/me").json()["balance"] == 5
 
@@ -191,7 +191,7 @@ def test_production_is_removed_only_by_its_name(deployment: Deployment) -> None:
     refused = deployment.run("-m", "deploy.remove")
     assert refused.returncode == 1
     assert f"CONFIRM={STACK}" in refused.stderr
-    assert httpx.get(f"{deployment.url}/health").status_code == 200
+    assert httpx.get(f"{deployment.url}/health", timeout=30).status_code == 200
 
 
 def test_what_is_removed_is_gone(deployment: Deployment) -> None:
@@ -201,7 +201,7 @@ def test_what_is_removed_is_gone(deployment: Deployment) -> None:
     assert deployment.aws("s3").list_buckets()["Buckets"] == []
     assert deployment.aws("sqs").list_queues().get("QueueUrls", []) == []
     assert deployment.aws("secretsmanager").list_secrets()["SecretList"] == []
-    assert httpx.get(f"{deployment.url}/health").status_code == 404
+    assert httpx.get(f"{deployment.url}/health", timeout=30).status_code == 404
 
 
 def completed(client: httpx.Client, task: str) -> dict[str, Any] | None:
