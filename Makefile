@@ -110,6 +110,7 @@ bench: $(INSTALLED) ## Measure everything beside its limit, into docs/performanc
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.sign_in
 	$(BIN)/python -m benchmarks.charge
+	$(BIN)/python -m benchmarks.lists
 	@$(MAKE) --no-print-directory bench-batch
 
 bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3

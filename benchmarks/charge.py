@@ -1,4 +1,4 @@
-"""`make bench-charge`: a charge through the handler, event in and response out, beside pgbench.
+"""A charge through the handler, event in and response out, beside pgbench.
 
 pgbench sends the very statement of `shared/sql/charge.sql`, prepared, to the same server; so does our
 own unit of work without a handler around it. Each runs at once in as many processes as there are
@@ -96,7 +96,7 @@ def _rows(samples: dict[tuple[str, str, int], list[float]]) -> list[Row]:
 def _pgbench(postgres: Postgres, clients: int, accounts: int, seconds: float) -> float:
     statement = re.sub(r"--.*", "", statement_text("charge"))
     for name, value in PGBENCH.items():
-        statement = re.sub(rf"(?<!:):{name}\b", lambda _, value=value: value, statement)
+        statement = re.sub(rf"(?<!:):{name}\b", value.replace("\\", r"\\"), statement)
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(f"\\set account random(1, {accounts})\n{statement};\n")
         script.flush()
