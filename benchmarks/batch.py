@@ -153,11 +153,11 @@ def _report(rows: int, rounds: list[Round]) -> None:
                 Row("the worker: results to S3", "rows/s", [rows / r.results for r in rounds]),
                 Row("the worker's processor time", "µs a row", [r.cpu / rows * 1e6 for r in rounds]),
                 Row("the worker's peak memory", "MB", [r.rss_mb for r in rounds]),
+                Row("a record on disk, its indexes included", "bytes", [float(size)]),
             ],
             command=f"python -m benchmarks.batch --rows {rows} --rounds {len(rounds)}",
             notes=["Where the worker's time goes, in seconds (two threads): "
-                   + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + ".",
-                   f"A record takes {size} bytes of disk, its indexes included."],
+                   + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + "."],
             database=connection,
         )  # fmt: skip
 

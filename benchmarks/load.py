@@ -40,9 +40,12 @@ WARM_UP = 2.0
 SHARES = (0.25, 0.5, 0.75, 0.9, 1.0, 1.2)
 """Of what the closed loop was answered."""
 KINDS = ("charge", "page", "both")
-UNITS = {name: "ms" for name in ("p50", "p90", "p99", "max", "sent late")} | {
-    "answered": "/s", "WAL": "bytes a call", "disk": "bytes a call"
+COLUMNS = {
+    "answered": "/s", "p50": "ms", "p90": "ms", "p99": "ms", "max": "ms", "gateway": "processors",
+    "Postgres": "processors", "generator": "processors", "rest": "processors", "idle": "processors",
+    "backends": "at once",
 }  # fmt: skip
+"""What the table tells of each load, and its units."""
 PLOT = PAGE.with_name("load.svg")
 
 RECORDS = """
@@ -159,11 +162,11 @@ def _steps(measured: Callable[..., tuple[Answers, Busy]], seconds: float) -> Ite
 
 
 def _rows(steps: Sequence[Step]) -> list[Row]:
-    """All figures, for the JSON."""
+    """Each figure of the table, for the JSON."""
     return [
-        Row(f"{step.kind}, {step.rate:.0f}/s: {name}", UNITS.get(name, "at once"), samples)
+        Row(f"{step.kind}, {step.rate:.0f}/s: {name}", unit, step.figures[name])
         for step in steps
-        for name, samples in step.figures.items()
+        for name, unit in COLUMNS.items()
     ]
 
 
@@ -184,25 +187,12 @@ def _costs(steps: Sequence[Step]) -> list[Row]:
 
 def _table(steps: Sequence[Step]) -> str:
     """A line for each load."""
-    columns = (
-        "answered",
-        "p50",
-        "p90",
-        "p99",
-        "max",
-        "gateway",
-        "Postgres",
-        "generator",
-        "rest",
-        "idle",
-        "backends",
-    )
-    lines = [f"| call | offered | {' | '.join(columns)} |", "| --- " * (len(columns) + 2) + "|"]
+    lines = [f"| call | offered | {' | '.join(COLUMNS)} |", "| --- " * (len(COLUMNS) + 2) + "|"]
     for step in steps:
         cells = [
             step.kind,
             f"{step.rate:.0f}, {step.share:.0%}",
-            *(figure(step.figure(name)) for name in columns),
+            *(figure(step.figure(name)) for name in COLUMNS),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""The capacity's arithmetic, on figures that can be reckoned in the head."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import capacity, report
+
+MEDIANS = {
+    "calls": {
+        "charge: Postgres's processor": 1.0,  # ms
+        "page: Postgres's processor": 3.0,
+        "both: gateway's processor": 512 / 1769 * 5,  # 5 ms of a function
+        "charge: write-ahead log": 2_000.0,
+        "charge: the database's growth": 1_000.0,
+    },
+    "charge": {"pgbench, 1,000 accounts, 1 at once": 200.0, "pgbench, one account, 8 at once": 700.0},
+    "batch": {
+        "the worker's processor time": 1024 / 1769 * 86.4,  # 86.4 µs of a worker
+        r"`\copy` of its records": 10_000.0,
+        "a record on disk, its indexes included": 500.0,
+    },
+}
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    told = {
+        name: {"command": name, "rows": [{"what": what, "median": median} for what, median in rows.items()]}
+        for name, rows in MEDIANS.items()
+    }
+    results, page = tmp_path / "results.json", tmp_path / "performance.md"
+    results.write_text(json.dumps(told), "utf-8")
+    page.write_text("<!-- capacity -->\n<!-- / -->\n", "utf-8")
+    monkeypatch.setattr(capacity, "RESULTS", results)
+    monkeypatch.setattr(report, "RESULTS", results)
+    monkeypatch.setattr(report, "PAGE", page)
+    return results
+
+
+def test_what_a_load_takes(results: Path) -> None:
+    capacity.main()
+    lines = report.PAGE.read_text("utf-8").splitlines()
+    # 500 charges and 500 pages: 2 s of Postgres each second; 1 MB of log; 5 + 5 ms of a function a call.
+    assert "| 1,000 calls/s | 2 | db.r7g.xlarge | 500 | 1 | 43.2 | 10 |  |" in lines
+    assert "| 10,000 calls/s | 20 | db.r7g.12xlarge | 5,000 | 10 | 432 | 100 |  |" in lines
+    assert "| 1,000,000,000 rows a day, 11,574/s | 1.16 | db.r7g.large |  |  | 500 |  | 1 |" in lines
+    assert any("700 charges a second" in line and "`charge`" in line for line in lines)
+
+
+def test_a_load_that_no_server_bears_has_no_class(results: Path) -> None:
+    told = json.loads(results.read_text("utf-8"))
+    told["calls"]["rows"][0]["median"] = 100.0
+    results.write_text(json.dumps(told), "utf-8")
+    capacity.main()
+    assert "| 10,000 calls/s | 515 | none |" in report.PAGE.read_text("utf-8")
+
+
+def test_nothing_is_told_without_a_measurement(results: Path) -> None:
+    results.write_text("{}", "utf-8")
+    with pytest.raises(KeyError, match="calls"):
+        capacity.main()
