@@ -111,7 +111,9 @@ bench: $(INSTALLED) ## Measure everything beside its limit, into docs/performanc
 	$(BIN)/python -m benchmarks.sign_in
 	$(BIN)/python -m benchmarks.charge
 	$(BIN)/python -m benchmarks.lists
+	$(BIN)/python -m benchmarks.load
 	@$(MAKE) --no-print-directory bench-batch
+	$(BIN)/python -m benchmarks.capacity
 
 bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}
