@@ -4,6 +4,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
@@ -25,6 +26,7 @@ class Faults:
         """
         self._stack, self._door, self._chance, self._pause = stack, door, chance, pause
         self.counts = Counter[str]()
+        self.each_came = threading.Event()
         self.kinds: dict[str, Callable[[], bool]] = {
             "batch worker killed": self._kill_batch_worker,
             "gateway worker killed": self._kill_gateway_worker,
@@ -39,9 +41,15 @@ class Faults:
                 if until.wait(self._chance.uniform(0.5, 1.5) * self._pause):
                     return
                 self.counts[name] += self.kinds[name]()
+            if all(self.counts[name] for name in self.kinds):
+                self.each_came.set()
 
     def _kill_batch_worker(self) -> bool:
-        return self._kill([one for one in self._children(BATCH) if "spawn_main" in " ".join(one.cmdline())])
+        children = psutil.Process(self._stack.pid(BATCH)).children()
+        with suppress(psutil.NoSuchProcess):
+            # Not multiprocessing's resource tracker, which is none of the service.
+            return self._kill([one for one in children if "spawn_main" in " ".join(one.cmdline())])
+        return False
 
     def _kill_gateway_worker(self) -> bool:
         """Any but the oldest, which is watched for leaks from the beginning to the end."""
@@ -72,12 +80,10 @@ class Faults:
         return True
 
     def _kill(self, processes: list[psutil.Process]) -> bool:
-        if processes:
+        with suppress(IndexError, psutil.NoSuchProcess):  # none just now, or it has just ended
             self._chance.choice(processes).kill()
-        return bool(processes)
-
-    def _children(self, part: str) -> list[psutil.Process]:
-        return psutil.Process(self._stack.pid(part)).children()
+            return True
+        return False
 
 
 def gateway_workers(stack: Stack) -> list[psutil.Process]:

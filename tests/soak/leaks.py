@@ -13,8 +13,8 @@ from shared.errors import ServiceUnavailable
 from tests.soak.faults import gateway_workers
 
 MIB = 1024 * 1024
-WARM_UP = 0.25
-"""The share of the time that is none of a slope: caches fill, connections are made."""
+WARM_UP = 0.5
+"""The share of the time that is none of a slope: libraries are loaded at their first use, connections made."""
 
 
 @dataclass

@@ -10,6 +10,7 @@ import random
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ GATEWAY_WORKERS, BATCH_WORKERS = 3, 2
 MEMORY_GROWTH, HANDLES_GROWTH = 0.5, 0.5
 """MiB and file handles a minute that a slope may have: what noise makes of none in ten minutes."""
 SAMPLES = 100
+EACH_WITHIN = 60
+"""Seconds that a short run may go on longer, for each fault to come once."""
 
 
 @dataclass
@@ -115,15 +118,15 @@ def run(seconds: float, users: int, pause: float, seed: int) -> Soak:
         watch = Watch(stack)
         exits.callback(watch.close)
         faults = Faults(stack, door, random.Random(seed), pause)
-        threads = [threading.Thread(target=user.run) for user in crowd]
-        threads.append(threading.Thread(target=faults.run, args=(over,)))
-        threads.append(threading.Thread(target=watch.run, args=(over, seconds / SAMPLES)))
-        for thread in threads:
-            thread.start()
-        over.wait(seconds)
-        over.set()
-        for thread in threads:
-            thread.join()
+        jobs = [user.run for user in crowd]
+        jobs += [lambda: faults.run(over), lambda: watch.run(over, seconds / SAMPLES)]
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            running = [pool.submit(job) for job in jobs]
+            over.wait(seconds)
+            faults.each_came.wait(EACH_WITHIN)
+            over.set()
+        for one in running:
+            one.result()
         promises = Promises(stack, crowd)
         promises.settle()
         promises.check(watch, GATEWAY_WORKERS + BATCH_WORKERS)

@@ -53,8 +53,10 @@ class User:
         }
 
     def run(self) -> None:
+        actions, weights = list(self._actions), list(self._actions.values())
+        first = self._chance.sample(actions, len(actions))  # however short it is, everything once
         while not self._over.is_set():
-            (action,) = self._chance.choices(list(self._actions), list(self._actions.values()))
+            action = first.pop() if first else self._chance.choices(actions, weights)[0]
             try:
                 action()
             except Exception as error:
