@@ -30,6 +30,9 @@ CLASSES = {
     64: "16xlarge",
 }
 
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html
+LARGEST_VOLUME = 64 * 1024**4
+
 HEADS = (
     "load",
     "Postgres: processors busy",
@@ -55,6 +58,7 @@ class Measured:
         calls, charge, batch = medians["calls"], medians["charge"], medians["batch"]
         self.charge_ms = calls["charge: Postgres's processor"]
         self.page_ms = calls["page: Postgres's processor"]
+        self.call_ms = (self.charge_ms + self.page_ms) / 2
         self.function_ms = calls["both: gateway's processor"]
         self.log_bytes = calls["charge: write-ahead log"]
         self.growth_bytes = calls["charge: the database's growth"]
@@ -79,7 +83,7 @@ def main() -> None:
 
 def _calls(measured: Measured, rate: int) -> Sequence[str]:
     charges = rate / 2
-    processors = charges * (measured.charge_ms + measured.page_ms) / 1000
+    processors = rate * measured.call_ms / 1000
     seconds = (measured.function_ms / FUNCTION + 1000 / measured.alone) / 1000
     return (
         f"{rate:,} calls/s",
@@ -129,6 +133,9 @@ def _notes(told: Measured) -> Sequence[str]:
         f" {WORKER:.2f}.",
         f"**One user** is charged in one row, a commit at a time: {figure(told.one_account)} charges a second"
         f" at the most {told.charge_by}, however large the server is.",
+        f"**One server** ends at {figure(1000 * BUSY * max(CLASSES) / told.call_ms)} of these calls a second,"
+        f" when the largest class is {BUSY:.0%} busy. At a billion rows a day its largest volume, 64 TiB, is"
+        f" full in {figure(LARGEST_VOLUME / (ROWS_A_DAY * told.row_bytes))} days.",
     )
 
 

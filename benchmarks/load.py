@@ -46,6 +46,8 @@ COLUMNS = {
     "backends": "at once",
 }  # fmt: skip
 """What the table tells of each load, and its units."""
+PLOTTED = {"p50": {"width": 2}, "p99": {"width": 2, "dasharray": "5, 5"}}
+"""How each percentile's line is drawn."""
 PLOT = PAGE.with_name("load.svg")
 
 RECORDS = """
@@ -215,20 +217,20 @@ def _waits(steps: Sequence[Step]) -> str:
 
 
 def _plot(steps: Sequence[Step]) -> None:
+    colors = [color for color in ("#1f6feb", "#d1682a", "#2a8f4f") for _ in PLOTTED]
     chart = pygal.XY(
+        title="Latency in ms over calls offered a second; p99 dashed",
         logarithmic=True,
-        style=CleanStyle,
+        style=CleanStyle(colors=colors),
         js=(),
         width=800,
         height=450,
-        dots_size=3,
         legend_at_bottom=True,
-        title="Latency, ms, over calls offered a second",
     )
     for kind in KINDS:
-        for name in ("p50", "p99"):
+        for name, stroke in PLOTTED.items():
             points = [(step.rate, step.figure(name)) for step in steps if step.kind == kind]
-            chart.add(f"{kind} {name}", points)
+            chart.add(f"{kind} {name}", points, stroke_style=stroke)
     PLOT.write_bytes(chart.render())
 
 

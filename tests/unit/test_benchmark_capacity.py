@@ -47,6 +47,7 @@ def test_what_a_load_takes(results: Path) -> None:
     assert "| 10,000 calls/s | 20 | db.r7g.12xlarge | 5,000 | 10 | 432 | 100 |  |" in lines
     assert "| 1,000,000,000 rows a day, 11,574/s | 1.16 | db.r7g.large |  |  | 500 |  | 1 |" in lines
     assert any("700 charges a second" in line and "`charge`" in line for line in lines)
+    assert any("ends at 19,200 of" in line and "full in 141 days" in line for line in lines)
 
 
 def test_a_load_that_no_server_bears_has_no_class(results: Path) -> None:
