@@ -14,7 +14,7 @@ from tests.soak.faults import gateway_workers
 
 MIB = 1024 * 1024
 WARM_UP = 0.5
-"""The share of the time that is none of a slope: libraries are loaded at their first use, connections made."""
+"""The share of the time that is none of a slope: libraries are loaded at first use, connections made."""
 
 
 @dataclass
