@@ -125,6 +125,8 @@ class PostgresLink(Link):
                 return
             if b"d" in kinds and not self.stage.passing(f"{self.step} data", DURING):
                 return
+            if b"Z" in kinds:
+                self.step = ""  # what comes next may be no step: a statement that is only prepared
             self.client.sendall(data)
 
     def _step(self, kind: bytes, body: bytes) -> str:

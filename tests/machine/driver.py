@@ -73,10 +73,10 @@ class Driver:
         """Give a message to a worker, that is hurried or dies."""
         fault = crash.fault() if crash else None
         outcome = self.service.deliver(message, hurried, fault)
-        self.service.receive()
         steps = self._steps(message, hurried)(self.model)
         died = crash.play(steps) if crash else finish(steps)
         assert outcome == ("died" if died else "done")
+        self.service.settle(*[] if died else [message])
 
     def deliver_during(self, message: Any, hurried: bool, action: Action) -> None:
         """Give a message to a worker, and ask for something at the same time."""
@@ -87,7 +87,7 @@ class Driver:
             lambda: self.service.deliver(message, hurried), lambda: self.service.ask(request.event)
         )
         assert outcome == "done"
-        self.service.receive()
+        self.service.settle(message)
         self._hear(request, answer)
         self._explain([Thing(self._steps(message, hurried), None), Thing(request.steps, answer)])
 
@@ -104,7 +104,7 @@ class Driver:
 
         outcome = self.service.deliver(message, hurried, Fault("commit", AFTER, ask, commit))
         assert outcome == "done"
-        self.service.receive()
+        self.service.settle(message)
         steps = self._steps(message, hurried)(self.model)
         comes_so_far = Crash("commit", AFTER, commit).play(steps)
         assert comes_so_far == bool(answers)
@@ -120,7 +120,7 @@ class Driver:
             *[lambda it=it: self.service.deliver(it, hurried) for it in (one, other)]
         )
         assert outcomes == ["done", "done"]
-        self.service.receive()
+        self.service.settle(one, other)
         self._explain([Thing(self._steps(it, hurried), None) for it in (one, other)])
 
     def compare(self) -> None:

@@ -37,6 +37,9 @@ class Machine(RuleBasedStateMachine):
     turns = 0
     """Steps of all runs."""
     told = False
+    """Whether a failure was."""
+    turn = 0
+    """Steps of this run."""
 
     @initialize()
     def set_up(self) -> None:
@@ -164,7 +167,7 @@ class Machine(RuleBasedStateMachine):
         which=drawn.WHICH,
         hurried=st.booleans(),
         commit=st.integers(1, 3),
-        action=drawn.STOPS | drawn.DELETIONS | drawn.BALANCES_SET | drawn.PRICES | drawn.CALLS,
+        action=drawn.INTERRUPTIONS,
     )
     def interrupt_the_worker(self, which: int, hurried: bool, commit: int, action: Action) -> None:
         """Ask for something between two of its transactions."""
@@ -179,9 +182,10 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def all_is_as_foretold(self) -> None:
+        self.turn += 1
         Machine.turns += 1
         self.driver.compare()
-        self.driver.look(self.turns)
+        self.driver.look(self.turn)
 
     def teardown(self) -> None:
         """What waits is worked off: no task is left behind."""

@@ -108,10 +108,13 @@ class Service:
         self._expect(fault, worker)
         outcome = deliveries.deliver(message, worker)
         self._expect(None, worker)
-        if outcome == "done" and message in self.waiting:
-            self.waiting.remove(message)
-            self.delivered.append(message)
         return outcome
+
+    def settle(self, *messages: Any) -> None:
+        """They are done: they wait no more, and may be delivered once more all the same."""
+        self.delivered += [message for message in self.waiting if message in messages]
+        self.waiting = [message for message in self.waiting if message not in messages]
+        self.receive()
 
     def at_once(self, *things: Callable[[], Any]) -> list[Any]:
         """What two things come to that are done at the same time."""
