@@ -5,6 +5,7 @@ An endpoint is `app = Api(...)` and one decorated function; Lambda calls `app(ev
 """
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from decimal import Decimal
@@ -45,6 +46,8 @@ HEADERS = {
 }
 
 logger = Logger(service="restcalculator")
+# With POWERTOOLS_DEBUG it would write down what each function is called with, and that may be a password.
+logging.getLogger("aws_lambda_powertools").setLevel(logging.INFO)
 
 
 class Who(Enum):
@@ -69,6 +72,7 @@ class Api(APIGatewayHttpResolver):
 
     def __init__(self, who: Who = Who.ANYONE, *, takes: str | None = JSON) -> None:
         super().__init__(
+            debug=False,  # whatever POWERTOOLS_DEV says: it would print every event, its passwords and tokens
             enable_validation=True,
             json_body_deserializer=parse_json,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -1,6 +1,7 @@
 """The bucket and the queue. Only functions that use them import this: boto3 is dear at a cold start."""
 
 import json
+import logging
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 LINK_LIFETIME = 15 * 60
 """Seconds that a presigned upload or download is good for."""
 CSV = "text/csv"
+
+# However loud a deployer makes the log: at DEBUG it writes down the signature and token of each request.
+logging.getLogger("botocore").setLevel(logging.INFO)
 
 TRIES = 3
 CALL_TIMEOUT = 3.0
