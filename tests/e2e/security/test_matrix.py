@@ -1,0 +1,34 @@
+"""The table of routes and risks is whole, and the one in docs/reliability.md is it."""
+
+from pathlib import Path
+
+import pytest
+
+from localstack.settings import ROOT
+from tests.e2e.declared import OPERATIONS
+from tests.e2e.security.matrix import FOR_ADMINS, OF_EVERYBODY, WITH_TOKENS_OF_ITS_OWN, Risk, exposed, table
+
+SOURCES = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+
+
+@pytest.mark.parametrize("risk", Risk, ids=lambda risk: risk.name)
+def test_every_risk_has_routes_and_a_test_of_each_of_them(risk: Risk) -> None:
+    assert exposed(risk)
+    assert any(f"@at_risk({risk})" in source for source in SOURCES)
+
+
+def test_what_is_named_beside_the_document_is_declared() -> None:
+    assert {str(route) for route in OPERATIONS} >= FOR_ADMINS | OF_EVERYBODY | WITH_TOKENS_OF_ITS_OWN
+
+
+def test_whoever_changes_something_by_a_token_needs_the_csrf_token() -> None:
+    safe = {str(route) for route in OPERATIONS if route.method == "GET"}
+    open_to_nobody_signed_in = {"POST /login", "POST /admin"}
+    assert {str(r) for r in OPERATIONS} - safe - open_to_nobody_signed_in == {
+        str(route) for route in exposed(Risk.CSRF)
+    }
+
+
+def test_the_documented_table_is_the_one_that_is_tested() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    assert table() in page, "put there what `python -m tests.e2e.security.matrix` prints"
