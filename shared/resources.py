@@ -133,7 +133,9 @@ class Task(Answer):
     rows_per_second: float | None = Field(description="Of the present run, or the last one.")
     seconds_left: int | None = Field(description="An estimate, while it is processing.")
     spent: Money
-    error: str | None
+    error: str | None = Field(
+        description="Why it did not complete. One that nothing happened to for a day is cancelled."
+    )
     results: str | None = Field(description="Where the result CSV is, once it is complete.")
     created_at: Rfc3339
     started_at: Rfc3339 | None

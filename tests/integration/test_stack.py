@@ -18,7 +18,7 @@ import pytest
 from localstack.cloud import BUCKET, Cloud
 from localstack.datafolder import DataFolder
 from localstack.settings import ROOT, CannotStart, Settings
-from localstack.stack import BATCH, EMULATOR, GATEWAY, Stack
+from localstack.stack import BATCH, EMULATOR, GATEWAY, SCHEDULE, Stack
 from tests.eventually import eventually
 from tests.integration.offline_service import settings_of
 
@@ -125,7 +125,7 @@ def test_a_second_one_in_the_same_folder_says_that_it_is_running(tmp_path: Path)
     assert folder.owner() is None
 
 
-@pytest.mark.parametrize("part", [GATEWAY, BATCH, EMULATOR])
+@pytest.mark.parametrize("part", [GATEWAY, BATCH, SCHEDULE, EMULATOR])
 def test_the_part_that_dies_is_named_and_no_process_stays(tmp_path: Path, part: str) -> None:
     with Stack(settings_of(tmp_path)) as stack:
         assert stack.wait(timeout=0) == ""
