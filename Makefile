@@ -13,7 +13,7 @@ TEMPLATES := $(foreach database,own given,build/templates/$(database)/cloudforma
 NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template format package templates deploy remove build-local-db \
-	build-prod-db chaos fuzz faults memory soak redrive audit bench bench-batch openapi pin
+	build-prod-db chaos fuzz faults memory soak redrive audit audit-deps bench bench-batch openapi pin
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ bench: $(INSTALLED) ## Measure everything beside its limit, into docs/performanc
 	$(BIN)/python -m benchmarks.load
 	@$(MAKE) --no-print-directory bench-batch
 	$(BIN)/python -m benchmarks.capacity
+
+audit-deps: $(INSTALLED) ## Look the pinned packages up among known vulnerabilities; fails where no database can be reached
+	@$(BIN)/python -m deploy.vulnerabilities
 
 bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}
