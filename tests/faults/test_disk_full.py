@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,8 +16,8 @@ from tests.eventually import eventually
 from tests.faults.ground import Ground
 from tests.faults.routes import COST, begin_file, check_file
 
-SIZE = 32 * 1024 * 1024
-"""Bytes."""
+ROOM = 32 * 1024 * 1024
+"""Bytes that the disk has for more."""
 ROWS = 10_000
 MOST_CHARGES = 1000
 """More than fit into the pages that are there already."""
@@ -28,21 +28,21 @@ def disk(ground: Ground) -> Iterator[Path]:
     """A small disk of its own, where all of the service's tables are."""
     if os.getuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can mount a small disk")
-    with TemporaryDirectory(prefix="faults-disk-") as folder:
+    ((used,),) = ground.told("SELECT pg_database_size(current_database())")
+    with ExitStack() as exits:
+        folder = exits.enter_context(TemporaryDirectory(prefix="faults-disk-"))
         os.chmod(folder, 0o755)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], check=True)
-        try:
-            tables = Path(folder, "tables")
-            tables.mkdir()
-            owner = Path(ground.told("SHOW data_directory")[0][0]).stat()
-            os.chown(tables, owner.st_uid, owner.st_gid)
-            ground.told(f"CREATE TABLESPACE small LOCATION '{tables}'")
-            move(ground, "pg_default", "small")
-            yield Path(folder)
-            move(ground, "small", "pg_default")
-            ground.told("DROP TABLESPACE small")
-        finally:
-            subprocess.run(["umount", folder], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={used + ROOM}", "tmpfs", folder], check=True)
+        exits.callback(subprocess.run, ["umount", folder], check=True)
+        tables = Path(folder, "tables")
+        tables.mkdir()
+        owner = Path(ground.told("SHOW data_directory")[0][0]).stat()
+        os.chown(tables, owner.st_uid, owner.st_gid)
+        ground.told(f"CREATE TABLESPACE small LOCATION '{tables}'")
+        exits.callback(ground.told, "DROP TABLESPACE small")
+        exits.callback(move, ground, "small", "pg_default")
+        move(ground, "pg_default", "small")
+        yield Path(folder)
 
 
 def move(ground: Ground, source: str, target: str) -> None:
