@@ -88,11 +88,11 @@ chaos: $(INSTALLED) ## Kill the batch at every step of a file, then do anything 
 	@$(BIN)/python -m tests.batch.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
 	@$(BIN)/python -m tests.machine --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-fuzz: $(INSTALLED) ## All that schemathesis makes of the OpenAPI document, as nobody, client and admin; SEED=… EXAMPLES=200
-	@$(BIN)/python -m tests.fuzz.contract --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))
-
 faults: $(INSTALLED) ## Break database, bucket, queue, disk and random.org under callers, and wait for every limit
 	@$(BIN)/pytest tests/faults -m "slow or not slow"
+
+fuzz: $(INSTALLED) ## All that schemathesis makes of the OpenAPI document, as nobody, client and admin; SEED=… EXAMPLES=200
+	@$(BIN)/python -m tests.fuzz.contract --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))
 
 memory: $(INSTALLED) ## Peak memory of the batch worker by the size of its file; ROWS="100000 5000000"
 	@$(BIN)/python -m tests.batch.memory $(or $(ROWS),100000 1000000)

@@ -67,6 +67,7 @@ def _schema(app: Api, listing: Listing | None) -> dict[str, Any]:
     (route,) = app._static_routes + app._dynamic_routes
     if listing is not None:
         route.responses = documented(_page_model(listing))
+        route._dependant = None  # What a request before this made of the other answers.
     document: dict[str, Any] = app.get_openapi_schema(openapi_version="3.1.0").model_dump(
         by_alias=True, exclude_none=True, mode="json"
     )

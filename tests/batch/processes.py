@@ -15,7 +15,8 @@ from typing import Any
 
 # Forked from a process that has imported everything: a killed worker is replaced in milliseconds.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.batch.preloaded"])
+PRELOADED = ["tests.batch.preloaded"]
+_FORKS.set_forkserver_preload(PRELOADED)
 
 Knobs = Mapping[str, Any]
 """Constants of the worker by `module.name`, which a test makes smaller."""
@@ -33,6 +34,11 @@ class Clock:
 
     def get_remaining_time_in_millis(self) -> int:
         return int(self.seconds * 1000)
+
+
+def preload(module: str) -> None:
+    """Fork processes with this module besides. It is too late when there is one already."""
+    _FORKS.set_forkserver_preload([*PRELOADED, module])
 
 
 class WorkerProcess:

@@ -64,6 +64,14 @@ def fuzz(stack: Stack, seed: int, examples: int, phases: Sequence[str]) -> list[
         ]
 
 
+def audit(stack: Stack) -> str:
+    """What `make audit` says of whoever's balance is not the sum of their ledger; "" when there is nobody."""
+    environment = {**os.environ, **stack.environment}
+    command = [sys.executable, "-m", "shared.audit"]
+    made = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    return made.stdout + made.stderr if made.returncode else ""
+
+
 def _start(
     stack: Stack, folder: Path, role: str, seed: int, examples: int, phases: Sequence[str]
 ) -> "subprocess.Popen[str]":
@@ -102,11 +110,12 @@ def main() -> None:
     began = time.monotonic()
     with service() as stack:
         outcomes = fuzz(stack, arguments.seed, arguments.examples, THOROUGH)
+        off = audit(stack)
     for outcome in outcomes:
         print(f"  {outcome.role:8} {outcome.cases:6} cases: {'good' if outcome.good else outcome.told}")
     cases = sum(outcome.cases for outcome in outcomes)
-    print(f"{cases} cases in {time.monotonic() - began:.0f} s")
-    if cases < arguments.least or not all(outcome.good for outcome in outcomes):
+    print(f"{cases} cases in {time.monotonic() - began:.0f} s; {off or 'the books balance'}")
+    if off or cases < arguments.least or not all(outcome.good for outcome in outcomes):
         sys.exit(f"repeat with SEED={arguments.seed}")
 
 

@@ -55,9 +55,9 @@ CORRECTIONS = (
     | st.builds(DeleteRecord, record=WHICH)
 )
 STOPS = st.builds(Cancel, task=WHICH, by=WHICH) | st.builds(Resume, task=WHICH, by=WHICH)
-INTERRUPTIONS = (
-    st.builds(Cancel, task=WHICH, by=st.just(0)) | STOPS | DELETIONS | BALANCES_SET | PRICES | CALLS
-)
+# By the admin, who may always.
+CANCELS = st.builds(Cancel, task=WHICH, by=st.just(0))
+INTERRUPTIONS = CANCELS | CANCELS | STOPS | DELETIONS | BALANCES_SET | PRICES | CALLS
 ANYTHING = CALLS | CALLS | GRANTS | BALANCES_SET | PRICES | STOPS | DELETIONS | CORRECTIONS
 
 MOMENTS = st.sampled_from([BEFORE, AFTER])

@@ -56,10 +56,16 @@ class Driver:
         self._hear(request, answer)
         assert (found := mismatch(expected, answer)) == "", found
 
-    def ask_two(self, one: Action, other: Action) -> None:
-        """Ask for both at the same time; some order of them must explain what came of it."""
+    def ask_two(self, one: Action, other: Action, held: bool) -> None:
+        """Ask for both at the same time; some order of them must explain what came of it.
+
+        Args:
+            held: as `Service.at_once`.
+        """
         requests = [request for action in (one, other) if (request := action.request(self.cast))]
-        answers = self.service.at_once(*[lambda it=it: self.service.ask(it.event) for it in requests])
+        answers = self.service.at_once(
+            *[lambda it=it: self.service.ask(it.event) for it in requests], held=held
+        )
         self.service.receive()
         pairs = list(zip(requests, answers, strict=True))
         for request, answer in pairs:

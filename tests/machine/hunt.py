@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.batch.ground import Ground
+from tests.batch.processes import preload
 from tests.machine.machine import Machine
 from tests.machine.service import Service
 
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     arguments = parser.parse_args()
     began = time.monotonic()
+    preload("tests.machine.preloaded")
     with machines() as machine:
         number = arguments.seed
         while time.monotonic() - began < arguments.minutes * 60:

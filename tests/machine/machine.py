@@ -100,13 +100,13 @@ class Machine(RuleBasedStateMachine):
         """Before or after what it does is committed: who asked hears nothing."""
         self.driver.ask(action, moment)
 
-    @rule(one=drawn.ANYTHING, other=drawn.ANYTHING)
-    def two_at_once(self, one: Action, other: Action) -> None:
-        self.driver.ask_two(one, other)
+    @rule(one=drawn.ANYTHING, other=drawn.ANYTHING, held=st.booleans())
+    def two_at_once(self, one: Action, other: Action, held: bool) -> None:
+        self.driver.ask_two(one, other, held)
 
-    @rule(one=drawn.CALLS, other=st.none() | drawn.CALLS)
-    def two_of_one_key_at_once(self, one: Charge, other: Charge | None) -> None:
-        self.driver.ask_two(one.with_key(), (other or one).with_key(one))
+    @rule(one=drawn.CALLS, other=st.none() | drawn.CALLS, held=st.booleans())
+    def two_of_one_key_at_once(self, one: Charge, other: Charge | None, held: bool) -> None:
+        self.driver.ask_two(one.with_key(), (other or one).with_key(one), held)
 
     @rule(who=drawn.WHICH, rows=drawn.ROWS, directly=st.booleans())
     def upload(self, who: int, rows: Rows, directly: bool) -> None:

@@ -116,9 +116,23 @@ class Service:
         self.waiting = [message for message in self.waiting if message not in messages]
         self.receive()
 
-    def at_once(self, *things: Callable[[], Any]) -> list[Any]:
-        """What two things come to that are done at the same time."""
-        return [doing.result() for doing in [self._pool.submit(thing) for thing in things]]
+    def at_once(self, *things: Callable[[], Any], held: bool = False) -> list[Any]:
+        """What two things come to that are done at the same time.
+
+        Args:
+            held: nobody's row can be had until both wait for one: each has then seen what was before
+                the other.
+        """
+        if held:
+            self.sql("BEGIN")
+            self.sql("SELECT FROM users FOR NO KEY UPDATE")
+        doing = [self._pool.submit(thing) for thing in things]
+        if held:
+            try:
+                self._wait_until(lambda: self._waiting() + sum(it.done() for it in doing) >= len(doing))
+            finally:
+                self.sql("COMMIT")
+        return [it.result() for it in doing]
 
     def store(self, key: str, content: bytes) -> None:
         """Put a file into the bucket, whose message then waits."""
@@ -142,9 +156,8 @@ class Service:
 
     def expect_message(self) -> None:
         """Wait for what S3 sends. Raises: AssertionError when it sends nothing."""
-        waiting, deadline = len(self.waiting), time.monotonic() + LIMIT
-        while self.receive() == waiting:
-            assert time.monotonic() < deadline, "S3 announced nothing"
+        waiting = len(self.waiting)
+        self._wait_until(lambda: self.receive() > waiting)
 
     def receive(self) -> int:
         """Take all that is in the queue; how many messages wait now."""
@@ -157,6 +170,17 @@ class Service:
                 )
             self.waiting += found
         return len(self.waiting)
+
+    def _waiting(self) -> int:
+        """Connections that wait for a lock."""
+        ((waiting,),) = self.sql("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        return int(waiting)
+
+    def _wait_until(self, so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + LIMIT
+        while not so():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
 
     def _expect(self, fault: Fault | None, victim: WorkerProcess) -> None:
         """Let the fault happen, if there is one; whom it kills is this process."""

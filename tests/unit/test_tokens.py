@@ -86,10 +86,9 @@ def test_the_token_that_the_next_tests_spoil_is_good_as_it_is() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"exp": int(time.time()) - 60},
+        {"exp": 1},
         {"exp": None},
         {"iat": None},
-        {"iat": int(time.time()) + 600},
         {"aud": "another-api"},
         {"aud": None},
         {"iss": "somebody"},
@@ -111,6 +110,11 @@ def test_the_token_that_the_next_tests_spoil_is_good_as_it_is() -> None:
 def test_a_token_with_a_wrong_or_missing_claim_signs_nobody_in(changes: dict[str, Any]) -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(signed(**changes), TokenType.ACCESS)
+
+
+def test_a_token_of_the_future_signs_nobody_in() -> None:
+    with pytest.raises(NotSignedIn):
+        tokens.verify(signed(iat=int(time.time()) + 600), TokenType.ACCESS)
 
 
 def test_an_expired_token_says_so() -> None:
