@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,34 +70,42 @@ KEPT = {".py", ".so", ".js", ".css", ".gz"}
 
 def main() -> None:
     shutil.rmtree(STAGE, ignore_errors=True)
-    stage_dependencies()
-    prune()
-    stage_service()
-    compile_to_byte_code()
-    write_zip()
+    stage(STAGE, TARGET)
+    compile_to_byte_code(STAGE, lambda_python())
+    write_zip(STAGE, ZIP)
     print(f"{ZIP.name}: {ZIP.stat().st_size / 1e6:.1f} MB")
     if ZIP.stat().st_size > BUDGET:
         sys.exit(f"The zip is over its budget of {BUDGET / 1e6:.1f} MB (deploy/package.py).")
 
 
-def stage_dependencies() -> None:
+def stage(folder: Path, target: Sequence[str]) -> None:
+    """Lay out what the zip holds, but for the byte code; `target` is uv's options of the wheels' machine."""
+    stage_dependencies(folder, target)
+    prune(folder)
+    stage_service(folder)
+
+
+def stage_dependencies(folder: Path, target: Sequence[str]) -> None:
     """The wheels that requirements.txt names, and nothing that it does not."""
     pinned = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     wanted = [line for line in pinned if "==" in line and line.split("==")[0] not in LEFT_OUT]
     install = [*UV, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy"]
     subprocess.run(
-        [*install, *TARGET, "--target", str(STAGE), "-r", "-"], input="\n".join(wanted), text=True, check=True
+        [*install, *target, "--target", str(folder), "-r", "-"],
+        input="\n".join(wanted),
+        text=True,
+        check=True,
     )
 
 
-def prune() -> None:
+def prune(folder: Path) -> None:
     """What no import reaches, and what pip keeps for itself."""
     for pattern in PRUNED:
-        for path in STAGE.glob(pattern):
+        for path in folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in files():
+    for path in files(folder):
         # pg8000 and scramp read their own version from METADATA.
-        pip_s_own = path.relative_to(STAGE).parts[0].endswith(".dist-info")
+        pip_s_own = path.relative_to(folder).parts[0].endswith(".dist-info")
         if path.name != "METADATA" and (pip_s_own or path.suffix not in KEPT):
             path.unlink()
         elif path.suffix == ".so":
@@ -119,9 +127,9 @@ def without_debug_information(library: bytes) -> bytes:
     return library[:40] + bytes(8) + library[48:60] + bytes(4) + library[64 : max(ends)]
 
 
-def stage_service() -> None:
+def stage_service(folder: Path) -> None:
     for name in SERVICE:
-        source, target = ROOT / name, STAGE / name
+        source, target = ROOT / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.mako"))
         else:
@@ -129,9 +137,8 @@ def stage_service() -> None:
             shutil.copyfile(source, target)
 
 
-def compile_to_byte_code() -> None:
+def compile_to_byte_code(folder: Path, python: str | None) -> None:
     """Byte code that is valid whatever the files' times are, so that unzipping can't spoil it."""
-    python = lambda_python()
     if python is None:
         print(
             f"No Python {PYTHON_VERSION} was found, so the zip has no byte code and cold starts take three"
@@ -140,7 +147,7 @@ def compile_to_byte_code() -> None:
         )
         return
     command = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-    places = ["-s", str(STAGE), "-p", UNPACKED_AT, str(STAGE)]
+    places = ["-s", str(folder), "-p", UNPACKED_AT, str(folder)]
     # The order in a set of constants follows the hashes, which are random otherwise.
     subprocess.run([*command, *places], env={**os.environ, "PYTHONHASHSEED": "0"}, check=True)
 
@@ -162,18 +169,18 @@ def lambda_python() -> str | None:
     return found.stdout.strip() or None
 
 
-def write_zip() -> None:
+def write_zip(folder: Path, target: Path) -> None:
     """In the order of names, with one time and one mode for all."""
-    with zipfile.ZipFile(ZIP, "w") as archive:
-        for path in files():
-            entry = zipfile.ZipInfo(path.relative_to(STAGE).as_posix(), (1980, 1, 1, 0, 0, 0))
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in files(folder):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes(), compresslevel=9)
 
 
-def files() -> Iterator[Path]:
-    return iter(sorted(path for path in STAGE.rglob("*") if path.is_file()))
+def files(folder: Path) -> Iterator[Path]:
+    return iter(sorted(path for path in folder.rglob("*") if path.is_file()))
 
 
 if __name__ == "__main__":

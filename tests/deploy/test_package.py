@@ -93,17 +93,16 @@ def test_all_source_has_byte_code_that_no_unzipping_can_spoil(
     assert {built.read(path.as_posix())[4:8] for path in compiled} == {UNCHECKED_HASH}
 
 
-def test_the_same_files_make_the_same_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package, "STAGE", tmp_path / "lambda")
+def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
+    stage = tmp_path / "lambda"
     zips = []
     for time in (0, 1_700_000_000):
-        monkeypatch.setattr(package, "ZIP", tmp_path / f"{time}.zip")
-        package.stage_service()
-        for path in package.files():
+        package.stage_service(stage)
+        for path in package.files(stage):
             os.utime(path, (time, time))
-        package.write_zip()
-        zips.append(package.ZIP.read_bytes())
-        shutil.rmtree(package.STAGE)
+        package.write_zip(stage, tmp_path / f"{time}.zip")
+        zips.append((tmp_path / f"{time}.zip").read_bytes())
+        shutil.rmtree(stage)
     assert zips[0] == zips[1]
 
 
@@ -123,15 +122,11 @@ importlib.util.module_from_spec(spec)"""
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_what_is_packaged_starts_and_migrates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_packaged_starts_and_migrates(tmp_path: Path) -> None:
     """The same steps with this machine's wheels: nothing that was left out is missed."""
     from localstack.postgres import Postgres
 
-    monkeypatch.setattr(package, "STAGE", tmp_path / "lambda")
-    monkeypatch.setattr(package, "TARGET", ("--python", sys.executable))
-    package.stage_dependencies()
-    package.prune()
-    package.stage_service()
+    package.stage(tmp_path / "lambda", ("--python", sys.executable))
     lambdas_own = tmp_path / "runtime"
     lambdas_own.mkdir()
     for name in package.LEFT_OUT - {"pycparser"}:
@@ -147,7 +142,7 @@ def test_what_is_packaged_starts_and_migrates(tmp_path: Path, monkeypatch: pytes
     try:
         environment = {"PATH": os.environ["PATH"], "AWS_PGSQL_PATH": postgres.url, "JWT_SECRET_KEY": "s" * 32}
         command = [sys.executable, "-S", "-s", "-c", START_ALL]
-        arguments = [str(package.STAGE), str(lambdas_own), json.dumps(modules)]
+        arguments = [str(tmp_path / "lambda"), str(lambdas_own), json.dumps(modules)]
         started = subprocess.run(
             [*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
