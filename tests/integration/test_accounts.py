@@ -139,6 +139,18 @@ def test_the_thirty_first_failure_from_one_address_is_throttled_whatever_the_ema
     sign_in(uow, email="another@example.com", address="192.0.2.8")
 
 
+def test_a_throttled_address_takes_no_attempts_from_anybodys_email(uow: UnitOfWork, sql: Sql) -> None:
+    sign_in(uow, address="192.0.2.8")
+    for number in range(30):
+        with pytest.raises(WrongCredentials):
+            sign_in(uow, "wrong", email=f"{number}@example.com")
+    for email in [EMAIL] * 6 + ["unknown@example.com"]:
+        with pytest.raises(TooManyRequests):
+            sign_in(uow, "wrong", email=email)
+    sign_in(uow, address="192.0.2.8")
+    assert sql("SELECT bucket FROM rate_limits WHERE bucket LIKE '%unknown%'") == []
+
+
 def test_a_refresh_rotates_both_tokens_and_keeps_the_session(uow: UnitOfWork) -> None:
     first = sign_in(uow)
     second = refresh(uow, first)
