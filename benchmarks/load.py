@@ -26,7 +26,7 @@ from pygal.style import CleanStyle
 from benchmarks.busy import Busy, Watch
 from benchmarks.charge import PEOPLE
 from benchmarks.open_loop import Answers, Call, offer, wait_for_each
-from benchmarks.report import PAGE, Row, figure, write
+from benchmarks.report import PLOT, Row, figure, write
 from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import tokens
@@ -48,7 +48,6 @@ COLUMNS = {
 """What the table tells of each load, and its units."""
 PLOTTED = {"p50": {"width": 2}, "p99": {"width": 2, "dasharray": "5, 5"}}
 """How each percentile's line is drawn."""
-PLOT = PAGE.with_name("load.svg")
 
 RECORDS = """
 INSERT INTO records (id, user_id, operation_id, arguments, operation_response, amount, user_balance, date)

@@ -5,10 +5,11 @@ what the latencies must show: each counts from when its call was due, not from w
 come at random times (a Poisson process), each over a connection of its own, which any idle process of the
 gateway may take.
 
-Why not a tool: of those that a package brings, autocannon sends a second's calls in one burst and estimates
-what it left out, loadtest knows whole milliseconds and forgets whoever has no answer at its end, locust,
-molotov, wrk and hey wait for answers, and artillery comes with two clouds' libraries and a browser; the
-makers of k6, vegeta, oha and wrk2 publish no package.
+Why not a tool: none of those that pip or npm installs keeps an open loop of single, random calls. autocannon
+sends a second's calls in one burst and estimates what it left out, loadtest knows whole milliseconds and
+forgets whoever has no answer at its end, locust, molotov, wrk and hey wait for answers, and artillery comes
+with two clouds' libraries and a browser. k6, vegeta and oha keep one, but at even intervals, and come by Go,
+Cargo or a download; tsung, whose calls are a Poisson process, and gatling want an Erlang or a Java.
 """
 
 import asyncio

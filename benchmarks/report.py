@@ -24,6 +24,9 @@ from localstack.settings import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
+PLOT = PAGE.with_name("load.svg")
+WRITTEN = tuple(f":(exclude){path.relative_to(ROOT)}" for path in (RESULTS, PAGE, PLOT))
+"""What benchmarks write, as git leaves it out."""
 
 LIBRARIES = ("aws-lambda-powertools", "pydantic", "pyjwt", "pg8000", "sqlalchemy", "argon2-cffi", "boto3")
 DATABASE_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
@@ -171,6 +174,12 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """The commit that was measured; "+" when files differ from it."""
-    described = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    return subprocess.run(described, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    """The commit that was measured; "+" when files differ from it, but for what the benchmarks write."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        ).stdout
+
+    changed = git("diff", "--name-only", "HEAD", "--", ".", *WRITTEN)
+    return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed else "")
