@@ -6,6 +6,7 @@ digits that Postgres holds; Python only joins the rows.
 
 import json
 import operator
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -33,13 +34,15 @@ from sqlalchemy.types import BigInteger, DateTime, Numeric, Uuid
 
 from shared import listing_cursor
 from shared.auth import Caller
-from shared.database import Row
 from shared.errors import InvalidInput, StatementTimeout
 from shared.listing_query import FieldType, Filter, Query, field_types, parse
 from shared.unit_of_work import UnitOfWork
 
 COUNT_LIMIT = 10_000
 """Rows that are counted; a longer list says that it has at least as many."""
+
+COUNT_AFTER = 3.0
+"""Seconds that a page may have taken for its list to be counted too: both end within a function's 15."""
 
 TOO_SLOW = "This takes too long: filter it further, leave out the sort, or follow the cursor."
 
@@ -110,13 +113,23 @@ class Listing:
         """
         query = parse(query_string, self.public, may_see_deleted=self.may_see_deleted(caller))
         shape, values = self._shaped(query, caller)
+        began = time.monotonic()
         try:
             rows = uow.database.query(_selecting(self, shape), values)
-            more = len(rows) > query.page_size
-            rows = rows[: query.page_size]
-            counted = {} if query.cursor is not None else self._count(uow, query, shape, values, rows, more)
         except StatementTimeout:
             raise InvalidInput.at("#/query", TOO_SLOW) from None
+        is_quick = time.monotonic() - began < COUNT_AFTER
+        more = len(rows) > query.page_size
+        rows = rows[: query.page_size]
+        before = (query.page - 1) * query.page_size
+        if query.cursor is not None:
+            counted = {}
+        elif not more and (rows or query.page == 1):
+            counted = _totals(query, before + len(rows), "eq")  # the last page is at hand: no need to count
+        elif is_quick and (total := self._count(uow, shape, values)) is not None:
+            counted = _totals(query, min(total, COUNT_LIMIT), "gte" if total > COUNT_LIMIT else "eq")
+        else:
+            counted = _totals(query, before + len(rows) + 1 if more else 0, "gte")
         keys = [f"key{i}" for i in range(self._depth(shape))]
         cursor = listing_cursor.encode(query, [rows[-1][key] for key in keys]) if more else None
         members = json.dumps({**counted, "next_cursor": cursor})
@@ -175,23 +188,14 @@ class Listing:
         counted = some.limit(bindparam("most", type_=BigInteger)).subquery()
         return select(func.count().label("total")).select_from(counted)
 
-    def _count(
-        self,
-        uow: UnitOfWork,
-        query: Query,
-        shape: Shape,
-        values: Mapping[str, Any],
-        rows: Sequence[Row],
-        more: bool,
-    ) -> dict[str, Any]:
-        before = (query.page - 1) * query.page_size
-        if not more and (rows or query.page == 1):
-            total, relation = before + len(rows), "eq"  # the last page is at hand: no need to count
-        else:
-            values = {**values, "most": COUNT_LIMIT + 1}
-            total = uow.database.query(_counting(self, shape), values)[0]["total"]
-            total, relation = (COUNT_LIMIT, "gte") if total > COUNT_LIMIT else (total, "eq")
-        return {"total_pages": -(-total // query.page_size), "total": total, "total_relation": relation}
+    def _count(self, uow: UnitOfWork, shape: Shape, values: Mapping[str, Any]) -> int | None:
+        """The rows that match, COUNT_LIMIT + 1 at the most; None when counting takes too long."""
+        try:
+            rows = uow.database.query(_counting(self, shape), {**values, "most": COUNT_LIMIT + 1})
+        except StatementTimeout:
+            return None
+        total: int = rows[0]["total"]
+        return total
 
     def _conditions(self, shape: Shape) -> list[ColumnElement[bool]]:
         conditions = [_condition(self._expression(f.field), f) for f in shape.filters]
@@ -213,7 +217,9 @@ class Listing:
                     expression, cast(literal_column(_zero(expression)), expression.type)
                 )
             keys.append((expression, descending))
-        return [*keys, (self.newest[-1], True)]
+        keys.append((self.newest[-1], True))
+        # By an id as it is, everybody's rows might be read, in the order of its index, to find the owner's.
+        return [(cast(key, Text) if shape.is_owners and _is_id(key) else key, down) for key, down in keys]
 
     def _expression(self, name: str) -> ColumnElement[Any]:
         return self.expressions[name] if name in self.expressions else self.table.c[name]
@@ -228,6 +234,14 @@ def _selecting(listing: Listing, shape: Shape) -> str:
 @lru_cache(maxsize=256)
 def _counting(listing: Listing, shape: Shape) -> str:
     return _text(listing._select_count(shape))
+
+
+def _is_id(key: ColumnElement[Any]) -> bool:
+    return isinstance(key, Column) and isinstance(key.type, Uuid)
+
+
+def _totals(query: Query, total: int, relation: str) -> dict[str, Any]:
+    return {"total_pages": -(-total // query.page_size), "total": total, "total_relation": relation}
 
 
 def _text(statement: Statement) -> str:
