@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import TypeVar
 
@@ -14,12 +15,13 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared import aws, metrics
+from shared.catalog import CATALOG
 from shared.database import Row
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
 from worker.billing import Bill, Outcome, bill_chunk
-from worker.chunks import chunks
+from worker.chunks import Credit, chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import NotUnderstood, Upload
 from worker.results import Checkpoint, Fenced, write_results
@@ -126,7 +128,8 @@ def _bill(
     rows = CsvRows(_blocks(upload.key, file, offset), offset)
     if offset == 0:
         rows.header()
-    for number, chunk in enumerate(_one_ahead(chunks(rows)), 1):
+    credit = _credit(uow, task["balance"])
+    for number, chunk in enumerate(_one_ahead(chunks(rows, credit)), 1):
         if number % CHUNKS_A_COLLECTION == 0:
             gc.collect()
         with uow:
@@ -140,7 +143,7 @@ def _bill(
             return _fail(uow, upload, "The account was deleted.")
         offset, rows_done = bill.end, rows_done + bill.rows
         # Whoever finds nothing left to bill writes results, however little time there is.
-        if out_of_time() and (bill.rows or offset < file.size):
+        if chunk.is_cut or (out_of_time() and (bill.rows or offset < file.size)):
             return End.HANDED_OVER
     key = aws.results_key(upload.user_id, upload.task_id)
     if not write_results(uow, upload.task_id, rows_done, key, Checkpoint.of(task), out_of_time):
@@ -149,6 +152,13 @@ def _bill(
         return End.TAKEN_OVER
     metrics.emit(TasksCompleted=1)
     return End.COMPLETED
+
+
+def _credit(uow: UnitOfWork, balance: Decimal) -> Credit | None:
+    """What operations of other services may spend; None where there are none."""
+    if not any(operation.is_remote() for operation in CATALOG.values()):
+        return None
+    return Credit(balance, {row["type"]: row["cost"] for row in uow.all("prices")})
 
 
 def _tell(outcome: Outcome, bill: Bill) -> None:
@@ -162,7 +172,7 @@ def _tell(outcome: Outcome, bill: Bill) -> None:
 def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
     with uow:
         uow.begin()
-        uow.one("lock_task", id=upload.task_id, user_id=upload.user_id)
+        owner = uow.one("lock_task", id=upload.task_id, user_id=upload.user_id)
         task = uow.one(
             "start_task",
             id=upload.task_id,
@@ -172,9 +182,9 @@ def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
             most=MOST_AT_ONCE,
         )
         uow.commit()
-    if task is None:
+    if task is None or owner is None:
         raise NotUnderstood(f"there is no task {upload.task_id}")
-    return task
+    return {**task, **owner}
 
 
 def _fail(uow: UnitOfWork, upload: Upload, reason: str) -> End:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.ids import uuid7s
 from shared.unit_of_work import UnitOfWork
-from worker.chunks import Chunk, Computed, Refused
+from worker.chunks import NO_PRICE, Chunk, Done, Refused, Uncomputed
 
 COPY_RECORDS = (
     "COPY records (id, user_id, operation_id, arguments, operation_response, amount, user_balance,"
@@ -18,7 +18,6 @@ COPY_RECORDS = (
 COPY_ERRORS = "COPY task_errors (task_id, task_row, operation, arguments, reason) FROM STDIN"
 BLOCK_LINES = 1024
 """Lines of one CopyData message, some 100 KB: each costs a turn of the interpreter's lock."""
-NO_PRICE = "the operation has no price: it can't be called"
 # COPY's text format escapes these (PostgreSQL manual, COPY, "Text Format").
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -103,8 +102,8 @@ def _draw_up(
     task_id: UUID,
     first_row: int,
 ) -> Iterator[bytes]:
-    """Bill the longest prefix that the balance pays for, row by row, in order: its lines of COPY, in
-    blocks, so that Postgres works on one while the next is drawn up.
+    """Bill the longest prefix that is computed and that the balance pays for, row by row, in order: its
+    lines of COPY, in blocks, so that Postgres works on one while the next is drawn up.
     """
     balance, user_id, ids = owner["balance"], str(owner["user_id"]), uuid7s(len(chunk.rows))
     # As text once, not once a row.
@@ -121,6 +120,8 @@ def _draw_up(
         if cost > balance:
             bill.affordable = False
             break
+        if type(row) is Uncomputed:
+            break  # it can be paid by now: whoever goes on from here computes it
         balance -= cost
         if "\\" in result:
             result = result.replace("\\", "\\\\")
@@ -137,7 +138,7 @@ def _draw_up(
     yield "".join(lines).encode()
 
 
-def _error_line(task_id: UUID, number: int, row: Computed | Refused) -> str:
+def _error_line(task_id: UUID, number: int, row: Done) -> str:
     reason = row.reason if isinstance(row, Refused) else NO_PRICE
     cells = (row.operation, row.arguments, reason)
     return f"{task_id}\t{number}\t" + "\t".join(cell.translate(_ESCAPES) for cell in cells) + "\n"

@@ -2,7 +2,7 @@
 
 import decimal
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -32,6 +32,9 @@ _PLAIN = "[0123456789.-, ]"
 MOST_DIGITS = DECIMAL128.prec
 LONGEST_ECHO = 1000
 """Characters of a bad row's cells that are kept for its report."""
+NO_PRICE = "the operation has no price: it can't be called"
+Arguments = list[Decimal] | str
+"""A row's arguments, or the reason why it has none."""
 
 
 class Computed(NamedTuple):
@@ -52,16 +55,62 @@ class Refused(NamedTuple):
     end: int
 
 
+class Uncomputed(NamedTuple):
+    """A row that its owner could not pay when the run began, and that asks another service: nobody pays
+    that one for a result that nobody gets. The last of its chunk."""
+
+    operation: str
+    arguments: str
+    result: str
+    end: int
+
+
+Done = Computed | Refused | Uncomputed
+
+
 @dataclass(slots=True)
 class Chunk:
     """Consecutive rows, in the file's order, and the offset after them."""
 
     end: int
-    rows: list[Computed | Refused] = field(default_factory=list)
+    rows: list[Done] = field(default_factory=list)
+
+    @property
+    def is_cut(self) -> bool:
+        return bool(self.rows) and type(self.rows[-1]) is Uncomputed
 
 
-def chunks(rows: CsvRows) -> Iterator[Chunk]:
-    """Cut a file into computed chunks; the last one, maybe empty, ends where the file does.
+@dataclass(slots=True)
+class Credit:
+    """What may still be computed by operations that ask another service, before anybody is billed.
+
+    Other rows may spend the same credit: it bounds what is asked for in vain, it is no bill.
+    """
+
+    balance: Decimal
+    costs: Mapping[str, Decimal]
+
+    def spend(self, called: Sequence[Operation | None], lists: MutableSequence[Arguments]) -> int:
+        """How many of the rows can be computed; those that have no price are given that as their reason."""
+        remote = {name for name, operation in CATALOG.items() if operation.is_remote()}
+        for index, operation in enumerate(called):
+            if operation is None or operation.name not in remote or not _fits(operation, lists[index]):
+                continue
+            cost = self.costs.get(operation.name)
+            if cost is None:
+                lists[index] = NO_PRICE
+            elif cost > self.balance:
+                return index
+            else:
+                self.balance -= cost
+        return len(called)
+
+
+def chunks(rows: CsvRows, credit: Credit | None = None) -> Iterator[Chunk]:
+    """Cut a file into computed chunks; the last one, maybe empty, ends where the file does, or else is cut.
+
+    Args:
+        credit: what operations of other services may spend; None for no limit.
 
     Raises:
         ServiceUnavailable: random strings are not to be had.
@@ -71,21 +120,36 @@ def chunks(rows: CsvRows) -> Iterator[Chunk]:
         if not is_blank(row):
             gathered.append(row)
         if len(gathered) == CHUNK_ROWS or row.end - start >= CHUNK_BYTES:
-            yield Chunk(row.end, compute_all(gathered))
+            chunk = Chunk(row.end, compute_all(gathered, credit))
+            yield chunk
+            if chunk.is_cut:
+                return
             gathered, start = [], row.end
-    yield Chunk(rows.offset, compute_all(gathered))
+    yield Chunk(rows.offset, compute_all(gathered, credit))
 
 
-def compute_all(rows: Sequence[Row]) -> list[Computed | Refused]:
-    """Each row's result, or the reason why it has none."""
+def compute_all(rows: Sequence[Row], credit: Credit | None = None) -> list[Done]:
+    """Each row's result, or the reason why it has none; up to the first that the credit does not reach."""
     called = [_find(row) for row in rows]
-    for operation in {operation.name: operation for operation in called if operation}.values():
-        if operation.prepare is not None:
-            operation.prepare(sum(other is operation for other in called))
     texts = [_arguments_cell(row) for row in rows]
     lists = _parse(texts)
+    reached = len(rows) if credit is None else credit.spend(called, lists)
+    for operation in {operation.name: operation for operation in called[:reached] if operation}.values():
+        if operation.prepare is not None:
+            rows_of_it = (
+                args for other, args in zip(called[:reached], lists, strict=False) if other is operation
+            )
+            operation.prepare(sum(_fits(operation, args) for args in rows_of_it))
     with decimal.localcontext(DECIMAL128):
-        return list(map(_compute, rows, called, texts, lists))
+        done: list[Done] = list(map(_compute, rows[:reached], called, texts, lists))
+    if reached < len(rows) and (beyond := called[reached]):
+        done.append(Uncomputed(beyond.name, texts[reached], "", rows[reached].end))
+    return done
+
+
+def _fits(operation: Operation, arguments: Arguments) -> bool:
+    """Whether there are as many arguments as the operation takes."""
+    return type(arguments) is list and operation.fewest <= len(arguments) <= operation.most
 
 
 def _find(row: Row) -> Operation | None:
@@ -100,9 +164,7 @@ def _arguments_cell(row: Row) -> str:
     return (row.cells[1].strip() if len(row.cells) > 1 else "") or "[]"
 
 
-def _compute(
-    row: Row, operation: Operation | None, text: str, arguments: list[Decimal] | str
-) -> Computed | Refused:
+def _compute(row: Row, operation: Operation | None, text: str, arguments: Arguments) -> Computed | Refused:
     if operation is None or isinstance(arguments, str):
         return _refuse(row, row.fault or _fault(row, operation, arguments))
     try:
@@ -120,7 +182,7 @@ def _compute(
     return tuple.__new__(Computed, (operation.name, text, result, row.end))
 
 
-def _fault(row: Row, operation: Operation | None, arguments: list[Decimal] | str) -> str:
+def _fault(row: Row, operation: Operation | None, arguments: Arguments) -> str:
     if not 1 <= len(row.cells) <= 2:
         return f"expected 2 columns, operation and arguments, and {len(row.cells)} came"
     if operation is None:
@@ -137,16 +199,16 @@ def _echo(cell: str) -> str:
     return cell[:LONGEST_ECHO].replace("\0", "�")
 
 
-def _parse(texts: Sequence[str]) -> list[list[Decimal] | str]:
+def _parse(texts: Sequence[str]) -> list[Arguments]:
     """The argument lists of many cells; a reason in place of one that is no list of numbers."""
-    parsed = list[list[Decimal] | str]()
+    parsed = list[Arguments]()
     for start in range(0, len(texts), JOINED):
         some = texts[start : start + JOINED]
         parsed += _parse_joined(some) or [_parse_one(text) for text in some]
     return parsed
 
 
-def _parse_joined(texts: Sequence[str]) -> list[list[Decimal] | str] | None:
+def _parse_joined(texts: Sequence[str]) -> list[Arguments] | None:
     """The lists of cells that hold plain numbers and brackets only; None when it takes a closer look.
 
     Read at once, they take a quarter of the time. A cell with one opening bracket, at its beginning,
@@ -164,7 +226,7 @@ def _parse_joined(texts: Sequence[str]) -> list[list[Decimal] | str] | None:
     return lists if len(lists) == len(texts) else None
 
 
-def _parse_one(text: str) -> list[Decimal] | str:
+def _parse_one(text: str) -> Arguments:
     try:
         numbers = _loads(text)
     except (ValueError, ArithmeticError, RecursionError):

@@ -3,4 +3,4 @@
 WITH task AS MATERIALIZED (
     SELECT user_id FROM tasks WHERE id = :id::uuid AND user_id = :user_id::uuid FOR UPDATE
 )
-SELECT id FROM users WHERE id = (SELECT user_id FROM task) FOR NO KEY UPDATE
+SELECT balance FROM users WHERE id = (SELECT user_id FROM task) FOR NO KEY UPDATE

@@ -1,6 +1,6 @@
 """Credit: a file is billed to the last row that can be paid, and never a row further."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
@@ -13,7 +13,9 @@ from shared.errors import InsufficientCredit
 from shared.unit_of_work import UnitOfWork
 from tests.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.batch.ground import PRICES, Ground
+from tests.batch.stage import BEFORE, Fault
 from tests.integration.people import Person
+from tests.random_org import KEY, RandomOrg
 
 COST = Decimal(PRICES["multiplication"])
 ROWS = 3 * CHUNK_ROWS
@@ -82,6 +84,56 @@ def test_top_ups_and_resumptions_bill_the_rest_in_order(ground: Ground, deliveri
     # The balance after each row is another, for the credit came in pieces.
     lines = ground.results(task).splitlines()
     assert [line.split(b",")[0] for line in lines[1:]] == [b"%d" % n for n in range(1, ROWS + 1)]
+
+
+@pytest.fixture
+def random_org(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
+    monkeypatch.setitem(ground.behind_wires, "RANDOM_STRING_API_KEY", KEY)
+    with RandomOrg.running() as running:
+        yield running
+
+
+def strings_asked_for(random_org: RandomOrg) -> int:
+    return sum(call["params"]["n"] for call in random_org.calls)
+
+
+@pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS + 1])
+def test_no_random_string_is_asked_for_that_cannot_be_paid(
+    ground: Ground, deliveries_with: Make, random_org: RandomOrg, affordable: int
+) -> None:
+    deliveries = deliveries_with(knobs={"shared.random_string.ENDPOINT": random_org.endpoint})
+    content = b"operation,arguments\n" + b"random_string,[]\n" * ROWS
+    task = ground.upload(ground.client(5 * affordable + 4), content)
+    deliveries.until_idle()
+    ground.resume(task)  # still without credit
+    deliveries.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["rows_done"]) == ("out_of_credit", affordable)
+    assert strings_asked_for(random_org) == affordable
+    top_up(task.owner, Decimal(5 * (ROWS - affordable)))
+    ground.resume(task)
+    deliveries.until_idle()
+    assert ground.state(task)["status"] == "completed"
+    assert strings_asked_for(random_org) == ROWS
+    ground.check_books(task)
+
+
+def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
+    ground: Ground, deliveries_with: Make, random_org: RandomOrg
+) -> None:
+    deliveries = deliveries_with(knobs={"shared.random_string.ENDPOINT": random_org.endpoint})
+    task = ground.upload(ground.client(5), b"operation,arguments\n" + b"random_string,[]\n" * 3)
+
+    def pay() -> bool:
+        top_up(task.owner, Decimal(10))
+        return True
+
+    ground.stage.expect(Fault("begin", BEFORE, pay, nth=2))
+    deliveries.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["rows_done"], ground.balance(task.owner)) == ("completed", 3, 0)
+    assert strings_asked_for(random_org) == 3
+    ground.check_books(task)
 
 
 def test_two_tasks_and_single_charges_of_one_user_never_overspend(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared import random_string
 from shared.catalog import CATALOG
 from worker import chunks
-from worker.chunks import Chunk, Computed, Refused, compute_all
+from worker.chunks import Chunk, Computed, Credit, Done, Refused, Uncomputed, compute_all
 from worker.csv_rows import CsvRows, Row
 
 ADVERSARIAL = [
@@ -89,7 +89,7 @@ def row(*cells: str, end: int = 1, fault: str | None = None) -> Row:
     return Row(list(cells), end, fault)
 
 
-def only(*cells: str) -> Computed | Refused:
+def only(*cells: str) -> Done:
     (found,) = compute_all([row(*cells)])
     return found
 
@@ -205,6 +205,30 @@ def test_random_strings_are_fetched_for_a_whole_chunk_at_once(monkeypatch: pytes
     )
     compute_all([row("random_string")] * 50 + [row("addition", "[1, 2]")] * 50)
     assert asked == [50]
+
+
+def test_no_more_random_strings_are_fetched_than_the_owner_can_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+    remote = replace(CATALOG["random_string"], prepare=asked.append, is_remote=lambda: True)
+    monkeypatch.setitem(CATALOG, "random_string", remote)
+    credit = Credit(Decimal(14), {"random_string": Decimal(5)})
+    some = [row("random_string", end=1), row("addition", "[1, 2]", end=2), row("random_string", "[1]", end=3)]
+    kinds = [type(one) for one in compute_all(some, credit)]
+    assert kinds == [Computed, Computed, Refused]
+    found = compute_all([row("random_string", end=4), row("random_string", end=5), *some], credit)
+    assert found[1:] == [Uncomputed("random_string", "[]", "", 5)]
+    assert asked == [1, 1]
+
+
+def test_an_operation_of_another_service_that_has_no_price_asks_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = list[int]()
+    remote = replace(CATALOG["random_string"], prepare=asked.append, is_remote=lambda: True)
+    monkeypatch.setitem(CATALOG, "random_string", remote)
+    (found,) = compute_all([row("random_string")], Credit(Decimal(99), {}))
+    assert found == Refused("random_string", "", chunks.NO_PRICE, 1)
+    assert asked == [0]
 
 
 @pytest.mark.parametrize(("rows", "sizes"), [(0, [0]), (1, [1]), (3, [3, 0]), (7, [3, 3, 1])])
