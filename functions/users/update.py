@@ -17,7 +17,7 @@ app = Api(who=Who.ADMIN)
     "/api/v1/users/<id>", tags=["users"], responses=documented(None, 404, 409, status=204), status_code=204
 )
 def update_user(id: UUID, body: UserChange) -> Response[str]:
-    """A new balance writes the difference to the ledger; a new password ends the sessions."""
+    """A new balance writes the difference to the ledger; a new password ends the sessions and API keys."""
     with UnitOfWork() as uow:
         accounts.update_user(uow, app.caller.id, id, body.model_dump(exclude_unset=True))
     return no_content()

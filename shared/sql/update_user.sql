@@ -1,5 +1,5 @@
 -- An admin's change to a user: nulls leave things as they are. A new balance writes its difference
--- to the ledger; a new password ends the sessions that the old one began.
+-- to the ledger; a new password ends the sessions and the API keys that the old one made.
 WITH before AS MATERIALIZED (
     SELECT id, balance FROM users WHERE id = :id::uuid AND deleted_at IS NULL FOR NO KEY UPDATE
 ), changed AS (
@@ -21,5 +21,9 @@ WITH before AS MATERIALIZED (
     UPDATE sessions s SET revoked_at = now()
     FROM changed
     WHERE s.user_id = changed.id AND s.revoked_at IS NULL AND :password_hash::text IS NOT NULL
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now()
+    FROM changed
+    WHERE k.user_id = changed.id AND k.revoked_at IS NULL AND :password_hash::text IS NOT NULL
 )
 SELECT id FROM changed
