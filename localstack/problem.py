@@ -31,6 +31,7 @@ def problem(status: int, detail: str, request_id: str) -> Response:
         ("Cache-Control", "no-store"),
         ("X-Content-Type-Options", "nosniff"),
         ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
+        ("Content-Security-Policy", "frame-ancestors 'none'"),
         ("X-Request-Id", request_id),
     ]
     if status == 503:

@@ -43,6 +43,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "Content-Security-Policy": "frame-ancestors 'none'",
 }
 
 logger = Logger(service="restcalculator")

@@ -22,6 +22,7 @@ def check_headers(response: httpx.Response, *, cached: bool = False) -> None:
     headers = response.headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "max-age=" in headers["Strict-Transport-Security"]
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'", "no page signs requests in a frame"
     assert headers["X-Request-Id"]
     if cached:
         assert "no-store" not in headers["Cache-Control"]
