@@ -1,5 +1,7 @@
 """API7, server side request forgery; API8, headers and cells that somebody else wrote."""
 
+import csv
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +29,16 @@ ELSEWHERE = (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """As OWASP's page on CSV injection has them; the last four are the first ones at full width."""
 FORMULAS = [f"{start}HYPERLINK(1)" for start in FORMULA_STARTS]
+BEHIND_SEPARATORS = {
+    "a;=HYPERLINK(1)": "a;'=HYPERLINK(1)",
+    "a;;@x;-2": "a;;'@x;'-2",
+    'a;"=x': """a;"'=x""",
+    "a\t+x": "a\t'+x",
+    "\t=x": "\t'=x",
+    "a\n\uff1dx": "a\n'\uff1dx",
+    "[1,-2;3,=x]": "[1,-2;3,=x]",
+}
+"""Cells that a spreadsheet of another country splits, and what the results have in their place."""
 SPLIT = "x\r\nX-Injected: yes\r\n\r\n"
 
 
@@ -130,3 +142,16 @@ def test_no_cell_of_the_results_begins_a_formula(client: Client, s3: httpx.Clien
         assert f"'{formula}" in (row["operation"], row["arguments"])
         assert not [cell for cell in row.values() if cell.startswith(FORMULA_STARTS)], row
     assert good["result"] == "-3", "a number is no formula"
+
+
+def test_no_cell_of_the_results_hides_a_formula_behind_a_separator(client: Client, s3: httpx.Client) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(
+        [pair for cell in BEHIND_SEPARATORS for pair in ((cell, "[]"), ("addition", cell))]
+    )
+    path = upload(client, HEADER + file.getvalue().encode())
+    assert ended(client, path)["status"] == "completed"
+    rows = results(client, path, s3)
+    assert [row["operation"] for row in rows[::2]] == [*BEHIND_SEPARATORS.values()]
+    assert [row["arguments"] for row in rows[1::2]] == [*BEHIND_SEPARATORS.values()]
+    assert not [row["error"] for row in rows if set(row["error"].split(";")) & {"=HYPERLINK(1)'", "@x"}]
