@@ -8,15 +8,18 @@ from shared.database import Row
 from shared.errors import DomainError
 from shared.unit_of_work import UnitOfWork
 
+PATIENCE = 3600.0
+"""Seconds: an audit sends no byte before it is made, so without a limit its silence would be taken for a
+server that is gone."""
 MOST_TOLD = 1000
 """Lines: more tell nobody more, and a Lambda function's answer has its limit."""
 
 
-def findings(statement_timeout: float = 0) -> list[str]:
+def findings(statement_timeout: float = PATIENCE) -> list[str]:
     """A line for each user whose money is off; none when all is well.
 
     Args:
-        statement_timeout: seconds that the audit may take; 0 for no limit.
+        statement_timeout: seconds that the audit may take.
 
     Raises:
         DomainError: as `Database.run`.

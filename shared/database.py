@@ -88,7 +88,7 @@ class Database:
 
     Args:
         url: where the server is.
-        statement_timeout: seconds, 0 for no limit (the worker's COPY).
+        statement_timeout: seconds, 0 for no limit but that of its silence (the worker's COPY).
     """
 
     def __init__(self, url: str, statement_timeout: float = STATEMENT_TIMEOUT) -> None:

@@ -16,7 +16,8 @@ class UnitOfWork:
     `begin()`, and `commit()` at the end: whatever is not committed is rolled back on the way out.
 
     Args:
-        statement_timeout: seconds a statement may take; 0 for no limit.
+        statement_timeout: seconds a statement may take; 0 for no limit, as long as bytes come or go
+            (a COPY: see `COPY_SILENCE`).
     """
 
     def __init__(self, statement_timeout: float = STATEMENT_TIMEOUT) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from localstack.postgres import Postgres
 from localstack.settings import ROOT
 from shared import audit as audits
+from shared import database
+from shared.unit_of_work import dispose_connections
 from tests.integration.conftest import Server
 from tests.integration.people import Person
 
@@ -59,6 +62,23 @@ def test_where_everybody_is_off_the_first_are_named_and_the_others_counted(
     first, rest = audits.findings()
     assert first.startswith("OFF ")
     assert rest == "… and 3 more"
+
+
+def test_an_audit_may_take_longer_than_a_copy_may_be_silent(
+    client: Person, server: Server, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispose_connections()
+    monkeypatch.setattr(database, "COPY_SILENCE", 0.2)
+    name = database_url.partition("@/")[2].partition("?")[0]
+    with server.connect(name) as other, ThreadPoolExecutor(1) as pool:
+        other.run("BEGIN")
+        other.run("LOCK TABLE ledger")
+        found = pool.submit(audits.findings)
+        with pytest.raises(TimeoutError):
+            found.result(1)
+        other.run("COMMIT")
+        assert found.result(10) == []
+    dispose_connections()
 
 
 def of_the_service(folder: str, database: str = "") -> subprocess.CompletedProcess[str]:
