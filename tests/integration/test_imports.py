@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 
 import pytest
 
 from localstack.routes import Service
 from localstack.settings import ROOT
-from tests.integration.import_chains import OPENAPI
+from tests.integration.import_chains import DEAR, OPENAPI
 
 LISTS = {
     f"functions.{name}.list" for name in ("api_keys", "ledger", "operations", "records", "tasks", "users")
@@ -66,3 +67,9 @@ def test_a_function_imports_no_dear_library_that_it_does_not_need(handler: str) 
 def test_whoever_may_import_a_dear_library_does(library: str) -> None:
     # Else the table above would forbid nothing.
     assert {handler for handler in HANDLERS if library in chains()[handler]} == MAY_IMPORT[library]
+
+
+@pytest.mark.parametrize("library", DEAR)
+def test_a_dear_library_is_still_called_so(library: str) -> None:
+    # Or else nobody would be seen to import it.
+    assert find_spec(library) is not None

@@ -11,21 +11,26 @@ import pytest
 
 from localstack.routes import DEFAULT_ROUTE, Service
 from localstack.settings import ROOT
-from shared import tokens
+from shared import random_string, tokens
+from shared.auth import new_api_key
 from shared.ids import uuid7
+from shared.passwords import hash_password
+from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
 from tests.integration.people import Person
 from tests.integration.wire import round_trips, tap
+from tests.random_org import KEY, RandomOrg
 from tests.unit.lambda_event import event
 
 Sql = Callable[..., list[list[Any]]]
 Route = tuple[str, str]
 Call = Callable[[Route], list[str]]
+Send = Callable[[Route, dict[str, Any]], list[str]]
 
 HANDLERS = {
     (route.method, route.path): route.function.handler
     for route in Service.load(ROOT / "serverless.yml", {}).routes
-    if route.path.startswith("/api/v1/") and route.path != DEFAULT_ROUTE
+    if route.path != DEFAULT_ROUTE
 }
 CHARGE = ("POST", "/api/v1/process_operation")
 LISTS = {route for route, handler in HANDLERS.items() if Path(handler).stem == "list"}
@@ -33,7 +38,11 @@ OF_MORE_THAN_A_ROW = {
     ("POST", "/api/v1/process_csv"),  # stores a file
     ("POST", "/api/v1/tasks/{task_id}/resume"),  # one transaction with the sending of a message
 }
-SINGLE_ROW = sorted(HANDLERS.keys() - LISTS - OF_MORE_THAN_A_ROW - {CHARGE})
+SINGLE_ROW = sorted(
+    route
+    for route in HANDLERS.keys() - LISTS - OF_MORE_THAN_A_ROW - {CHARGE}
+    if route[1].startswith("/api/v1/")
+)
 
 # One of each resource, as a path names it.
 MADE = {
@@ -71,12 +80,26 @@ def body(route: Route, admin: Person, operation: str) -> dict[str, Any] | None:
 
 
 @pytest.fixture
-def call(sql: Sql, admin: Person, uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Calls a route as an admin, which succeeds; the turns that it took on the wire."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "to sign links with")
+def send(uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> Send:
+    """Sends a route an event, which succeeds; the turns that it took on the wire."""
     turns = tap(monkeypatch)
     uow.database.dispose()
+
+    def once(route: Route, request: dict[str, Any]) -> list[str]:
+        app = importlib.import_module(HANDLERS[route].rpartition(".")[0].replace("/", ".")).app
+        turns.clear()
+        answer = app(request, None)
+        assert answer["statusCode"] < 400, answer
+        return turns.copy()
+
+    return once
+
+
+@pytest.fixture
+def call(sql: Sql, admin: Person, send: Send, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Calls a route as an admin; the turns that it took."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "to sign links with")
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
     token = tokens.issue(admin.session_id, admin.id, "admin").access
 
@@ -93,24 +116,74 @@ def call(sql: Sql, admin: Person, uow: UnitOfWork, monkeypatch: pytest.MonkeyPat
         if "{" in path:
             path = path.replace("{task_id}", "{id}").format(id=make(route))
         sent = body(route, admin, str(operation_id))
-        request = event(
-            method,
-            path,
-            json.dumps(sent) if sent else None,
-            headers={"authorization": f"Bearer {token}"},
-        )
-        app = importlib.import_module(HANDLERS[route].rpartition(".")[0].replace("/", ".")).app
-        turns.clear()
-        answer = app(request, None)
-        assert answer["statusCode"] < 400, answer
-        return turns.copy()
+        return send(route, event(method, path, json.dumps(sent) if sent else None, headers=bearer(token)))
 
     return once
+
+
+def charge(operation: str, headers: dict[str, str]) -> dict[str, Any]:
+    arguments = [1, 2] if operation == "addition" else []
+    return event(*CHARGE, json.dumps({"type": operation, "arguments": arguments}), headers=headers)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
 
 
 def test_a_call_that_charges_is_one_round_trip_whose_answer_comes_in_one_piece(call: Call) -> None:
     call(CHARGE)  # connects and prepares
     assert call(CHARGE) == ["sent", "received"]
+
+
+def test_neither_an_api_key_nor_an_idempotency_key_nor_a_replay_takes_more(
+    client: Person, uow: UnitOfWork, send: Send
+) -> None:
+    key, key_hash = new_api_key()
+    uow.one("create_api_key", id=uuid7(), user_id=client.id, name="a", key_hash=key_hash, key=key)
+    for idempotency_key in ("first", "second", "second"):
+        turns = send(CHARGE, charge("addition", {**bearer(key), "idempotency-key": idempotency_key}))
+    assert turns == ["sent", "received"]
+
+
+def test_a_charge_that_asks_random_org_sees_first_whether_it_can_be_paid(
+    client: Person, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tokens.issue(client.session_id, client.id, "client").access
+    monkeypatch.setenv("RANDOM_STRING_API_KEY", KEY)
+    settings.cache_clear()
+    with RandomOrg.running() as organisation:
+        monkeypatch.setattr(random_string, "ENDPOINT", organisation.endpoint)
+        for _ in range(2):
+            turns = send(CHARGE, charge("random_string", bearer(token)))
+    random_string._ready.clear()
+    assert round_trips(turns) == 2
+
+
+def test_a_session_is_opened_in_two_round_trips_and_kept_and_ended_in_one(
+    sql: Sql, client: Person, send: Send
+) -> None:
+    pair = tokens.issue(client.session_id, client.id, "client")
+    signing_in = json.dumps({"email": client.email, "password": "Lovelace1!"})
+    sql("UPDATE users SET password_hash = :hashed", hashed=hash_password("Lovelace1!"))
+    trips = {}
+    for _ in range(2):  # the first of each connects and prepares
+        sql("UPDATE sessions SET refresh_id = :id::uuid", id=pair.refresh_id)
+        for route, request in {
+            ("POST", "/login"): event("POST", "/login", signing_in),
+            ("GET", "/refresh"): event("GET", "/refresh", headers=bearer(pair.access)),
+            ("POST", "/refresh"): event("POST", "/refresh", headers=bearer(pair.refresh)),
+        }.items():
+            trips[route] = round_trips(send(route, request))
+    for _ in range(2):
+        trips["POST", "/logout"] = round_trips(
+            send(("POST", "/logout"), event("POST", "/logout", headers=bearer(pair.access)))
+        )
+    assert trips == {
+        ("POST", "/login"): 2,
+        ("GET", "/refresh"): 1,
+        ("POST", "/refresh"): 1,
+        ("POST", "/logout"): 1,
+    }
 
 
 @pytest.mark.parametrize("route", SINGLE_ROW, ids=" ".join)
