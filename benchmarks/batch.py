@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pg8000.native
 
-from benchmarks.database import program
+from benchmarks import money
+from benchmarks.busy import Busy, Watch
+from benchmarks.database import connect, program
 from benchmarks.report import Row, write
-from localstack.postgres import DATABASE
 from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import aws
@@ -47,6 +48,7 @@ class Round:
     copy: float
     rss_mb: float
     cpu: float
+    postgres: Busy
     steps: dict[str, float]
 
 
@@ -60,14 +62,15 @@ def main() -> None:
         with Stack(Settings(port=0, edge_port=0, data_dir=Path(folder), gateway_workers=1)) as stack:
             stack.kill("batch")  # the worker is run by hand
             os.environ.update(stack.environment)
-            rounds = []
-            for number in range(asked.rounds):
-                print(f"round {number + 1} of {asked.rounds} …", file=sys.stderr, flush=True)
-                rounds.append(_round(asked.rows, Path(folder)))
-            _report(asked.rows, rounds)
+            with connect(settings().aws_pgsql_path.get_secret_value()) as database:
+                watch, rounds = Watch(database), []
+                for number in range(asked.rounds):
+                    print(f"round {number + 1} of {asked.rounds} …", file=sys.stderr, flush=True)
+                    rounds.append(_round(asked.rows, Path(folder), watch))
+                _report(asked.rows, rounds, database)
 
 
-def _round(rows: int, folder: Path) -> Round:
+def _round(rows: int, folder: Path, watch: Watch) -> Round:
     user_id, task_id = uuid7(), uuid7()
     body = "operation,arguments\n" + "".join(_lines(rows, random.Random(rows)))
     with UnitOfWork() as uow:
@@ -92,16 +95,14 @@ def _round(rows: int, folder: Path) -> Round:
         )
     aws.store(aws.upload_key(user_id, task_id), body.encode())
     _psql("VACUUM ANALYZE", "CHECKPOINT")
-    told = subprocess.run(
-        [sys.executable, "-m", WORKER, aws.upload_key(user_id, task_id)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    run = json.loads(told.stdout.splitlines()[-1])
-    return Round(
-        run["billing"], run["results"], _copy(task_id, folder), run["rss_mb"], run["cpu"], run["steps"]
-    )
+    command = [sys.executable, "-m", WORKER, aws.upload_key(user_id, task_id)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        busy = watch.until(lambda: worker.poll() is not None)
+        told = worker.communicate()[0]
+    assert worker.returncode == 0
+    run = json.loads(told.splitlines()[-1])
+    copy = _copy(task_id, folder)
+    return Round(run["billing"], run["results"], copy, run["rss_mb"], run["cpu"], busy, run["steps"])
 
 
 def _lines(rows: int, chance: random.Random) -> Iterator[str]:
@@ -135,31 +136,42 @@ def _psql(*commands: str) -> None:
     )
 
 
-def _report(rows: int, rounds: list[Round]) -> None:
+def _report(rows: int, rounds: list[Round], database: pg8000.native.Connection) -> None:
     recorded = rows * (1 - BAD_SHARE)
     steps = {name: statistics.median(r.steps[name] for r in rounds) for name in rounds[0].steps}
-    with pg8000.native.Connection(
-        "postgres",
-        database=DATABASE,
-        unix_sock=f"{settings().aws_pgsql_path.get_secret_value().partition('host=')[2]}/.s.PGSQL.5432",
-    ) as connection:
-        ((size,),) = connection.run("SELECT pg_total_relation_size('records') / count(*) FROM records")
-        write(
-            "batch",
-            [
-                Row("the worker: file to records, errors, ledger", "rows/s",
-                    [rows / r.billing for r in rounds], COPY, "≥ 0.75"),
-                Row(COPY, "rows/s", [recorded / r.copy for r in rounds]),
-                Row("the worker: results to S3", "rows/s", [rows / r.results for r in rounds]),
-                Row("the worker's processor time", "µs a row", [r.cpu / rows * 1e6 for r in rounds]),
-                Row("the worker's peak memory", "MB", [r.rss_mb for r in rounds]),
-                Row("a record on disk, its indexes included", "bytes", [float(size)]),
-            ],
-            command=f"python -m benchmarks.batch --rows {rows} --rounds {len(rounds)}",
-            notes=["Where the worker's time goes, in seconds (two threads): "
-                   + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + "."],
-            database=connection,
-        )  # fmt: skip
+    ((size,),) = database.run("SELECT pg_total_relation_size('records') / count(*) FROM records")
+    write(
+        "batch",
+        [
+            Row("the worker: file to records, errors, ledger", "rows/s",
+                [rows / r.billing for r in rounds], COPY, "≥ 0.75"),
+            Row(COPY, "rows/s", [recorded / r.copy for r in rounds]),
+            Row("the worker: results to S3", "rows/s", [rows / r.results for r in rounds]),
+            Row("the worker's processor time", "µs a row", [r.cpu / rows * 1e6 for r in rounds]),
+            Row("Postgres' processor time", "µs a row",
+                [r.postgres.parts["Postgres"] * r.postgres.seconds / rows * 1e6 for r in rounds]),
+            Row("write-ahead log", "bytes a row", [r.postgres.wal / rows for r in rounds]),
+            Row("the worker's peak memory", "MB", [r.rss_mb for r in rounds]),
+            Row("a record on disk, its indexes included", "bytes", [float(size)]),
+        ],
+        command=f"python -m benchmarks.batch --rows {rows} --rounds {len(rounds)}",
+        notes=["Where the worker's time goes, in seconds (two threads): "
+               + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + ".",
+               _money(rows, rounds)],
+        database=database,
+    )  # fmt: skip
+
+
+def _money(rows: int, rounds: list[Round]) -> str:
+    """As long as here, or as long as the worker's part of a processor takes."""
+    elapsed = statistics.median((r.billing + r.results) / rows for r in rounds) * 1000
+    computing = money.billed(statistics.median(r.cpu / rows for r in rounds) * 1000, memory=money.WORKER)
+    billion = money.dollars(1000 * max(elapsed, computing), money.WORKER)
+    return (
+        f"**In money**: a billion rows cost {billion}. A million take the worker {computing * 1000:,.0f} s by"
+        f" its processor's time, of which {money.WORKER:,} MB have {money.processors(money.WORKER):.2f}, and"
+        f" {elapsed * 1000:,.0f} s here; the longer counts."
+    )
 
 
 if __name__ == "__main__":

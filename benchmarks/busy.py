@@ -3,8 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import pg8000.native
 import psutil
@@ -25,10 +25,11 @@ class Busy:
 
     Args:
         idle: processors that nothing on this machine took, on average.
-        parts: those that each part of the service took.
+        parts: those that each part of the service took, without what watches it.
         wal, disk: bytes that were written into the log, and that the database grew by.
         backends: how often one was seen at work, by what it waited for, or "computing".
         looks: how often they were looked at.
+        seconds: how long it was watched.
     """
 
     idle: float = 0
@@ -37,6 +38,7 @@ class Busy:
     disk: float = 0
     backends: Counter[str] = field(default_factory=Counter)
     looks: int = 0
+    seconds: float = 0
 
     @property
     def backends_at_once(self) -> float:
@@ -48,11 +50,11 @@ class Watch:
 
     def __init__(self, database: pg8000.native.Connection) -> None:
         self._database = database
-        ((backend,),) = database.run("SELECT pg_backend_pid()")
+        ((self._own_backend,),) = database.run("SELECT pg_backend_pid()")
         children = psutil.Process().children(recursive=True)
-        self._parts = {
-            "gateway": next(child for child in children if "localstack.server" in child.cmdline()),
-            "Postgres": psutil.Process(backend).parent(),
+        self._parts: dict[str, psutil.Process] = {
+            "gateway": next(child for child in children if "localstack.server" in _command(child)),
+            "Postgres": psutil.Process(self._own_backend).parent(),
         }
 
     def until(self, done: Callable[[], bool]) -> Busy:
@@ -64,7 +66,7 @@ class Watch:
             busy.backends.update(event for (event,) in self._database.run(BACKENDS))
             busy.looks += 1
             time.sleep(EVERY)
-        seconds = time.perf_counter() - started
+        busy.seconds = seconds = time.perf_counter() - started
         busy.idle = (_idle() - idle) / seconds
         busy.parts = {part: (taken - parts[part]) / seconds for part, taken in self._taken().items()}
         busy.wal, busy.disk = (now - then for now, then in zip(self._written(), (wal, disk), strict=True))
@@ -76,15 +78,27 @@ class Watch:
         return float(wal), float(disk)
 
     def _taken(self) -> dict[str, float]:
-        """Seconds of a processor since a part began."""
-        return {
-            part: sum(_seconds(process.cpu_times()) for process in [leader, *leader.children()])
-            for part, leader in self._parts.items()
-        }
+        """Seconds of a processor since a part began, without the backend that looks."""
+        return {part: sum(map(self._seconds, _family(leader))) for part, leader in self._parts.items()}
+
+    def _seconds(self, process: psutil.Process) -> float:
+        if process.pid == self._own_backend:
+            return 0.0
+        with suppress(psutil.NoSuchProcess):  # it has just ended, and counts among its parent's children
+            times = process.cpu_times()
+            return float(times.user + times.system + times.children_user + times.children_system)
+        return 0.0
 
 
-def _seconds(times: Any) -> float:
-    return float(times.user + times.system)
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:  # it has ended
+        return []
+
+
+def _family(leader: psutil.Process) -> list[psutil.Process]:
+    return [leader, *leader.children()]
 
 
 def _idle() -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pg8000.native
 
-from localstack.postgres import DATABASE, Postgres
+from localstack.postgres import Postgres
+from shared.postgres_url import PostgresUrl
 from shared.settings import settings
 from shared.unit_of_work import dispose_connections
 
@@ -44,7 +45,9 @@ def program(name: str) -> str:
     return str(folder / name)
 
 
-def connect(postgres: Postgres) -> pg8000.native.Connection:
+def connect(url: str) -> pg8000.native.Connection:
     """A connection that knows nothing of the service."""
-    socket = f"{postgres.socket_folder}/.s.PGSQL.5432"
-    return pg8000.native.Connection("postgres", database=DATABASE, unix_sock=socket)
+    target = PostgresUrl.parse(url)
+    return pg8000.native.Connection(
+        target.user, database=target.database, sock=target.open_socket(timeout=10)
+    )

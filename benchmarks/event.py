@@ -3,24 +3,33 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 
 def post(
     path: str, body: Any, *, headers: Mapping[str, str] | None = None, cookies: Sequence[str] = ()
 ) -> dict[str, Any]:
     """A POST of JSON."""
+    sent = {"content-type": "application/json", **(headers or {})}
+    return {**_call("POST", path, sent), "cookies": list(cookies), "body": json.dumps(body)}
+
+
+def get(path: str, token: str, **query: Any) -> dict[str, Any]:
+    """A signed-in GET."""
+    return {**_call("GET", path, {"authorization": f"Bearer {token}"}), "rawQueryString": urlencode(query)}
+
+
+def _call(method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
     return {
         "version": "2.0",
-        "routeKey": f"POST {path}",
+        "routeKey": f"{method} {path}",
         "rawPath": path,
         "rawQueryString": "",
-        "cookies": list(cookies),
-        "headers": {"content-type": "application/json", **(headers or {})},
+        "headers": headers,
         "requestContext": {
             "requestId": "benchmark",
             "stage": "$default",
-            "http": {"method": "POST", "path": path, "sourceIp": "192.0.2.7", "protocol": "HTTP/1.1"},
+            "http": {"method": method, "path": path, "sourceIp": "192.0.2.7", "protocol": "HTTP/1.1"},
         },
-        "body": json.dumps(body),
         "isBase64Encoded": False,
     }

@@ -10,27 +10,28 @@ import json
 import os
 import statistics
 import tempfile
+import time
 from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from uuid import UUID
 
-import pg8000.native
 import pygal
 from pygal.style import CleanStyle
 
+from benchmarks import money
 from benchmarks.busy import Busy, Watch
 from benchmarks.charge import PEOPLE
+from benchmarks.database import connect
 from benchmarks.open_loop import Answers, Call, offer, wait_for_each
 from benchmarks.report import PLOT, Row, figure, write
 from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import tokens
-from shared.postgres_url import PostgresUrl
 from shared.settings import settings
 
 PEOPLE_COUNT, RECORDS_EACH = 500, 200
@@ -102,7 +103,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8)
     asked = parser.parse_args()
-    with stack() as url, _database() as database, ProcessPoolExecutor(1, get_context("spawn")) as generator:
+    with ExitStack() as exits:
+        url = exits.enter_context(stack())
+        database = exits.enter_context(connect(settings().aws_pgsql_path.get_secret_value()))
+        generator = exits.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
         database.run(PEOPLE.format(count=PEOPLE_COUNT))
         database.run(RECORDS.format(each=RECORDS_EACH))
         database.run("VACUUM ANALYZE")
@@ -114,14 +118,17 @@ def main() -> None:
             return sending.result(), busy
 
         steps = list(_steps(measured, asked.seconds))
+        resting = generator.submit(time.sleep, WARM_UP + asked.seconds)
+        at_rest = watch.until(resting.done)
         for _ in range(asked.rounds):
             calls = _calls()  # their tokens outlive a round
             for step in steps:
                 step.add(*measured(offer, calls[step.kind], step.rate, asked.seconds))
         command = f"python -m benchmarks.load --rounds {asked.rounds} --seconds {asked.seconds:g}"
-        notes = [*NOTES, _waits(steps)]
+        notes = [*NOTES, _waits(steps), _saturated(steps)]
         write("load", _rows(steps), command=command, notes=notes, database=database, table=_table(steps))
-        write("calls", _costs(steps), command=command, database=database)
+        costs = _costs(steps, at_rest)
+        write("calls", costs, command=command, notes=_cost_notes(costs, at_rest), database=database)
     _plot(steps)
 
 
@@ -134,13 +141,6 @@ def stack() -> Iterator[str]:
             os.environ.update(started.environment)
             settings.cache_clear()
             yield started.url
-
-
-def _database() -> pg8000.native.Connection:
-    target = PostgresUrl.parse(settings().aws_pgsql_path.get_secret_value())
-    return pg8000.native.Connection(
-        target.user, database=target.database, sock=target.open_socket(timeout=10)
-    )
 
 
 def _calls() -> Mapping[str, Sequence[Call]]:
@@ -171,19 +171,42 @@ def _rows(steps: Sequence[Step]) -> list[Row]:
     ]
 
 
-def _costs(steps: Sequence[Step]) -> list[Row]:
-    """What one call takes, over all loads."""
+def _costs(steps: Sequence[Step], at_rest: Busy) -> list[Row]:
+    """What one call takes, over all loads, beyond what each part takes when nobody calls."""
     rows: list[Row] = []
     for kind in KINDS:
         samples: dict[tuple[str, str], list[float]] = defaultdict(list)
         for figures in (step.figures for step in steps if step.kind == kind):
             for part in ("gateway", "Postgres"):
                 taken = zip(figures[part], figures["answered"], strict=True)
-                samples[f"{part}'s processor", "ms"].extend(1000 * busy / rate for busy, rate in taken)
+                samples[f"{part}'s processor", "ms"].extend(
+                    1000 * (busy - at_rest.parts[part]) / rate for busy, rate in taken
+                )
             samples["write-ahead log", "bytes"].extend(figures["WAL"])
             samples["the database's growth", "bytes"].extend(figures["disk"])
         rows.extend(Row(f"{kind}: {what}", unit, taken) for (what, unit), taken in samples.items())
     return rows
+
+
+def _cost_notes(costs: Sequence[Row], at_rest: Busy) -> list[str]:
+    function = next(row.median for row in costs if row.what == "both: gateway's processor")
+    resting = ", ".join(f"{part} {figure(taken)}" for part, taken in at_rest.parts.items())
+    return [
+        f"Processors that are taken when nobody calls, which is left out of each call's: {resting}.",
+        f"**In money**, by the gateway's processor alone: {money.of_calls('calls', function)}.",
+    ]
+
+
+def _saturated(steps: Sequence[Step]) -> str:
+    """Who takes the processors at the greatest load."""
+    told = []
+    for step in (step for step in steps if step.share == max(SHARES)):
+        parts = sorted(("gateway", "Postgres", "generator", "rest"), key=step.figure, reverse=True)
+        idle = f"idle {figure(step.figure('idle'))}"
+        told.append(
+            f"{step.kind}: {', '.join(f'{part} {figure(step.figure(part))}' for part in parts)}, {idle}"
+        )
+    return f"**What saturates first**, processors at the greatest load, most first: {'; '.join(told)}."
 
 
 def _table(steps: Sequence[Step]) -> str:

@@ -11,6 +11,7 @@ from contextlib import redirect_stdout
 from time import perf_counter
 from typing import TextIO
 
+from benchmarks import money
 from benchmarks.database import connect, migrated
 from benchmarks.event import post
 from benchmarks.report import Row, write
@@ -27,11 +28,12 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with open(os.devnull, "w") as log:
         ways = {LOGIN: by_handler(log), HASH: by_hash()}
-        with migrated() as postgres, connect(postgres) as database:
+        with migrated() as postgres, connect(postgres.url) as database:
             samples = measure(ways, rounds)
             rows = [Row(LOGIN, "ms", samples[LOGIN], HASH, "≤ 1.1"), Row(HASH, "ms", samples[HASH])]
             command = f"python -m benchmarks.sign_in --rounds {rounds}"
-            write("sign_in", rows, command=command, database=database)
+            note = f"**In money**, were all of it computing: {money.of_calls('sign-ins', rows[0].median)}."
+            write("sign_in", rows, command=command, notes=[note], database=database)
 
 
 def measure(ways: Mapping[str, Callable[[], bool]], rounds: int) -> dict[str, list[float]]:
