@@ -5,37 +5,52 @@ depends on nothing that happened.
 """
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
 from tests.machine import batch_model
 from tests.machine.cast import ADMIN, Cast
-from tests.machine.model import Arguments, Expected, Model
+from tests.machine.model import BY_HAND, Arguments, Expected, Model, Rows, Steps
 from tests.unit.lambda_event import event
 
 API = "/api/v1"
+PASSWORD = "correct-horse-1!"
 
 
 @dataclass(frozen=True)
 class Request:
     """A request that can be sent.
 
-    `statement` is what of it moves anything, a step of `tests.batch.wires`. `name` is of what it
-    makes, and `key` whose idempotency key it has.
+    `statement` is what of it moves anything, a step of `tests.batch.wires`, and `steps` are the model's.
+    `name` is of the record that it makes, `key` whose idempotency key it has, and `file` of the task whose
+    file it puts into the bucket.
     """
 
     statement: str
     event: Mapping[str, Any]
-    predict: Callable[[Model], Expected]
+    steps: Callable[[Model], Steps]
     name: str | None = None
     key: tuple[str, str] | None = None
+    file: str | None = None
 
-    def steps(self, model: Model) -> Generator[str, None, Expected]:
-        """Its one step on the model, done when the next one is asked for."""
-        yield self.statement
-        return self.predict(model)
+    @classmethod
+    def of(
+        cls,
+        statement: str,
+        event: Mapping[str, Any],
+        predict: Callable[[Model], Expected],
+        name: str | None = None,
+        key: tuple[str, str] | None = None,
+    ) -> "Request":
+        """One that is one step."""
+
+        def steps(model: Model) -> Steps:
+            yield statement
+            return predict(model)
+
+        return cls(statement, event, steps, name, key)
 
 
 class Action(Protocol):
@@ -60,7 +75,7 @@ class Charge:
     def request(self, cast: Cast) -> Request:
         who, name = cast.person(self.who), cast.new("call")
         body = {"type": self.operation, "arguments": self.arguments}
-        return Request(
+        return Request.of(
             "charge",
             sent(cast, who, "POST", "/process_operation", body, self.key),
             lambda model: model.charge(name, who, self.operation, self.arguments, self.key),
@@ -78,7 +93,7 @@ class Grant:
     def request(self, cast: Cast) -> Request:
         who = cast.person(self.who)
         body = {"amount": self.amount, "reason": "the machine"}
-        return Request(
+        return Request.of(
             "grant",
             sent(cast, ADMIN, "POST", f"/users/{cast.ids[who]}/credits", body, self.key),
             lambda model: model.grant(ADMIN, who, self.amount, self.key),
@@ -93,7 +108,7 @@ class SetBalance:
 
     def request(self, cast: Cast) -> Request:
         who = cast.person(self.who)
-        return Request(
+        return Request.of(
             "update_user",
             sent(cast, ADMIN, "PATCH", f"/users/{cast.ids[who]}", {"balance": self.balance}),
             lambda model: model.set_balance(who, self.balance),
@@ -106,7 +121,7 @@ class DeleteUser:
 
     def request(self, cast: Cast) -> Request | None:
         who = cast.client(self.client)
-        return who and Request(
+        return who and Request.of(
             "delete_user",
             sent(cast, ADMIN, "DELETE", f"/users/{cast.ids[who]}"),
             lambda model: model.delete_user(who),
@@ -119,11 +134,10 @@ class Price:
     cost: Decimal
 
     def request(self, cast: Cast) -> Request:
-        return Request(
+        return Request.of(
             "create_operation",
             sent(cast, ADMIN, "POST", "/operations", {"type": self.operation, "cost": self.cost}),
             lambda model: model.price(self.operation, self.cost),
-            self.operation,
         )
 
 
@@ -133,7 +147,7 @@ class ChangePrice:
     cost: Decimal
 
     def request(self, cast: Cast) -> Request:
-        return Request(
+        return Request.of(
             "update_operation",
             sent(cast, ADMIN, "PATCH", f"/operations/{cast.ids[self.operation]}", {"cost": self.cost}),
             lambda model: model.change_price(self.operation, self.cost),
@@ -145,7 +159,7 @@ class Unprice:
     operation: str
 
     def request(self, cast: Cast) -> Request:
-        return Request(
+        return Request.of(
             "delete_operation",
             sent(cast, ADMIN, "DELETE", f"/operations/{cast.ids[self.operation]}"),
             lambda model: model.unprice(self.operation),
@@ -165,9 +179,9 @@ class WriteRecord:
             "operation_id": cast.ids[self.operation],
             "amount": self.amount,
             "user_balance": self.amount,
-            "operation_response": "by hand",
+            "operation_response": BY_HAND,
         }
-        return Request(
+        return Request.of(
             "create_record",
             sent(cast, ADMIN, "POST", "/records", body),
             lambda model: model.write_record(name, who, self.operation, self.amount, self.amount),
@@ -184,7 +198,7 @@ class CorrectRecord:
     def request(self, cast: Cast) -> Request | None:
         record, to = cast.record(self.record), cast.person(self.to)
         body = {"user_id": cast.ids[to], "amount": self.amount}
-        return record and Request(
+        return record and Request.of(
             "update_record",
             sent(cast, ADMIN, "PATCH", f"/records/{cast.ids[record]}", body),
             lambda model: model.correct_record(record, to, self.amount),
@@ -197,7 +211,7 @@ class DeleteRecord:
 
     def request(self, cast: Cast) -> Request | None:
         record = cast.record(self.record)
-        return record and Request(
+        return record and Request.of(
             "delete_record",
             sent(cast, ADMIN, "DELETE", f"/records/{cast.ids[record]}"),
             lambda model: model.delete_record(record),
@@ -205,13 +219,62 @@ class DeleteRecord:
 
 
 @dataclass(frozen=True)
+class SignIn:
+    """Or up, if nobody living has that e-mail."""
+
+    email: str
+
+    def request(self, cast: Cast) -> Request:
+        body = json.dumps({"email": self.email, "password": PASSWORD})
+        return Request("sign_up", event("POST", "/login", body), lambda model: model.sign_in(self.email))
+
+
+@dataclass(frozen=True)
+class SendFile:
+    """In a form."""
+
+    who: int
+    rows: Rows
+
+    def request(self, cast: Cast) -> Request:
+        who, name = cast.person(self.who), cast.new("file")
+        return Request(
+            "create_task",
+            sent_file(cast, who, name, as_csv(self.rows)),
+            lambda model: batch_model.send_file(model, name, who, self.rows),
+            file=name,
+        )
+
+
+@dataclass(frozen=True)
+class BeginUpload:
+    """A task, whose file comes later."""
+
+    who: int
+    rows: Rows
+
+    def request(self, cast: Cast) -> Request:
+        who, name = cast.person(self.who), cast.new("file")
+        return Request.of(
+            "create_task",
+            sent(cast, who, "POST", "/tasks", {"filename": name, "size": len(as_csv(self.rows))}),
+            lambda model: batch_model.begin_upload(model, name, who, self.rows),
+        )
+
+
+@dataclass(frozen=True)
 class Cancel:
+    """By its owner if by nobody else."""
+
     task: int
-    by: int
+    by: int | None
 
     def request(self, cast: Cast) -> Request | None:
-        task, by = cast.task(self.task), cast.person(self.by)
-        return task and Request(
+        task = cast.task(self.task)
+        if task is None:
+            return None
+        by = cast.model.tasks[task].owner if self.by is None else cast.person(self.by)
+        return Request.of(
             "cancel_task",
             sent(cast, by, "POST", f"/tasks/{cast.ids[task]}/cancel"),
             lambda model: batch_model.cancel(model, model.tasks[task], by),
@@ -220,12 +283,17 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Resume:
+    """By its owner if by nobody else."""
+
     task: int
-    by: int
+    by: int | None
 
     def request(self, cast: Cast) -> Request | None:
-        task, by = cast.task(self.task), cast.person(self.by)
-        return task and Request(
+        task = cast.task(self.task)
+        if task is None:
+            return None
+        by = cast.model.tasks[task].owner if self.by is None else cast.person(self.by)
+        return Request.of(
             "commit",
             sent(cast, by, "POST", f"/tasks/{cast.ids[task]}/resume"),
             lambda model: batch_model.resume(model, model.tasks[task], by),
@@ -237,25 +305,30 @@ def sent(
 ) -> dict[str, Any]:
     """The event of somebody's request."""
     path, _, query = path.partition("?")
-    headers = {"authorization": f"Bearer {cast.tokens[who]}"} if who else {}
+    headers = {"authorization": f"Bearer {cast.tokens[cast.ids[who]]}"} if who else {}
     if key is not None:
         headers["idempotency-key"] = key
     text = None if body is None else json.dumps(body, default=float)
     return event(method, f"{API}{path}", text, headers=headers, query=query)
 
 
-def sent_file(cast: Cast, who: str, content: bytes) -> dict[str, Any]:
+def as_csv(rows: Rows) -> bytes:
+    lines = [f'{operation},"[{", ".join(map(str, arguments))}]"\n' for operation, arguments in rows]
+    return "".join(["operation,arguments\n", *lines]).encode()
+
+
+def sent_file(cast: Cast, who: str, name: str, content: bytes) -> dict[str, Any]:
     """The event of somebody's upload in a form."""
     body = b"".join(
         [
-            b'--machine\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n',
+            f'--machine\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode(),
             b"Content-Type: text/csv\r\n\r\n",
             content,
             b"\r\n--machine--\r\n",
         ]
     )
     headers = {
-        "authorization": f"Bearer {cast.tokens[who]}",
+        "authorization": f"Bearer {cast.tokens[cast.ids[who]]}",
         "content-type": "multipart/form-data; boundary=machine",
     }
     return event("POST", f"{API}/process_csv", body, headers=headers)

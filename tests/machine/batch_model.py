@@ -1,6 +1,5 @@
 """What the worker should do with a message, in plain Python, commit by commit."""
 
-from collections.abc import Generator
 from decimal import Decimal
 
 from tests.machine.model import (
@@ -12,6 +11,8 @@ from tests.machine.model import (
     Model,
     Record,
     Result,
+    Rows,
+    Steps,
     Task,
     compute,
 )
@@ -39,33 +40,47 @@ def resume(model: Model, task: Task, by: str) -> Expected:
     return Expected(202, _as_told(task).members)
 
 
-def deliver(model: Model, name: str, hurried: bool) -> Generator[str, None, None]:
-    """A worker's steps with a task. Each is named, and done when the next one is asked for.
+def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
+    yield "create_task"
+    if model.users[who].deleted:
+        return NOT_SIGNED_IN
+    model.tasks[name] = Task(who, rows, "queued")
+    yield "PUT file"
+    model.tasks[name].stored = True
+    return Expected(202)
 
-    A worker that is hurried has time for one chunk.
-    """
+
+def begin_upload(model: Model, name: str, who: str, rows: Rows) -> Expected:
+    if model.users[who].deleted:
+        return NOT_SIGNED_IN
+    task = model.tasks[name] = Task(who, rows, "awaiting_upload")
+    return Expected(201, _as_told(task).members)
+
+
+def deliver(model: Model, name: str, hurried: bool) -> Steps:
+    """A worker's steps with a task. One that is hurried has time for one chunk."""
     task = model.tasks[name]
     owner = model.users[task.owner]
     if not task.stored:
-        return
+        return None
     yield "commit"
     _start(model, task)
     if task.status != "processing":
-        return
+        return None
     row = task.done
     while True:
         yield "fail_task" if owner.deleted else "commit"
         if (task.status, task.done) != ("processing", row):
-            return  # cancelled, or another worker was here
+            return None  # cancelled, or another worker was here
         if owner.deleted:
             task.status = "failed"
-            return
+            return None
         _bill_chunk(model, name)
         if task.status != "processing":
-            return
+            return None
         last = task.done - row < CHUNK_ROWS
         if hurried and (task.done > row or not last):
-            return
+            return None
         if last:
             break
         row = task.done
@@ -74,6 +89,7 @@ def deliver(model: Model, name: str, hurried: bool) -> Generator[str, None, None
     yield "complete_task"
     if task.status == "processing":
         task.status, task.results = "completed", results
+    return None
 
 
 def _start(model: Model, task: Task) -> None:
@@ -87,17 +103,20 @@ def _bill_chunk(model: Model, name: str) -> None:
     """Bill so many rows, or those before the first that can't be paid."""
     task = model.tasks[name]
     owner, spent, billed = model.users[task.owner], Decimal(0), 0
-    for operation, arguments in task.rows[task.done : task.done + CHUNK_ROWS]:
-        operation = ALIASES.get(operation, operation)
-        cost = model.prices.get(operation)
-        if cost is None or compute(operation, arguments) is None:
-            task.failed += 1
+    for written, arguments in task.rows[task.done : task.done + CHUNK_ROWS]:
+        operation = ALIASES.get(written, written)
+        cost, result = model.prices.get(operation), compute(operation, arguments)
+        if result is None:
+            task.refused[task.done + 1] = written, arguments
+        elif cost is None:
+            task.refused[task.done + 1] = operation, arguments
         elif owner.balance < spent + cost:
             task.status = "out_of_credit"
             break
         else:
             spent, billed = spent + cost, billed + 1
-            made = Record(task.owner, operation, cost, owner.balance - spent, name, task.done + 1)
+            balance = owner.balance - spent
+            made = Record(task.owner, operation, arguments, result, cost, balance, name, task.done + 1)
             model.records[f"{name} row {task.done + 1}"] = made
         task.done += 1
     if billed:
@@ -108,8 +127,11 @@ def _bill_chunk(model: Model, name: str) -> None:
 def _results(model: Model, name: str) -> list[Result]:
     written = list[Result]()
     for row in range(1, model.tasks[name].done + 1):
-        record = model.records.get(f"{name} row {row}")
-        written.append((row, record.amount, record.balance) if record else (row, None, None))
+        if refused := model.tasks[name].refused.get(row):
+            written.append((row, *refused, None, None, None, True))
+        else:
+            it = model.records[f"{name} row {row}"]
+            written.append((row, it.operation, it.arguments, it.result, it.amount, it.balance, False))
     return written
 
 
@@ -121,5 +143,10 @@ def _refusal(model: Model, task: Task, by: str) -> Expected | None:
 
 
 def _as_told(task: Task) -> Expected:
-    told = {"status": task.status, "rows_done": task.done, "rows_failed": task.failed, "spent": task.spent}
+    told = {
+        "status": task.status,
+        "rows_done": task.done,
+        "rows_failed": len(task.refused),
+        "spent": task.spent,
+    }
     return Expected(200, told)

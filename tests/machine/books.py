@@ -1,13 +1,22 @@
 """What the database holds, read behind the service's back; and what must be true of it always."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from tests.machine.model import Result
+from tests.machine.model import ANY_STRING, Arguments, Computed, Result
 
 Sql = Callable[..., list[list[Any]]]
+RANDOM_STRING = re.compile("[0-9A-Za-z]{32}")
+LISTED = {
+    "ledger": "SELECT id::text, user_id::text FROM ledger",
+    "records": "SELECT id::text, user_id::text FROM records WHERE deleted_at IS NULL",
+    "tasks": "SELECT id::text, user_id::text FROM tasks",
+}
+"""What each list shows, and whose it is."""
 
 NEVER = {
     "a balance below zero, or other than its ledger's sum": """
@@ -66,8 +75,8 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
         ledgers.setdefault(owner, []).append(tuple(entry))
     users = sql("SELECT id::text, email, role, balance, deleted_at IS NOT NULL FROM users")
     records = sql(
-        """SELECT r.user_id::text, o.type, amount, user_balance, task_id::text, task_row,
-                  r.deleted_at IS NOT NULL
+        """SELECT r.user_id::text, o.type, arguments::text, operation_response::text, amount, user_balance,
+                  task_id::text, task_row, r.deleted_at IS NOT NULL
            FROM records r JOIN operations o ON o.id = r.operation_id"""
     )
     tasks = sql("SELECT id::text, user_id::text, status, rows_done, rows_failed, spent FROM tasks")
@@ -76,14 +85,55 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
         "prices": dict(map(tuple, sql("SELECT type, cost FROM operations WHERE deleted_at IS NULL"))),
         "keys": {(name_of[id], key) for id, key in sql("SELECT user_id::text, key FROM idempotency_keys")},
         "records": Counter(
-            (name_of[owner], operation, amount, balance, task and name_of[task], row, deleted)
-            for owner, operation, amount, balance, task, row, deleted in records
+            (
+                name_of[owner],
+                operation,
+                given and arguments(given),
+                result(made),
+                amount,
+                balance,
+                task and name_of[task],
+                row,
+                deleted,
+            )
+            for owner, operation, given, made, amount, balance, task, row, deleted in records
         ),
         "tasks": {
             name_of[id]: (name_of[owner], *task, results(owner, id) if task[0] == "completed" else None)
             for id, owner, *task in tasks
         },
     }
+
+
+def ids(sql: Sql) -> dict[str, str]:
+    """By the model's names: users by their e-mail and how many had it before, tasks by their file,
+    operations that have a price by themselves.
+    """
+    found = sql(
+        """SELECT email || ' ' || row_number() OVER (PARTITION BY email ORDER BY created_at), id::text
+           FROM users
+           UNION ALL SELECT filename, id::text FROM tasks
+           UNION ALL SELECT type, id::text FROM operations WHERE deleted_at IS NULL"""
+    )
+    return dict(map(tuple, found))
+
+
+def arguments(text: str) -> Arguments:
+    """Those of a JSON list."""
+    return tuple(json.loads(text, parse_float=Decimal, parse_int=Decimal))
+
+
+def result(text: str) -> Computed:
+    """One as JSON."""
+    value: Computed = json.loads(text, parse_int=float)
+    return ANY_STRING if isinstance(value, str) and RANDOM_STRING.fullmatch(value) else value
+
+
+def result_cell(text: str) -> Computed:
+    """One in a result file; None where there is none."""
+    if not text:
+        return None
+    return ANY_STRING if RANDOM_STRING.fullmatch(text) else float(text)
 
 
 def clear(sql: Sql) -> None:

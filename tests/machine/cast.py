@@ -5,7 +5,7 @@ from itertools import count
 
 from tests.machine.model import Model
 
-ADMIN = "admin"
+ADMIN = "admin@example.com 1"
 
 
 class Cast:
@@ -15,6 +15,7 @@ class Cast:
         self.model = Model()
         self.ids = dict[str, str]()
         self.tokens = dict[str, str]()
+        """By the id of whose it is."""
         self._numbers = count(1)
 
     def new(self, kind: str) -> str:
@@ -35,8 +36,9 @@ class Cast:
         """A record whose id was told; nobody was told that of a call that got no answer."""
         return _one_of([name for name in self.model.records if name in self.ids], number)
 
-    def name_of(self, service_id: str) -> str:
-        return next(name for name, known in self.ids.items() if known == service_id)
+    def names(self) -> dict[str, str]:
+        """By id."""
+        return {service_id: name for name, service_id in self.ids.items()}
 
 
 def _one_of(names: Sequence[str], number: int) -> str | None:

@@ -1,17 +1,16 @@
 """Whether the model explains what was seen: an answer, a death, two things that were done at once."""
 
 import copy
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import isclose
 from typing import Any
 
 from tests.batch.stage import AFTER, BEFORE, Fault
-from tests.machine.model import ANY_STRING, Expected, Model
+from tests.machine.model import ANY_STRING, Expected, Model, Steps
 from tests.machine.service import Answer, dies
 
-Steps = Generator[str, None, Expected | None]
 LENGTH_OF_RANDOM_STRINGS = 32
 
 

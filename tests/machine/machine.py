@@ -1,33 +1,53 @@
 """Hypothesis's machine: it does anything to the service in any order, and the model foretells it all."""
 
+import functools
 import json
 import sys
 import traceback
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
+from hypothesis import stateful
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition
 
 from shared import aws
 from tests.machine import drawn
-from tests.machine.actions import Action, Charge, Price, sent, sent_file
-from tests.machine.cast import ADMIN
+from tests.machine.actions import PASSWORD, Action, Charge, Price, SendFile, SignIn, as_csv
 from tests.machine.driver import Driver
 from tests.machine.explained import Crash
-from tests.machine.model import ARGUMENTS, Arguments, Task
-from tests.machine.service import Service
+from tests.machine.model import ARGUMENTS, Rows
+from tests.machine.service import HOLD_ROWS, HOLD_TABLE, Service
 from tests.unit.lambda_event import event
 
-PASSWORD = "correct-horse-1!"
-MOST_UPLOADS = 6
-"""Of a user in one run: as many as the throttle lets begin at once."""
+LISTS_EACH = 5
+"""Steps after which everybody looks at all their lists."""
 MOST_DELIVERIES = 100
 """After which what is left of a run's messages would never come to an end."""
-Rows = list[tuple[str, Arguments]]
+Step = Callable[..., None]
+RULES = list[str]()
+"""The names of all rules."""
 
 somebody_waits = precondition(lambda self: self.driver.service.waiting)
+
+
+def rule(**drawn: Any) -> Callable[[Step], Step]:
+    """A rule of Hypothesis's, whose runs are counted."""
+
+    def decorate(step: Step) -> Step:
+        RULES.append(step.__name__)
+
+        @functools.wraps(step)
+        def counted(self: "Machine", **found: Any) -> None:
+            self.service.outcomes[f"rule {step.__name__}"] += 1
+            step(self, **found)
+
+        made: Step = stateful.rule(**drawn)(counted)
+        return made
+
+    return decorate
 
 
 class Machine(RuleBasedStateMachine):
@@ -41,29 +61,21 @@ class Machine(RuleBasedStateMachine):
     turn = 0
     """Steps of this run."""
 
-    @initialize()
-    def set_up(self) -> None:
+    @initialize(rows=drawn.ROWS)
+    def set_up(self, rows: Rows) -> None:
         self.driver = Driver(self.service)
         admin = {"email": "admin@example.com", "password": PASSWORD, "admin_password": "adminpass"}
-        made = self.driver.told(event("POST", "/admin", json.dumps(admin)), 201)
-        self.driver.cast.ids[ADMIN] = made.body["id"]
-        self.driver.model.enrol(ADMIN, admin["email"], "admin")
+        self.driver.told(event("POST", "/admin", json.dumps(admin)), 201)
+        self.driver.model.enrol(admin["email"], "admin")
         for email in (admin["email"], "0@example.com", "1@example.com"):
-            self.sign_in(email)
+            self.driver.ask(SignIn(email))
         for operation in ARGUMENTS:
             self.driver.ask(Price(operation, Decimal(5)))
+        self.driver.ask(SendFile(1, rows))
 
-    @rule(email=drawn.EMAILS)
-    def sign_in(self, email: str) -> None:
-        """Or up, if nobody living has that e-mail."""
-        cast, login = self.driver.cast, json.dumps({"email": email, "password": PASSWORD})
-        cookies = self.driver.told(event("POST", "/login", login), 200).cookies
-        name = cast.model.living(email)
-        if name is None:
-            name = cast.new("person")
-            cast.model.enrol(name, email, "client")
-        cast.tokens[name] = next(value for it in cookies if (value := _access_token(it)))
-        cast.ids[name] = self.driver.told(sent(cast, name, "GET", "/users/me"), 200).body["id"]
+    @rule(action=drawn.SIGN_INS)
+    def sign_in(self, action: Action) -> None:
+        self.driver.ask(action)
 
     @rule(action=drawn.CALLS)
     def charge(self, action: Charge) -> None:
@@ -87,10 +99,7 @@ class Machine(RuleBasedStateMachine):
     def correct(self, action: Action) -> None:
         self.driver.ask(action)
 
-    @rule(action=drawn.DELETIONS)
-    def delete_user(self, action: Action) -> None:
-        self.driver.ask(action)
-
+    @precondition(lambda self: self.driver.model.tasks)
     @rule(action=drawn.STOPS)
     def cancel_or_resume(self, action: Action) -> None:
         self.driver.ask(action)
@@ -102,32 +111,19 @@ class Machine(RuleBasedStateMachine):
 
     @rule(one=drawn.ANYTHING, other=drawn.ANYTHING, held=st.booleans())
     def two_at_once(self, one: Action, other: Action, held: bool) -> None:
-        self.driver.ask_two(one, other, held)
+        self.driver.ask_two(one, other, HOLD_ROWS if held else "")
+
+    @rule(action=drawn.SIGN_INS, held=st.booleans())
+    def two_of_one_email_at_once(self, action: Action, held: bool) -> None:
+        self.driver.ask_two(action, action, HOLD_TABLE if held else "")
 
     @rule(one=drawn.CALLS, other=st.none() | drawn.CALLS, held=st.booleans())
     def two_of_one_key_at_once(self, one: Charge, other: Charge | None, held: bool) -> None:
-        self.driver.ask_two(one.with_key(), (other or one).with_key(one), held)
+        self.driver.ask_two(one.with_key(), (other or one).with_key(one), HOLD_ROWS if held else "")
 
-    @rule(who=drawn.WHICH, rows=drawn.ROWS, directly=st.booleans())
-    def upload(self, who: int, rows: Rows, directly: bool) -> None:
-        """A file in a form; or a task, whose file comes later."""
-        cast = self.driver.cast
-        name, owner, content = cast.new("file"), cast.person(who), as_csv(rows)
-        if sum(task.owner == owner for task in cast.model.tasks.values()) == MOST_UPLOADS:
-            return
-        if directly:
-            asked, status = sent_file(cast, owner, content), 202
-        else:
-            size = {"filename": "a.csv", "size": len(content)}
-            asked, status = sent(cast, owner, "POST", "/tasks", size), 201
-        if cast.model.users[owner].deleted:
-            self.driver.told(asked, 401)
-            return
-        cast.ids[name] = self.driver.told(asked, status).body["task_id"]
-        task = Task(owner, tuple(rows), "queued" if directly else "awaiting_upload", stored=directly)
-        cast.model.tasks[name] = task
-        if directly:
-            self.service.expect_message()
+    @rule(action=drawn.UPLOADS)
+    def upload(self, action: Action) -> None:
+        self.driver.ask(action)
 
     @precondition(lambda self: self.driver.model.tasks)
     @rule(task=drawn.WHICH)
@@ -184,8 +180,12 @@ class Machine(RuleBasedStateMachine):
     def all_is_as_foretold(self) -> None:
         self.turn += 1
         Machine.turns += 1
+        # How often one may try again is not of this machine.
+        self.service.sql("DELETE FROM rate_limits")
         self.driver.compare()
         self.driver.look(self.turn)
+        if self.turn % LISTS_EACH == 0:
+            self.driver.look_at_lists()
 
     def teardown(self) -> None:
         """What waits is worked off: no task is left behind."""
@@ -197,6 +197,8 @@ class Machine(RuleBasedStateMachine):
                 break
             self.driver.deliver(self.service.waiting[0], hurried=False)
         self.driver.compare()
+        self.driver.look_at_lists()
+        self.driver.end()
         left = {task.status for task in self.driver.model.tasks.values() if task.stored}
         assert not left & {"queued", "processing"}
 
@@ -207,15 +209,5 @@ class Machine(RuleBasedStateMachine):
             traceback.print_exception(failure)
 
 
-def as_csv(rows: Rows | tuple[tuple[str, Arguments], ...]) -> bytes:
-    lines = [f'{operation},"[{", ".join(map(str, arguments))}]"\n' for operation, arguments in rows]
-    return "".join(["operation,arguments\n", *lines]).encode()
-
-
 def _one_of(messages: list[Any], which: int) -> Any:
     return messages[which % len(messages)]
-
-
-def _access_token(cookie: str) -> str:
-    name, _, value = cookie.partition("=")
-    return value.partition(";")[0] if name == "access_token_cookie" else ""

@@ -5,7 +5,7 @@ the status and what its body says of money.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -23,12 +23,18 @@ ARGUMENTS = {
 }
 """The fewest and the most that an operation takes."""
 ALIASES = {"subtraction": "substraction"}
+BY_HAND = "by hand"
+"""The result of a record that an admin wrote."""
 ANY_STRING = "any string"
 """A result that nobody can foretell."""
 
 Arguments = tuple[Decimal, ...]
-Result = tuple[int, Decimal | None, Decimal | None]
-"""A row of the result file: its number, amount and balance; of a refused one the number alone."""
+Rows = tuple[tuple[str, Arguments], ...]
+"""A file's operations and their arguments."""
+Computed = float | str | None
+Result = tuple[int, str, Arguments, Computed, Decimal | None, Decimal | None, bool]
+"""A row of the result file: its number, operation, arguments, result, amount, balance, and whether there
+is an error in place of the last three."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,10 @@ class Expected:
     replayed: bool = False
 
 
+Steps = Generator[str, None, Expected | None]
+"""Each is named, and done when the next one is asked for."""
+
+WRONG_CREDENTIALS = Expected(401, problem="wrong-credentials")
 NOT_SIGNED_IN = Expected(401, problem="not-signed-in")
 NOT_FOUND = Expected(404, problem="not-found")
 CONFLICT = Expected(409, problem="conflict")
@@ -69,6 +79,8 @@ class Record:
 
     owner: str
     operation: str
+    arguments: Arguments | None
+    result: Computed
     amount: Decimal
     balance: Decimal
     task: str | None = None
@@ -81,13 +93,14 @@ class Task:
     """A file: its rows, how far it is billed, and its results once they are written."""
 
     owner: str
-    rows: tuple[tuple[str, Arguments], ...]
+    rows: Rows
     status: str
-    stored: bool
+    stored: bool = False
     begun: bool = False
     """Whether a worker has ever looked at it."""
     done: int = 0
-    failed: int = 0
+    refused: dict[int, tuple[str, Arguments]] = field(default_factory=dict)
+    """The operation and arguments of each row that was, by its number."""
     spent: Decimal = Decimal(0)
     results: list[Result] | None = None
 
@@ -107,9 +120,22 @@ class Model:
         """The name of whose e-mail it is."""
         return next((name for name, u in self.users.items() if u.email == email and not u.deleted), None)
 
-    def enrol(self, name: str, email: str, role: str) -> None:
+    def enrol(self, email: str, role: str) -> None:
+        """Somebody, whose name is the e-mail and how many have had it."""
+        name = f"{email} {1 + sum(user.email == email for user in self.users.values())}"
         self.users[name] = User(email, role)
         self.users[name].move("opening", OPENING[role])
+
+    def sign_in(self, email: str) -> Steps:
+        """Or up, if nobody living has that e-mail."""
+        yield "sign_in_attempt"
+        found = self.living(email)
+        yield "sign_up"
+        if found and self.users[found].deleted:
+            return WRONG_CREDENTIALS
+        if self.living(email) is None:
+            self.enrol(email, "client")
+        return Expected(200)
 
     def charge(
         self, record: str, who: str, operation: str, arguments: Arguments, key: str | None
@@ -129,7 +155,7 @@ class Model:
             told = {"balance": user.balance, "cost": cost}
             return Expected(402, told, problem="insufficient-credit")
         user.move("charge", -cost)
-        self.records[record] = Record(who, operation, cost, user.balance)
+        self.records[record] = Record(who, operation, arguments, result, cost, user.balance)
         told = {"result": result, "amount": cost, "user_balance": user.balance}
         return self._keep(who, key, (operation, arguments), told)
 
@@ -176,7 +202,7 @@ class Model:
     def write_record(
         self, record: str, who: str, operation: str, amount: Decimal, balance: Decimal
     ) -> Expected:
-        self.records[record] = Record(who, operation, amount, balance)
+        self.records[record] = Record(who, operation, None, BY_HAND, amount, balance)
         return Expected(201, {"amount": amount, "user_balance": balance})
 
     def correct_record(self, record: str, to: str, amount: Decimal) -> Expected:
@@ -201,11 +227,11 @@ class Model:
             "prices": self.prices,
             "keys": set(self.keys),
             "records": Counter(
-                (r.owner, r.operation, r.amount, r.balance, r.task, r.row, r.deleted)
+                (r.owner, r.operation, r.arguments, r.result, r.amount, r.balance, r.task, r.row, r.deleted)
                 for r in self.records.values()
             ),
             "tasks": {
-                name: (t.owner, t.status, t.done, t.failed, t.spent, t.results)
+                name: (t.owner, t.status, t.done, len(t.refused), t.spent, t.results)
                 for name, t in self.tasks.items()
             },
         }
@@ -223,7 +249,7 @@ class Model:
         return answer
 
 
-def compute(operation: str, arguments: Arguments) -> float | str | None:
+def compute(operation: str, arguments: Arguments) -> Computed:
     """The result as the nearest double; None where there is none."""
     fewest, most = ARGUMENTS.get(operation, (1, 0))
     if not fewest <= len(arguments) <= most:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tests.batch.deliveries import LIMIT, Deliveries
 from tests.batch.ground import Ground
 from tests.batch.processes import Died, WorkerProcess
 from tests.batch.stage import Fault
+from tests.machine import books
 from tests.machine.batch_model import CHUNK_ROWS
 from tests.machine.model import Result
 from worker.messages import uploads
@@ -25,6 +27,12 @@ from worker.messages import uploads
 KNOBS = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.handler.WAIT": 0}
 SECONDS = {False: 900, True: 1}
 """What a worker has left of its time: plenty, or when it is hurried too little for a second chunk."""
+
+
+HOLD_ROWS = "SELECT FROM users FOR NO KEY UPDATE"
+"""Nobody's row can be had: who moves money waits, and has seen what was before."""
+HOLD_TABLE = "LOCK TABLE users IN SHARE MODE"
+"""Nobody signs up: who would waits, and has seen that the e-mail is free."""
 
 
 def dies() -> bool:
@@ -69,6 +77,8 @@ class Service:
         """Messages that nobody has worked off."""
         self.delivered = list[Any]()
         self._results = dict[str, list[Result]]()
+        self.outcomes = Counter[str]()
+        """What happened, in all runs."""
 
     def close(self) -> None:
         for container in self._containers:
@@ -116,18 +126,18 @@ class Service:
         self.waiting = [message for message in self.waiting if message not in messages]
         self.receive()
 
-    def at_once(self, *things: Callable[[], Any], held: bool = False) -> list[Any]:
+    def at_once(self, *things: Callable[[], Any], hold: str = "") -> list[Any]:
         """What two things come to that are done at the same time.
 
         Args:
-            held: nobody's row can be had until both wait for one: each has then seen what was before
-                the other.
+            hold: takes a lock that is held until both wait for it or are done: each has then seen what
+                was before the other.
         """
-        if held:
+        if hold:
             self.sql("BEGIN")
-            self.sql("SELECT FROM users FOR NO KEY UPDATE")
+            self.sql(hold)
         doing = [self._pool.submit(thing) for thing in things]
-        if held:
+        if hold:
             try:
                 self._wait_until(lambda: self._waiting() + sum(it.done() for it in doing) >= len(doing))
             finally:
@@ -144,13 +154,16 @@ class Service:
         if task_id not in self._results:
             key = aws.results_key(UUID(owner_id), UUID(task_id))
             text = self.ground.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
-            rows = csv.DictReader(io.StringIO(text))
             self._results[task_id] = [
                 (
                     int(row["row"]),
+                    row["operation"],
+                    books.arguments(row["arguments"]),
+                    books.result_cell(row["result"]),
                     *(Decimal(row[it]) if row[it] else None for it in ("amount", "user_balance")),
+                    bool(row["error"]),
                 )
-                for row in rows
+                for row in csv.DictReader(io.StringIO(text))
             ]
         return self._results[task_id]
 
@@ -158,6 +171,10 @@ class Service:
         """Wait for what S3 sends. Raises: AssertionError when it sends nothing."""
         waiting = len(self.waiting)
         self._wait_until(lambda: self.receive() > waiting)
+
+    def expect_message_of(self, task_id: str) -> None:
+        """As `expect_message`, for a task whose file is new."""
+        self._wait_until(lambda: self.receive() and task_id in map(task_of, self.waiting))
 
     def receive(self) -> int:
         """Take all that is in the queue; how many messages wait now."""
@@ -176,7 +193,7 @@ class Service:
         ((waiting,),) = self.sql("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
         return int(waiting)
 
-    def _wait_until(self, so: Callable[[], bool]) -> None:
+    def _wait_until(self, so: Callable[[], object]) -> None:
         deadline = time.monotonic() + LIMIT
         while not so():
             assert time.monotonic() < deadline
