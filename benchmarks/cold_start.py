@@ -31,7 +31,7 @@ from benchmarks.report import Row, figure, write
 from benchmarks.runtime_api import PATIENCE, RuntimeApi
 from benchmarks.tls import over_tls
 from deploy import package
-from localstack.routes import Service
+from localstack.routes import Function, Service
 from localstack.settings import ROOT
 from shared import tokens
 
@@ -100,7 +100,7 @@ def main() -> None:
             "cold_start",
             [*rows, *counted, *_zipped(folder / "lambda")],
             command=f"python -m benchmarks.cold_start --rounds {rounds}",
-            notes=[*notes, *_money(samples, len(functions))],
+            notes=[*notes, *_money(samples, list(functions))],
             database=database,
         )
 
@@ -232,19 +232,18 @@ def _zipped(stage: Path) -> list[Row]:
     return [Row("the package, zipped", "MB", [megabytes], aim=f"≤ {package.BUDGET / 1e6:g} MB")]
 
 
-def _money(samples: Mapping[str, Sequence[float]], functions: int) -> list[str]:
-    shown = {name: Row(name, "ms", samples[name]).median for name in (ME, "listRecords")}
-    saved, gigabytes = shown[ME], money.FUNCTION / 1024
+def _money(samples: Mapping[str, Sequence[float]], functions: Sequence[Function]) -> list[str]:
+    ready = {name: Row(name, "ms", samples[name]).median for name in (ME, "listRecords")}
+    costs = "; ".join(f"{figure(taken)} ms ({name}) {money.dollars(taken)}" for name, taken in ready.items())
+    gigabytes = sum(function.memory for function in functions) / 1024
     kept = money.SNAPSHOT_KEPT * gigabytes * money.MONTH
-    restored = money.SNAPSHOT_RESTORED * gigabytes * 1e6
-    costs = "; ".join(f"{figure(taken)} ms ({name}) {money.dollars(taken)}" for name, taken in shown.items())
+    restored = money.SNAPSHOT_RESTORED * money.FUNCTION / 1024 * 1e6
     return [
         f"**In money**: of a million cold starts, {costs}. Lambda gives a start more of a processor than a"
         " call, so they are reckoned as measured.",
-        f"**SnapStart** would cost ${kept:.2f} a month for each function's version of {money.FUNCTION} MB,"
-        f" ${kept * functions:.0f} for the {functions} of `serverless.yml`, whether called or not; and"
-        f" ${restored:.0f} for a million restored, {restored / (saved * money.million(1)):.0f} times the"
-        f" {figure(saved)} ms that it saves.",
+        f"**SnapStart** would cost ${kept:.0f} a month for a version of each of the {len(functions)}"
+        f" functions of `serverless.yml`, and ${restored:.0f} for a million restored, {money.FUNCTION} MB each:"
+        f" {restored / money.million(ready[ME]):.0f} times the {figure(ready[ME])} ms that it would save.",
     ]
 
 

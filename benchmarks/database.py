@@ -48,6 +48,6 @@ def program(name: str) -> str:
 def connect(url: str) -> pg8000.native.Connection:
     """A connection that knows nothing of the service."""
     target = PostgresUrl.parse(url)
-    return pg8000.native.Connection(
-        target.user, database=target.database, sock=target.open_socket(timeout=10)
-    )
+    sock = target.open_socket(timeout=10)
+    sock.settimeout(None)
+    return pg8000.native.Connection(target.user, database=target.database, sock=sock)
