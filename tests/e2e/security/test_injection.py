@@ -103,6 +103,8 @@ def test_no_address_that_a_caller_names_is_asked_or_believed(
         assert all(canary.name not in value for value in response.headers.values())
         if route.path == f"{API}/tasks" and response.is_success and route.method == "POST":
             assert canary.name not in response.json()["url"]
+        if route.path == f"{API}/process_csv" and response.is_success:
+            assert ended(caller, response.headers["Location"])["rows_done"] == 1, "the worker has read it too"
     assert canary.visits == 0
 
 
