@@ -14,7 +14,7 @@ import pg8000.native
 import pytest
 
 from localstack import journal
-from localstack.settings import Settings
+from localstack.settings import ROOT, Settings
 from localstack.stack import Stack
 from shared.postgres_url import PostgresUrl
 from tests.e2e.client import API, Client, new_email
@@ -147,6 +147,13 @@ def test_no_secret_is_in_any_answer_or_log(stack: Stack, database: pg8000.native
     assert not [(kind, line[:200]) for line in log.splitlines() for kind in witness.found(line)]
 
 
+def test_nothing_that_a_function_says_gets_into_a_trace() -> None:
+    sources = [path for folder in ("functions", "shared", "worker") for path in (ROOT / folder).rglob("*.py")]
+    assert sources
+    tracing = re.compile(r"aws_xray_sdk|opentelemetry|\bTracer\b")
+    assert not [path for path in sources if tracing.search(path.read_text("utf-8"))]
+
+
 def drive_all(people: Mapping[Caller, str | None]) -> set[int]:
     """Every route for everybody, with good input and bad; the statuses seen."""
     return {
@@ -213,8 +220,8 @@ def bill_a_file(client: Caller) -> str:
 
 
 def the_log(stack: Stack, task_id: str) -> str:
-    """All that the gateway, the functions, the worker and the event source wrote, metrics among it."""
-    folder = stack.settings.data_dir / "logs"
+    """All that gateway, functions, worker, event source and Postgres wrote, metrics among it."""
+    folder, postgres = stack.settings.data_dir / "logs", stack.settings.data_dir / "postgres" / "log"
     done = re.compile(f"task left.{{1,2000}}{task_id}", re.DOTALL)  # POWERTOOLS_DEV spreads it over lines
 
     def read() -> str:
@@ -223,4 +230,6 @@ def the_log(stack: Stack, task_id: str) -> str:
     log = eventually(lambda: text if done.search(text := read()) else None)
     assert "_aws" in log
     assert '"level":"ERROR"' in log
-    return log
+    of_postgres = postgres.read_text("utf-8")
+    assert 'relation "sessions" does not exist' in of_postgres
+    return log + of_postgres
