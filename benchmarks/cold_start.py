@@ -242,8 +242,8 @@ def _money(samples: Mapping[str, Sequence[float]], functions: Sequence[Function]
         f"**In money**: of a million cold starts, {costs}. Lambda gives a start more of a processor than a"
         " call, so they are reckoned as measured.",
         f"**SnapStart** would cost ${kept:.0f} a month for a version of each of the {len(functions)}"
-        f" functions of `serverless.yml`, and ${restored:.0f} for a million restored, {money.FUNCTION} MB each:"
-        f" {restored / money.million(ready[ME]):.0f} times the {figure(ready[ME])} ms that it would save.",
+        f" functions of `serverless.yml`, and ${restored:.0f} for a million restored, {money.FUNCTION} MB"
+        f" each: {restored / money.million(ready[ME]):.0f} times the {figure(ready[ME])} ms it would save.",
     ]
 
 
