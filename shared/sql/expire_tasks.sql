@@ -11,7 +11,7 @@ WITH over AS MATERIALIZED (
     UPDATE tasks t
     SET status = 'cancelled',
         error = CASE WHEN t.status = 'awaiting_upload'
-                     THEN 'No file came for a day.'
+                     THEN 'No file came for a day, or nobody could begin it; resume it if you sent one.'
                      ELSE 'It could not go on for a day. What was charged is recorded; resume it to do the rest.' END,
         finished_at = now(), updated_at = now()
     FROM over
