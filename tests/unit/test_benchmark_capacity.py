@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import capacity, report
+from benchmarks import capacity, money, report
 
 MEDIANS = {
     "calls": {
@@ -65,3 +65,10 @@ def test_nothing_is_told_without_a_measurement(results: Path) -> None:
     results.write_text("{}", "utf-8")
     with pytest.raises(SystemExit, match=r"python -m benchmarks\.load"):
         capacity.main()
+
+
+def test_what_a_million_calls_cost() -> None:
+    computing = 512 / 1769 * 10
+    assert money.billed(computing, waiting=5) == pytest.approx(15)
+    assert money.dollars(1000) == "$6.67"  # 500,000 GB-seconds
+    assert "15 ms of a function" in money.of_calls("calls", computing, 5)
