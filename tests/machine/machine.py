@@ -54,8 +54,8 @@ class Machine(RuleBasedStateMachine):
     """One run. `service` is given to the class before it is used."""
 
     service: ClassVar[Service]
-    turns = 0
-    """Steps of all runs."""
+    runs, turns = 0, 0
+    """All runs, and their steps."""
     told = False
     """Whether a failure was."""
     turn = 0
@@ -63,6 +63,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(rows=drawn.ROWS)
     def set_up(self, rows: Rows) -> None:
+        Machine.runs += 1
         self.driver = Driver(self.service)
         admin = {"email": "admin@example.com", "password": PASSWORD, "admin_password": "adminpass"}
         self.driver.told(event("POST", "/admin", json.dumps(admin)), 201)
@@ -206,6 +207,7 @@ class Machine(RuleBasedStateMachine):
         """Print the first failure as it was seen: what two did at once may never come so again."""
         if isinstance(failure, Exception) and not Machine.told:
             Machine.told = True
+            print(f"CAUGHT in run {Machine.runs} at step {Machine.turns}", flush=True)
             traceback.print_exception(failure)
 
 
