@@ -106,8 +106,8 @@ def _notes(rows: list[Row]) -> list[str]:
     return [
         "pgbench lets the server make the ids of each record and ledger entry, which the other two make"
         " themselves.",
-        f"**In money**: {money.of_calls('charges', max(whole - waiting, 0), waiting)}. The waiting is pgbench's"
-        " time, over a socket of the same machine.",
+        f"**In money**: {money.of_calls('charges', max(whole - waiting, 0), waiting)}. The waiting is"
+        " pgbench's time, over a socket of the same machine.",
     ]
 
 
