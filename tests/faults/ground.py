@@ -1,6 +1,5 @@
 """The ground of the faults: the whole service, and between it and its Postgres, S3 and SQS lines."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,14 +9,13 @@ from typing import Any
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from localstack import ports
-from localstack.children import Child
-from localstack.cloud import EDGE_HOST, ministack_environment
+from localstack.cloud import EDGE_HOST
 from localstack.postgres import DATABASE, Postgres
-from localstack.settings import ROOT, Settings
+from localstack.settings import Settings
 from localstack.stack import Stack
 from shared.database import Database
 from shared.postgres_url import PostgresUrl
+from tests.faults.emulator import emulator
 from tests.faults.line import Line
 from tests.faults.routes import CALLS
 
@@ -125,15 +123,3 @@ def tune(postgres: Postgres) -> None:
         connection.run("ALTER SYSTEM SET fsync = off")
     postgres.stop()
     postgres.start()
-
-
-@contextmanager
-def emulator(folder: Path) -> Iterator[int]:
-    """S3 and SQS on a port that only the test knows."""
-    port = ports.available(0, EDGE_HOST, "LOCALSTACK_PORT")
-    told = ministack_environment(port, folder / "emulator")
-    child = Child("s3+sqs", "localstack.emulator", ROOT, {**os.environ, **told}, on_line=lambda line: None)
-    try:
-        yield port
-    finally:
-        child.stop()

@@ -11,20 +11,23 @@ import psutil
 from localstack.stack import BATCH, GATEWAY, Stack
 from shared.database import Database
 from shared.errors import ServiceUnavailable
-from tests.soak.door import Door
+from tests.faults.line import Line
 
 LONGEST = 2.0
 """Seconds that a database or a bucket is away."""
 
 
 class Faults:
-    """Each fault comes as often as any other, in an order that the seed decides."""
+    """Each fault comes as often as any other, in an order that the seed decides.
 
-    def __init__(self, stack: Stack, door: Door, chance: random.Random, pause: float) -> None:
+    The oldest worker of each kind is never killed: it is watched for leaks from its beginning to the end.
+    """
+
+    def __init__(self, stack: Stack, line: Line, chance: random.Random, pause: float) -> None:
         """Args:
         pause: seconds between two faults, in the mean.
         """
-        self._stack, self._door, self._chance, self._pause = stack, door, chance, pause
+        self._stack, self._line, self._chance, self._pause = stack, line, chance, pause
         self.counts = Counter[str]()
         self.each_came = threading.Event()
         self.kinds: dict[str, Callable[[], bool]] = {
@@ -45,14 +48,9 @@ class Faults:
                 self.each_came.set()
 
     def _kill_batch_worker(self) -> bool:
-        children = psutil.Process(self._stack.pid(BATCH)).children()
-        with suppress(psutil.NoSuchProcess):
-            # Not multiprocessing's resource tracker, which is none of the service.
-            return self._kill([one for one in children if "spawn_main" in " ".join(one.cmdline())])
-        return False
+        return self._kill(batch_workers(self._stack)[1:])
 
     def _kill_gateway_worker(self) -> bool:
-        """Any but the oldest, which is watched for leaks from the beginning to the end."""
         return self._kill(gateway_workers(self._stack)[1:])
 
     def _restart_postgres(self) -> bool:
@@ -75,7 +73,7 @@ class Faults:
         return bool(cut)
 
     def _refuse(self) -> bool:
-        with self._door.shut():
+        with self._line.refusing():
             threading.Event().wait(self._chance.uniform(0, LONGEST))
         return True
 
@@ -88,5 +86,19 @@ class Faults:
 
 def gateway_workers(stack: Stack) -> list[psutil.Process]:
     """The processes that answer requests, the oldest first."""
-    workers = psutil.Process(stack.pid(GATEWAY)).children()
-    return sorted(workers, key=lambda one: (one.create_time(), one.pid))
+    return _by_age(psutil.Process(stack.pid(GATEWAY)).children())
+
+
+def batch_workers(stack: Stack) -> list[psutil.Process]:
+    """The processes that work off messages, the oldest first; none before the first message."""
+    workers = list[psutil.Process]()
+    for child in psutil.Process(stack.pid(BATCH)).children():
+        with suppress(psutil.NoSuchProcess):
+            # Not multiprocessing's resource tracker, which is none of the service.
+            if "spawn_main" in " ".join(child.cmdline()):
+                workers.append(child)
+    return _by_age(workers)
+
+
+def _by_age(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return sorted(processes, key=lambda one: (one.create_time(), one.pid))

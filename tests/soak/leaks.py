@@ -10,8 +10,9 @@ import psutil
 from localstack.stack import BATCH, GATEWAY, Stack
 from shared.database import Database
 from shared.errors import ServiceUnavailable
-from tests.soak.faults import gateway_workers
+from tests.soak.faults import batch_workers, gateway_workers
 
+BATCH_WORKER = "batch worker"
 MIB = 1024 * 1024
 WARM_UP = 0.5
 """The share of the time that is none of a slope: libraries are loaded at first use, connections made."""
@@ -40,16 +41,18 @@ class Series:
 
 
 class Watch:
-    """Looks at the processes that live as long as the stack does."""
+    """Looks at the processes that live as long as the stack does, and a batch worker from its beginning."""
 
     def __init__(self, stack: Stack) -> None:
+        self._stack = stack
         self._database = Database(stack.environment["AWS_PGSQL_PATH"])
         self._processes = {
             "gateway worker": gateway_workers(stack)[0],
             "gateway": psutil.Process(stack.pid(GATEWAY)),
             "event source": psutil.Process(stack.pid(BATCH)),
         }
-        self.memory, self.handles = ({name: Series() for name in self._processes} for _ in range(2))
+        names = [*self._processes, BATCH_WORKER]
+        self.memory, self.handles = ({name: Series() for name in names} for _ in range(2))
         """MiB of resident memory, and open files and sockets, of each process."""
         self.connections = Series()
         """Those of all functions to Postgres."""
@@ -60,6 +63,8 @@ class Watch:
 
     def look(self) -> None:
         now = time.monotonic()
+        if BATCH_WORKER not in self._processes and (workers := batch_workers(self._stack)):
+            self._processes[BATCH_WORKER] = workers[0]
         for name, process in self._processes.items():
             self.memory[name].points.append((now, process.memory_info().rss / MIB))
             self.handles[name].points.append((now, process.num_fds()))

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from localstack import ports
-from localstack.children import Child
-from localstack.cloud import EDGE_HOST, ministack_environment
-from localstack.settings import ROOT, Settings
+from localstack.cloud import EDGE_HOST
+from localstack.settings import Settings
 from localstack.stack import Stack
 from tests.e2e.client import API, Client
+from tests.faults.emulator import emulator
+from tests.faults.line import Line
 from tests.soak.answers import BROKEN, Answers
-from tests.soak.door import Door
 from tests.soak.faults import Faults
 from tests.soak.leaks import Watch
 from tests.soak.promises import Promises
@@ -66,7 +65,7 @@ class Soak:
         ]
 
     def _broken(self) -> int:
-        """Answers of the service that did not come; the bucket's are the door's doing."""
+        """Answers of the service that did not come; the bucket's are the line's doing."""
         return self.answers.total(BROKEN) - self.answers.counts["upload to S3", BROKEN]
 
     def lines(self) -> list[str]:
@@ -81,32 +80,28 @@ class Soak:
 
 
 @contextmanager
-def stack_behind_a_door() -> Iterator[tuple[Stack, Door]]:
-    """The whole service, whose way to S3 and SQS can be shut."""
+def stack_and_line() -> Iterator[tuple[Stack, Line]]:
+    """The whole service, and its line to S3 and SQS."""
     with ExitStack() as exits:
         # Not in pytest's folder, which other users may not enter: Postgres runs as one.
         folder = Path(exits.enter_context(TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True)))
-        port = ports.available(0, EDGE_HOST, "")
-        told = {**Settings.from_environment().variables, **ministack_environment(port, folder / "emulator")}
-        emulator = Child("s3+sqs", "localstack.emulator", ROOT, told, on_line=lambda line: None)
-        exits.callback(emulator.stop)
-        door = Door(port)
-        exits.callback(door.close)
+        line = Line.to(exits.enter_context(emulator(folder)))
+        exits.callback(line.close)
         settings = Settings(
             port=0,
             data_dir=folder / "data",
-            endpoint_url=door.url,
+            endpoint_url=f"http://{EDGE_HOST}:{line.port}",
             gateway_workers=GATEWAY_WORKERS,
             batch_workers=BATCH_WORKERS,
             batch_retry=1,
             batch_visibility=5,
         )
-        yield exits.enter_context(Stack(settings)), door
+        yield exits.enter_context(Stack(settings)), line
 
 
 def run(seconds: float, users: int, pause: float, seed: int) -> Soak:
     """Traffic for so long; a fault every `pause` seconds in the mean. Raises: what the stack's start does."""
-    with stack_behind_a_door() as (stack, door), ExitStack() as exits:
+    with stack_and_line() as (stack, line), ExitStack() as exits:
         answers, over = Answers(), threading.Event()
         program = api_key_of_an_admin(stack.url)
         crowd = [
@@ -117,7 +112,7 @@ def run(seconds: float, users: int, pause: float, seed: int) -> Soak:
             exits.callback(user.close)
         watch = Watch(stack)
         exits.callback(watch.close)
-        faults = Faults(stack, door, random.Random(seed), pause)
+        faults = Faults(stack, line, random.Random(seed), pause)
         jobs = [user.run for user in crowd]
         jobs += [lambda: faults.run(over), lambda: watch.run(over, seconds / SAMPLES)]
         with ThreadPoolExecutor(len(jobs)) as pool:
