@@ -264,13 +264,13 @@ class BeginUpload:
 
 @dataclass(frozen=True)
 class Cancel:
-    """By its owner if by nobody else."""
+    """By its owner if by nobody else; of those that it can be done to, if there are any."""
 
     task: int
     by: int | None
 
     def request(self, cast: Cast) -> Request | None:
-        task = cast.task(self.task)
+        task = cast.task(self.task, batch_model.GOING_ON)
         if task is None:
             return None
         by = cast.model.tasks[task].owner if self.by is None else cast.person(self.by)
@@ -282,14 +282,29 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class StopNow:
+    """A task of which it is known that it goes on; by its owner."""
+
+    task: str
+
+    def request(self, cast: Cast) -> Request:
+        by = cast.model.tasks[self.task].owner
+        return Request.of(
+            "cancel_task",
+            sent(cast, by, "POST", f"/tasks/{cast.ids[self.task]}/cancel"),
+            lambda model: batch_model.cancel(model, model.tasks[self.task], by),
+        )
+
+
+@dataclass(frozen=True)
 class Resume:
-    """By its owner if by nobody else."""
+    """By its owner if by nobody else; of those that it can be done to, if there are any."""
 
     task: int
     by: int | None
 
     def request(self, cast: Cast) -> Request | None:
-        task = cast.task(self.task)
+        task = cast.task(self.task, batch_model.STOPPED)
         if task is None:
             return None
         by = cast.model.tasks[task].owner if self.by is None else cast.person(self.by)

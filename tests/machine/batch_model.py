@@ -17,9 +17,10 @@ from tests.machine.model import (
     compute,
 )
 
-CHUNK_ROWS = 4
+CHUNK_ROWS = 2
 """Few, so that a small file is many commits."""
 GOING_ON = ("awaiting_upload", "queued", "processing")
+STOPPED = ("cancelled", "out_of_credit")
 
 
 def cancel(model: Model, task: Task, by: str) -> Expected:
@@ -34,7 +35,7 @@ def cancel(model: Model, task: Task, by: str) -> Expected:
 def resume(model: Model, task: Task, by: str) -> Expected:
     if refusal := _refusal(model, task, by):
         return refusal
-    if task.status not in ("cancelled", "out_of_credit"):
+    if task.status not in STOPPED:
         return CONFLICT
     task.status = "queued" if task.begun else "awaiting_upload"
     return Expected(202, _as_told(task).members)

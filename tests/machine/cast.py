@@ -1,6 +1,6 @@
 """Who and what there is in one run of the machine: the model's names, and the service's ids for them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 
 from tests.machine.model import Model
@@ -29,8 +29,10 @@ class Cast:
     def client(self, number: int) -> str | None:
         return _one_of([name for name in self.model.users if name != ADMIN], number)
 
-    def task(self, number: int) -> str | None:
-        return _one_of(list(self.model.tasks), number)
+    def task(self, number: int, statuses: Collection[str] = ()) -> str | None:
+        """One of those in these states, if there is any."""
+        tasks = self.model.tasks
+        return _one_of([it for it in tasks if tasks[it].status in statuses] or list(tasks), number)
 
     def record(self, number: int) -> str | None:
         """A record whose id was told; nobody was told that of a call that got no answer."""

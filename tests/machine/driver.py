@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.batch.stage import AFTER, Fault
 from tests.machine import batch_model, books
-from tests.machine.actions import Action, Request, SignIn, sent
+from tests.machine.actions import Action, Request, SignIn, StopNow, sent
 from tests.machine.cast import ADMIN, Cast
 from tests.machine.explained import Crash, Thing, explanation, finish, mismatch
 from tests.machine.model import Model, Steps
@@ -107,8 +107,12 @@ class Driver:
         self._hear(action, request, answer)
         self._explain([Thing(self._steps(message, hurried), None), Thing(request.steps, answer)])
 
-    def interrupt(self, message: Any, hurried: bool, commit: int, action: Action) -> None:
-        """Give a message to a worker, and ask for something when it has committed so often."""
+    def interrupt(self, message: Any, hurried: bool, commit: int, action: Action | None) -> None:
+        """Give a message to a worker, and ask for something when it has committed so often; of nothing
+        else, to cancel its task.
+        """
+        if action is None:
+            action = StopNow(self.cast.names()[task_of(message)])
         request = self._request(action)
         if request is None:
             return
@@ -155,7 +159,8 @@ class Driver:
             self.told(sent(self.cast, who, "GET", "/users/me"), 401)
             return
         assert self.told(sent(self.cast, who, "GET", "/users/me"), 200).body["balance"] == user.balance
-        for path, status in self._of_others(who):
+        if paths := self._of_others(who):
+            path, status = paths[turn // len(self.model.users) % len(paths)]
             self.told(sent(self.cast, who, "GET", path), status if who == ADMIN else 404)
             self.outcomes["another's was looked for"] += who != ADMIN
 

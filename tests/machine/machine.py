@@ -22,7 +22,7 @@ from tests.machine.model import ARGUMENTS, Rows
 from tests.machine.service import HOLD_ROWS, HOLD_TABLE, Service
 from tests.unit.lambda_event import event
 
-LISTS_EACH = 5
+LISTS_EACH = 10
 """Steps after which everybody looks at all their lists."""
 MOST_DELIVERIES = 100
 """After which what is left of a run's messages would never come to an end."""
@@ -72,7 +72,8 @@ class Machine(RuleBasedStateMachine):
             self.driver.ask(SignIn(email))
         for operation in ARGUMENTS:
             self.driver.ask(Price(operation, Decimal(5)))
-        self.driver.ask(SendFile(1, rows))
+        for who in (1, 2):
+            self.driver.ask(SendFile(who, rows))
 
     @rule(action=drawn.SIGN_INS)
     def sign_in(self, action: Action) -> None:
@@ -164,10 +165,10 @@ class Machine(RuleBasedStateMachine):
         which=drawn.WHICH,
         hurried=st.booleans(),
         commit=st.integers(1, 3),
-        action=drawn.INTERRUPTIONS,
+        action=st.none() | drawn.INTERRUPTIONS,
     )
-    def interrupt_the_worker(self, which: int, hurried: bool, commit: int, action: Action) -> None:
-        """Ask for something between two of its transactions."""
+    def interrupt_the_worker(self, which: int, hurried: bool, commit: int, action: Action | None) -> None:
+        """Ask for something between two of its transactions; of nothing else, that it stops."""
         self.driver.interrupt(_one_of(self.service.waiting, which), hurried, commit, action)
 
     @somebody_waits

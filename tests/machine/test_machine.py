@@ -52,8 +52,9 @@ def test_each_rule_does_what_it_is_for(machine: type[Machine]) -> None:
 
     one.set_up(rows=(SUM,) * 5)
     waits = {"which": 0, "hurried": False}
-    step(one.interrupt_the_worker, **waits, commit=2, action=Cancel(0, None))
+    step(one.interrupt_the_worker, **waits, commit=2, action=None)
     step(one.cancel_or_resume, action=Resume(0, None))
+    step(one.deliver, which=1, hurried=False)
     step(one.deliver, **waits)
     step(one.redeliver, **waits)
     step(one.charge, action=Charge(1, *SUM, None))
@@ -61,6 +62,7 @@ def test_each_rule_does_what_it_is_for(machine: type[Machine]) -> None:
     step(one.cancel_or_resume, action=Resume(0, None))
     step(one.crash_of_the_worker, **waits, crash=Crash("complete_task", BEFORE))
     step(one.deliver_two_at_once, one=0, other=0, hurried=False)
+    step(one.top_up, action=Grant(2, Decimal(100), None))
     step(one.ask_again, action=Charge(2, *SUM, "one"), other=None)
     step(one.ask_again, action=Charge(2, *SUM, "one"), other=Charge(2, *OTHER_SUM, "one"))
     step(one.two_of_one_key_at_once, one=Charge(2, *SUM, "two"), other=None, held=True)
@@ -73,11 +75,11 @@ def test_each_rule_does_what_it_is_for(machine: type[Machine]) -> None:
     step(one.change_price_or_balance, action=ChangePrice("addition", Decimal("1.5")))
     step(one.change_price_or_balance, action=SetBalance(2, Decimal("4.9999")))
     step(one.upload, action=BeginUpload(2, (SUM, ROOT)))
-    step(one.put_file, task=1)
+    step(one.put_file, task=2)
     step(one.deliver_and_ask_at_once, **waits, action=Charge(1, *SUM, None))
     step(one.crash_of_a_function, action=SendFile(2, (SUM,)), moment=BEFORE)
     step(one.crash_of_a_function, action=SendFile(2, (SUM,)), moment=AFTER)
-    step(one.cancel_or_resume, action=Cancel(2, None))
+    step(one.cancel_or_resume, action=Cancel(0, None))
     step(one.crash_of_a_function, action=SignIn("4@example.com"), moment=AFTER)
     one.teardown()
     assert missing(machine.service.outcomes) == []
