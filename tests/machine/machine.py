@@ -194,6 +194,13 @@ class Machine(RuleBasedStateMachine):
         if failure := sys.exc_info()[1]:
             self._tell(failure)
             return
+        try:
+            self._end()
+        except AssertionError as failure:
+            self._tell(failure)
+            raise
+
+    def _end(self) -> None:
         for _ in range(MOST_DELIVERIES):
             if not self.service.waiting:
                 break
