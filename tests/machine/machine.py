@@ -196,7 +196,7 @@ class Machine(RuleBasedStateMachine):
             return
         try:
             self._end()
-        except AssertionError as failure:
+        except Exception as failure:
             self._tell(failure)
             raise
 
