@@ -4,6 +4,7 @@ to RFC 9457 problems, and gives each answer its headers.
 An endpoint is `app = Api(...)` and one decorated function; Lambda calls `app(event, context)`.
 """
 
+import gc
 import json
 import logging
 import time
@@ -78,6 +79,8 @@ class Api(APIGatewayHttpResolver):
             json_body_deserializer=parse_json,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         )
+        gc.freeze()  # what was imported stays, and is not looked through again
+        gc.enable()  # see functions/__init__.py
         self.who = who
         self.takes = takes
         self.exception_handler(Exception)(self.problem)

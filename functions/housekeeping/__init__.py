@@ -1,0 +1,5 @@
+"""What is called by a schedule: functions without an `Api`."""
+
+import gc
+
+gc.enable()
