@@ -190,7 +190,6 @@ class Machine(RuleBasedStateMachine):
             self.driver.look_at_lists()
 
     def teardown(self) -> None:
-        """What waits is worked off: no task is left behind."""
         if failure := sys.exc_info()[1]:
             self._tell(failure)
             return
@@ -201,6 +200,7 @@ class Machine(RuleBasedStateMachine):
             raise
 
     def _end(self) -> None:
+        """What waits is worked off: no task is left behind."""
         for _ in range(MOST_DELIVERIES):
             if not self.service.waiting:
                 break
