@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +28,11 @@ from shared.errors import (
 from shared.postgres_url import PostgresUrl
 
 # pg8000 asks for each part of an answer by itself, and so is woken three times by one statement. The
-# Sync at the end brings them all at once (PostgreSQL manual, section 54.2.3).
+# Sync at the end brings them all at once (PostgreSQL manual, "Extended Query").
 core.FLUSH_MSG = b""
+# And it looks for the parameters in a text letter by letter, each time: for a list's, longer than Postgres
+# needs for the page.
+pg8000.native.to_statement = lru_cache(maxsize=256)(pg8000.native.to_statement)
 
 Row = dict[str, Any]
 
@@ -157,7 +160,7 @@ class Database:
             self.dispose()
 
     def dispose(self) -> None:
-        """Close the connection; the next statement makes a new one (SnapStart, a lost server)."""
+        """Close the connection; the next statement makes a new one (after a lost server, a broken statement)."""
         link, self._link = self._link, None
         self._prepared.clear()
         self.in_transaction = False
@@ -254,7 +257,7 @@ class Database:
 
 
 def _field(error: Exception, key: str) -> str:
-    """A field of the server's error message (PostgreSQL manual, section 55.8)."""
+    """A field of the server's error message (PostgreSQL manual, "Error and Notice Message Fields")."""
     fields = error.args[0] if error.args else None
     return str(fields.get(key, "")) if isinstance(fields, dict) else ""
 
