@@ -160,7 +160,7 @@ class Database:
             self.dispose()
 
     def dispose(self) -> None:
-        """Close the connection; the next statement makes a new one (after a lost server, a broken statement)."""
+        """Close the connection, as after a lost server; the next statement makes a new one."""
         link, self._link = self._link, None
         self._prepared.clear()
         self.in_transaction = False
