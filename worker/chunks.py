@@ -120,12 +120,18 @@ def chunks(rows: CsvRows, credit: Credit | None = None) -> Iterator[Chunk]:
         if not is_blank(row):
             gathered.append(row)
         if len(gathered) == CHUNK_ROWS or row.end - start >= CHUNK_BYTES:
-            chunk = Chunk(row.end, compute_all(gathered, credit))
-            yield chunk
+            yield (chunk := _chunk(row.end, gathered, credit))
             if chunk.is_cut:
                 return
             gathered, start = [], row.end
-    yield Chunk(rows.offset, compute_all(gathered, credit))
+    yield _chunk(rows.offset, gathered, credit)
+
+
+def _chunk(end: int, rows: Sequence[Row], credit: Credit | None) -> Chunk:
+    chunk = Chunk(end, compute_all(rows, credit))
+    if chunk.is_cut:
+        chunk.end = chunk.rows[-1].end
+    return chunk
 
 
 def compute_all(rows: Sequence[Row], credit: Credit | None = None) -> list[Done]:

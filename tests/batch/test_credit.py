@@ -136,6 +136,28 @@ def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
     ground.check_books(task)
 
 
+def test_a_price_that_goes_while_a_worker_runs_loses_no_row_behind_the_unpaid_one(
+    ground: Ground, deliveries_with: Make, random_org: RandomOrg
+) -> None:
+    deliveries = deliveries_with(knobs={"shared.random_string.ENDPOINT": random_org.endpoint})
+    rows = b"random_string,[]\n" * 2 + b'multiplication,"[2, 3]"\n'
+    task = ground.upload(ground.client(COST), b"operation,arguments\n" + rows)
+
+    def withdraw() -> bool:
+        ground.sql("UPDATE operations SET deleted_at = now() WHERE type = 'random_string'")
+        return True
+
+    ground.stage.expect(Fault("begin", BEFORE, withdraw, nth=2))
+    try:
+        deliveries.until_idle()
+        state = ground.state(task)
+        assert (state["status"], state["rows_done"], state["rows_failed"]) == ("completed", 3, 2)
+        assert ground.balance(task.owner) == 0
+        ground.check_books(task)
+    finally:
+        ground.sql("UPDATE operations SET deleted_at = NULL WHERE type = 'random_string'")
+
+
 def test_two_tasks_and_single_charges_of_one_user_never_overspend(
     ground: Ground, deliveries_with: Make
 ) -> None:

@@ -96,7 +96,7 @@ class Link:
 
 
 class PostgresLink(Link):
-    """Reads the messages of the protocol (PostgreSQL manual, section 54.7)."""
+    """Reads the messages of the protocol (PostgreSQL manual, "Message Formats")."""
 
     _names: dict[bytes, str]
     _unnamed = ""
