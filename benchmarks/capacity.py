@@ -153,7 +153,7 @@ def _notes(told: Measured) -> Sequence[str]:
         " a connection, those that idle between two calls not counted. SQS: a message for each file of"
         f" {FILE:,} rows, and one each {TURN:.0f} s that a worker works.",
         f"**One user** is charged in one row, a commit at a time: {figure(told.one_account)} charges a second"
-        f" at the most {told.charge_by}, however large the server is.",
+        f" where 8 call at once {told.charge_by}, however large the server is.",
         f"**One server** ends at {figure(1000 * BUSY * max(CLASSES) / told.call_ms)} of these calls a second,"
         f" when the largest db.r7g is {BUSY:.0%} busy. At a billion rows a day its largest volume, 64 TiB, is"
         f" full in {figure(LARGEST_VOLUME / (ROWS_A_DAY * told.row_bytes))} days.",

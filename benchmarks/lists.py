@@ -1,7 +1,7 @@
 """Pages of a user with millions of records, beside the bare SQL by the same driver.
 
 A page goes through the handler, event in and response out; the bare SQL is what such a page needs,
-prepared, without a look at who is calling. All are measured in each round, in an order of its own.
+prepared, without a look at who is calling. Each round measures them in an order of its own.
 """
 
 import json

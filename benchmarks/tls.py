@@ -19,7 +19,7 @@ from localstack.postgres import DATABASE, Postgres
 from shared.postgres_url import PostgresUrl
 
 SSL_REQUEST = (80877103).to_bytes(4)
-"""The code by which a client asks for TLS (PostgreSQL manual, section 54.7)."""
+"""The code by which a client asks for TLS (PostgreSQL manual, "Message Formats")."""
 
 
 @contextmanager

@@ -206,7 +206,7 @@ class Listing:
         return conditions
 
     def _sort_keys(self, shape: Shape) -> list[SortKey]:
-        if not shape.sort:
+        if shape.sort in ((), tuple((column.name, True) for column in self.newest[:-1])):
             return [(column, True) for column in self.newest]
         keys = list[SortKey]()
         for name, descending in shape.sort:

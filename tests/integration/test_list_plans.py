@@ -197,7 +197,8 @@ def test_the_newest_are_read_in_the_order_of_an_index_to_any_depth(
     uow: UnitOfWork, plans: Callable[[Caller], Plans], listing: Listing, caller: Caller
 ) -> None:
     cursor = Reader(uow, caller).page(listing)["next_cursor"]
-    for asked in ({}, {"cursor": cursor}):
+    newest = ",".join(f"-{column.name}" for column in listing.newest[:-1])
+    for asked in ({}, {"sort": newest} if newest else {}, {"cursor": cursor}):
         page = plans(caller)(listing, asked)[0]
         assert all(step["Node Type"] not in ("Seq Scan", "Sort") for step in steps(page)), asked
 
