@@ -9,6 +9,7 @@ from localstack.settings import ROOT
 
 COUNTED = """
 import gc
+import functions  # from here on
 looked_through = []
 gc.callbacks.append(lambda phase, info: phase == "start" and looked_through.append(gc.get_freeze_count()))
 import {module}
