@@ -1,8 +1,9 @@
 """A charge through the handler, event in and response out, beside pgbench.
 
 pgbench sends the very statement of `shared/sql/charge.sql`, prepared, to the same server, which then makes
-the ids that we make ourselves; so does our own unit of work without a handler around it. Each runs at once
-in as many processes as there are clients, all of one account or each time of another.
+the ids that we make ourselves; so does our own unit of work, without a handler around it, and with no more
+around it than Powertools' routing and validation. Each runs at once in as many processes as there are
+clients, all of one account or each time of another.
 """
 
 import os
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
@@ -28,6 +29,7 @@ from localstack.postgres import DATABASE, Postgres
 from shared import billing, tokens
 from shared.auth import Credentials
 from shared.database import statement_text
+from shared.requests import OperationCall
 from shared.unit_of_work import UnitOfWork
 
 CLIENTS = (1, 8)
@@ -55,6 +57,7 @@ PGBENCH = {
 }
 
 Charge = Callable[[UUID], None]
+PATH, BODY = "/api/v1/process_operation", {"type": "addition", "arguments": [1.5, 2]}
 
 
 def main() -> None:
@@ -82,6 +85,7 @@ def _rates(pool: Pool, postgres: Postgres, clients: int, accounts: int, seconds:
     """Charges a second, each way, in an order of its own."""
     ways = {
         "handler": lambda: _run(pool, _by_handler, clients, accounts, seconds),
+        "routed and validated statement": lambda: _run(pool, _by_resolver, clients, accounts, seconds),
         "statement by pg8000": lambda: _run(pool, _by_statement, clients, accounts, seconds),
         "pgbench": lambda: _pgbench(postgres, clients, accounts, seconds),
     }
@@ -104,7 +108,7 @@ def _notes(rows: list[Row]) -> list[str]:
         for way in ("handler", "pgbench")
     )
     return [
-        "pgbench lets the server make the ids of each record and ledger entry, which the other two make"
+        "pgbench lets the server make the ids of each record and ledger entry, which the others make"
         " themselves.",
         f"**In money**: {money.of_calls('charges', max(whole - waiting, 0), waiting)}. The waiting is"
         " pgbench's time, over a socket of the same machine.",
@@ -155,24 +159,36 @@ def _client(make: Callable[[list[UUID]], Charge], clients: int, accounts: int, s
 def _by_handler(people: list[UUID]) -> Charge:
     from functions.calculator.process_operation import app
 
-    events = {person: _event(person) for person in people}
-
-    def charge(person: UUID) -> None:
-        answer = app(dict(events[person]), None)
-        assert answer["statusCode"] == 200, answer
-
-    return charge
+    return _calling(app, {person: _event(person) for person in people})
 
 
 def _event(person: UUID) -> dict[str, Any]:
     """A browser's call."""
     signed_in = tokens.issue(person, person, "client")
-    return post(
-        "/api/v1/process_operation",
-        {"type": "addition", "arguments": [1.5, 2]},
-        headers={"x-csrf-token": signed_in.csrf},
-        cookies=[f"access_token_cookie={signed_in.access}"],
-    )
+    cookies = [f"access_token_cookie={signed_in.access}"]
+    return post(PATH, BODY, headers={"x-csrf-token": signed_in.csrf}, cookies=cookies)
+
+
+def _by_resolver(people: list[UUID]) -> Charge:
+    """What no handler can do without that Powertools routes and validates: no token, no log, no answer."""
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+    app, charge = APIGatewayHttpResolver(enable_validation=True), _by_statement(people)
+
+    @app.post(PATH)
+    def process_operation(body: OperationCall) -> Response[str]:
+        charge(UUID(app.current_event.headers["person"]))
+        return Response(200, "application/json", "{}")
+
+    return _calling(app, {person: post(PATH, BODY, headers={"person": str(person)}) for person in people})
+
+
+def _calling(app: Callable[[dict[str, Any], Any], Any], events: Mapping[UUID, dict[str, Any]]) -> Charge:
+    def charge(person: UUID) -> None:
+        answer = app(dict(events[person]), None)
+        assert answer["statusCode"] == 200, answer
+
+    return charge
 
 
 def _by_statement(people: list[UUID]) -> Charge:
