@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from io import TextIOWrapper
 
 READY = "ready"
@@ -29,4 +30,6 @@ def hold() -> None:
 def _end_with_parent() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    while True:  # until it ends: a signal that comes when the main thread is about to wait wakes nobody
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
