@@ -32,7 +32,8 @@ class ExecutionEnvironment:
     def invoke(self, event: Mapping[str, Any], heartbeat: tuple[float, Callable[[], None]]) -> Any:
         """The handler's answer. `heartbeat` is called whenever its seconds have passed meanwhile.
 
-        Raises: InvocationFailed.
+        Raises: InvocationFailed, or what `heartbeat` raises. An answer that nobody waits for any more ends
+        with its process: the next invocation would take it for its own.
         """
         connection = self._started()
         # The function's own process raises at its timeout; this is for one that blocks even that.
@@ -42,13 +43,15 @@ class ExecutionEnvironment:
             connection.send(event)
             while not connection.poll(max(0, min(interval, deadline - time.monotonic()))):
                 if time.monotonic() >= deadline:
-                    self.kill()
                     raise InvocationFailed(f"Task timed out after {self._function.timeout} seconds")
                 beat()
             succeeded, answer = connection.recv()
         except (EOFError, OSError):
             self.kill()
             raise InvocationFailed("the function's process died") from None
+        except BaseException:
+            self.kill()
+            raise
         if not succeeded:
             raise InvocationFailed(answer)
         return answer

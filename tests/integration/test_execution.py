@@ -1,0 +1,38 @@
+"""A Lambda execution environment, with whoever waits for its answers failing midway."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localstack.execution import ExecutionEnvironment
+from localstack.routes import Function
+
+HANDLER = """
+import time
+
+def echo(event, context):
+    time.sleep(event["seconds"])
+    return event
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExecutionEnvironment]:
+    (tmp_path / "slow_echo.py").write_text(HANDLER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    environment = ExecutionEnvironment(Function("echo", "slow_echo.echo", timeout=30, memory=128))
+    yield environment
+    environment.kill()
+
+
+def test_no_invocation_is_answered_with_the_one_before_whose_caller_gave_up(
+    environment: ExecutionEnvironment,
+) -> None:
+    def gives_up() -> None:
+        raise RuntimeError("no queue")
+
+    with pytest.raises(RuntimeError, match="no queue"):
+        environment.invoke({"seconds": 1, "number": 1}, (0.01, gives_up))
+    second = {"seconds": 0, "number": 2}
+    assert environment.invoke(second, (10, lambda: None)) == second
