@@ -3,6 +3,7 @@
 import json
 
 from localstack.http_event import Response
+from shared.app import HEADERS
 
 _PROBLEMS = {
     400: ("malformed-request", "The request can't be read"),
@@ -28,10 +29,7 @@ def problem(status: int, detail: str, request_id: str) -> Response:
     }
     headers = [
         ("Content-Type", "application/problem+json"),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
-        ("Content-Security-Policy", "frame-ancestors 'none'"),
+        *HEADERS.items(),
         ("X-Request-Id", request_id),
     ]
     if status == 503:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -107,3 +108,19 @@ def check_file(client: Client, task_id: str, rows: int) -> None:
 def _ended(client: Client, task_id: str) -> dict[str, object] | None:
     found = task(client, task_id)
     return None if found["status"] in ("awaiting_upload", "queued", "processing") else found
+
+
+def check_fault(
+    client: Client,
+    saver: Client,
+    fault: AbstractContextManager[None],
+    rows: int,
+    expected: Mapping[str, int],
+) -> None:
+    """It begins when the worker is in the middle of the saver's file, and the client calls everything."""
+    task_id = begin_file(saver, rows)
+    with fault:
+        answers = call_all(client)
+        check(answers, expected)
+    check_recovered(client, answers)
+    check_file(saver, task_id, rows)

@@ -9,7 +9,7 @@ from tests.e2e import expect
 from tests.e2e.client import API, Client
 from tests.eventually import eventually
 from tests.faults.ground import Ground
-from tests.faults.routes import WELL, begin_file, call_all, check, check_file, check_recovered, task
+from tests.faults.routes import WELL, begin_file, check_fault, task
 
 ROWS = 10_000
 NO_UPLOAD = {**WELL, "upload": 503}
@@ -27,13 +27,7 @@ Fault = Callable[[Ground], AbstractContextManager[None]]
 def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
     ground: Ground, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
 ) -> None:
-    """The worker is in the middle of a file when it begins."""
-    task_id = begin_file(saver, ROWS)
-    with fault(ground):
-        answers = call_all(client)
-        check(answers, expected)
-    check_recovered(client, answers)
-    check_file(saver, task_id, ROWS)
+    check_fault(client, saver, fault(ground), ROWS, expected)
 
 
 @pytest.mark.parametrize(

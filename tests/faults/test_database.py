@@ -13,9 +13,8 @@ from tests.faults.routes import (
     WELL,
     begin_file,
     call_all,
-    check,
+    check_fault,
     check_file,
-    check_recovered,
 )
 
 ROWS = 10_000
@@ -74,14 +73,8 @@ LONG_FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
 def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
     ground: Ground, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
 ) -> None:
-    """The worker is in the middle of a file when it begins."""
     call_all(saver)  # nearly every process of the gateway has a connection that is about to break
-    task_id = begin_file(saver, ROWS)
-    with fault(ground):
-        answers = call_all(client)
-        check(answers, expected)
-    check_recovered(client, answers)
-    check_file(saver, task_id, ROWS)
+    check_fault(client, saver, fault(ground), ROWS, expected)
 
 
 def test_a_charge_after_a_restart_does_not_see_it(ground: Ground, client: Client, saver: Client) -> None:
