@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from deploy.place import SERVICE, place, session_of, stack_outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 MOST_AT_ONCE = 10
 """Messages in one call, SQS's own limit."""
@@ -47,13 +50,22 @@ def redrive(sqs: "SQSClient", queue: str, patience: int = 2) -> int:
         VisibilityTimeout=60,
         MessageSystemAttributeNames=["SentTimestamp"],
     ).get("Messages"):
-        for message in messages:
+        for number, message in enumerate(messages):
             if int(message["Attributes"]["SentTimestamp"]) >= began:
+                _show(sqs, dead_letters, messages[number:])
                 return moved
             sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
     return moved
+
+
+def _show(sqs: "SQSClient", queue: str, messages: "Sequence[MessageTypeDef]") -> None:
+    """Messages that were received, to be seen again at once."""
+    for message in messages:
+        sqs.change_message_visibility(
+            QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
 
 
 def dead_letter_queue(sqs: "SQSClient", queue: str) -> str:

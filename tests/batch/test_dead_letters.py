@@ -1,5 +1,9 @@
 """Messages that can't be understood, through the real event source."""
 
+from types import SimpleNamespace
+
+import pytest
+
 from tests.batch.ground import mixed_file
 from tests.batch.service import Running
 from tests.eventually import eventually
@@ -37,3 +41,13 @@ def test_a_file_that_came_while_the_database_was_away_is_billed_once_it_is_put_b
         eventually(lambda: running.count(running.dead_letters) == before + 1, 30)
     assert running.redrive() == before + 1
     assert eventually(lambda: account.ended(task["id"]), 30)["status"] == "completed"
+
+
+def test_what_has_come_back_meanwhile_is_left_to_be_seen_at_once(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.cloud.sqs.send_message(QueueUrl=running.dead_letters, MessageBody="came back")
+    monkeypatch.setattr("deploy.redrive.time", SimpleNamespace(time=lambda: 0.0))
+    assert running.redrive() == 0
+    assert "came back" in bodies(running)
+    running.cloud.sqs.purge_queue(QueueUrl=running.dead_letters)
