@@ -6,12 +6,14 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from localstack import lifeline
 from localstack.cloud import Cloud
@@ -77,6 +79,7 @@ class Poller:
             except Exception as error:
                 print(f"the queue can't be used, trying again: {error}")
                 self._stopping.wait(1)
+        self._idle.set()
 
     def stop(self) -> None:
         """Interrupts an invocation, and waits until its message is given back to the queue."""
@@ -99,8 +102,14 @@ class Poller:
             print(f"{name} done in {(time.monotonic() - started) * 1000:.0f} ms")
 
     def _heartbeat(self, message: Message) -> tuple[float, Callable[[], None]]:
+        """Whatever becomes of the queue, the function goes on, as on Lambda: its message may come twice."""
         visibility = self._queue.visibility
-        return visibility / 3, lambda: self._queue.show_again_in(message, visibility)
+
+        def beat() -> None:
+            with suppress(BotoCoreError, ClientError):
+                self._queue.show_again_in(message, visibility)
+
+        return visibility / 3, beat
 
 
 def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
@@ -139,7 +148,6 @@ def check_answer(answer: Any, message_id: str) -> None:
 def main() -> None:
     lifeline.hold()
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda signum, frame: stopping.set())
     settings = Settings.from_environment(os.environ)
     cloud = Cloud.connect(os.environ)
     cloud.wait_until_ready(settings.start_timeout)
@@ -152,7 +160,8 @@ def main() -> None:
     for poller in pollers:
         threading.Thread(target=poller.run, daemon=True).start()
     lifeline.tell_ready()
-    stopping.wait()
+    lifeline.wait_for_end()
+    stopping.set()
     for poller in pollers:
         poller.stop()
 

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from enum import Enum
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -19,6 +20,12 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 class InvocationFailed(Exception):
     """The handler raised, ran out of time, or its process died."""
+
+
+class _Outcome(Enum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    LEFT_UNKNOWN = "a timeout or an exit: nobody knows in what state the process is"
 
 
 class ExecutionEnvironment:
@@ -45,14 +52,16 @@ class ExecutionEnvironment:
                 if time.monotonic() >= deadline:
                     raise InvocationFailed(f"Task timed out after {self._function.timeout} seconds")
                 beat()
-            succeeded, answer = connection.recv()
+            outcome, answer = connection.recv()
         except (EOFError, OSError):
             self.kill()
             raise InvocationFailed("the function's process died") from None
         except BaseException:
             self.kill()
             raise
-        if not succeeded:
+        if outcome is _Outcome.LEFT_UNKNOWN:
+            self.kill()
+        if outcome is not _Outcome.SUCCEEDED:
             raise InvocationFailed(answer)
         return answer
 
@@ -81,9 +90,8 @@ def _serve(connection: "Connection[Any, Any]", function: Function) -> None:
         while True:
             event = connection.recv()
             try:
-                connection.send((True, runtime.invoke(function, event)))
+                connection.send((_Outcome.SUCCEEDED, runtime.invoke(function, event)))
             except BaseException as error:
                 sys.stderr.write(traceback.format_exc())
-                connection.send((False, f"{type(error).__name__}: {error}"))
-                if not isinstance(error, Exception):
-                    return  # a timeout or an exit: nobody knows in what state this process is
+                outcome = _Outcome.FAILED if isinstance(error, Exception) else _Outcome.LEFT_UNKNOWN
+                connection.send((outcome, f"{type(error).__name__}: {error}"))

@@ -6,7 +6,9 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from io import TextIOWrapper
+from types import FrameType
 
 READY = "ready"
 
@@ -25,6 +27,23 @@ def hold() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+
+
+def wait_for_end() -> None:
+    """Returns when this process is told to end by SIGTERM."""
+    with suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, end_once)
+        # No lock is waited for, which a handler might need; and a signal that came as this thread went to
+        # sleep, or to another thread, is heard when it wakes.
+        while True:
+            time.sleep(1)
+
+
+def end_once(signum: int, frame: FrameType | None) -> None:
+    """A signal's handler: KeyboardInterrupt in the main thread, and no second one while that cleans up."""
+    for known in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(known, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from types import FrameType
 
+from localstack import lifeline
 from localstack.datafolder import DataFolder
 from localstack.settings import ROOT, CannotStart, Settings
 
@@ -45,7 +45,7 @@ def up(settings: Settings) -> int:
         raise CannotStart("CONFIG_TYPE=production is for `make deploy`: set it to local, or leave it out.")
     began = time.monotonic()
     for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, _end_once)
+        signal.signal(signum, lifeline.end_once)
     log = DataFolder(settings.data_dir).log
     try:
         with Stack(settings, say=lambda part: _tell(f"starting {part} …"), echo=_tell) as stack:
@@ -174,12 +174,6 @@ def _end_leftover(folder: DataFolder) -> None:
         server = Postgres(folder.postgres)
         server.start()
         server.stop()
-
-
-def _end_once(signum: int, frame: FrameType | None) -> None:
-    for known in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(known, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _screen(url: str, endpoint: str, settings: Settings, began: float) -> str:

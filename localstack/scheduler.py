@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-patte
 
 import os
 import re
-import signal
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -91,7 +90,6 @@ def event(due: datetime) -> dict[str, Any]:
 def main() -> None:
     lifeline.hold()
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda signum, frame: stopping.set())
     service = Service.load(Settings.from_environment(os.environ).service_file, os.environ)
     now = datetime.now(UTC)
     for function in service.functions.values():
@@ -99,7 +97,8 @@ def main() -> None:
             timer = Timer(function, Schedule.parse(function.schedule, now), stopping)
             threading.Thread(target=timer.run, daemon=True).start()
     lifeline.tell_ready()
-    stopping.wait()
+    lifeline.wait_for_end()
+    stopping.set()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ functions:
   fail: { handler: functions/handlers.fail, events: [{ httpApi: GET /fail }] }
   hang: { handler: functions/handlers.hang, timeout: 1, events: [{ httpApi: GET /hang }] }
   tick: { handler: functions/handlers.tick, events: [{ schedule: rate(1 minute) }] }
-  worker: { handler: worker/handler.handler, timeout: 2 }
+  worker: { handler: worker/handler.handler, timeout: 5 }
   migrate: { handler: migrations/handler.handler }
 """
 
@@ -71,7 +71,9 @@ WORKER = """
         attempt = int(record["attributes"]["ApproximateReceiveCount"])
         body = record["body"]
         name = body if body.isidentifier() else record["messageId"]
-        (FOLDER / f"{name}.{attempt}.json").write_text(json.dumps(event))
+        seen = FOLDER / f"{name}.{attempt}.json"
+        seen.with_suffix(".part").write_text(json.dumps(event))
+        seen.with_suffix(".part").rename(seen)  # whole, or not there
         if body == "raises":
             raise ValueError("not today")
         if body == "reports":
@@ -83,7 +85,7 @@ WORKER = """
         if body == "hangs_once" and attempt == 1:
             time.sleep(60)
         if body == "takes_long":
-            time.sleep(1.6)
+            time.sleep(2.5)
         return {"batchItemFailures": []}
 """
 
@@ -111,7 +113,7 @@ def settings_of(folder: Path, *, database: bool = False) -> Settings:
         service_file=write_service(folder),
         database_url="" if database else "postgresql://nobody@localhost:1/none",
         batch_retry=0,
-        batch_visibility=1,
+        batch_visibility=2,
     )
 
 

@@ -97,6 +97,7 @@ def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_message_comes_again(
     queue.send(fault)
     eventually(lambda: len(queue.deliveries(fault)) == 2)
     eventually(queue.empty)
+    assert queue.deliveries(fault)[-1].name == f"{fault}.2.json"  # no delivery met a dying process
 
 
 def test_a_message_stays_invisible_for_as_long_as_it_is_worked_on(queue: Queue) -> None:
