@@ -151,7 +151,7 @@ def test_a_task_that_runs_out_of_credit_goes_on_after_a_top_up(
 def test_a_cancelled_task_stops_keeps_what_was_done_and_can_be_resumed(
     account: Callable[..., Client],
 ) -> None:
-    total = 60_000
+    total = 150_000
     client = account(balance=5 * total)
     path = upload(client, HEADER + SUM * total)
     eventually(lambda: task_at(client, path)["rows_done"] > 0, within=60)

@@ -15,6 +15,7 @@ from localstack.settings import Settings
 from localstack.stack import Stack
 from shared.database import Database
 from shared.postgres_url import PostgresUrl
+from tests.eventually import eventually
 from tests.faults.emulator import emulator
 from tests.faults.line import Line
 from tests.faults.routes import CALLS
@@ -75,6 +76,8 @@ class Ground:
     def set(self, name: str, value: str) -> Iterator[None]:
         """A setting of the server, for all connections, in the block."""
         self._reload(f"ALTER SYSTEM SET {name} = {value}")
+        # A new connection shows it once the server has told all that there are.
+        eventually(lambda: self.told(f"SHOW {name}") == [[value]])
         try:
             yield
         finally:
@@ -107,11 +110,11 @@ def all_taken(postgres: Postgres, meanwhile: str) -> Iterator[None]:
         first = taken.enter_context(connect(postgres))
         more = True
         while more:
-            first.run(meanwhile)
+            struck = first.run(meanwhile)
             try:
                 taken.enter_context(connect(postgres))
             except (DatabaseError, InterfaceError):  # the driver may find the line cut before it reads why
-                more = False
+                more = bool(struck)  # whose places will be free when they have gone
         yield
 
 

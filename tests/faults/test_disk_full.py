@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,11 +50,19 @@ def move(ground: Ground, source: str, target: str) -> None:
         ground.told(f"ALTER {kind} ALL IN TABLESPACE {source} SET TABLESPACE {target}")
 
 
+def fill(file: int, disk: Path) -> bool:
+    """Whether it took all that is free, and nobody else some of it meanwhile."""
+    with suppress(OSError):
+        os.posix_fallocate(file, 0, shutil.disk_usage(disk).free)
+        return True
+    return False
+
+
 @contextmanager
 def full(disk: Path) -> Iterator[None]:
     ballast = disk / "ballast"
     with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free)
+        eventually(lambda: fill(file.fileno(), disk))
     try:
         yield
     finally:
