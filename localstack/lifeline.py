@@ -49,6 +49,4 @@ def end_once(signum: int, frame: FrameType | None) -> None:
 def _end_with_parent() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    while True:  # until it ends: a signal that comes when the main thread is about to wait wakes nobody
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
