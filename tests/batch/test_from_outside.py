@@ -34,7 +34,9 @@ def test_progress_moves_at_least_once_a_second_with_a_speed_and_the_time_left(ru
         if not seen or task["rows_done"] != seen[-1]["rows_done"]:
             seen.append(task)
             moved.append(time.monotonic())
-    assert statistics.median(later - earlier for earlier, later in pairwise(moved)) < 1
+    pauses = [later - earlier for earlier, later in pairwise(moved)]
+    assert statistics.median(pauses) < 1
+    assert max(pauses) < 5  # a busy machine may hold up one or another
     assert len(seen) >= 3
     for name in ("rows_done", "bytes_done", "percentage", "spent"):
         assert [one[name] for one in seen] == sorted(one[name] for one in seen)  # type: ignore[type-var]
