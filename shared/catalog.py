@@ -26,6 +26,12 @@ DECIMAL128 = decimal.Context(
 """IEEE 754-2019 decimal128, section 3.6."""
 
 
+LONGEST_CALL = 200
+"""Characters of a call that an error message shows."""
+
+_OUT_OF_RANGE = "The result is out of a double's range."
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One entry of the catalog.
@@ -152,13 +158,22 @@ def check_count(called: Operation, arguments: Sequence[Decimal]) -> None:
 
 
 def apply(called: Operation, arguments: Sequence[Decimal]) -> Result:
-    """The result for the right number of arguments, each a decimal128. Raises: InvalidInput for none."""
+    """Return the result for the right number of decimal128 arguments.
+
+    Raises: InvalidInput when the result is undefined or a double can't hold it.
+    """
     try:
         result = called.function(*arguments)
-    except decimal.DecimalException:
-        raise InvalidInput.at("#/arguments", "The result is out of range.") from None
+    except (decimal.Overflow, OverflowError):
+        raise InvalidInput.at("#/arguments", _OUT_OF_RANGE) from None
+    except ZeroDivisionError:  # also decimal.DivisionByZero: a finite number divided by zero
+        raise InvalidInput.at("#/arguments", "Division by zero.") from None
+    except ArithmeticError:
+        raise InvalidInput.at("#/arguments", _undefined(called, arguments)) from None
+    if isinstance(result, Decimal) and not result.is_finite():
+        raise InvalidInput.at("#/arguments", _undefined(called, arguments))
     if isinstance(result, Decimal) and not _sendable(result):
-        raise InvalidInput.at("#/arguments", "The result is out of a double's range.")
+        raise InvalidInput.at("#/arguments", _OUT_OF_RANGE)
     return result
 
 
@@ -180,6 +195,12 @@ def arguments_json(arguments: Sequence[Decimal]) -> str:
     """The JSON text of arguments as they are computed with: rounded to decimal128; a zero without the
     thousands of places that it may have been written with."""
     return "[" + ", ".join(str(DECIMAL128.plus(argument) or 0) for argument in arguments) + "]"
+
+
+def _undefined(called: Operation, arguments: Sequence[Decimal]) -> str:
+    """Name the call that has no result, such as `power(0, 0) is undefined.`; cut it when it is long."""
+    call = f"{called.name}({', '.join(map(str, arguments))})"
+    return f"{call if len(call) <= LONGEST_CALL else call[:LONGEST_CALL] + '…)'} is undefined."
 
 
 def _sendable(number: Decimal) -> bool:

@@ -2,6 +2,8 @@
 
 import decimal
 import json
+import math
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -132,6 +134,54 @@ def test_the_root_of_a_negative_is_refused_pointing_at_it() -> None:
 )
 def test_a_result_out_of_a_doubles_range_is_refused(name: str, arguments: list[str]) -> None:
     assert refusal(name, *arguments)["pointer"] == "#/arguments"
+
+
+@pytest.fixture
+def power(own_catalog: None) -> None:
+    """The README's example of an added operation."""
+
+    @catalog.operation("power", 2)
+    def power(base: Decimal, exponent: Decimal) -> Decimal:
+        return base**exponent
+
+
+@pytest.mark.parametrize(
+    ("base", "exponent", "reason"),
+    [
+        ("0", "0", "power(0, 0) is undefined."),
+        ("-8", "0.5", "power(-8, 0.5) is undefined."),
+        ("0", "-1", "power(0, -1) is undefined."),
+        ("10", "7000", "The result is out of a double's range."),
+    ],
+)
+def test_a_refused_power_says_what_is_wrong(power: None, base: str, exponent: str, reason: str) -> None:
+    assert refusal("power", base, exponent) == {"pointer": "#/arguments", "detail": reason}
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda a: a / 0, "Division by zero."),
+        (lambda a: D(int(a) // 0), "Division by zero."),
+        (lambda a: (a - a) / 0, "odd(5) is undefined."),
+        (lambda a: (a - 6).ln(), "odd(5) is undefined."),
+        (lambda a: D(10**5000) % a, "odd(5) is undefined."),
+        (lambda a: D("NaN"), "odd(5) is undefined."),
+        (lambda a: D("Infinity"), "odd(5) is undefined."),
+        (lambda a: D(math.exp(1000 * a)), "The result is out of a double's range."),
+    ],
+    ids=["x/0", "int x//0", "0/0", "ln(-1)", "huge % x", "NaN", "Infinity", "float overflow"],
+)
+def test_what_an_operation_cannot_compute_says_why(
+    own_catalog: None, function: Callable[[Decimal], Decimal], reason: str
+) -> None:
+    catalog.operation("odd", 1)(function)
+    assert refusal("odd", "5")["detail"] == reason
+
+
+def test_a_long_call_without_a_result_is_cut(own_catalog: None) -> None:
+    catalog.operation("odd", 2, 100)(lambda *a: D("NaN"))
+    assert len(refusal("odd", *["1" * 34] * 100)["detail"]) < 250
 
 
 @pytest.mark.parametrize("argument", ["1e309", "-1e400", "1e-400", "NaN", "sNaN", "Infinity", "-Infinity"])
