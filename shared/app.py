@@ -179,13 +179,16 @@ class Api(APIGatewayHttpResolver):
 
 
 def parse_json(text: str) -> Any:
-    """A body's JSON, its fractions as Decimal. Raises: MalformedRequest."""
+    """Parse a body's JSON, its fractions as Decimal. Raises: MalformedRequest."""
     try:
         return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
     except RecursionError:
         raise MalformedRequest("The JSON is nested too deeply.") from None
-    except (ValueError, ArithmeticError) as error:
-        raise MalformedRequest(f"The body is not JSON: {error}.") from None
+    except ArithmeticError:
+        raise MalformedRequest("A number in the body has an exponent that is out of range.") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedRequest(f"The body is not JSON: syntax error at {place}.") from None
 
 
 def _integer(digits: str) -> int | Decimal:
@@ -194,7 +197,7 @@ def _integer(digits: str) -> int | Decimal:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise MalformedRequest(f"The body is not JSON: {name} is not a JSON number.")
 
 
 def _number(value: Decimal) -> int | float:

@@ -91,8 +91,12 @@ def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: b
     query, faults = Query(), list[dict[str, str]]()
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=MOST_VALUES)
-    except ValueError as error:
-        raise InvalidInput.at("#/query", f"The query string can't be read: {error}.") from None
+    except UnicodeDecodeError:
+        raise InvalidInput.at("#/query", "The query string is not UTF-8.") from None
+    except ValueError:
+        raise InvalidInput.at(
+            "#/query", f"The query string has more than {MOST_VALUES} parameters."
+        ) from None
     seen = set[str]()
     for name, text in pairs:
         try:

@@ -82,10 +82,22 @@ def test_fractions_are_read_as_decimals() -> None:
     assert isinstance(parse_json("0.1"), Decimal)
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[1,]", "", "1e99999999999999999999"])
-def test_what_is_no_json_is_malformed(text: str) -> None:
-    with pytest.raises(MalformedRequest):
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("NaN", "The body is not JSON: NaN is not a JSON number."),
+        ("[-Infinity]", "The body is not JSON: -Infinity is not a JSON number."),
+        ("[1,\n2,]", "The body is not JSON: syntax error at line 2, column 3."),
+        ("", "The body is not JSON: syntax error at line 1, column 1."),
+        ('"\n"', "The body is not JSON: syntax error at line 1, column 2."),
+        ("1e99999999999999999999", "A number in the body has an exponent that is out of range."),
+        ("[" * 100_000, "The JSON is nested too deeply."),
+    ],
+)
+def test_what_is_no_json_is_malformed_and_the_detail_is_in_our_words(text: str, detail: str) -> None:
+    with pytest.raises(MalformedRequest) as caught:
         parse_json(text)
+    assert caught.value.detail == detail
 
 
 def padded(size: int) -> str:

@@ -212,10 +212,18 @@ def test_a_name_given_twice_is_refused() -> None:
     assert faults("page=1&page=1") == ["#/query/page"]
 
 
-@pytest.mark.parametrize("query", ["amount=%ff", "%ff=1", "&".join(f"a{i}=1" for i in range(101))])
-def test_a_query_string_that_cant_be_read_is_refused(query: str) -> None:
-    with pytest.raises(InvalidInput):
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("amount=%ff", "The query string is not UTF-8."),
+        ("%ff=1", "The query string is not UTF-8."),
+        ("&".join(f"a{i}=1" for i in range(101)), "The query string has more than 100 parameters."),
+    ],
+)
+def test_a_query_string_that_cant_be_read_is_refused(query: str, detail: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
         read(query)
+    assert caught.value.detail == detail
 
 
 def test_a_very_long_unknown_name_is_cut_in_the_answer() -> None:
