@@ -19,7 +19,6 @@ from shared.app import Api, Who
 from shared.catalog import CATALOG
 
 CONTRACT = ROOT / "docs" / "contract.md"
-ORIGINAL = ROOT.parent / "shared" / "contract.md"
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 ROUTES = {
     (route.method, route.path): route.function.handler
@@ -86,13 +85,6 @@ def test_the_openapi_document_has_the_declared_routes_and_no_other() -> None:
 
 def test_the_committed_openapi_document_is_what_the_functions_make_now() -> None:
     assert document() == json.loads(json.dumps(built())), "run: make openapi"
-
-
-@pytest.mark.skipif(
-    not ORIGINAL.exists(), reason="the contract's original is beside the project only at home"
-)
-def test_the_contract_here_is_the_contract() -> None:
-    assert CONTRACT.read_text("utf-8") == ORIGINAL.read_text("utf-8")
 
 
 def test_every_file_of_functions_is_a_declared_function_and_every_function_has_its_file() -> None:
