@@ -74,7 +74,6 @@ LEFT_OUT: Any = Field(default=None)
 
 
 class OperationChange(Change):
-    type: OperationType = LEFT_OUT
     cost: Amount = LEFT_OUT
 
 

@@ -1,6 +1,6 @@
--- Another price, or another operation at that price; nulls leave things as they are.
+-- Change the cost only: records refer to the operation's row, so its type is part of their history.
 UPDATE operations
-SET type = coalesce(:type::text, type), cost = coalesce(:cost::numeric, cost)
+SET cost = :cost::numeric
 WHERE id = :id::uuid AND deleted_at IS NULL
 RETURNING json_build_object(
     'id', id, 'type', type, 'cost', trim_scale(cost),

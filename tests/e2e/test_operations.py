@@ -100,10 +100,12 @@ def test_a_second_price_for_an_operation_is_a_conflict(admin: Client, type: str)
     expect.problem(admin.post(OPERATIONS, json={"type": type, "cost": 1}), 409)
 
 
-def test_changing_an_operation_into_one_that_has_a_price_is_a_conflict(
-    admin: Client, root: dict[str, Any]
+@pytest.mark.parametrize("body", [{"type": "square_root"}, {"type": "modulo", "cost": 1}])
+def test_a_patch_cannot_change_the_type_which_records_refer_to(
+    admin: Client, client: Client, root: dict[str, Any], body: dict[str, Any]
 ) -> None:
-    expect.problem(admin.patch(f"{OPERATIONS}/{root['id']}", json={"type": "addition"}), 409)
+    assert expect.pointers(admin.patch(f"{OPERATIONS}/{root['id']}", json=body)) == ["#/type"]
+    assert priced(client, "square_root") == root
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
     requests.CreditGrant: {"amount": -5, "reason": "taken back"},
 }
 CHANGES = {
-    requests.OperationChange: {"type": "addition", "cost": 5},
+    requests.OperationChange: {"cost": 5},
     requests.RecordChange: {
         "operation_id": ID,
         "user_id": ID,
