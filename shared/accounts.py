@@ -1,28 +1,30 @@
-"""Accounts: signing in and up, admins, and what admins do to users."""
+"""Accounts: sign-in, sign-up, and what creates or changes a user."""
 
 import hmac
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import passwords, throttle
+from shared import passwords, throttle, users
 from shared.billing import OPENING_CREDIT
 from shared.database import Row
-from shared.errors import Conflict, NotFound, WrongCredentials
+from shared.errors import Conflict, WrongCredentials
 from shared.ids import uuid7
 from shared.settings import settings
 from shared.tokens import LIFETIME, TokenPair, TokenType, issue
 from shared.unit_of_work import UnitOfWork
 
-# The same words whether or not the account exists: neither answer tells a guesser which.
+TRIES = 2
+"""How often a sign-in verifies the password when the account's hash changes while it is verified."""
+# The same text whether or not the account exists, so that a guesser cannot tell the two apart.
 WRONG = f"The e-mail or the password is wrong. To sign up: {passwords.POLICY}"
 
 
 def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPair:
-    """Sign in; an unknown e-mail with a compliant password becomes a client's account.
+    """Sign in. An unknown e-mail with a compliant password creates a client's account.
 
     Args:
-        address: where the request comes from, for the throttle.
+        address: the source address of the request, for the throttle.
 
     Raises:
         WrongCredentials, TooManyRequests.
@@ -33,23 +35,15 @@ def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPa
         try:
             return _sign_up(uow, email, password, buckets)
         except Conflict:
-            account = uow.only("account", email=email)  # the same person's other click was first
-    if not passwords.verify(password, account["password_hash"]):
-        raise WrongCredentials(WRONG)
-    rehashed = passwords.hash_password(password) if passwords.outdated(account["password_hash"]) else None
-    session_id = uuid4()
-    pair = issue(session_id, account["id"], account["role"])
-    opened = uow.one(
-        "open_session",
-        user_id=account["id"],
-        verified_hash=account["password_hash"],
-        password_hash=rehashed,
-        **_session(session_id, pair),
-        **_names(buckets),
-    )
-    if opened is None:
-        raise WrongCredentials(WRONG)
-    return pair
+            account = uow.only("account", email=email)  # a parallel request signed up first
+    for _ in range(TRIES):
+        if not passwords.verify(password, account["password_hash"]):
+            break
+        if (pair := _open_session(uow, account, password, buckets)) is not None:
+            return pair
+        # A parallel sign-in renewed the hash, or the password was changed.
+        account = uow.only("account", email=email)
+    raise WrongCredentials(WRONG)
 
 
 def create_admin(
@@ -95,24 +89,26 @@ def create_user(
 
 
 def update_user(uow: UnitOfWork, admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
-    """Change a user's email, password, role or balance.
+    """Change a user's email, password, role or balance. A new password ends the sessions and API keys.
 
     Raises:
         NotFound, Conflict (the e-mail is taken).
     """
     password = changes.get("password")
-    row = uow.one(
+    password_hash = passwords.hash_password(password) if password else None  # slow: before the lock
+    uow.begin()
+    users.lock(uow, user_id)
+    uow.one(
         "update_user",
         id=user_id,
         admin_id=admin_id,
         entry_id=uuid7(),
         email=changes.get("email"),
-        password_hash=passwords.hash_password(password) if password else None,
+        password_hash=password_hash,
         role=changes.get("role"),
         balance=changes.get("balance"),
     )
-    if row is None:
-        raise NotFound("There is no such user.")
+    uow.commit()
 
 
 def _attempt(uow: UnitOfWork, email: str, buckets: dict[str, Any]) -> Row:
@@ -121,9 +117,25 @@ def _attempt(uow: UnitOfWork, email: str, buckets: dict[str, Any]) -> Row:
     return account
 
 
+def _open_session(uow: UnitOfWork, account: Row, password: str, buckets: dict[str, Any]) -> TokenPair | None:
+    """Open a session for a verified password; None if the account's hash is no longer the verified one."""
+    session_id, refresh_id = uuid4(), uuid4()
+    outdated = passwords.outdated(account["password_hash"])
+    owner = uow.one(
+        "open_session",
+        user_id=account["id"],
+        verified_hash=account["password_hash"],
+        password_hash=passwords.hash_password(password) if outdated else None,
+        session_id=session_id,
+        refresh_id=refresh_id,
+        lifetime=LIFETIME[TokenType.REFRESH],
+        **_names(buckets),
+    )
+    return None if owner is None else issue(session_id, owner["id"], owner["role"], refresh_id)
+
+
 def _sign_up(uow: UnitOfWork, email: str, password: str, buckets: dict[str, Any]) -> TokenPair:
-    session_id, user_id = uuid4(), uuid7()
-    pair = issue(session_id, user_id, "client")
+    session_id, refresh_id, user_id = uuid4(), uuid4(), uuid7()
     uow.one(
         "sign_up",
         user_id=user_id,
@@ -131,15 +143,12 @@ def _sign_up(uow: UnitOfWork, email: str, password: str, buckets: dict[str, Any]
         email=email,
         password_hash=passwords.hash_password(password),
         balance=OPENING_CREDIT["client"],
-        **_session(session_id, pair),
+        session_id=session_id,
+        refresh_id=refresh_id,
+        lifetime=LIFETIME[TokenType.REFRESH],
         **_names(buckets),
     )
-    return pair
-
-
-def _session(session_id: UUID, pair: TokenPair) -> dict[str, Any]:
-    lifetime = LIFETIME[TokenType.REFRESH]
-    return {"session_id": session_id, "refresh_id": pair.refresh_id, "lifetime": lifetime}
+    return issue(session_id, user_id, "client", refresh_id)
 
 
 def _names(buckets: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""POST /api/v1/api_keys: a key that signs in a program."""
+"""POST /api/v1/api_keys: create a key that signs in a program."""
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import auth
+from shared import api_keys
 from shared.answers import created, documented
 from shared.app import Api, Who
-from shared.ids import uuid7
 from shared.requests import NewApiKey
 from shared.resources import ApiKeyCreated
 from shared.unit_of_work import UnitOfWork
@@ -20,11 +19,7 @@ app = Api(who=Who.SIGNED_IN)
     status_code=201,
 )
 def create_api_key(body: NewApiKey) -> Response[str]:
-    """The key is shown this once; only its hash is kept."""
-    key_id = uuid7()
-    key, key_hash = auth.new_api_key()
+    """Create an API key. The response shows it once; the database stores only its hash."""
     with UnitOfWork() as uow:
-        row = uow.only(
-            "create_api_key", id=key_id, user_id=app.caller.id, name=body.name, key_hash=key_hash, key=key
-        )
-    return created(row["body"], f"/api/v1/api_keys/{key_id}")
+        key_id, key = api_keys.create(uow, app.credentials, app.caller.id, body.name)
+    return created(key, f"/api/v1/api_keys/{key_id}")

@@ -1,4 +1,5 @@
--- A soft delete: frees the e-mail, and ends the sessions and API keys.
+-- Soft-delete a user: free the e-mail, end the sessions and revoke the API keys. Run it in a transaction after
+-- lock_user, so that it also ends the sessions and keys that were created while it waited for the user's row.
 WITH deleted AS (
     UPDATE users SET deleted_at = now() WHERE id = :id::uuid AND deleted_at IS NULL RETURNING id
 ), ended AS (

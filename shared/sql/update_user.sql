@@ -1,5 +1,6 @@
--- An admin's change to a user: nulls leave things as they are. A new balance writes its difference
--- to the ledger; a new password ends the sessions and the API keys that the old one made.
+-- Change a user; a null leaves its column unchanged. A new balance writes the difference to the ledger; a new
+-- password ends the user's sessions and API keys. Run it in a transaction after lock_user, so that it also ends
+-- the sessions and keys that were created while it waited for the user's row.
 WITH before AS MATERIALIZED (
     SELECT id, balance FROM users WHERE id = :id::uuid AND deleted_at IS NULL FOR NO KEY UPDATE
 ), changed AS (

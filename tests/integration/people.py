@@ -43,18 +43,26 @@ def enrol(uow: UnitOfWork, role: str = "client", balance: Decimal | int = 20) ->
         role=role,
         balance=Decimal(balance),
     )
-    uow.one(
+    assert open_session(uow, user_id, session_id, refresh_id, verified_hash="none")
+    return Person(user_id, email, Caller(user_id, role), session_id, refresh_id)
+
+
+def open_session(
+    uow: UnitOfWork, user_id: UUID, session_id: UUID, refresh_id: UUID, *, verified_hash: str
+) -> bool:
+    """Open a session as a sign-in does after it verified the password; False if the hash was changed."""
+    opened = uow.one(
         "open_session",
         session_id=session_id,
         user_id=user_id,
         refresh_id=refresh_id,
         lifetime=3600,
-        verified_hash="none",
+        verified_hash=verified_hash,
         password_hash=None,
         email_bucket="none",
         address_bucket="none",
     )
-    return Person(user_id, email, Caller(user_id, role), session_id, refresh_id)
+    return opened is not None
 
 
 def at_once(count: int, prepare: Callable[[], UnitOfWork], act: Callable[[UnitOfWork, int], T]) -> list[T]:

@@ -1,0 +1,31 @@
+"""API keys: secrets that sign in programs. The database stores only their hashes."""
+
+from uuid import UUID
+
+from shared import auth
+from shared.ids import uuid7
+from shared.unit_of_work import UnitOfWork
+
+
+def create(uow: UnitOfWork, presented: auth.Credentials, user_id: UUID, name: str) -> tuple[UUID, str]:
+    """Create an API key for the signed-in user.
+
+    Args:
+        presented: the credentials of the request. They are looked up again under the lock on the user's row:
+            a new password or a deletion that was committed meanwhile has ended them.
+        user_id: the user behind these credentials.
+
+    Returns:
+        The id, and the key as JSON with its secret.
+
+    Raises:
+        NotSignedIn: the credentials ended meanwhile.
+    """
+    key_id = uuid7()
+    key, key_hash = auth.new_api_key()
+    uow.begin()
+    uow.one("lock_user", id=user_id)
+    auth.look_up(uow, presented)
+    row = uow.only("create_api_key", id=key_id, user_id=user_id, name=name, key_hash=key_hash, key=key)
+    uow.commit()
+    return key_id, row["body"]

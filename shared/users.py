@@ -1,0 +1,28 @@
+"""Changes that only an admin makes to a user and that need no password hash."""
+
+from uuid import UUID
+
+from shared.errors import NotFound
+from shared.unit_of_work import UnitOfWork
+
+
+def lock(uow: UnitOfWork, user_id: UUID) -> None:
+    """Lock a living user's row until the open transaction ends.
+
+    Raises:
+        NotFound: the user does not exist or was deleted.
+    """
+    if uow.one("lock_user", id=user_id) is None:
+        raise NotFound("There is no such user.")
+
+
+def delete(uow: UnitOfWork, user_id: UUID) -> None:
+    """Soft-delete a user: free the e-mail, end the sessions and revoke the API keys.
+
+    Raises:
+        NotFound: the user does not exist or was deleted.
+    """
+    uow.begin()
+    lock(uow, user_id)
+    uow.one("delete_user", id=user_id)
+    uow.commit()
