@@ -15,10 +15,11 @@ from pydantic import BaseModel, create_model
 from docs import examples
 from localstack.routes import DEFAULT_ROUTE, Service
 from shared.answers import documented
-from shared.app import Api, Who
+from shared.app import MULTIPART, Api, Who
 from shared.catalog import CATALOG
 from shared.listing import Listing
 from shared.listing_query import FieldType
+from shared.multipart import FIELD
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "openapi.json"
@@ -78,6 +79,8 @@ def _schema(app: Api, listing: Listing | None) -> dict[str, Any]:
     operation.pop("description", None)
     if listing is not None:
         operation["parameters"] = _list_parameters(listing)
+    if app.takes == MULTIPART:
+        operation["requestBody"] = _upload_form()
     if "requestBody" in operation and "OperationCall" in json.dumps(operation["requestBody"]):
         document["components"]["schemas"]["OperationCall"]["properties"]["type"]["enum"] = list(CATALOG)
     examples.illustrate(operation, listing)
@@ -110,6 +113,18 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
         **{status: answers[status] for status in own_success},
         **{status: _refusal(status) for status in sorted(statuses)},
     }
+
+
+def _upload_form() -> dict[str, Any]:
+    """The request body of an endpoint that parses its form by itself."""
+    file = {"type": "string", "format": "binary", "description": "A CSV of operations."}
+    schema = {
+        "type": "object",
+        "properties": {FIELD: file},
+        "required": [FIELD],
+        "additionalProperties": False,
+    }
+    return {"required": True, "content": {MULTIPART: {"schema": schema}}}
 
 
 def _refusal(status: str) -> dict[str, str]:

@@ -1,39 +1,89 @@
-"""Forms with files (RFC 7578): what has to hold before Powertools takes one apart."""
+"""Parse an uploaded form: multipart/form-data with one file (RFC 7578)."""
 
-import base64
-import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
 from shared.errors import InvalidInput, MalformedRequest
 
-# RFC 2046, section 5.1.1: 1 to 70 characters; quoted when there are others than a token's among them.
-_BOUNDARY = re.compile(r""";\s*boundary=(?:"([^"\\]{1,70})"|([^\s;"]{1,70}))\s*(?:;|$)""", re.IGNORECASE)
-_NAME = re.compile(
-    rb'(?:\r\n[^\r\n]+)*?\r\ncontent-disposition:[^\r\n]*?;\s*name="([^"\r\n]*)"', re.IGNORECASE
-)
+FIELD = "file"
+"""Name of the form's one field."""
+PARTS_LIMIT = 20
+"""Parts of a form that are read; parsing stops at the next one."""
 
 
-def check_form(content_type: str, body: str, field: str, *, is_base64: bool) -> None:
-    """Refuse a form that has no boundary, or does not begin and end with it: it may be cut off, and
-    half a file must not be taken for a whole one. And one with anything but the one field.
+class Upload(NamedTuple):
+    """A file as the client sent it."""
+
+    filename: str
+    content: bytes
+
+
+def parse_upload(content_type: str, body: bytes) -> Upload:
+    """Return the file of a form.
 
     Raises:
-        MalformedRequest; InvalidInput for another field, or the same one twice.
+        MalformedRequest: the form can't be parsed or is incomplete.
+        InvalidInput: the form has another field, a second file or no file.
     """
-    found = _BOUNDARY.search(content_type)
-    if found is None:
+    parts = list[File | Field]()
+
+    def add(part: File | Field) -> None:
+        parts.append(part)
+        if len(parts) > PARTS_LIMIT:
+            raise InvalidInput(f"The form has more than {PARTS_LIMIT} parts; send one: {FIELD}.")
+
+    try:
+        _parse(content_type, body, add)
+    except (FormParserError, UnicodeEncodeError):
+        raise MalformedRequest(
+            "The form can't be parsed: check its boundary and the headers of its parts."
+        ) from None
+    return _only_file(parts)
+
+
+def _parse(content_type: str, body: bytes, add: Callable[[File | Field], None]) -> None:
+    _, parameters = parse_options_header(content_type)
+    boundary = parameters.get(b"boundary")
+    if not boundary:
         raise MalformedRequest("The Content-Type must name the form's boundary.")
-    delimiter = b"--" + (found[1] or found[2]).encode()
-    content = base64.b64decode(body) if is_base64 else body.encode()
-    first, *parts = (b"\r\n" + content.rstrip()).split(b"\r\n" + delimiter)
-    if first or not parts or parts.pop() != b"--":
-        raise MalformedRequest("The form must begin and end with its boundary.")
-    names = [named[1].decode(errors="replace") for part in parts if (named := _NAME.match(part))]
-    if names != [field]:
-        faults = [
-            {"pointer": f"#/{name[:64]}", "detail": "Not a field of this form."}
-            for name in names
-            if name != field
-        ]
-        if names.count(field) != 1:
-            faults.append({"pointer": f"#/{field}", "detail": "The file is needed, once."})
-        raise InvalidInput(f"The form has one field: {field}.", errors=faults)
+    ends = list[None]()
+    config = {"MAX_MEMORY_FILE_SIZE": float("inf"), "UPLOAD_ERROR_ON_BAD_CTE": True}
+    parser = FormParser(
+        "multipart/form-data", add, add, lambda: ends.append(None), boundary=boundary, config=config
+    )
+    # The parser ignores what follows the final boundary. Half a file must not pass for a whole one, and
+    # no client sends an epilogue, so the form has to end with the very last byte that is not blank.
+    whole = body.rstrip()
+    parser.write(whole[:-1])
+    if ends:
+        raise MalformedRequest("Data follows the form's final boundary; is the boundary part of the file?")
+    parser.write(whole[-1:])
+    if not ends:
+        raise MalformedRequest("The form is incomplete: it does not end with its final boundary.")
+
+
+def _only_file(parts: list[File | Field]) -> Upload:
+    names = [(part.field_name or b"").decode(errors="replace") for part in parts]
+    faults = [
+        {"pointer": f"#/{_escaped(name[:64])}", "detail": "Not a field of this form."}
+        for name in names
+        if name != FIELD
+    ]
+    if names.count(FIELD) != 1:
+        faults.append({"pointer": f"#/{FIELD}", "detail": "Send this file once."})
+    if faults:
+        raise InvalidInput(f"The form has one field: {FIELD}.", errors=faults)
+    (part,) = parts
+    if not isinstance(part, File):
+        raise InvalidInput.at(f"#/{FIELD}", "Send it as a file: its part needs a filename.")
+    content = part.file_object
+    content.seek(0)
+    return Upload((part.file_name or b"").decode(errors="replace"), content.read())
+
+
+def _escaped(name: str) -> str:
+    """One step of an RFC 6901 pointer."""
+    return name.replace("~", "~0").replace("/", "~1")

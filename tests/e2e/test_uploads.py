@@ -178,6 +178,33 @@ def test_a_broken_form_is_refused(client: Client, broken: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content_type", "disposition"),
+    [
+        ("multipart/form-data; boundary=b", 'form-data; name="file"; filename="x.csv"'),
+        ('Multipart/Form-Data; Boundary="b"', 'form-data; filename="x.csv"; name="file"'),
+        ("multipart/form-data; BOUNDARY=b", 'form-data; NAME="file"; FILENAME="x.csv"'),
+    ],
+)
+def test_a_file_with_lines_that_resemble_the_boundary_arrives_whole(
+    client: Client, content_type: str, disposition: str
+) -> None:
+    content = HEADER + SUM + b"--b\n" + SUM + b" --b--\r\n" + SUM
+    form = f"--b\r\nContent-Disposition: {disposition}\r\n\r\n".encode() + content + b"\r\n--b--\r\n"
+    response = client.post(PROCESS_CSV, content=form, headers={"Content-Type": content_type})
+    assert response.status_code == 202, response.text
+    assert (exact(response)["filename"], exact(response)["bytes_total"]) == ("x.csv", len(content))
+    task = ended(client, response.headers["Location"])
+    assert (task["status"], task["rows_done"], task["rows_failed"]) == ("completed", 5, 2)
+
+
+def test_a_file_that_contains_the_final_boundary_is_refused_not_cut(client: Client) -> None:
+    form = FORM.replace(b"\r\nx\r\n", b"\r\n" + HEADER + b"\r\n--b--\r\n" + SUM + b"\r\n")
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    expect.problem(client.post(PROCESS_CSV, content=form, headers=headers), 400)
+    assert client.rows("tasks") == []
+
+
+@pytest.mark.parametrize(
     "name",
     ["../../etc/passwd", "Größe 🧮.csv", 'quote".csv', "x" * 1000, "a\\b;c.csv", "%00.csv", "..", " "],
     ids=lambda name: name[:20],

@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 
 OPENAPI = "aws_lambda_powertools.event_handler.openapi.models"
-DEAR = ("boto3", "botocore.client", "sqlalchemy", "alembic", "argon2", OPENAPI)
+DEAR = ("boto3", "botocore.client", "sqlalchemy", "alembic", "argon2", "python_multipart", OPENAPI)
 """Libraries that a function pays for at each cold start (limits.md)."""
 OURS = ("functions", "shared", "worker", "migrations", "localstack", "docs")
 

@@ -24,11 +24,12 @@ MAY_IMPORT = {
     "sqlalchemy": LISTS | {"migrations.handler"},
     "alembic": {"migrations.handler"},
     "argon2": PASSWORDS,
+    "python_multipart": {"functions.tasks.process_csv"},
     "boto3": STORAGE,
     "botocore.client": STORAGE,
     OPENAPI: set[str](),
 }
-"""Who needs each dear library: what is built from filters, what migrates, hashes, or stores files."""
+"""Each expensive library and the functions that need it: for filters, migrations, hashes, forms or files."""
 
 HANDLERS = sorted(
     {
