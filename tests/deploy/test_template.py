@@ -191,6 +191,36 @@ def test_the_database_is_the_stacks_own_private_encrypted_and_speaks_tls(resourc
     assert resources["DatabaseParameters"]["Properties"]["Parameters"]["rds.force_ssl"] == "1"
 
 
+def test_the_database_logs_slow_statements_and_errors_without_their_values(resources: Resources) -> None:
+    (database,) = of_type(resources, "AWS::RDS::DBInstance").values()
+    assert database["EnableCloudwatchLogsExports"] == ["postgresql", "upgrade"]
+    parameters = resources["DatabaseParameters"]["Properties"]["Parameters"]
+    assert parameters["log_min_duration_statement"] == "1000"
+    assert parameters["log_parameter_max_length"] == parameters["log_parameter_max_length_on_error"] == "0"
+    assert parameters["log_error_verbosity"] == "terse"
+
+
+def test_the_database_has_the_history_of_its_load_that_costs_nothing(resources: Resources) -> None:
+    (database,) = of_type(resources, "AWS::RDS::DBInstance").values()
+    assert database["EnablePerformanceInsights"] is True
+    assert (database["DatabaseInsightsMode"], database["PerformanceInsightsRetentionPeriod"]) == (
+        "standard",
+        7,
+    )
+
+
+def test_the_way_to_s3_leads_to_this_bucket_alone_and_allows_what_the_roles_do(resources: Resources) -> None:
+    def of_s3(statement: dict[str, Any]) -> set[str]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        return {action for action in actions if action.startswith("s3:")}
+
+    (endpoint,) = of_type(resources, "AWS::EC2::VPCEndpoint").values()
+    through = endpoint["PolicyDocument"]["Statement"]
+    assert all("Bucket" in json.dumps(statement["Resource"]) for statement in through)
+    allowed = set().union(*(of_s3(statement) for statement in through))
+    assert allowed == set().union(*(of_s3(statement) for statement in statements(resources)))
+
+
 def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     """What an alarm watches: one metric, or those of its expression."""
     if "Metrics" not in alarm:
@@ -224,6 +254,8 @@ def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources
         ("AWS/RDS", "FreeStorageSpace"),
         ("AWS/RDS", "CPUUtilization"),
         ("AWS/RDS", "DatabaseConnections"),
+        ("AWS/RDS", "FreeableMemory"),
+        ("AWS/RDS", "CPUSurplusCreditBalance"),
     }
     assert {json.dumps(alarm["AlarmActions"]) for alarm in alarms} == {'[{"Ref": "Alarms"}]'}
     (dead,) = (alarm for alarm in alarms if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from localstack.settings import ROOT
 from shared import billing, lists, resources, tasks
 from shared import database as database_module
 from shared.database import statement_text
@@ -21,6 +22,16 @@ from tests.integration.people import Person, enrol
 FOLDER = Path(database_module.__file__).parent / "sql"
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 LISTS = [value for value in vars(lists).values() if isinstance(value, Listing)]
+
+
+def test_the_deployed_postgres_and_docker_s_have_the_major_version_of_the_tested_one(server: Server) -> None:
+    ((version,),) = server.maintenance.run("SHOW server_version_num")
+    major = str(int(version) // 10000)
+    template = (ROOT / "resources/database/own.yml").read_text("utf-8")
+    assert re.findall(r'EngineVersion: "(\d+)', template) == [major]
+    assert re.findall(r"Family: postgres(\d+)", template) == [major]
+    compose = (ROOT / "localstack/docker-compose.yml").read_text("utf-8")
+    assert re.findall(r"image: postgres:(\d+)", compose) == [major]
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
