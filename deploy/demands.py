@@ -20,6 +20,7 @@ PASSWORD_LENGTH = 12
 ORIGIN = re.compile(r"https?://[^/*@\s]+")
 STAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
 """It is part of the bucket's name, which has 63 characters at most."""
+ZONES = re.compile(r"[a-z0-9-]+[a-z],[a-z0-9-]+[a-z]")
 HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -109,6 +110,8 @@ def _own_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "AWS_REGION", str(error)
     if (given.get("DATABASE_MULTI_AZ") or "false") not in ("true", "false"):
         yield "DATABASE_MULTI_AZ", "is true or false"
+    if not ZONES.fullmatch(given.get("AVAILABILITY_ZONES") or "us-east-1a,us-east-1b"):
+        yield "AVAILABILITY_ZONES", "is two zones by name, as in eu-west-1a,eu-west-1b"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Deploys the zip that deploy/package.py made: `python -m deploy.release`.
+"""Deploy the zip that deploy/package.py made: `python -m deploy.release`.
 
-Checks the settings, keeps the secrets, migrates by the new code while the old serves, deploys by the
-Serverless CLI, migrates and seeds, asks the new service how it is, and prints its URL. `STAGE` and
-`AWS_REGION` choose where. Safe to run again.
+Validates the settings, stores the secrets, chooses the zones, migrates with the new code while the old
+version serves, deploys with the Serverless CLI, migrates and seeds, checks the new service's health, and
+prints its URL. `STAGE` and `AWS_REGION` choose where. Safe to run again.
 """
 
 import base64
@@ -14,13 +14,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deploy import secret
+from deploy import secret, zones
 from deploy.demands import demand
 from deploy.package import ZIP
 from deploy.place import SERVICE, place, session_of, stack_outputs, stack_resources
@@ -32,6 +33,8 @@ WAKING = ("ResourceNotReadyException", "CodeArtifactUserPendingException", "Reso
 """What Lambda says of a function in a VPC that nobody called for weeks, until it has its network again."""
 WAKING_TIME, WAKING_STEP = 120, 3
 """Seconds."""
+LOG_RETENTION_DAYS = 30
+"""As serverless.yml gives the functions' logs (`logRetentionInDays`)."""
 
 
 class MigrationFailed(Exception):
@@ -46,6 +49,8 @@ def main() -> None:
     stack = f"{SERVICE}-{stage}"
     keep_database(session, stack, environment)
     os.environ["SECRET_VERSION"] = secret.store(session.client("secretsmanager"), environment)
+    if not environment.get("AWS_PGSQL_PATH") and not environment.get("AVAILABILITY_ZONES"):
+        os.environ["AVAILABILITY_ZONES"] = zones.choose(session.client("ec2"), deployed(session, stack))
     lambda_ = lambda_of(session)
     migrate_first(lambda_, f"{stack}-migrate", serves=lambda: serves(session, stack))
     serverless("deploy", "--stage", stage)
@@ -56,6 +61,8 @@ def main() -> None:
             f"Deployed, but the database can't be migrated: {error}\n"
             f"`npx serverless logs --function migrate --stage {stage}` tells more; `make deploy` tries again."
         )
+    if database := deployed(session, stack).get("Database"):
+        limit_log_retention(session.client("logs"), database)
     url = stack_outputs(session, stack)["HttpApiUrl"]
     if not health(url):
         sys.exit(f"Deployed and migrated, but {url}/health does not answer well.")
@@ -68,14 +75,34 @@ def lambda_of(session: boto3.Session) -> Any:
     return session.client("lambda", config=config)
 
 
+def deployed(session: boto3.Session, stack: str) -> Mapping[str, str]:
+    """Return the stack's resources, none before the first deploy. Exits if AWS does not list them."""
+    try:
+        return stack_resources(session, stack)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":  # no such stack
+            return {}
+        sys.exit(f"Not deployed: {error}")
+
+
+def limit_log_retention(logs: Any, database: str) -> None:
+    """Keep the database's logs for LOG_RETENTION_DAYS.
+
+    RDS creates a log group at its first line, with no limit, so the template can't declare it.
+    """
+    for kind in ("postgresql", "upgrade"):
+        group = f"/aws/rds/instance/{database}/{kind}"
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=group)
+        logs.put_retention_policy(logGroupName=group, retentionInDays=LOG_RETENTION_DAYS)
+
+
 def keep_database(session: boto3.Session, stack: str, environment: Mapping[str, str]) -> None:
-    """Exits where the stack has a database of its own and `AWS_PGSQL_PATH` would have it dropped unmeant."""
+    """Exit if the stack has a database of its own, which `AWS_PGSQL_PATH` would remove, and `CONFIRM` does
+    not name the stack."""
     if not environment.get("AWS_PGSQL_PATH") or environment.get("CONFIRM") == stack:
         return
-    try:
-        resources = stack_resources(session, stack)
-    except ClientError:
-        return  # nothing is deployed, or credentials are wrong, which the next step says
+    resources = deployed(session, stack)
     if "Database" in resources:
         sys.exit(
             f"Not deployed: {stack} has a database of its own, {resources['Database']}, and AWS_PGSQL_PATH"
@@ -110,13 +137,13 @@ def migrate_first(lambda_: Any, function: str, serves: Callable[[], bool]) -> No
     of a wrong database), the deploy goes on: the new settings are what mends it.
     """
     try:
-        deployed = lambda_.get_function_configuration(FunctionName=function)
+        current = lambda_.get_function_configuration(FunctionName=function)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
         return  # the first deploy: nothing serves yet, and there is no database
     code = ZIP.read_bytes()
-    if deployed["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
+    if current["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
         lambda_.update_function_code(FunctionName=function, ZipFile=code)
         lambda_.get_waiter("function_updated_v2").wait(FunctionName=function)
     try:

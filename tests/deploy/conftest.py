@@ -28,7 +28,15 @@ Template = dict[str, Any]
 def bare_environment() -> dict[str, str]:
     """This one without credentials or settings."""
     settings = {name.upper() for name in Settings.model_fields} | {
-        *("STAGE", "CONFIRM", "FRONTEND_URL", "SECRET_VERSION", "DATABASE_MULTI_AZ", "DATABASE_CLASS")
+        *(
+            "STAGE",
+            "CONFIRM",
+            "FRONTEND_URL",
+            "SECRET_VERSION",
+            "DATABASE_MULTI_AZ",
+            "DATABASE_CLASS",
+            "AVAILABILITY_ZONES",
+        )
     }
     return {
         name: value

@@ -50,6 +50,8 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
         ("AWS_PGSQL_PATH", "postgresql://me@db.c1.mars-north-1.rds.amazonaws.com/db"),
         ("AWS_REGION", "mars-north-1"),
         ("DATABASE_MULTI_AZ", "yes"),
+        ("AVAILABILITY_ZONES", "us-east-1a"),
+        ("AVAILABILITY_ZONES", "use1-az1,use1-az2"),
     ],
 )
 def test_what_is_missing_or_weak_is_named_and_never_shown(name: str, value: str) -> None:

@@ -83,3 +83,25 @@ def test_an_answer_that_is_not_the_services_is_no_health(
     monkeypatch.setattr(release.urllib.request, "urlopen", lambda url, timeout: io.BytesIO(b"<html>"))
     assert not release.health("https://api.example.com")
     assert "health: " in capsys.readouterr().out
+
+
+def test_the_logs_of_the_database_are_limited_whether_rds_made_them_already_or_not() -> None:
+    class Exists(Exception):
+        pass
+
+    class Logs:
+        exceptions = type("Exceptions", (), {"ResourceAlreadyExistsException": Exists})
+
+        def __init__(self) -> None:
+            self.days = dict[str, int]()
+
+        def create_log_group(self, logGroupName: str) -> None:
+            if logGroupName.endswith("/postgresql"):
+                raise Exists
+
+        def put_retention_policy(self, logGroupName: str, retentionInDays: int) -> None:
+            self.days[logGroupName] = retentionInDays
+
+    logs = Logs()
+    release.limit_log_retention(logs, "db-1")
+    assert logs.days == {f"/aws/rds/instance/db-1/{kind}": 30 for kind in ("postgresql", "upgrade")}

@@ -1,0 +1,62 @@
+"""The zones that a deploy chooses for the stack's own network."""
+
+from typing import Any
+
+import pytest
+
+from deploy import zones
+
+
+def zone(name: str, zone_id: str, **more: str) -> dict[str, str]:
+    return {
+        "ZoneName": name,
+        "ZoneId": zone_id,
+        "State": "available",
+        "ZoneType": "availability-zone",
+        **more,
+    }
+
+
+class Ec2:
+    """An account that sees these zones, and where its stack's subnets are."""
+
+    def __init__(self, *seen: dict[str, str], **subnets: str) -> None:
+        self.seen, self.subnets = seen, subnets
+
+    def describe_availability_zones(self) -> dict[str, Any]:
+        return {"AvailabilityZones": self.seen}
+
+    def describe_subnets(self, SubnetIds: list[str]) -> dict[str, Any]:
+        found = [{"SubnetId": one, "AvailabilityZone": self.subnets[one]} for one in SubnetIds]
+        return {"Subnets": found[::-1]}
+
+
+def test_a_zone_without_lambda_is_not_chosen_whatever_its_name_in_this_account() -> None:
+    account = Ec2(
+        zone("us-east-1a", "use1-az3"), zone("us-east-1c", "use1-az4"), zone("us-east-1b", "use1-az1")
+    )
+    assert zones.choose(account, {}) == "us-east-1b,us-east-1c"
+
+
+def test_local_zones_and_impaired_zones_are_not_chosen() -> None:
+    account = Ec2(
+        zone("us-east-1a", "use1-az1", State="impaired"),
+        zone("us-east-1-bos-1a", "use1-bos1-az1", ZoneType="local-zone"),
+        zone("us-east-1d", "use1-az6"),
+        zone("us-east-1e", "use1-az2"),
+    )
+    assert zones.choose(account, {}) == "us-east-1d,us-east-1e"
+
+
+def test_a_deployed_stack_keeps_its_zones() -> None:
+    account = Ec2(
+        zone("us-east-1a", "use1-az1"), zone("us-east-1b", "use1-az2"), one="us-east-1f", two="us-east-1b"
+    )
+    deployed = {"SubnetA": "one", "SubnetB": "two", "Database": "db"}
+    assert zones.choose(account, deployed) == "us-east-1f,us-east-1b"
+
+
+def test_fewer_than_two_zones_end_the_deploy_with_the_next_step() -> None:
+    account = Ec2(zone("us-west-1a", "usw1-az2"), zone("us-west-1c", "usw1-az3"))
+    with pytest.raises(SystemExit, match="AVAILABILITY_ZONES"):
+        zones.choose(account, {})
