@@ -37,7 +37,7 @@ LISTS = {route for route, handler in HANDLERS.items() if Path(handler).stem == "
 OF_MORE_THAN_A_ROW = {
     ("POST", "/api/v1/process_csv"),  # stores a file
     ("POST", "/api/v1/tasks/{task_id}/resume"),  # one transaction with the sending of a message
-    # These lock the user's row in a statement of its own, so that the next one sees what was committed before.
+    # These lock the user's row first, so that the next statement sees what was committed before.
     ("POST", "/api/v1/api_keys"),
     ("PATCH", "/api/v1/users/{id}"),
     ("DELETE", "/api/v1/users/{id}"),
