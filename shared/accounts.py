@@ -23,6 +23,9 @@ WRONG = f"The e-mail or the password is wrong. To sign up: {passwords.POLICY}"
 def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPair:
     """Sign in. An unknown e-mail with a compliant password creates a client's account.
 
+    The throttle counts a failure after the password was verified, and a success checks it then too. So of
+    many parallel guesses only the first few learn whether they were right, and no success is ever counted.
+
     Args:
         address: the source address of the request, for the throttle.
 
@@ -30,10 +33,11 @@ def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPa
         WrongCredentials, TooManyRequests.
     """
     buckets = throttle.sign_in_buckets(email, address)
-    account = _attempt(uow, email, buckets)
+    account = uow.only("sign_in_attempt", email=email, **buckets)
+    throttle.check(account["wait"])
     if account["id"] is None and passwords.complies(password):
         try:
-            return _sign_up(uow, email, password, buckets)
+            return _sign_up(uow, email, password)
         except Conflict:
             account = uow.only("account", email=email)  # a parallel request signed up first
     for _ in range(TRIES):
@@ -43,13 +47,14 @@ def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPa
             return pair
         # A parallel sign-in renewed the hash, or the password was changed.
         account = uow.only("account", email=email)
+    throttle.check(uow.only("count_failed_sign_in", **buckets)["wait"])
     raise WrongCredentials(WRONG)
 
 
 def create_admin(
     uow: UnitOfWork, email: str, password: str, admin_password: str, address: str
 ) -> tuple[UUID, str]:
-    """A new admin, for whoever knows the `ADMIN_PASSWORD` setting.
+    """Create an admin for a caller that knows the `ADMIN_PASSWORD` setting.
 
     Returns:
         The id, and the user as JSON.
@@ -57,11 +62,13 @@ def create_admin(
     Raises:
         WrongCredentials, TooManyRequests, Conflict (the e-mail is taken).
     """
-    _attempt(uow, email, throttle.sign_in_buckets(email, address))
+    buckets = throttle.sign_in_buckets(email, address)
     expected = settings().password_of_admins()
-    if not hmac.compare_digest(admin_password.encode(), expected.encode()):
-        raise WrongCredentials("The admin password is wrong.")
-    return create_user(uow, email, password, "admin", None)
+    if hmac.compare_digest(admin_password.encode(), expected.encode()):
+        throttle.check(uow.only("sign_in_attempt", email=email, **buckets)["wait"])
+        return create_user(uow, email, password, "admin", None)
+    throttle.check(uow.only("count_failed_sign_in", **buckets)["wait"])
+    raise WrongCredentials("The admin password is wrong.")
 
 
 def create_user(
@@ -111,17 +118,15 @@ def update_user(uow: UnitOfWork, admin_id: UUID, user_id: UUID, changes: dict[st
     uow.commit()
 
 
-def _attempt(uow: UnitOfWork, email: str, buckets: dict[str, Any]) -> Row:
-    account = uow.only("sign_in_attempt", email=email, **buckets)
-    throttle.check(account["email_wait"], account["address_wait"])
-    return account
-
-
 def _open_session(uow: UnitOfWork, account: Row, password: str, buckets: dict[str, Any]) -> TokenPair | None:
-    """Open a session for a verified password; None if the account's hash is no longer the verified one."""
+    """Open a session for a verified password; None if the account's hash is no longer the verified one.
+
+    Raises:
+        TooManyRequests: other sign-ins failed too often while this one was verified.
+    """
     session_id, refresh_id = uuid4(), uuid4()
     outdated = passwords.outdated(account["password_hash"])
-    owner = uow.one(
+    row = uow.only(
         "open_session",
         user_id=account["id"],
         verified_hash=account["password_hash"],
@@ -129,12 +134,13 @@ def _open_session(uow: UnitOfWork, account: Row, password: str, buckets: dict[st
         session_id=session_id,
         refresh_id=refresh_id,
         lifetime=LIFETIME[TokenType.REFRESH],
-        **_names(buckets),
+        **buckets,
     )
-    return None if owner is None else issue(session_id, owner["id"], owner["role"], refresh_id)
+    throttle.check(row["wait"])
+    return None if row["id"] is None else issue(session_id, row["id"], row["role"], refresh_id)
 
 
-def _sign_up(uow: UnitOfWork, email: str, password: str, buckets: dict[str, Any]) -> TokenPair:
+def _sign_up(uow: UnitOfWork, email: str, password: str) -> TokenPair:
     session_id, refresh_id, user_id = uuid4(), uuid4(), uuid7()
     uow.one(
         "sign_up",
@@ -146,10 +152,5 @@ def _sign_up(uow: UnitOfWork, email: str, password: str, buckets: dict[str, Any]
         session_id=session_id,
         refresh_id=refresh_id,
         lifetime=LIFETIME[TokenType.REFRESH],
-        **_names(buckets),
     )
     return issue(session_id, user_id, "client", refresh_id)
-
-
-def _names(buckets: dict[str, Any]) -> dict[str, Any]:
-    return {name: buckets[name] for name in ("email_bucket", "address_bucket")}

@@ -1,9 +1,14 @@
--- Open a session after the password was verified, return the attempt's tokens to their buckets, and store a
--- renewed hash. It locks the user's row and compares the hash on the locked row: a password change either sees the
--- new session and ends it, or comes first and then no session is opened.
-WITH owner AS MATERIALIZED (
+-- Open a session after the password was verified, and store a renewed hash. The throttle is checked again: without
+-- that, many guesses sent at once would all be verified before the first failure is counted. The user's row is
+-- locked and the hash compared on the locked row: a password change either sees the new session and ends it, or
+-- comes first and then no session is opened.
+WITH throttle AS MATERIALIZED (
+    SELECT sign_in_wait(
+        :address_bucket::text, :address_capacity::numeric, :email_bucket::text, :email_capacity::numeric) AS wait
+), owner AS MATERIALIZED (
     SELECT id, role FROM users
     WHERE id = :user_id::uuid AND deleted_at IS NULL AND password_hash = :verified_hash::text
+      AND (SELECT wait FROM throttle) = 0
     FOR NO KEY UPDATE
 ), opened AS (
     INSERT INTO sessions (id, user_id, refresh_id, expires_at)
@@ -12,11 +17,5 @@ WITH owner AS MATERIALIZED (
 ), rehashed AS (
     UPDATE users u SET password_hash = :password_hash::text
     FROM owner WHERE u.id = owner.id AND :password_hash::text IS NOT NULL
-), buckets AS MATERIALIZED (
-    SELECT bucket FROM rate_limits
-    WHERE bucket IN (:email_bucket::text, :address_bucket::text)
-    ORDER BY bucket FOR UPDATE
-), given_back AS (
-    UPDATE rate_limits r SET tokens = r.tokens + 1 FROM buckets WHERE r.bucket = buckets.bucket
 )
-SELECT id, role FROM owner
+SELECT throttle.wait, owner.id, owner.role FROM throttle LEFT JOIN owner ON true

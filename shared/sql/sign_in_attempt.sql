@@ -1,13 +1,7 @@
--- One attempt to sign in: a token from each bucket, and the account, if there is one. An address that has to
--- wait takes nothing of the e-mail's: it can't keep the e-mail's owner out.
--- Buckets are locked in the order of their names, here and where tokens are given back.
-WITH address AS MATERIALIZED (
-    SELECT take_token(:address_bucket::text, :address_capacity::numeric, :address_capacity::numeric / 60) AS wait
-)
-SELECT address.wait AS address_wait,
-       CASE WHEN address.wait = 0
-            THEN take_token(:email_bucket::text, :email_capacity::numeric, :email_capacity::numeric / 60)
-            ELSE 0 END AS email_wait,
+-- Begin a sign-in: how many seconds the throttle makes it wait, and the living account of the e-mail, if there is
+-- one. It takes no token: count_failed_sign_in does when the password was wrong.
+SELECT sign_in_wait(:address_bucket::text, :address_capacity::numeric, :email_bucket::text, :email_capacity::numeric)
+           AS wait,
        u.id, u.role, u.password_hash
-FROM address
-LEFT JOIN users u ON u.email = :email::text AND u.deleted_at IS NULL
+FROM (SELECT :email::text AS email) asked
+LEFT JOIN users u ON u.email = asked.email AND u.deleted_at IS NULL

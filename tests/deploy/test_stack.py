@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from localstack.settings import ROOT
 from tests.deploy.conftest import bare_environment
 from tests.deploy.emulated import (
     ADMIN_PASSWORD,
@@ -24,10 +25,11 @@ SECRETS = {
     "CLIENT_PASSWORD": CLIENT_PASSWORD,
     "ADMIN_PASSWORD": ADMIN_PASSWORD,
 }
-BROKEN_MIGRATION = """
+HEAD = sorted(path.name for path in ROOT.glob("migrations/versions/0*.py"))[-1][:4]
+BROKEN_MIGRATION = f"""
 from alembic import op
 
-revision, down_revision = "9999", "0003"
+revision, down_revision = "9999", "{HEAD}"
 
 
 def upgrade() -> None:

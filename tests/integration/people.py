@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from shared.auth import Caller, Credentials
 from shared.ids import uuid7
+from shared.throttle import sign_in_buckets
 from shared.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def open_session(
     uow: UnitOfWork, user_id: UUID, session_id: UUID, refresh_id: UUID, *, verified_hash: str
 ) -> bool:
     """Open a session as a sign-in does after it verified the password; False if the hash was changed."""
-    opened = uow.one(
+    row = uow.only(
         "open_session",
         session_id=session_id,
         user_id=user_id,
@@ -59,10 +60,9 @@ def open_session(
         lifetime=3600,
         verified_hash=verified_hash,
         password_hash=None,
-        email_bucket="none",
-        address_bucket="none",
+        **sign_in_buckets("none", "none"),
     )
-    return opened is not None
+    return row["id"] is not None
 
 
 def at_once(count: int, prepare: Callable[[], UnitOfWork], act: Callable[[UnitOfWork, int], T]) -> list[T]:

@@ -144,12 +144,12 @@ def test_the_thirty_first_failure_from_one_address_is_throttled_whatever_the_ema
 
 def test_a_throttled_address_takes_no_attempts_from_anybodys_email(uow: UnitOfWork, sql: Sql) -> None:
     sign_in(uow)
-    sql("UPDATE rate_limits SET tokens = -30 WHERE bucket = :bucket", bucket=f"address:{ADDRESS}")
+    sql("INSERT INTO rate_limits (bucket, tokens) VALUES (:bucket, -30)", bucket=f"address:{ADDRESS}")
     for email in [EMAIL] * 6 + ["unknown@example.com"]:
         with pytest.raises(TooManyRequests):
             sign_in(uow, "wrong", email=email)
     sign_in(uow, address="192.0.2.8")
-    assert sql("SELECT bucket FROM rate_limits WHERE bucket LIKE '%unknown%'") == []
+    assert sql("SELECT bucket FROM rate_limits WHERE bucket LIKE 'email:%'") == []
 
 
 def test_a_refresh_rotates_both_tokens_and_keeps_the_session(uow: UnitOfWork) -> None:
@@ -231,6 +231,14 @@ def test_the_admin_password_makes_an_admin_with_100(uow: UnitOfWork) -> None:
     assert "password" not in body
     with pytest.raises(Conflict):
         accounts.create_admin(uow, EMAIL, PASSWORD, "adminpass", ADDRESS)
+
+
+def test_a_right_admin_password_is_never_counted(uow: UnitOfWork) -> None:
+    for number in range(31):
+        accounts.create_admin(uow, f"{number}@example.com", PASSWORD, "adminpass", ADDRESS)
+    for _ in range(6):
+        with pytest.raises(Conflict):
+            accounts.create_admin(uow, "0@example.com", PASSWORD, "adminpass", ADDRESS)
 
 
 def test_guessing_the_admin_password_is_throttled(uow: UnitOfWork) -> None:

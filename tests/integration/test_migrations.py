@@ -25,10 +25,11 @@ from tests.integration.people import Person
 
 Sql = Callable[..., list[list[Any]]]
 
-ALTERING = """
+HEAD = sorted(path.name for path in migrations.handler.MIGRATIONS.glob("versions/0*.py"))[-1][:4]
+ALTERING = f"""
 from alembic import op
 
-revision, down_revision = "9999", "0003"
+revision, down_revision = "9999", "{HEAD}"
 
 
 def upgrade() -> None:

@@ -1,35 +1,104 @@
-"""Signing in and refreshing, by several at the same moment."""
+"""Parallel sign-ins and refreshes of one account."""
 
+import math
+import time
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from shared import accounts, passwords, sessions
+from shared import accounts, passwords, sessions, throttle
 from shared.errors import TooManyRequests, WrongCredentials
 from shared.unit_of_work import UnitOfWork
 from tests.integration.people import Person, at_once
 
 AnotherUow = Callable[[], UnitOfWork]
+Sql = Callable[..., list[list[Any]]]
 EMAIL, PASSWORD, ADDRESS = "ada@example.com", "Lovelace1!", "192.0.2.1"
 
 
-def test_sign_ins_of_one_person_from_one_place_never_deadlock(
+def outcome(uow: UnitOfWork, email: str, password: str) -> type[Exception] | None:
+    """The error of a sign-in; None if it succeeds."""
+    try:
+        accounts.sign_in(uow, email, password, ADDRESS)
+    except (WrongCredentials, TooManyRequests) as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+def test_fifty_right_sign_ins_at_once_from_one_address_all_succeed(
+    uow: UnitOfWork, another_uow: AnotherUow, known: bool
+) -> None:
+    if known:
+        accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
+    pairs = at_once(50, another_uow, lambda unit, _: accounts.sign_in(unit, EMAIL, PASSWORD, ADDRESS))
+    assert len({pair.refresh_id for pair in pairs}) == 50
+
+
+def test_of_fifty_wrong_sign_ins_at_once_only_five_are_answered(
     uow: UnitOfWork, another_uow: AnotherUow
 ) -> None:
     accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
+    began = time.monotonic()
+    outcomes = Counter(at_once(50, another_uow, lambda unit, _: outcome(unit, EMAIL, "wrong")))
+    refilled = math.floor((time.monotonic() - began) / 12)
+    assert 5 <= outcomes[WrongCredentials] <= 5 + refilled
+    assert outcomes[WrongCredentials] + outcomes[TooManyRequests] == 50
 
-    def sign_in_often(unit: UnitOfWork, _: int) -> int:
-        signed_in = 0
-        for _ in range(15):
-            try:
-                accounts.sign_in(unit, EMAIL, PASSWORD, ADDRESS)
-                signed_in += 1
-            except TooManyRequests:  # more than five are at it at once: the throttle's right
-                continue
-        return signed_in
 
-    assert sum(at_once(6, another_uow, sign_in_often)) >= 15
+def test_of_fifty_wrong_sign_ins_at_once_at_many_emails_only_thirty_are_answered(
+    another_uow: AnotherUow,
+) -> None:
+    began = time.monotonic()
+    outcomes = Counter(at_once(50, another_uow, lambda unit, i: outcome(unit, f"{i}@example.com", "wrong")))
+    refilled = math.floor((time.monotonic() - began) / 2)
+    assert 30 <= outcomes[WrongCredentials] <= 30 + refilled
+    assert outcomes[WrongCredentials] + outcomes[TooManyRequests] == 50
+
+
+def test_of_fifty_wrong_admin_passwords_at_once_only_five_are_answered(another_uow: AnotherUow) -> None:
+    def guess(uow: UnitOfWork, _: int) -> type[Exception]:
+        with pytest.raises((WrongCredentials, TooManyRequests)) as caught:
+            accounts.create_admin(uow, EMAIL, PASSWORD, "wrong", ADDRESS)
+        return caught.type
+
+    outcomes = Counter(at_once(50, another_uow, guess))
+    assert outcomes == {WrongCredentials: 5, TooManyRequests: 45}
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+def test_failures_that_are_counted_while_a_password_is_verified_hide_whether_it_was_right(
+    uow: UnitOfWork, another_uow: AnotherUow, monkeypatch: pytest.MonkeyPatch, password: str, sql: Sql
+) -> None:
+    accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
+    verify, other = passwords.verify, another_uow()
+
+    def verify_while_others_fail(password: str, encoded: str | None) -> bool:
+        for _ in range(5):
+            other.one("count_failed_sign_in", **throttle.sign_in_buckets(EMAIL, "192.0.2.2"))
+        return verify(password, encoded)
+
+    monkeypatch.setattr(passwords, "verify", verify_while_others_fail)
+    with pytest.raises(TooManyRequests):
+        accounts.sign_in(uow, EMAIL, password, ADDRESS)
+    assert sql("SELECT count(*) FROM sessions") == [[1]]
+    # Otherwise the address's remaining attempts would show whether the password was right.
+    assert sql("SELECT 1 FROM rate_limits WHERE bucket = :b AND tokens < 30", b=f"address:{ADDRESS}") == []
+
+
+def test_failures_at_one_email_and_address_in_any_order_never_deadlock(another_uow: AnotherUow) -> None:
+    def fail(uow: UnitOfWork, number: int) -> int:
+        for i in range(20):
+            buckets = throttle.sign_in_buckets(
+                f"{(number + i) % 3}@example.com", f"192.0.2.{(number * i) % 3}"
+            )
+            uow.only("count_failed_sign_in", **buckets)
+        return number
+
+    assert at_once(6, another_uow, fail) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_refresh_token_used_twice_at_the_same_moment_ends_the_session(

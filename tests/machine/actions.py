@@ -109,7 +109,7 @@ class SetBalance:
     def request(self, cast: Cast) -> Request:
         who = cast.person(self.who)
         return Request.of(
-            "update_user",
+            "commit",
             sent(cast, ADMIN, "PATCH", f"/users/{cast.ids[who]}", {"balance": self.balance}),
             lambda model: model.set_balance(who, self.balance),
         )
@@ -122,7 +122,7 @@ class DeleteUser:
     def request(self, cast: Cast) -> Request | None:
         who = cast.client(self.client)
         return who and Request.of(
-            "delete_user",
+            "commit",
             sent(cast, ADMIN, "DELETE", f"/users/{cast.ids[who]}"),
             lambda model: model.delete_user(who),
         )
