@@ -1,7 +1,6 @@
 """`make build-prod-db db=…`: migrate and seed a database, by production's rules unless told otherwise."""
 
 import os
-import secrets
 import sys
 
 from localstack.settings import ROOT, read_dotenv
@@ -12,8 +11,6 @@ from shared.settings import SettingsError
 def main(url: str) -> int:
     """0 when the database is at head and seeded; else 1, with the reason in one line."""
     told = {"CONFIG_TYPE": "production", **read_dotenv(ROOT / ".env"), **os.environ, "AWS_PGSQL_PATH": url}
-    # Every process of the service needs one, but a migration signs no token.
-    told.setdefault("JWT_SECRET_KEY", secrets.token_hex(32))
     os.environ.update(told)
     from migrations.handler import handler  # reads the settings
 

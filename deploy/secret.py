@@ -1,4 +1,4 @@
-"""The one secret of a stack: what the template only refers to (resources/secrets.cjs)."""
+"""The secrets of a stack in Secrets Manager; the template only refers to them (resources/secrets.cjs)."""
 
 import json
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ NAMES = (
 
 
 def store(secrets: Any, environment: Mapping[str, str]) -> str:
-    """Keep the secrets of `environment`, those that are given; the id of the version that has them.
+    """Store those secrets of `environment` that are set, and return the id of the version that holds them.
 
-    The same content again makes no new version, so it changes nothing in the template either.
+    Unchanged content makes no new version, so the template does not change either.
     """
     name = name_of(environment["STAGE"])
     content = json.dumps({known: environment[known] for known in NAMES if environment.get(known)})
     try:
         kept = secrets.get_secret_value(SecretId=name)
     except secrets.exceptions.ResourceNotFoundException:
-        description = f"What {SERVICE}'s functions are told; make deploy writes it"
+        description = f"The settings of {SERVICE}'s functions that are secret; make deploy writes it"
         kept = secrets.create_secret(Name=name, Description=description, SecretString=content)
     else:
         if kept["SecretString"] != content:
@@ -36,9 +36,19 @@ def store(secrets: Any, environment: Mapping[str, str]) -> str:
 
 
 def remove(secrets: Any, stage: str) -> None:
-    """At once, for a stack of the same name may follow; nothing when there is none."""
-    secrets.delete_secret(SecretId=name_of(stage), ForceDeleteWithoutRecovery=True)
+    """Delete the secrets of a removed stack without a recovery window; missing ones are ignored.
+
+    A stack of the same stage needs the same names again. CloudFormation deletes the database's secret itself,
+    but a recovery window would keep its name in use.
+    """
+    for name in (name_of(stage), database_name_of(stage)):
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
 def name_of(stage: str) -> str:
     return f"{SERVICE}/{stage}"
+
+
+def database_name_of(stage: str) -> str:
+    """Return the name of the secret that resources/database/own.yml creates."""
+    return f"{name_of(stage)}/database"

@@ -4,7 +4,6 @@
 
 import argparse
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -117,10 +116,8 @@ def audit(settings: Settings) -> int:
     command, folder = [sys.executable, "-m", "shared.audit"], DataFolder(settings.data_dir)
     if environment := folder.published():
         return _run(command, settings, environment)
-    # Every process of the service needs one, but an audit signs no token.
-    told = {"JWT_SECRET_KEY": settings.variables.get("JWT_SECRET_KEY") or secrets.token_hex(32)}
     if settings.database_url:
-        return _run(command, settings, {**told, "AWS_PGSQL_PATH": settings.database_url})
+        return _run(command, settings, {"AWS_PGSQL_PATH": settings.database_url})
     if not folder.postgres.exists():
         print(f"There is no database in {folder.folder} yet: `make up` makes it.", file=sys.stderr)
         return 2
@@ -128,7 +125,7 @@ def audit(settings: Settings) -> int:
         postgres = Postgres(folder.postgres)
         postgres.start()
         try:
-            return _run(command, settings, {**told, "AWS_PGSQL_PATH": postgres.url})
+            return _run(command, settings, {"AWS_PGSQL_PATH": postgres.url})
         finally:
             postgres.stop()
 

@@ -1,12 +1,28 @@
-// Each secret as a reference, so that no template holds one: deploy/secret.py keeps the values in Secrets
-// Manager, and CloudFormation reads them there. The version is named for CloudFormation to notice a new one.
-const NAMES = [
-  'JWT_SECRET_KEY', 'JWT_SECRET_KEY_OLD', 'CLIENT_PASSWORD', 'ADMIN_PASSWORD', 'RANDOM_STRING_API_KEY', 'AWS_PGSQL_PATH',
-];
+// deploy/secret.py stores the secrets in Secrets Manager. Each one is a template parameter whose default is a
+// dynamic reference, and functions use `Ref`: CloudFormation allows 60 dynamic references in a template, and
+// one in every function would exceed that. The version id makes CloudFormation notice a new value.
+const PARAMETERS = {
+  JWT_SECRET_KEY: 'JwtSecretKey',
+  JWT_SECRET_KEY_OLD: 'JwtSecretKeyOld',
+  CLIENT_PASSWORD: 'ClientPassword',
+  ADMIN_PASSWORD: 'AdminPassword',
+  RANDOM_STRING_API_KEY: 'RandomStringApiKey',
+  AWS_PGSQL_PATH: 'DatabaseUrl',
+};
 
 module.exports = async ({ resolveVariable }) => {
   const secret = `restcalculator/${await resolveVariable('sls:stage')}`;
-  const version = process.env.SECRET_VERSION || ''; // without one, the newest
-  const reference = (name) => `{{resolve:secretsmanager:${secret}:SecretString:${name}::${version}}}`;
-  return Object.fromEntries(NAMES.map((name) => [name, process.env[name] ? reference(name) : '']));
+  const version = process.env.SECRET_VERSION || ''; // empty: the newest
+  const given = Object.keys(PARAMETERS).filter((name) => process.env[name]);
+  const parameter = (name) => ({
+    Type: 'String',
+    NoEcho: true,
+    Default: `{{resolve:secretsmanager:${secret}:SecretString:${name}::${version}}}`,
+  });
+  return {
+    parameters: Object.fromEntries(given.map((name) => [PARAMETERS[name], parameter(name)])),
+    values: Object.fromEntries(
+      Object.keys(PARAMETERS).map((name) => [name, given.includes(name) ? { Ref: PARAMETERS[name] } : '']),
+    ),
+  };
 };

@@ -15,17 +15,20 @@ class SettingsError(Exception):
 
 
 class Settings(BaseModel):
-    """What one deployment is told; every field is the environment variable of the same name in capitals."""
+    """The settings of one deployment. Each field is the environment variable of the same name in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     config_type: Literal["local", "development", "testing", "production"] = "local"
     aws_pgsql_path: SecretStr
     """A `postgresql…://user:password@host:port/database` URL; `?host=/folder` for a Unix socket."""
-    jwt_secret_key: SecretStr = Field(min_length=32)
-    """HMAC key of all tokens; RFC 7518 (section 3.2) wants at least as many bytes as the hash has."""
+    jwt_secret_key: SecretStr | None = Field(None, min_length=32)
+    """HMAC key of all tokens; RFC 7518 (section 3.2) requires at least as many bytes as the hash has.
+
+    None in a function that handles no tokens: see `signing_key`.
+    """
     jwt_secret_key_old: SecretStr | None = Field(None, min_length=32)
-    """The key before, whose tokens are still taken, so that a new one signs nobody out. It signs nothing."""
+    """The previous key. It still verifies tokens, so that a rotation signs no user out, and signs none."""
     client_password: SecretStr = SecretStr(PUBLISHED_CLIENT_PASSWORD)
     admin_password: SecretStr = SecretStr(PUBLISHED_ADMIN_PASSWORD)
     random_string_api_key: SecretStr | None = None
@@ -37,6 +40,16 @@ class Settings(BaseModel):
     @property
     def production(self) -> bool:
         return self.config_type == "production"
+
+    def signing_key(self) -> str:
+        """Return JWT_SECRET_KEY.
+
+        Raises:
+            SettingsError: this process was started without it.
+        """
+        if self.jwt_secret_key is None:
+            raise SettingsError("JWT_SECRET_KEY: is missing; `openssl rand -hex 32` makes one")
+        return self.jwt_secret_key.get_secret_value()
 
     def passwords(self) -> tuple[str, str]:
         """The (client, admin) passwords of set-up.

@@ -89,12 +89,12 @@ def verify(token: str, kind: TokenType) -> Claims:
 
 
 def _signed_by_us(token: str) -> Mapping[str, Any]:
-    """The claims of a token by today's key, or by the one before it while that is kept.
+    """Return the claims of a token that the current or the previous key signed.
 
     Raises: jwt.InvalidTokenError.
     """
     try:
-        return _proven(token, settings().jwt_secret_key.get_secret_value())
+        return _proven(token, settings().signing_key())
     except jwt.InvalidSignatureError:
         old = settings().jwt_secret_key_old
         if old is None:
@@ -133,6 +133,6 @@ def _encode(claims: dict[str, str], kind: TokenType, token_id: UUID) -> str:
             "iat": now,
             "exp": now + LIFETIME[kind],
         },
-        settings().jwt_secret_key.get_secret_value(),
+        settings().signing_key(),
         ALGORITHM,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from deploy.secret import database_name_of
 from localstack.routes import Service
 from localstack.settings import ROOT
 from tests.deploy.conftest import PLANTED, VERSION, Template
@@ -14,6 +15,20 @@ Resources = dict[str, dict[str, Any]]
 TOLD = ["OperationsCharged", "CreditsCharged", "ChargesRefused", "RowsBilled", "RowsRefused", "BatchCredits"]
 TOLD += ["TasksCompleted", "TasksFailed", "TasksOutOfCredit"]
 """The metrics of the business."""
+DYNAMIC_REFERENCES = 60
+"""CloudFormation's documented limit for a template."""
+COMING_FUNCTIONS = 40
+NO_SIGNING_KEY = {
+    "functions/docs/health.app",
+    "functions/docs/not_found.app",
+    "functions/docs/openapi.app",
+    "functions/docs/page.app",
+    "functions/housekeeping/audit.handler",
+    "functions/housekeeping/expire.handler",
+    "migrations/handler.handler",
+    "worker/handler.handler",
+}
+"""The functions that handle no token."""
 SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300}
 """What may take longer than a call."""
 
@@ -65,17 +80,40 @@ def test_no_secret_is_in_a_template(own: Template, given: Template) -> None:
         assert not [name for name, value in PLANTED.items() if value in text]
     assert "postgresql://" not in json.dumps(given)
     told = variables(given["Resources"])["functions/users/me.app"]
-    for name in ("JWT_SECRET_KEY", "AWS_PGSQL_PATH"):
+    for name, parameter in (("JWT_SECRET_KEY", "JwtSecretKey"), ("AWS_PGSQL_PATH", "DatabaseUrl")):
+        assert told[name] == {"Ref": parameter}
         reference = f"{{{{resolve:secretsmanager:restcalculator/dev:SecretString:{name}::{VERSION}}}}}"
-        assert told[name] == reference
+        assert given["Parameters"][parameter] == {"Type": "String", "NoEcho": True, "Default": reference}
 
 
-def test_a_secret_is_told_to_those_functions_alone_that_need_it(resources: Resources) -> None:
+def test_dynamic_references_stay_within_the_limit_with_forty_more_functions(
+    own: Template, given: Template
+) -> None:
+    for template in (own, given):
+        functions = of_type(template["Resources"], "AWS::Lambda::Function").values()
+        in_a_function = max(references(function) for function in functions)
+        assert references(template) + COMING_FUNCTIONS * in_a_function <= DYNAMIC_REFERENCES
+
+
+def references(part: dict[str, Any]) -> int:
+    return json.dumps(part).count("{{resolve:")
+
+
+def test_the_password_of_the_database_is_the_one_of_its_secret(own: Template) -> None:
+    name = own["Resources"]["DatabaseSecret"]["Properties"]["Name"]
+    assert name == database_name_of("dev")
+    reference = f"{{{{resolve:secretsmanager:{name}:SecretString:password}}}}"
+    assert own["Parameters"]["DatabasePassword"]["Default"] == reference
+    urls = {json.dumps(told["AWS_PGSQL_PATH"]) for told in variables(own["Resources"]).values()}
+    assert all("${DatabasePassword}@${Database" in url for url in urls), urls
+
+
+def test_a_secret_is_given_to_those_functions_alone_that_need_it(resources: Resources) -> None:
     told = variables(resources)
-    holders = {name: {handler for handler in told if name in told[handler]} for name in PLANTED}
+    holders = {name: {handler for handler in told if told[handler].get(name)} for name in PLANTED}
     assert holders == {
-        "JWT_SECRET_KEY": set(told),
-        "JWT_SECRET_KEY_OLD": set(told),
+        "JWT_SECRET_KEY": set(told) - NO_SIGNING_KEY,
+        "JWT_SECRET_KEY_OLD": set(told) - NO_SIGNING_KEY,
         "CLIENT_PASSWORD": {"migrations/handler.handler"},
         "ADMIN_PASSWORD": {"migrations/handler.handler", "functions/auth/create_admin.app"},
         "RANDOM_STRING_API_KEY": {"functions/calculator/process_operation.app", "worker/handler.handler"},

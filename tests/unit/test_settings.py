@@ -14,16 +14,31 @@ def failure() -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["AWS_PGSQL_PATH", "JWT_SECRET_KEY"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
-    environment.delenv(name) if value is None else environment.setenv(name, value)
-    assert f"{name}: " in failure()
+def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch, value: str | None) -> None:
+    if value is None:
+        environment.delenv("AWS_PGSQL_PATH")
+    else:
+        environment.setenv("AWS_PGSQL_PATH", value)
+    assert "AWS_PGSQL_PATH: " in failure()
 
 
-def test_all_missing_variables_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("value", [None, ""])
+def test_the_signing_key_is_required_only_where_tokens_are_handled(
+    environment: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is None:
+        environment.delenv("JWT_SECRET_KEY")
+    else:
+        environment.setenv("JWT_SECRET_KEY", value)
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match="JWT_SECRET_KEY: is missing"):
+        settings().signing_key()
+
+
+def test_all_wrong_variables_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("AWS_PGSQL_PATH")
-    environment.delenv("JWT_SECRET_KEY")
+    environment.setenv("JWT_SECRET_KEY", "short")
     environment.setenv("CONFIG_TYPE", "staging")
     message = failure()
     assert all(name in message for name in ("AWS_PGSQL_PATH", "JWT_SECRET_KEY", "CONFIG_TYPE"))
@@ -40,7 +55,7 @@ def test_a_short_secret_is_refused_without_showing_it(environment: pytest.Monkey
 def test_a_secret_of_32_bytes_is_taken(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("JWT_SECRET_KEY", "x" * 32)
     settings.cache_clear()
-    assert settings().jwt_secret_key.get_secret_value() == "x" * 32
+    assert settings().signing_key() == "x" * 32
 
 
 def test_a_wrong_value_is_not_shown(environment: pytest.MonkeyPatch) -> None:

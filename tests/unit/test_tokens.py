@@ -37,7 +37,7 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def signed(key: str | None = None, algorithm: str = "HS256", **changes: Any) -> str:
-    key = settings().jwt_secret_key.get_secret_value() if key is None else key
+    key = settings().signing_key() if key is None else key
     return jwt.encode(claims(**changes), key, algorithm)
 
 
@@ -149,7 +149,7 @@ KEY_BEFORE = "the key of before, of 32 bytes or more"
 @pytest.fixture
 def rotated(environment: pytest.MonkeyPatch) -> tokens.TokenPair:
     """What was issued under the key that is now the old one."""
-    new = settings().jwt_secret_key.get_secret_value()
+    new = settings().signing_key()
     environment.setenv("JWT_SECRET_KEY", KEY_BEFORE)
     settings.cache_clear()
     pair = tokens.issue(SESSION, USER, "client")
