@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from deploy.place import SERVICE
@@ -42,7 +43,8 @@ def remove(secrets: Any, stage: str) -> None:
     but a recovery window would keep its name in use.
     """
     for name in (name_of(stage), database_name_of(stage)):
-        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        with suppress(secrets.exceptions.ResourceNotFoundException):
+            secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
 def name_of(stage: str) -> str:
