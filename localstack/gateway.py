@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from uuid import uuid4
 
+from localstack.gateway_error import gateway_error
 from localstack.http_event import Environ, InvalidAnswer, Response, decoded_path, http_event, http_response
-from localstack.problem import problem
 from localstack.routes import Match, Service
 from localstack.runtime import FunctionTimedOut, Runtime
 
@@ -63,14 +63,14 @@ class Gateway:
             return Response(204, cors.preflight_headers(environ.get("HTTP_ORIGIN", "")), b"")
         match = self._service.match(method, decoded_path(environ))
         if match is None:
-            return problem(404, "No route takes this method and path.", request_id)
+            return gateway_error(404)
         if _header_bytes(environ) > HEADERS_LIMIT:
-            return problem(431, f"All headers together may take {HEADERS_LIMIT} bytes.", request_id)
+            return gateway_error(431)
         try:
             event = http_event(environ, match, _read_body(environ), request_id)
             _check_event(event)
-        except TooLarge as refusal:
-            return problem(413, str(refusal), request_id)
+        except TooLarge:
+            return gateway_error(413)
         return self._invoke(match, event, request_id)
 
     def _invoke(self, match: Match, event: dict[str, Any], request_id: str) -> Response:
@@ -79,12 +79,11 @@ class Gateway:
         except FunctionTimedOut:
             _log_traceback()
             self._after_timeout()
-            return problem(503, "The function did not answer in time.", request_id)
         except InvalidAnswer as refusal:
             print(f"{match.route.function.handler}: {refusal}", file=sys.stderr)
         except Exception:
             _log_traceback()
-        return problem(500, "The function failed.", request_id)
+        return gateway_error(500)
 
     def _with_cors(self, headers: list[tuple[str, str]], origin: str) -> list[tuple[str, str]]:
         """The gateway's CORS headers in place of any the function made, but those of a preflight."""
@@ -99,10 +98,10 @@ class Gateway:
 def _read_body(environ: Environ) -> bytes:
     """Raises TooLarge before it holds more than the limit, whatever the client says of the length."""
     if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
-        raise TooLarge(f"A body may have {BODY_LIMIT} bytes.")
+        raise TooLarge
     body: bytes = environ["wsgi.input"].read(BODY_LIMIT + 1)
     if len(body) > BODY_LIMIT:
-        raise TooLarge(f"A body may have {BODY_LIMIT} bytes.")
+        raise TooLarge
     return body
 
 
@@ -111,7 +110,7 @@ def _check_event(event: dict[str, Any]) -> None:
     if len(event.get("body", "")) * 6 < EVENT_LIMIT - 2 * HEADERS_LIMIT:
         return
     if len(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")) > EVENT_LIMIT:
-        raise TooLarge(f"Request and body, in base64 if binary, may have {EVENT_LIMIT} bytes.")
+        raise TooLarge
 
 
 def _header_bytes(environ: Environ) -> int:

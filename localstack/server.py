@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
-from uuid import uuid4
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, UnsupportedTransferCoding
@@ -17,7 +16,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from localstack import lifeline
 from localstack.gateway import Gateway
-from localstack.problem import problem
+from localstack.gateway_error import gateway_error
 from localstack.routes import Service
 from localstack.settings import Settings
 
@@ -58,10 +57,10 @@ class FunctionWorker(ThreadWorker):
         return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """A request that can't be parsed is answered as a problem, too."""
+        """Send the gateway's error for a request that can't be parsed."""
         status = _PARSE_ERRORS.get(type(exc), 400)
         self.log.warning("%s: %s", status, exc)
-        response = problem(status, "This is no HTTP/1.1 request that is taken here.", str(uuid4()))
+        response = gateway_error(status)
         headers = [*response.headers, ("Content-Length", str(len(response.body))), ("Connection", "close")]
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)
         client.sendall(f"HTTP/1.1 {response.status_line}\r\n{head}\r\n".encode() + response.body)
