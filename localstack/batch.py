@@ -8,12 +8,14 @@ when the task did not come to its end. Works on any deployment: --url, or RESTCA
 
 import argparse
 import getpass
+import json
 import os
 import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -121,9 +123,7 @@ class Service:
 def run(service: Service, file: Path, progress: Progress) -> dict[str, Any]:
     """Upload a file and follow it to its end; the task as it is then."""
     size = file.stat().st_size
-    task: dict[str, Any] = service.call(
-        "POST", "/api/v1/tasks", json={"filename": file.name[:255], "size": size}
-    ).json()
+    task = _task(service.call("POST", "/api/v1/tasks", json={"filename": file.name[:255], "size": size}))
     progress.console.print(f"task {task['id']}")
     sending = progress.add_task("uploading", total=size, told="")
     with file.open("rb") as content:
@@ -137,7 +137,7 @@ def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]
     bar, failures = progress.add_task("queued", total=None, told=""), 0
     while True:
         try:
-            task: dict[str, Any] = service.call("GET", f"/api/v1/tasks/{task_id}").json()
+            task = _task(service.call("GET", f"/api/v1/tasks/{task_id}"))
             failures = 0
         except CannotGoOn:
             failures += 1
@@ -217,6 +217,12 @@ def _asked(prompt: str, ask: Callable[[str], str]) -> str:
     if not sys.stdin.isatty():
         raise CannotGoOn("Set RESTCALCULATOR_EMAIL and RESTCALCULATOR_PASSWORD: there is nobody to ask.")
     return ask(prompt)
+
+
+def _task(answer: httpx.Response) -> dict[str, Any]:
+    """Parse a task; credits keep all their digits, of which a float would lose some."""
+    task: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)
+    return task
 
 
 def _told(task: Mapping[str, Any]) -> str:

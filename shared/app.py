@@ -20,7 +20,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from shared import auth
+from shared import auth, exact_json
 from shared.errors import (
     DomainError,
     InternalError,
@@ -162,7 +162,7 @@ class Api(APIGatewayHttpResolver):
                 self.caller = auth.look_up(uow, self.credentials, admin=self.who is Who.ADMIN)
 
     def problem(self, error: Exception) -> Response[str]:
-        """The RFC 9457 problem that an error is answered with."""
+        """Return the RFC 9457 problem for an error."""
         problem = _as_domain_error(error)
         if problem.status >= 500:
             logger.error(problem.detail, exc_info=not isinstance(error, DomainError))
@@ -172,7 +172,7 @@ class Api(APIGatewayHttpResolver):
         return Response(
             problem.status,
             "application/problem+json",
-            json.dumps(body, default=_number),
+            exact_json.dumps(body),
             dict(problem.headers),
         )
 
@@ -206,10 +206,6 @@ def _integer(digits: str) -> int | Decimal:
 
 def _refuse(name: str) -> None:
     raise MalformedRequest(f"The body is not JSON: {name} is not a JSON number.")
-
-
-def _number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _credentials(event: Mapping[str, Any], kind: TokenType) -> auth.Credentials:

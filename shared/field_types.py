@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from unicodedata import category
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, WithJsonSchema
@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 PASSWORD_LENGTH = (8, 128)
 """Characters of a password: the fewest and the most."""
+LARGEST_EXPONENT = 308
+"""Of ten, either way: a double's."""
 LARGEST_UPLOAD = 5 * 1024**3
 """Bytes: the most that S3 takes in one POST."""
 
@@ -45,6 +47,16 @@ def _utc(moment: datetime) -> datetime:
         raise PydanticCustomError("time", "Input should be in the years 1 to 9999") from None
 
 
+def _in_a_doubles_range(value: Any) -> Any:
+    """Refuse a number of any depth that few bytes of JSON make thousands of digits in the database."""
+    if isinstance(value, Decimal) and value and abs(value.adjusted()) > LARGEST_EXPONENT:
+        raise PydanticCustomError("number_range", "Input should have no number out of a double's range")
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            _in_a_doubles_range(member)
+    return value
+
+
 def _fold(email: str) -> str:
     return email.strip().lower()
 
@@ -75,3 +87,4 @@ Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
 """An RFC 3339 time; pydantic alone would take seconds since 1970 too."""
 Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]
 ANY_JSON = Field(description="Any JSON value.")
+SentJson = Annotated[Any, AfterValidator(_in_a_doubles_range), ANY_JSON]

@@ -219,11 +219,19 @@ def _time(text: str) -> datetime:
 
 
 def _json(text: str) -> str:
-    """JSON as it stands, or else a string: `operation_response=15` and `=abc` both do."""
+    """Return JSON text as it is and other text as a JSON string: `=15` and `=abc` both work.
+
+    Numbers stay text: a float would change the digits that the filter compares.
+    """
     try:
-        return json.dumps(json.loads(text, parse_constant=str))
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return json.dumps(text)
+    return text
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 _PARSERS: dict[type, Any] = {

@@ -1,26 +1,24 @@
-"""Business metrics: a line of JSON on standard output, which CloudWatch makes metrics of.
+"""Emit business metrics: CloudWatch turns each line of JSON on standard output into metrics.
 
 The form is CloudWatch's embedded metric format ("Specification: Embedded metric format", Amazon CloudWatch
-User Guide). Powertools' Metrics writes it too, at 14 times this one's time a call.
+User Guide). Powertools' Metrics writes it too, in three to four times the time (measured: 60 µs a call).
 """
 
-import json
 import sys
 import time
 from decimal import Decimal
 
+from shared import exact_json
 from shared.settings import settings
-
-_encode = json.JSONEncoder(default=float).encode
 
 
 def emit(operation: str | None = None, /, **values: int | Decimal) -> None:
-    """Tell of what was done and kept: sums since the last line, by their metrics' names.
+    """Emit business metrics for committed work: what was added since the last line.
 
     Args:
-        operation: the metrics' one dimension, where they have one. Each other value is a metric of its
-            own that costs money: never a user's id.
-        values: counts and credits.
+        operation: the only dimension. CloudWatch bills each value of a dimension as a metric of its own,
+            so never use a user's id.
+        values: counts and credits by the name of their metric.
     """
     directive = {
         "Namespace": settings().powertools_metrics_namespace,
@@ -32,5 +30,5 @@ def emit(operation: str | None = None, /, **values: int | Decimal) -> None:
         **({"operation": operation} if operation else {}),
         **values,
     }
-    # In one piece, so that no other line comes between.
-    sys.stdout.write(_encode(line) + "\n")
+    # One write, so that other lines can't split this one.
+    sys.stdout.write(exact_json.dumps(line) + "\n")

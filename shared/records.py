@@ -1,9 +1,9 @@
 """Records by an admin's hand. They are what people see; the money is the ledger's."""
 
-import json
 from typing import Any
 from uuid import UUID
 
+from shared import exact_json
 from shared.database import Row
 from shared.errors import InvalidInput, NotFound
 from shared.ids import uuid7
@@ -35,9 +35,7 @@ def update(uow: UnitOfWork, record_id: UUID, changes: dict[str, Any]) -> None:
 
 def _as_parameters(fields: dict[str, Any]) -> dict[str, Any]:
     names = ("operation_id", "user_id", "amount", "user_balance", "date")
-    response = (
-        json.dumps(fields["operation_response"], default=float) if "operation_response" in fields else None
-    )
+    response = exact_json.dumps(fields["operation_response"]) if "operation_response" in fields else None
     return {**{name: fields.get(name) for name in names}, "operation_response": response}
 
 

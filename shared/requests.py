@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from shared.field_types import (
-    ANY_JSON,
     LARGEST_UPLOAD,
     Amount,
     Email,
@@ -18,6 +17,7 @@ from shared.field_types import (
     OperationType,
     Password,
     Role,
+    SentJson,
     Text,
     Time,
 )
@@ -82,7 +82,7 @@ class NewRecord(Request):
     user_id: UUID
     amount: Money
     user_balance: Money
-    operation_response: Annotated[Any, ANY_JSON]
+    operation_response: SentJson
     date: Time | None = None
 
 
@@ -91,7 +91,7 @@ class RecordChange(Change):
     user_id: UUID = LEFT_OUT
     amount: Money = LEFT_OUT
     user_balance: Money = LEFT_OUT
-    operation_response: Annotated[Any, ANY_JSON] = LEFT_OUT
+    operation_response: SentJson = LEFT_OUT
     date: Time = LEFT_OUT
 
 

@@ -56,6 +56,16 @@ def test_a_manual_record_is_kept_as_written_and_moves_no_money(
     assert billing.audit(uow) == []
 
 
+def test_a_manual_record_keeps_every_digit_of_its_response(uow: UnitOfWork, manual: dict[str, Any]) -> None:
+    exact = Decimal("12345678901234.5678")
+    record_id, body = records.create(uow, {**manual, "operation_response": {"sums": [exact]}})
+    assert f'"sums": [{exact}]' in body
+    records.update(uow, record_id, {"operation_response": -exact})
+    row = uow.one("record", id=record_id, owner=None)
+    assert row is not None
+    assert json.loads(row["body"], parse_float=Decimal)["operation_response"] == -exact
+
+
 def test_a_manual_record_without_a_date_is_of_now(uow: UnitOfWork, manual: dict[str, Any]) -> None:
     record_id, _ = records.create(uow, {**manual, "date": None})
     age = datetime.now(UTC) - datetime.fromisoformat(shown(uow, record_id)["date"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
+from shared import exact_json
 from tests.machine import batch_model
 from tests.machine.cast import ADMIN, Cast
 from tests.machine.model import BY_HAND, Arguments, Expected, Model, Rows, Steps
@@ -323,7 +324,7 @@ def sent(
     headers = {"authorization": f"Bearer {cast.tokens[cast.ids[who]]}"} if who else {}
     if key is not None:
         headers["idempotency-key"] = key
-    text = None if body is None else json.dumps(body, default=float)
+    text = None if body is None else exact_json.dumps(body)
     return event(method, f"{API}{path}", text, headers=headers, query=query)
 
 

@@ -95,6 +95,8 @@ def test_every_fault_is_told_at_once() -> None:
         ("task_row=7", 7),
         ("task_id=null", None),
         ("operation_response=15", "15"),
+        ("operation_response=12345678901234.5678", "12345678901234.5678"),
+        ("operation_response=NaN", '"NaN"'),
         ("operation_response=abc", '"abc"'),
         ("operation_response=%5B1%2C%202%5D", "[1, 2]"),
     ],

@@ -207,6 +207,14 @@ def test_a_records_response_may_be_any_json_null_included() -> None:
     assert requests.RecordChange(operation_response=None).model_fields_set == {"operation_response"}
 
 
+@pytest.mark.parametrize("number", ["1e309", "-1e400", "1e-309", "1" * 310])
+def test_a_records_response_has_no_number_out_of_a_doubles_range(number: str) -> None:
+    for value in (Decimal(number), {"a": [1, Decimal(number)]}):
+        with pytest.raises(ValidationError, match="range"):
+            requests.RecordChange.model_validate({"operation_response": value})
+    assert requests.RecordChange.model_validate({"operation_response": Decimal("0e999")})
+
+
 def test_a_date_without_its_offset_from_utc_is_refused() -> None:
     assert refused(requests.RecordChange, {"date": "2026-11-23T07:00:00"}) == [("date",)]
 

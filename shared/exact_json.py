@@ -1,0 +1,27 @@
+"""Write JSON with exact decimals.
+
+`json.dumps` writes a Decimal only by way of a float, which keeps 15 to 17 digits; credits have 18.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+_encode = json.JSONEncoder(allow_nan=False).encode
+
+
+def dumps(value: Any) -> str:
+    """Return the JSON text of a value, each Decimal with all its digits.
+
+    Raises:
+        TypeError, ValueError: the value has no JSON form, such as NaN.
+    """
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"{value} is not a JSON number")
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join([f"{_encode(str(name))}: {dumps(one)}" for name, one in value.items()]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join([dumps(one) for one in value]) + "]"
+    return _encode(value)
