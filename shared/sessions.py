@@ -1,4 +1,4 @@
-"""Going on with a session. Apart from accounts, since who refreshes needs no password, nor Argon2 loaded."""
+"""Refresh of a session. Separate from accounts, so that a refresh does not import Argon2."""
 
 from uuid import UUID, uuid4
 
@@ -8,19 +8,20 @@ from shared.unit_of_work import UnitOfWork
 
 
 def refresh(uow: UnitOfWork, session_id: UUID, refresh_id: UUID) -> TokenPair:
-    """Swap a session's refresh token for a new pair.
+    """Exchange a session's refresh token for a new pair of tokens.
+
+    A token that was exchanged less than 10 seconds ago gets the same new refresh token as the first time.
 
     Raises:
-        WrongCredentials: the token was used before (then the session ends), or the session is over.
+        WrongCredentials: the session has ended, or the token was used before, which ends the session.
     """
-    next_id = uuid4()
     row = uow.one(
         "rotate_session",
         session_id=session_id,
         refresh_id=refresh_id,
-        next_id=next_id,
+        next_id=uuid4(),
         lifetime=LIFETIME[TokenType.REFRESH],
     )
     if row is None:
-        raise WrongCredentials("The refresh token is not valid any more; sign in again.")
-    return issue(session_id, row["id"], row["role"], next_id)
+        raise WrongCredentials("The refresh token is no longer valid. Sign in again.")
+    return issue(session_id, row["id"], row["role"], row["refresh_id"])

@@ -194,7 +194,7 @@ task_errors = Table(
     Column("reason", Text, nullable=False),
 )
 
-# One row a signed-in device: the family of its refresh tokens, of which only the newest is good.
+# One row for each sign-in, with its refresh token and the one before it, which stays valid for 10 seconds.
 sessions = Table(
     "sessions",
     metadata,
@@ -204,6 +204,8 @@ sessions = Table(
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("expires_at", TIME, nullable=False),
     Column("revoked_at", TIME),
+    Column("previous_refresh_id", Uuid),
+    Column("rotated_at", TIME),
     Index("sessions_user_id_idx", "user_id"),
     Index("sessions_expires_at_idx", "expires_at"),
 )

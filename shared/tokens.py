@@ -1,6 +1,7 @@
 """Access and refresh tokens: JSON Web Tokens (RFC 7519), signed with HMAC-SHA256."""
 
-import secrets
+import base64
+import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,8 +53,13 @@ class TokenPair:
 
 
 def issue(session_id: UUID, user_id: UUID, role: str, refresh_id: UUID | None = None) -> TokenPair:
-    """New tokens of a session. One CSRF token for both, so a page that can't read cookies needs one."""
-    csrf, refresh_id = secrets.token_urlsafe(24), refresh_id or uuid4()
+    """Issue the tokens of a session. Both carry the same CSRF token, so a page needs only one.
+
+    The CSRF token is derived from the refresh token's id: two browser tabs that refresh at once share the
+    cookies, so both must get the same one.
+    """
+    refresh_id = refresh_id or uuid4()
+    csrf = _csrf_token(refresh_id)
     common = {"sid": str(session_id), "sub": str(user_id), "role": role, "csrf": csrf}
     return TokenPair(
         access=_encode(common, TokenType.ACCESS, uuid4()),
@@ -119,6 +125,12 @@ def _proven(token: str, secret: str) -> Mapping[str, Any]:
         options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
     )
     return claims
+
+
+def _csrf_token(refresh_id: UUID) -> str:
+    secret = settings().jwt_secret_key.get_secret_value().encode()
+    digest = hmac.digest(secret, b"csrf " + refresh_id.bytes, "sha256")
+    return base64.urlsafe_b64encode(digest[:24]).decode()
 
 
 def _encode(claims: dict[str, str], kind: TokenType, token_id: UUID) -> str:

@@ -1,18 +1,26 @@
--- A refresh: the newest refresh token of a living session is swapped for the next. Any other of
--- that session was used before, so somebody has a copy: the session ends (RFC 9700, section 4.14).
--- The lock lets the second of two at the same moment see what the first did.
+-- Rotate the refresh token of a living session and return the id of the token to issue. The token that the last
+-- rotation replaced returns its successor for 10 seconds: two browser tabs may refresh with the same cookie at
+-- once. Any other token was used before, so it may be stolen: the session ends (RFC 9700, section 4.14).
+-- The lock makes the second of two parallel refreshes see the rotation of the first.
 WITH found AS MATERIALIZED (
-    SELECT id, user_id, refresh_id = :refresh_id::uuid AS newest
+    SELECT id, user_id, refresh_id,
+           refresh_id = :refresh_id::uuid AS is_newest,
+           previous_refresh_id IS NOT DISTINCT FROM :refresh_id::uuid
+               AND rotated_at > now() - interval '10 seconds' AS was_just_replaced
     FROM sessions
     WHERE id = :session_id::uuid AND revoked_at IS NULL AND expires_at > now()
     FOR UPDATE
 ), rotated AS (
     UPDATE sessions s
-    SET refresh_id = :next_id::uuid, expires_at = now() + :lifetime::float8 * interval '1 second'
+    SET refresh_id = :next_id::uuid, previous_refresh_id = found.refresh_id, rotated_at = now(),
+        expires_at = now() + :lifetime::float8 * interval '1 second'
     FROM found JOIN users u ON u.id = found.user_id AND u.deleted_at IS NULL
-    WHERE s.id = found.id AND found.newest
-    RETURNING u.id, u.role
+    WHERE s.id = found.id AND found.is_newest
+    RETURNING s.refresh_id
 ), ended AS (
-    UPDATE sessions s SET revoked_at = now() FROM found WHERE s.id = found.id AND NOT found.newest
+    UPDATE sessions s SET revoked_at = now()
+    FROM found WHERE s.id = found.id AND NOT found.is_newest AND found.was_just_replaced IS NOT TRUE
 )
-SELECT id, role FROM rotated
+SELECT u.id, u.role, coalesce((SELECT refresh_id FROM rotated), found.refresh_id) AS refresh_id
+FROM found JOIN users u ON u.id = found.user_id AND u.deleted_at IS NULL
+WHERE found.is_newest OR found.was_just_replaced

@@ -1,6 +1,7 @@
 """Refreshing, signing out, and what ends a session."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e import expect
 from tests.e2e.client import API, PASSWORD, Client, exact
@@ -29,9 +30,26 @@ def test_a_refresh_sets_all_four_cookies_anew(client: Client) -> None:
     assert client.compute().status_code == 200
 
 
-def test_a_refresh_token_used_twice_revokes_the_whole_session(client: Client, connect: Connect) -> None:
+def test_two_tabs_that_refresh_at_once_both_stay_signed_in(client: Client, connect: Connect) -> None:
+    one, other = connect(), connect()
+    for tab in (one, other):
+        tab.cookies.update(client.cookies)
+        tab.csrf = client.csrf
+    with ThreadPoolExecutor(2) as pool:
+        responses = list(pool.map(Client.refresh, (one, other)))
+    assert [response.status_code for response in responses] == [200, 200]
+    assert one.csrf == other.csrf, "the tabs share their cookies"
+    for tab in (one, other):
+        assert tab.compute().status_code == 200
+        assert tab.refresh().status_code == 200
+
+
+def test_a_refresh_token_used_again_after_its_successor_revokes_the_whole_session(
+    client: Client, connect: Connect
+) -> None:
     stolen = client.cookies["refresh_token_cookie"]
-    assert client.refresh().status_code == 200
+    for _ in range(2):
+        assert client.refresh().status_code == 200
     assert client.balance == 20
     expect.problem(connect(bearer=stolen).post("/refresh"), 401)
     expect.problem(client.get(f"{API}/users/me"), 401)

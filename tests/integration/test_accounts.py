@@ -162,10 +162,25 @@ def test_a_refresh_rotates_both_tokens_and_keeps_the_session(uow: UnitOfWork) ->
     auth.look_up(uow, signed_in(refresh(uow, second)))
 
 
-def test_a_refresh_token_used_twice_ends_the_whole_session(uow: UnitOfWork) -> None:
+def test_a_refresh_token_used_again_within_10_seconds_gets_its_successor(uow: UnitOfWork, sql: Sql) -> None:
+    first = sign_in(uow)
+    second, again = refresh(uow, first), refresh(uow, first)
+    assert (again.refresh_id, again.csrf) == (second.refresh_id, second.csrf)
+    for pair in (first, second, again):
+        auth.look_up(uow, signed_in(pair))
+    assert refresh(uow, again).refresh_id == refresh(uow, second).refresh_id != second.refresh_id
+    assert sql("SELECT count(*) FROM sessions") == [[1]]
+
+
+@pytest.mark.parametrize("stolen", ["after 10 seconds", "two rotations ago"])
+def test_a_refresh_token_used_later_ends_the_whole_session(uow: UnitOfWork, sql: Sql, stolen: str) -> None:
     first = sign_in(uow)
     second = refresh(uow, first)
     other_device = sign_in(uow)
+    if stolen == "after 10 seconds":
+        sql("UPDATE sessions SET rotated_at = rotated_at - interval '10 seconds'")
+    else:
+        second = refresh(uow, second)
     with pytest.raises(WrongCredentials):
         refresh(uow, first)
     with pytest.raises(WrongCredentials):
@@ -176,19 +191,21 @@ def test_a_refresh_token_used_twice_ends_the_whole_session(uow: UnitOfWork) -> N
     auth.look_up(uow, signed_in(other_device))
 
 
-def test_of_two_refreshes_at_once_with_one_token_at_most_one_is_answered(
+def test_the_grace_is_no_way_back_into_a_session_that_has_ended(uow: UnitOfWork) -> None:
+    first = sign_in(uow)
+    second = refresh(uow, first)
+    uow.all("revoke_session", session_id=signed_in(second).session_id)
+    with pytest.raises(WrongCredentials):
+        refresh(uow, first)
+
+
+def test_parallel_refreshes_with_one_token_all_get_the_same_successor(
     uow: UnitOfWork, another_uow: AnotherUow
 ) -> None:
     pair = sign_in(uow)
-
-    def attempt(unit: UnitOfWork, _: int) -> bool:
-        try:
-            refresh(unit, pair)
-        except WrongCredentials:
-            return False
-        return True
-
-    assert sum(at_once(8, another_uow, attempt)) <= 1
+    pairs = at_once(8, another_uow, lambda unit, _: refresh(unit, pair))
+    assert len({(one.refresh_id, one.csrf) for one in pairs}) == 1
+    auth.look_up(uow, signed_in(refresh(uow, pairs[0])))
 
 
 @pytest.mark.parametrize(

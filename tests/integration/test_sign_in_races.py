@@ -1,4 +1,4 @@
-"""Parallel sign-ins and refreshes of one account."""
+"""Parallel sign-ins of one account."""
 
 import math
 import time
@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from shared import accounts, passwords, sessions, throttle
+from shared import accounts, passwords, throttle
 from shared.errors import TooManyRequests, WrongCredentials
 from shared.unit_of_work import UnitOfWork
-from tests.integration.people import Person, at_once
+from tests.integration.people import at_once
 
 AnotherUow = Callable[[], UnitOfWork]
 Sql = Callable[..., list[list[Any]]]
@@ -99,20 +99,6 @@ def test_failures_at_one_email_and_address_in_any_order_never_deadlock(another_u
         return number
 
     assert at_once(6, another_uow, fail) == [0, 1, 2, 3, 4, 5]
-
-
-def test_a_refresh_token_used_twice_at_the_same_moment_ends_the_session(
-    another_uow: AnotherUow, client: Person, uow: UnitOfWork
-) -> None:
-    def refresh(unit: UnitOfWork, _: int) -> bool:
-        try:
-            sessions.refresh(unit, client.session_id, client.refresh_id)
-        except WrongCredentials:
-            return False
-        return True
-
-    assert sorted(at_once(2, another_uow, refresh)) == [False, True]
-    assert uow.one("caller", session_id=client.session_id, api_key_hash=None) is None
 
 
 def test_a_password_that_was_changed_while_it_was_checked_opens_no_session(
