@@ -1,60 +1,72 @@
-"""The gateway behind gunicorn: several processes, each of which does one request at a time.
+"""The gateway behind gunicorn: several processes, each of which handles one request at a time.
 
-`python -m localstack.server` serves until it is told to end, or its parent has gone.
+`python -m localstack.server` serves until SIGTERM, or until its parent process ends.
 """
 
 import os
 import signal
 import socket
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, TypeVar
+from concurrent.futures import Future
+from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, UnsupportedTransferCoding
 from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from localstack import lifeline
+from localstack.connection import ClientSocket, Connection, in_background
 from localstack.gateway import Gateway
 from localstack.gateway_error import gateway_error
 from localstack.routes import Service
 from localstack.settings import Settings
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# How long a process waits, in seconds, for a new connection's request before it looks at others.
-FIRST_BYTES = 0.02
 _PARSE_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
 
-class Inline(Executor):
-    """An executor that does the work in the caller's thread, at once."""
-
-    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-        try:
-            future.set_result(call(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
 class FunctionWorker(ThreadWorker):
-    """gunicorn's event loop with the requests done in the loop itself, one after the other.
+    """gunicorn's event loop, which runs the functions itself, one after the other.
 
-    A busy process accepts no connection, so an idle one takes it, as Lambda would; connections that
-    are open and silent (keep-alive, a browser's spare ones) only wait in the loop; and a function
-    runs in the main thread, where its time limit can interrupt it.
+    A busy process accepts no connection, so an idle one does, as on Lambda. A function runs in the main
+    thread, because only there can its time limit interrupt it. Clients never block the loop: a connection
+    waits in it until its request is complete (`localstack.connection`), and a thread sends what a client is
+    slow to read.
     """
 
-    def get_thread_pool(self) -> Executor:
-        return Inline()
+    def accept(self, listener: Any) -> None:
+        try:
+            accepted, client = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another process was first, or the client has left
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, ClientSocket(accepted), client, listener.getsockname()))
 
-    def handle(self, conn: Any) -> Any:
-        if not conn.initialized and not conn.wait_for_data(FIRST_BYTES):
-            return _DEFER
-        return super().handle(conn)
+    def enqueue_req(self, conn: Connection) -> None:
+        """Handle the connection's request, or put it back into the loop until the request is complete."""
+        outcome = self.handle(conn)
+        try:
+            sent = conn.sock.send_now()
+        except OSError:
+            sent, outcome = True, False
+        if not sent:
+            in_background(lambda: self._finish_later(conn, conn.sock.send_rest() and outcome))
+        elif conn.pipelined:
+            self._finish_later(conn, outcome)  # it handles the next request, and would recurse
+        else:
+            self.finish_request(conn, _done(outcome))
+
+    def _finish_later(self, conn: Connection, outcome: object) -> None:
+        self.method_queue.defer(self.finish_request, conn, _done(outcome))
+
+    def handle(self, conn: Connection) -> Any:
+        """Whether the connection stays open, or `_DEFER` until more of its request has arrived."""
+        conn.receive()
+        if not conn.parser.has_request():
+            if conn.parser.take_expectation():
+                conn.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return _DEFER if conn.may_become_ready() else False
+        outcome = super().handle(conn)
+        conn.request_done()
+        return outcome
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Send the gateway's error for a request that can't be parsed."""
@@ -64,6 +76,13 @@ class FunctionWorker(ThreadWorker):
         headers = [*response.headers, ("Content-Length", str(len(response.body))), ("Connection", "close")]
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)
         client.sendall(f"HTTP/1.1 {response.status_line}\r\n{head}\r\n".encode() + response.body)
+
+
+def _done(outcome: object) -> Future[object]:
+    """What gunicorn's `finish_request` expects of its thread pool, which is not used."""
+    future: Future[object] = Future()
+    future.set_result(outcome)
+    return future
 
 
 class Server(BaseApplication):

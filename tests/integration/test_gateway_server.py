@@ -46,6 +46,95 @@ def test_idle_connections_block_no_process(stack: Stack) -> None:
         assert len(meet(stack, "beside_idle_ones")) == 4
 
 
+HALF_SENT = (
+    b"GET /ec",
+    b"GET /echo HTTP/1.1\r\nHost: x\r\n",
+    b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
+    b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal",
+    b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\nGET /ec",
+)
+
+
+@pytest.mark.parametrize("part", HALF_SENT)
+def test_half_sent_requests_delay_no_other_client(stack: Stack, part: bytes) -> None:
+    with ExitStack() as slow:
+        for _ in range(50):
+            slow.enter_context(connect(stack)).sendall(part)
+        assert len(meet(stack, f"beside_{HALF_SENT.index(part)}")) == 4
+        for _ in range(20):
+            assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
+
+
+def test_clients_that_read_no_response_or_never_close_delay_no_other_client(stack: Stack) -> None:
+    size = 3_000_000  # more than the buffers of a socket hold
+    head = f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n\r\n"
+    with ExitStack() as slow:
+        for _ in range(8):
+            unread = slow.enter_context(connect(stack))
+            unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            unread.sendall(head.encode() + b"x" * size)
+            slow.enter_context(connect(stack)).sendall(b"GET /echo HTTP/1.0\r\n\r\n")
+        for _ in range(20):
+            assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
+
+
+def test_a_response_is_whole_for_a_client_that_reads_it_slowly(stack: Stack) -> None:
+    body = b"0123456789" * 300_000
+    with ExitStack() as closing:
+        client = closing.enter_context(connect(stack))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+        client.sendall((head % len(body)).encode() + body)
+        answer = closing.enter_context(http.client.HTTPResponse(client))
+        answer.begin()
+        assert answer.read() == body
+        client.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")  # the connection is still good
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        (b"Content-Length: 11", b"hello world"),
+        (b"Transfer-Encoding: chunked", b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked", b"b\r\nhello world\r\n0\r\nX-Trailer: 1\r\n\r\n"),
+    ],
+)
+def test_a_request_that_arrives_byte_by_byte_is_handled(stack: Stack, framing: bytes, body: bytes) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n" + framing + b"\r\n\r\n"
+    with ExitStack() as closing:
+        client = closing.enter_context(connect(stack))
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in head + body:
+            client.sendall(bytes([byte]))
+        answer = closing.enter_context(http.client.HTTPResponse(client))
+        answer.begin()
+        assert (answer.status, answer.read()) == (200, b"hello world")
+
+
+def test_a_client_that_waits_for_100_continue_gets_it(stack: Stack) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
+    with connect(stack) as client:
+        client.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"hello")
+        received = b""
+        while not received.endswith(b"hello"):
+            received += client.recv(1000)
+        assert received.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "chunks", [b"z\r\n", b"-5\r\nx\r\n", b"5\r\nhello!!0\r\n\r\n", b"\r\n\r\n", b"1_0\r\nx\r\n0\r\n\r\n"]
+)
+def test_malformed_chunks_do_not_block(stack: Stack, chunks: bytes) -> None:
+    with connect(stack) as client:
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        client.shutdown(socket.SHUT_WR)
+        assert not client.recv(1000).startswith(b"HTTP/1.1 200")
+    assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
+
+
 def test_a_process_does_one_request_at_a_time(stack: Stack) -> None:
     with httpx.Client(timeout=15) as client, ThreadPoolExecutor(16) as threads:
         answers = threads.map(lambda _: client.get(f"{stack.url}/alone"), range(120))
