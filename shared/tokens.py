@@ -128,8 +128,7 @@ def _proven(token: str, secret: str) -> Mapping[str, Any]:
 
 
 def _csrf_token(refresh_id: UUID) -> str:
-    secret = settings().jwt_secret_key.get_secret_value().encode()
-    digest = hmac.digest(secret, b"csrf " + refresh_id.bytes, "sha256")
+    digest = hmac.digest(settings().signing_key().encode(), b"csrf " + refresh_id.bytes, "sha256")
     return base64.urlsafe_b64encode(digest[:24]).decode()
 
 

@@ -14,7 +14,7 @@ from shared.errors import DomainError
 from tests.integration.test_routes import CONTRACT, document, operations, subclasses
 
 OF_NO_ROUTE = {405, 431}
-"""The statuses of no route: a path's wrong method, and too large headers, which API Gateway refuses itself."""
+"""The statuses of no route: a path's wrong method, and headers that API Gateway refuses as too large."""
 MODELS = {model.__name__: model for model in (*subclasses(requests.Request), *subclasses(resources.Answer))}
 
 
