@@ -1,9 +1,10 @@
 """The types of the fields of JSON bodies: money, text, e-mails, times; each with its bounds."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
-from unicodedata import category
+from unicodedata import category, normalize
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -12,8 +13,18 @@ PASSWORD_LENGTH = (8, 128)
 """Characters of a password: the fewest and the most."""
 LARGEST_EXPONENT = 308
 """Of ten, either way: a double's."""
+EMAIL_LENGTH = 254
+"""Characters of an e-mail at the most (RFC 5321, section 4.5.3.1.3)."""
 LARGEST_UPLOAD = 5 * 1024**3
 """Bytes: the most that S3 takes in one POST."""
+
+# Control, format (zero-width, direction), unassigned characters, and surrogates.
+_UNPRINTABLE = ("Cc", "Cf", "Cn", "Cs")
+# The other characters that show nothing: joiners, fillers and variation selectors (Unicode's property
+# Default_Ignorable_Code_Point). With them, two e-mails that look the same would be two accounts.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def _number(value: object) -> object:
@@ -57,8 +68,14 @@ def _in_a_doubles_range(value: Any) -> Any:
     return value
 
 
-def _fold(email: str) -> str:
-    return email.strip().lower()
+def _fold(email: object) -> object:
+    """Return an e-mail as it is stored and compared: stripped, after NFKC and case folding."""
+    if not isinstance(email, str) or len(email) > EMAIL_LENGTH:
+        return email  # refused by the checks that follow
+    if _INVISIBLE.search(email) or any(category(character) in _UNPRINTABLE for character in email):
+        raise PydanticCustomError("email", "Input should have no control, invisible or unassigned characters")
+    # Case folding can undo the normalization, so normalize twice (Unicode Standard, section 3.13).
+    return normalize("NFKC", normalize("NFKC", email.strip()).casefold())
 
 
 Number = Annotated[
@@ -67,14 +84,14 @@ Number = Annotated[
 Text = Annotated[str, AfterValidator(_printable)]
 Email = Annotated[
     str,
-    BeforeValidator(lambda value: _fold(value) if isinstance(value, str) else value),
+    BeforeValidator(_fold),
     Field(
-        max_length=254,
+        max_length=EMAIL_LENGTH,
         pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f.]+$",
         json_schema_extra={"format": "email", "examples": ["ada@example.com"]},
     ),
 ]
-"""An address (RFC 5321 allows 254 characters), folded to lower case: one account an address."""
+"""An e-mail, folded so that two spellings of one address are one account."""
 
 Money = Annotated[Number, Field(max_digits=18, decimal_places=4)]
 """Credits, signed."""

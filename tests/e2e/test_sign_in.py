@@ -55,6 +55,15 @@ def test_emails_that_differ_in_case_or_blanks_are_one_account(anybody: Client, c
     assert again.me["email"] == email
 
 
+def test_emails_that_look_the_same_are_one_account_or_refused(anybody: Client, connect: Connect) -> None:
+    composed = f"\u00e9{new_email()}"
+    anybody.sign_in(composed)
+    again = connect()
+    assert again.sign_in(composed.replace("\u00e9", "e\u0301")).status_code == 200
+    assert again.me == anybody.me
+    expect.problem(connect().sign_in(composed.replace("@", "\u200b@")), 422)
+
+
 @pytest.mark.parametrize(
     "password",
     ["short1!", "no-digit-here!", "nosymbol123", "x" * 127 + "1!"],

@@ -162,6 +162,40 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations.handler, "MIGRATIONS", folder)
 
 
+def test_stored_emails_are_folded_where_no_other_account_has_the_folded_one(
+    server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "migrations"
+    ignored = shutil.ignore_patterns("__pycache__", "000[6-9]*", "00[1-9]*")
+    shutil.copytree(migrations.handler.MIGRATIONS, folder, ignore=ignored)
+    with monkeypatch.context() as before:
+        before.setattr(migrations.handler, "MIGRATIONS", folder)
+        assert handler({}, None)["revision"] == "0005"
+    stored = [
+        ("e\u0301mile@example.com", False),
+        ("stra\u00dfe@example.com", False),
+        ("strasse@example.com", False),  # keeps its e-mail; the one above keeps its old spelling
+        ("\u03c2a@example.com", True),
+        ("\u03c3a@example.com", False),
+        ("zo\u00eb@example.com", False),
+    ]
+    insert = """INSERT INTO users (id, email, password_hash, role, balance, deleted_at)
+                VALUES (gen_random_uuid(), :email, '', 'client', 0, CASE WHEN :deleted THEN now() END)"""
+    with server.connect(name_of(empty_database_url)) as connection:
+        for email, deleted in stored:
+            connection.run(insert, email=email, deleted=deleted)
+        handler({}, None)
+        found = connection.run("SELECT email FROM users WHERE role = 'client' ORDER BY created_at")
+    assert [email for (email,) in found if "example.com" in email] == [
+        "\u00e9mile@example.com",
+        "stra\u00dfe@example.com",
+        "strasse@example.com",
+        "\u03c2a@example.com",
+        "\u03c3a@example.com",
+        "zo\u00eb@example.com",
+    ]
+
+
 def columns(sql: Sql) -> list[list[Any]]:
     return sql("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
 

@@ -1,10 +1,13 @@
 """What request bodies may hold."""
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared import requests
@@ -153,6 +156,45 @@ def test_an_argument_keeps_all_its_digits() -> None:
 @pytest.mark.parametrize("email", ["Ada@Example.COM", " ada@example.com ", "ADA@EXAMPLE.COM"])
 def test_an_email_is_folded_so_that_one_address_is_one_account(email: str) -> None:
     assert requests.Login(email=email, password="x").email == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("\u00e9mile@example.com", "e\u0301mile@example.com"),  # NFC and NFD
+        ("\u00c9MILE@example.com", "E\u0301mile@example.com"),
+        ("ada@example.com", "\uff21\uff44\uff41\uff20example\uff0ecom"),  # full width
+        ("stra\u00dfe@example.com", "STRASSE@example.com"),
+        ("\u03c3\u03c2@example.com", "\u03a3\u03a3@example.com"),  # two small sigmas, one capital one
+        ("\ufb01n@example.com", "FIN@example.com"),  # a ligature
+        ("\u212bsa@example.com", "\u00e5sa@example.com"),  # the Angstrom sign
+    ],
+)
+def test_spellings_of_one_email_are_one_account(one: str, other: str) -> None:
+    assert requests.Login(email=one, password="x").email == requests.Login(email=other, password="x").email
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cn", "Cs", "Zs", "Zl", "Zp"]), max_size=20))
+def test_a_folded_email_folds_to_itself(local: str) -> None:
+    with suppress(ValidationError):
+        folded = requests.Login(email=f"{local}@example.com", password="x").email
+        assert requests.Login(email=folded, password="x").email == folded
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        *("\u200b", "\u200d", "\ufeff", "\u00ad", "\u202e", "\u2066"),  # format
+        *("\x00", "\t", "\n", "\x7f", "\x85"),  # control
+        *("\u034f", "\u115f", "\u3164", "\uffa0", "\ufe0f", "\U000e0100"),  # invisible for another reason
+        *("\u0378", "\ufffe", "\U0010ffff"),  # unassigned
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("email", ["{}ada@example.com", "a{}da@example.com", "ada@example.com{}"])
+def test_an_email_with_a_character_that_shows_nothing_is_refused(email: str, character: str) -> None:
+    sent = {"email": email.format(character), "password": "x"}
+    assert refused(requests.Login, sent) == [("email",)]
 
 
 @pytest.mark.parametrize(

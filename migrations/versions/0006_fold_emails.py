@@ -1,0 +1,44 @@
+"""Fold stored e-mails as sign-ins now compare them: NFKC and case folding, not lower case only.
+
+Where living accounts fold to the same e-mail, the one that already has it keeps it, otherwise the oldest
+gets it. The others keep their old spelling and can't sign in with it: their sessions and API keys still
+work, and an admin can give them another e-mail. The migration logs the ids of these accounts.
+"""
+
+from unicodedata import normalize
+
+from alembic import op
+from aws_lambda_powertools import Logger
+from sqlalchemy import text
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+logger = Logger(service="restcalculator")
+
+# ASCII in lower case is folded already, so most tables have no such row.
+CANDIDATES = text(
+    "SELECT id, email FROM users WHERE deleted_at IS NULL AND email ~ '[^ -~]' ORDER BY created_at, id"
+)
+RENAME = text(
+    """UPDATE users SET email = :folded
+       WHERE id = :id AND NOT EXISTS (SELECT FROM users WHERE email = :folded AND deleted_at IS NULL)
+       RETURNING id"""
+)
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    taken = []
+    for user_id, email in connection.execute(CANDIDATES).all():
+        folded = normalize("NFKC", normalize("NFKC", email).casefold())
+        if folded != email and not connection.execute(RENAME, {"id": user_id, "folded": folded}).all():
+            taken.append(str(user_id))
+    if taken:
+        logger.warning("another account has the folded e-mail of these users", user_ids=taken)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Migrations only expand: restore a backup to go back.")
