@@ -95,6 +95,7 @@ BODIES: dict[str, Any] = {
     "ApiKeyCreated": {"id": _ID, "name": "nightly report", "created_at": _TIME, "key": "rc_shown-this-once"},
     "Task": _TASK_BODY,
     "TaskAccepted": {"task_id": _TASK, **_TASK_BODY},
+    "ResultsLink": {"url": "https://s3.example.com/results?X-Amz-Signature=…", "expires_at": _TIME},
     "UploadGranted": {
         "task_id": _TASK,
         **_TASK_BODY,

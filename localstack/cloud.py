@@ -99,14 +99,18 @@ class Cloud:
                     raise
                 time.sleep(0.05)
 
-    def prepare(self, frontend: str) -> str:
-        """Makes what is missing, again and again with the same end; the URL of the work queue."""
+    def prepare(self, *origins: str) -> str:
+        """Create what is missing and return the URL of the work queue.
+
+        Args:
+            origins: the pages that may upload to the bucket and download from it.
+        """
         dead_letters = self._queue(DEAD_LETTER_QUEUE, {})
         redrive = {"deadLetterTargetArn": self.queue_arn(dead_letters), "maxReceiveCount": MAX_RECEIVES}
         queue = self._queue(
             QUEUE, {"VisibilityTimeout": str(VISIBILITY_TIMEOUT), "RedrivePolicy": json.dumps(redrive)}
         )
-        self._bucket(frontend)
+        self._bucket(origins)
         self._notify(self.queue_arn(queue))
         return queue
 
@@ -131,10 +135,20 @@ class Cloud:
             self.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
         return url
 
-    def _bucket(self, frontend: str) -> None:
+    def _bucket(self, origins: tuple[str, ...]) -> None:
+        """Create the bucket with the CORS rule of `resources/batch.yml`.
+
+        LocalStack and S3 apply the rule. MiniStack allows every origin, but none that sends credentials;
+        a page that fetches presigned URLs without credentials works with all three.
+        """
         if BUCKET not in [bucket.get("Name") for bucket in self.s3.list_buckets()["Buckets"]]:
             self.s3.create_bucket(Bucket=BUCKET)
-        rule: Any = {"AllowedOrigins": [frontend], "AllowedMethods": ["POST", "GET"], "AllowedHeaders": ["*"]}
+        rule: Any = {
+            "AllowedOrigins": list(origins),
+            "AllowedMethods": ["GET", "POST"],
+            "AllowedHeaders": ["*"],
+            "ExposeHeaders": ["Content-Disposition"],
+        }
         self.s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
 
     def _notify(self, queue_arn: str) -> None:

@@ -151,7 +151,8 @@ def main() -> None:
     settings = Settings.from_environment(os.environ)
     cloud = Cloud.connect(os.environ)
     cloud.wait_until_ready(settings.start_timeout)
-    url = cloud.prepare(os.environ["FRONTEND_URL"])
+    own_pages = [f"http://{host}:{settings.port}" for host in ("localhost", "127.0.0.1")]
+    url = cloud.prepare(os.environ["FRONTEND_URL"], *own_pages)
     queue = Queue(cloud, url, cloud.queue_arn(url), settings.batch_visibility, settings.batch_retry)
     function = Service.load(settings.service_file, os.environ).functions[FUNCTION]
     pollers = [

@@ -116,6 +116,11 @@ class Api(APIGatewayHttpResolver):
         """The request's Content-Type, or an empty text."""
         return str(self.current_event.headers.get("content-type") or "")
 
+    def accepts(self, media_type: str) -> bool:
+        """Whether the request's Accept header names this media type; `*/*` names none."""
+        accept = str(self.current_event.headers.get("accept") or "")
+        return media_type in [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+
     @property
     def body(self) -> bytes:
         """The bytes of the request's body, for an endpoint that parses it by itself."""

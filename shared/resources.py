@@ -147,6 +147,11 @@ class TaskAccepted(Task):
     task_id: UUID
 
 
+class ResultsLink(Answer):
+    url: str = Field(description="Fetch it without credentials or further headers.")
+    expires_at: Rfc3339
+
+
 class UploadGranted(TaskAccepted):
     url: str
     fields: dict[str, str] = Field(description="Form fields to send with the file, which comes last.")

@@ -1,13 +1,15 @@
-"""GET /api/v1/tasks/{task_id}/results: to the result CSV."""
+"""GET /api/v1/tasks/{task_id}/results: get the result CSV."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import aws, tasks
-from shared.answers import documented, ok
+from shared import aws, exact_json, tasks
+from shared.answers import JSON, documented, ok
 from shared.app import Api, Who
 from shared.errors import Conflict
+from shared.resources import ResultsLink
 from shared.unit_of_work import UnitOfWork
 
 app = Api(who=Who.SIGNED_IN)
@@ -16,14 +18,19 @@ app = Api(who=Who.SIGNED_IN)
 @app.get(
     "/api/v1/tasks/<task_id>/results",
     tags=["tasks"],
-    responses=documented(None, 404, 409, status=303, headers=("Location",)),
+    responses=documented(ResultsLink, 404, 409) | documented(None, status=303, headers=("Location",)),
     status_code=303,
 )
 def get_results(task_id: UUID) -> Response[str]:
-    """A redirect to a presigned URL, good for 15 minutes."""
+    """Get a link to the result CSV: a redirect, or JSON where the Accept header names application/json."""
     with UnitOfWork() as uow:
         task = tasks.get(uow, task_id, app.caller.scope)
     if task["status"] != "completed":
         raise Conflict(f"The task is {task['status']}: its results are there once it is completed.")
+    # The signature counts whole seconds.
+    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=aws.LINK_LIFETIME)
     link = aws.grant_download(aws.results_key(task["user_id"], task_id), f"{task_id}-results.csv")
+    if app.accepts(JSON):
+        # A page can't follow the redirect: after it, browsers send `Origin: null`, which no CORS rule allows.
+        return ok(exact_json.dumps({"url": link, "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}))
     return ok("", status=303, headers={"Location": link})

@@ -170,7 +170,9 @@ def test_what_is_in_the_bucket_does_not_stay_for_ever(resources: Resources) -> N
 def test_the_frontend_and_no_other_site_may_call(resources: Resources) -> None:
     api = resources["HttpApi"]["Properties"]["CorsConfiguration"]
     (rule,) = resources["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
-    assert api["AllowOrigins"] == rule["AllowedOrigins"] == ["https://app.example.com"]
+    assert api["AllowOrigins"] == ["https://app.example.com"]
+    own_pages = {"Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+    assert rule["AllowedOrigins"] == ["https://app.example.com", own_pages]
     assert api["AllowCredentials"] is True
     assert rule["AllowedMethods"] == ["GET", "POST"]
 

@@ -1,6 +1,7 @@
 """A file of operations, from its upload to its results."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -62,6 +63,27 @@ def test_a_small_file_is_accepted_worked_off_and_its_results_downloaded(
     assert [Decimal(row["user_balance"]) for row in rows] == [15, 10, 5]
     assert {row["error"] for row in rows} == {""}
     assert client.balance == 5
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html, Application/JSON;q=0.9, */*"])
+def test_a_page_gets_the_link_to_its_results_as_json(client: Client, s3: httpx.Client, accept: str) -> None:
+    path = upload(client, HEADER + SUM)
+    ended(client, path)
+    response = client.get(f"{path}/results", headers={"Accept": accept})
+    assert response.status_code == 200
+    link = exact(response)
+    assert set(link) == {"url", "expires_at"}
+    left = datetime.fromisoformat(link["expires_at"]) - datetime.now(UTC)
+    assert 10 <= left / timedelta(minutes=1) <= 15
+    assert s3.get(link["url"]).text.splitlines()[1] == '1,addition,"[1, 2]",3,5,15,'
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/csv", "application/jsonl", ""])
+def test_a_program_is_redirected_to_its_results(client: Client, accept: str) -> None:
+    path = upload(client, HEADER + SUM)
+    ended(client, path)
+    response = client.get(f"{path}/results", headers={"Accept": accept})
+    assert (response.status_code, response.content) == (303, b"")
 
 
 def test_each_row_is_charged_and_recorded_once_and_the_statement_is_sound(

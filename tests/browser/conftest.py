@@ -1,0 +1,116 @@
+"""Fixtures of browser tests: the whole service, a front end's origin, and a page in a real Chromium."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from localstack.settings import Settings
+from localstack.stack import Stack
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MISSING = (
+    "no browser: install Chromium (`apt-get install chromium`) or Google Chrome,"
+    " or run `.venv/bin/playwright install chromium`"
+)
+ARGUMENTS = [
+    "--no-sandbox",  # Chromium's own needs a user other than root
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+
+
+def executable(playwright: Playwright) -> str | None:
+    """The path of a Chromium: Playwright's own, or one of the system."""
+    own = playwright.chromium.executable_path
+    return own if Path(own).exists() else next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = executable(playwright)
+        if path is None:
+            pytest.skip(MISSING)
+        running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page without cookies; the test fails on an error that the page's scripts do not catch."""
+    errors = list[str]()
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+class _Blank(BaseHTTPRequestHandler):
+    """Serves an empty HTML page at every path."""
+
+    def do_GET(self) -> None:
+        body = b"<!DOCTYPE html><title>A front end</title>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def _serving() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Blank) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def frontend() -> Iterator[str]:
+    """The service's FRONTEND_URL, on which a blank page is served."""
+    with _serving() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Iterator[str]:
+    """An origin that the service does not know, on which a blank page is served."""
+    with _serving() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
+    """The whole service on free ports; not started where there is no browser."""
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        Stack(
+            Settings(
+                port=0,
+                edge_port=0,
+                data_dir=Path(folder),
+                batch_retry=1,
+                variables={"FRONTEND_URL": frontend},
+            )
+        ) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def url(stack: Stack) -> str:
+    """The service's URL on the front end's site: a Lax cookie goes from localhost to localhost only."""
+    return stack.url.replace("127.0.0.1", "localhost")
