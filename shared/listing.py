@@ -39,7 +39,7 @@ from shared.listing_query import FieldType, Filter, Query, field_types, parse
 from shared.unit_of_work import UnitOfWork
 
 COUNT_LIMIT = 10_000
-"""Rows that are counted; a longer list says that it has at least as many."""
+"""Rows that are counted at the most. A longer list gives a lower bound as its total."""
 
 COUNT_AFTER = 3.0
 """Seconds that a page may have taken for its list to be counted too: both end within a function's 15."""
@@ -107,9 +107,9 @@ class Listing:
         return caller.is_admin and "deleted_at" in self.public
 
     def page(self, uow: UnitOfWork, query_string: str, caller: Caller) -> str:
-        """The answer's JSON text.
+        """Return the response's JSON text.
 
-        Raises: InvalidInput for what the query may not ask, or what takes longer than a statement may.
+        Raises: InvalidInput if the query is not allowed or takes too long.
         """
         query = parse(query_string, self.public, may_see_deleted=self.may_see_deleted(caller))
         shape, values = self._shaped(query, caller)
@@ -121,15 +121,15 @@ class Listing:
         is_quick = time.monotonic() - began < COUNT_AFTER
         more = len(rows) > query.page_size
         rows = rows[: query.page_size]
-        before = (query.page - 1) * query.page_size
+        # Skipped, shown, and one if another page follows. A page past the end proves no row before it.
+        known = (query.page - 1) * query.page_size + len(rows) + more if rows else 0
         if query.cursor is not None:
             counted = {}
         elif not more and (rows or query.page == 1):
-            counted = _totals(query, before + len(rows), "eq")  # the last page is at hand: no need to count
-        elif is_quick and (total := self._count(uow, shape, values)) is not None:
-            counted = _totals(query, min(total, COUNT_LIMIT), "gte" if total > COUNT_LIMIT else "eq")
+            counted = _totals(query, known, "eq")  # the last page: no need to count
         else:
-            counted = _totals(query, before + len(rows) + 1 if more else 0, "gte")
+            total = self._count(uow, shape, values) if is_quick else None
+            counted = _totals(query, *_bounded(total, known))
         keys = [f"key{i}" for i in range(self._depth(shape))]
         cursor = listing_cursor.encode(query, [rows[-1][key] for key in keys]) if more else None
         members = json.dumps({**counted, "next_cursor": cursor})
@@ -189,7 +189,7 @@ class Listing:
         return select(func.count().label("total")).select_from(counted)
 
     def _count(self, uow: UnitOfWork, shape: Shape, values: Mapping[str, Any]) -> int | None:
-        """The rows that match, COUNT_LIMIT + 1 at the most; None when counting takes too long."""
+        """Count the matching rows, up to COUNT_LIMIT + 1; None if the count times out."""
         try:
             rows = uow.database.query(_counting(self, shape), {**values, "most": COUNT_LIMIT + 1})
         except StatementTimeout:
@@ -238,6 +238,23 @@ def _counting(listing: Listing, shape: Shape) -> str:
 
 def _is_id(key: ColumnElement[Any]) -> bool:
     return isinstance(key, Column) and isinstance(key.type, Uuid)
+
+
+def _bounded(counted: int | None, known: int) -> tuple[int, str]:
+    """Return a list's total, and whether it is exact (`eq`) or a lower bound (`gte`).
+
+    Args:
+        counted: up to COUNT_LIMIT + 1; None if the count took too long.
+        known: the rows that the page itself shows to exist. The total is never less, also if rows were
+            deleted before they were counted.
+
+    Raises: InvalidInput if neither says anything.
+    """
+    if counted is None and not known:
+        raise InvalidInput.at("#/query", TOO_SLOW)
+    if counted is None or counted > COUNT_LIMIT or counted < known:
+        return max(known, min(counted or 0, COUNT_LIMIT)), "gte"
+    return counted, "eq"
 
 
 def _totals(query: Query, total: int, relation: str) -> dict[str, Any]:

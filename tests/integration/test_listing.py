@@ -1,5 +1,6 @@
 """Lists on real rows: pages, cursors, sorts, filters, fields."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from itertools import product
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from shared import listing as listing_module
+from shared.errors import InvalidInput
 from shared.lists import RECORDS, TASKS, USERS
 from shared.unit_of_work import UnitOfWork
 from tests.integration.list_reader import Reader, ids
@@ -173,3 +175,48 @@ def test_a_long_list_says_that_it_has_at_least_as_many(
     monkeypatch.setattr(listing_module, "COUNT_LIMIT", 30)
     page = own.page(RECORDS)
     assert (page["total"], page["total_relation"]) == (30, "eq")
+
+
+@pytest.mark.parametrize("page_size", [1, 7, 10, 30])
+@pytest.mark.parametrize("limit", [5, 20, 29, 30, 1000])
+@pytest.mark.parametrize("count_after", [3.0, -1.0], ids=["counted", "too slow to count"])
+def test_a_total_never_contradicts_its_page(
+    own: Reader,
+    records: list[UUID],
+    monkeypatch: pytest.MonkeyPatch,
+    page_size: int,
+    limit: int,
+    count_after: float,
+) -> None:
+    monkeypatch.setattr(listing_module, "COUNT_LIMIT", limit)
+    monkeypatch.setattr(listing_module, "COUNT_AFTER", count_after)
+    for number in range(1, 30 // page_size + 1):
+        page = own.page(RECORDS, page=number, page_size=page_size)
+        seen = (number - 1) * page_size + len(page["records"])
+        has_next = page["next_cursor"] is not None
+        assert seen + has_next <= page["total"] <= 30
+        assert page["total_pages"] == math.ceil(page["total"] / page_size) >= number + has_next
+        assert page["total_relation"] == "gte" or page["total"] == 30
+
+
+def test_rows_deleted_between_the_page_and_the_count_leave_a_lower_bound(
+    own: Reader, records: list[UUID], sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = listing_module.Listing._count
+
+    def count_after_deletion(*arguments: Any) -> int | None:
+        sql("UPDATE records SET deleted_at = now()")
+        return count(*arguments)
+
+    monkeypatch.setattr(listing_module.Listing, "_count", count_after_deletion)
+    page = own.page(RECORDS)
+    assert (len(page["records"]), page["total"], page["total_relation"]) == (10, 11, "gte")
+
+
+def test_a_slow_page_past_the_end_is_refused(
+    own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert own.page(RECORDS, page=4)["total"] == 30
+    monkeypatch.setattr(listing_module, "COUNT_AFTER", -1.0)
+    with pytest.raises(InvalidInput, match="too long"):
+        own.page(RECORDS, page=4)
