@@ -22,6 +22,8 @@ STAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
 """It is part of the bucket's name, which has 63 characters at most."""
 ZONES = re.compile(r"[a-z0-9-]+[a-z],[a-z0-9-]+[a-z]")
 HERE = ("localhost", "127.0.0.1", "::1")
+ROLLBACK_MINUTES = 180
+"""The longest time for which CloudFormation watches alarms after a deploy."""
 
 
 def demand(environment: Mapping[str, str]) -> None:
@@ -54,6 +56,9 @@ def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield from _frontend(given.get("FRONTEND_URL") or "http://localhost:3000", kind == "production")
     if kind == "production":
         yield from _passwords(given)
+    minutes = given.get("ROLLBACK_MINUTES") or "0"
+    if not (minutes.isdecimal() and int(minutes) <= ROLLBACK_MINUTES):
+        yield "ROLLBACK_MINUTES", f"is a number of minutes, at most {ROLLBACK_MINUTES}"
     if given.get("AWS_PGSQL_PATH"):
         yield from _database(given["AWS_PGSQL_PATH"])
     else:

@@ -1,8 +1,8 @@
 """Deploy the zip that deploy/package.py made: `python -m deploy.release`.
 
-Validates the settings, stores the secrets, chooses the zones, migrates with the new code while the old
-version serves, deploys with the Serverless CLI, migrates and seeds, checks the new service's health, and
-prints its URL. `STAGE` and `AWS_REGION` choose where. Safe to run again.
+Validates the settings, checks the alarms, stores the secrets, chooses the zones, migrates with the new code
+while the old version serves, deploys with the Serverless CLI, migrates and seeds, checks the new service's
+health, and prints its URL. `STAGE` and `AWS_REGION` choose where. Safe to run again.
 """
 
 import base64
@@ -22,6 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from deploy import secret, zones
+from deploy.alarms import AlarmsRaised, rollback_alarms
 from deploy.demands import demand
 from deploy.package import ZIP
 from deploy.place import SERVICE, place, session_of, stack_outputs, stack_resources
@@ -48,6 +49,12 @@ def main() -> None:
     session = session_of(environment)
     stack = f"{SERVICE}-{stage}"
     keep_database(session, stack, environment)
+    try:
+        os.environ["ROLLBACK_ALARMS"] = rollback_alarms(
+            session.client("cloudwatch"), deployed(session, stack), environment
+        )
+    except AlarmsRaised as error:
+        sys.exit(f"Not deployed: {error}")
     os.environ["SECRET_VERSION"] = secret.store(session.client("secretsmanager"), environment)
     if not environment.get("AWS_PGSQL_PATH") and not environment.get("AVAILABILITY_ZONES"):
         os.environ["AVAILABILITY_ZONES"] = zones.choose(session.client("ec2"), deployed(session, stack))

@@ -27,6 +27,8 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
         ("CONFIG_TYPE", "testing"),
         ("STAGE", "Dev_1"),
         ("STAGE", "a-stage-that-is-too-long"),
+        ("ROLLBACK_MINUTES", "ten"),
+        ("ROLLBACK_MINUTES", "181"),
         ("JWT_SECRET_KEY", ""),
         ("JWT_SECRET_KEY", "0123456789abcdef"),
         ("JWT_SECRET_KEY", "a" * 64),

@@ -1,0 +1,48 @@
+"""The alarms that CloudFormation watches during a deploy."""
+
+from typing import Any
+
+import pytest
+
+from deploy.alarms import AlarmsRaised, rollback_alarms
+
+WATCH = {"ROLLBACK_MINUTES": "10"}
+DEPLOYED = {
+    "ServerErrorsAlarm": "stack-ServerErrorsAlarm-1",
+    "WorkerErrorsAlarm": "stack-WorkerErrorsAlarm-2",
+    "SlowAlarm": "stack-SlowAlarm-3",
+}
+
+
+class CloudWatch:
+    """Has every alarm in one state."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+
+    def describe_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
+        alarms = [
+            {"AlarmName": name, "AlarmArn": f"arn:{name}", "StateValue": self.state} for name in AlarmNames
+        ]
+        return {"MetricAlarms": alarms}
+
+
+@pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
+def test_a_deploy_watches_the_alarms_of_the_stack(state: str) -> None:
+    found = rollback_alarms(CloudWatch(state), DEPLOYED, WATCH)
+    assert found == "arn:stack-ServerErrorsAlarm-1,arn:stack-WorkerErrorsAlarm-2"
+
+
+@pytest.mark.parametrize("unset", [{}, {"ROLLBACK_MINUTES": ""}, {"ROLLBACK_MINUTES": "0"}])
+def test_a_deploy_watches_nothing_unless_asked_to(unset: dict[str, str]) -> None:
+    assert rollback_alarms(CloudWatch("ALARM"), DEPLOYED, unset) == ""
+
+
+@pytest.mark.parametrize("resources", [{}, {"Bucket": "a-bucket"}])
+def test_the_first_deploy_watches_nothing(resources: dict[str, str]) -> None:
+    assert rollback_alarms(CloudWatch("OK"), resources, WATCH) == ""
+
+
+def test_a_raised_alarm_stops_the_deploy_and_names_the_way_past_it() -> None:
+    with pytest.raises(AlarmsRaised, match=r"ServerErrorsAlarm-1.*ROLLBACK_MINUTES=0"):
+        rollback_alarms(CloudWatch("ALARM"), DEPLOYED, WATCH)
