@@ -12,8 +12,8 @@ TEMPLATES := $(foreach database,own given,build/templates/$(database)/cloudforma
 # npm's own record of what it installed.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template format package templates deploy remove build-local-db \
-	build-prod-db chaos fuzz faults memory soak redrive audit audit-deps bench bench-batch openapi pin
+.PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
+	deploy smoke remove build-local-db build-prod-db chaos fuzz faults memory soak redrive audit audit-deps bench bench-batch openapi pin
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,16 +44,23 @@ e2e-tests: $(INSTALLED) $(NODE_INSTALLED) ## Run the end-to-end tests; URL=https
 test-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package and deploy the whole stack to an emulated cloud, drive it, take it down
 	$(BIN)/pytest tests/deploy
 
-lint: $(INSTALLED) ## Check format, style, types, and the stack's template
+lint: $(INSTALLED) ## Check format, style, types, templates and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	@$(MAKE) --no-print-directory lint-template
+	@$(MAKE) --no-print-directory lint-template lint-workflows
 
 # .cfnlintrc and .checkov.yml say what is not checked, and why.
 lint-template: $(LINT_INSTALLED) package
 	.venv-lint/bin/cfn-lint
-	.venv-lint/bin/checkov --config-file .checkov.yml --file $(TEMPLATES)
+	.venv-lint/bin/checkov --config-file .checkov.yml --file $(TEMPLATES) deploy/github_role.yml
+
+lint-workflows: $(LINT_INSTALLED)
+	.venv-lint/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv-lint/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv-lint/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	.venv-lint/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	.venv-lint/bin/zizmor --offline --quiet .github
 
 format: $(INSTALLED) ## Put the code into its format, and mend what can be mended by itself
 	$(BIN)/ruff format .
@@ -73,6 +80,9 @@ deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package, deploy to AWS, migrate; STAGE
 	@$(BIN)/python -m deploy.demands
 	@$(BIN)/python -m deploy.package
 	@$(BIN)/python -m deploy.release
+
+smoke: $(INSTALLED) ## Check a deployed service without charging anybody; URL=https://… CLIENT_PASSWORD=…
+	@$(BIN)/python -m deploy.smoke
 
 remove: $(INSTALLED) $(NODE_INSTALLED) ## Take the deployed stack down; STAGE=… names it, production wants CONFIRM=its name
 	@$(BIN)/python -m deploy.remove

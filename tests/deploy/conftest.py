@@ -22,21 +22,16 @@ PLANTED = {
 }
 """Secrets that are in the environment when the templates are compiled."""
 VERSION = "11111111-2222-3333-4444-555555555555"
+BOUNDARY = "github/restcalculator-dev-boundary"
+ALARMS = [f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}" for name in ("one", "two")]
 Template = dict[str, Any]
 
 
 def bare_environment() -> dict[str, str]:
     """This one without credentials or settings."""
     settings = {name.upper() for name in Settings.model_fields} | {
-        *(
-            "STAGE",
-            "CONFIRM",
-            "FRONTEND_URL",
-            "SECRET_VERSION",
-            "DATABASE_MULTI_AZ",
-            "DATABASE_CLASS",
-            "AVAILABILITY_ZONES",
-        )
+        *("STAGE", "CONFIRM", "FRONTEND_URL", "SECRET_VERSION", "DATABASE_MULTI_AZ", "DATABASE_CLASS"),
+        *("AVAILABILITY_ZONES", "PERMISSIONS_BOUNDARY", "ROLLBACK_ALARMS", "ROLLBACK_MINUTES"),
     }
     return {
         name: value
@@ -59,6 +54,9 @@ def made() -> None:
             "SECRET_VERSION": VERSION,
             "FRONTEND_URL": "https://app.example.com",
             "DATABASE_MULTI_AZ": "",
+            "PERMISSIONS_BOUNDARY": BOUNDARY,
+            "ROLLBACK_ALARMS": ",".join(ALARMS),
+            "ROLLBACK_MINUTES": "10",
         },
         capture_output=True,
         text=True,

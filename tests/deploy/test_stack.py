@@ -140,6 +140,13 @@ def test_the_stack_audits_its_own_database(deployment: Deployment) -> None:
     assert (done.returncode, "defaultclient@client.as" in done.stdout) == (1, True), done
 
 
+def test_the_smoke_test_passes_and_charges_nothing(deployment: Deployment, client: httpx.Client) -> None:
+    before = client.get("/api/v1/users/me").json()["balance"]
+    done = deployment.run("-m", "deploy.smoke", URL=deployment.url, CLIENT_PASSWORD=CLIENT_PASSWORD)
+    assert done.returncode == 0, done.stderr
+    assert client.get("/api/v1/users/me").json()["balance"] == before
+
+
 def test_the_same_again_changes_nothing(deployment: Deployment) -> None:
     before = deployment.state()
     deployment.package()

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from deploy.alarms import WATCHED
 from deploy.secret import database_name_of
 from localstack.routes import Service
 from localstack.settings import ROOT
-from tests.deploy.conftest import PLANTED, VERSION, Template
+from tests.deploy.conftest import ALARMS, PLANTED, VERSION, Template
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 Resources = dict[str, dict[str, Any]]
@@ -324,6 +325,19 @@ def test_the_dashboard_is_json_once_its_names_are_filled_in(resources: Resources
     (dashboard,) = of_type(resources, "AWS::CloudWatch::Dashboard").values()
     body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
     assert all(widget["properties"]["metrics"] for widget in body["widgets"])
+
+
+def test_the_alarms_of_the_stack_roll_a_deploy_back(made: None) -> None:
+    state = json.loads((ROOT / "build" / "templates" / "own" / "serverless-state.json").read_text("utf-8"))
+    assert state["service"]["provider"]["rollbackConfiguration"] == {
+        "RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"} for arn in ALARMS],
+        "MonitoringTimeInMinutes": 10,
+    }
+
+
+def test_the_alarms_that_roll_back_are_in_the_template(own: Template, given: Template) -> None:
+    for template in (own, given):
+        assert {template["Resources"][name]["Type"] for name in WATCHED} == {"AWS::CloudWatch::Alarm"}
 
 
 def test_every_bucket_refuses_what_comes_without_tls(resources: Resources) -> None:
