@@ -120,6 +120,7 @@ bench: $(INSTALLED) ## Measure everything beside its limit, into docs/performanc
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.sign_in
 	$(BIN)/python -m benchmarks.charge
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.load
 	@$(MAKE) --no-print-directory bench-batch

@@ -7,8 +7,8 @@ from benchmarks.report import figure
 
 GB_SECOND = 0.0000133334
 """Dollars."""
-FUNCTION, WORKER = 512, 1024
-"""MB of a function, and of the worker, as in serverless.yml."""
+FUNCTION, PASSWORDS, WORKER = 512, 1769, 1024
+"""MB of a function, of one that hashes or verifies a password, and of the worker, as in serverless.yml."""
 
 SNAPSHOT_KEPT, SNAPSHOT_RESTORED = 0.0000015046, 0.0001397998
 """SnapStart's dollars: a GB-second of a cached snapshot, and a GB restored."""
@@ -38,11 +38,11 @@ def dollars(milliseconds: float, memory: int = FUNCTION) -> str:
     return f"${million(milliseconds, memory):,.2f}"
 
 
-def of_calls(calls: str, computing: float, waiting: float = 0) -> str:
-    """The sentence of a million of these calls, from the milliseconds of one."""
-    time = billed(computing, waiting)
+def of_calls(calls: str, computing: float, waiting: float = 0, memory: int = FUNCTION) -> str:
+    """Return the sentence about the price of a million of these calls, from the milliseconds of one."""
+    time = billed(computing, waiting, memory)
     waited = f" and {figure(waiting)} ms of waiting" if waiting else ""
     return (
-        f"a million {calls} cost {dollars(time)}: {figure(computing)} ms of a processor, of which"
-        f" {FUNCTION} MB have {processors(FUNCTION):.2f},{waited} are {figure(time)} ms of a function"
+        f"a million {calls} cost {dollars(time, memory)}: {figure(computing)} ms of a processor, of which"
+        f" {memory:,} MB have {processors(memory):.2f},{waited} are {figure(time)} ms of a function"
     )

@@ -32,7 +32,8 @@ def main() -> None:
             samples = measure(ways, rounds)
             rows = [Row(LOGIN, "ms", samples[LOGIN], HASH, "≤ 1.1"), Row(HASH, "ms", samples[HASH])]
             command = f"python -m benchmarks.sign_in --rounds {rounds}"
-            note = f"**In money**, were all of it computing: {money.of_calls('sign-ins', rows[0].median)}."
+            price = money.of_calls("sign-ins", rows[0].median, memory=money.PASSWORDS)
+            note = f"**In money**, were all of it computing: {price}."
             write("sign_in", rows, command=command, notes=[note], database=database)
 
 

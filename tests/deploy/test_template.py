@@ -30,6 +30,8 @@ NO_SIGNING_KEY = {
     "worker/handler.handler",
 }
 """The functions that handle no token."""
+MEGABYTES = {"Worker": 1024, **dict.fromkeys(("Login", "CreateAdmin", "CreateUser", "UpdateUser"), 1769)}
+"""The memory of the worker, and of the functions that hash or verify a password."""
 SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300}
 """What may take longer than a call."""
 
@@ -353,7 +355,7 @@ def test_every_bucket_refuses_what_comes_without_tls(resources: Resources) -> No
 def test_every_function_keeps_within_its_budget_and_is_traced(resources: Resources) -> None:
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
         kind = name.removesuffix("LambdaFunction")
-        assert function["MemorySize"] <= (1024 if kind == "Worker" else 512), name
+        assert function["MemorySize"] == MEGABYTES.get(kind, 512), name
         assert function["Timeout"] <= SECONDS.get(kind, 15), name
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
         assert function["TracingConfig"] == {"Mode": "Active"}
