@@ -8,7 +8,7 @@ RUN := $(BIN)/python -m localstack.run
 INSTALLED := .venv/installed
 # checkov wants another boto3 than the service.
 LINT_INSTALLED := .venv-lint/installed
-TEMPLATES := $(foreach database,own given,build/templates/$(database)/cloudformation-template-update-stack.json)
+TEMPLATES := $(foreach database,own proxy given,build/templates/$(database)/cloudformation-template-update-stack.json)
 # npm's own record of what it installed.
 NODE_INSTALLED := node_modules/.package-lock.json
 
@@ -70,11 +70,13 @@ package: $(INSTALLED) $(NODE_INSTALLED) ## Make the deployable zip and compile t
 	@$(BIN)/python -m deploy.package
 	@$(MAKE) --no-print-directory templates
 
-# Production's, with a database of its own and by one that is given: the template refers to that URL, so any will do.
+# Production's templates: with a database of its own, with every option of it, and with a given one. The
+# template only refers to the URL, so any will do.
 templates: export CONFIG_TYPE = production
 templates: $(INSTALLED) $(NODE_INSTALLED)
-	AWS_PGSQL_PATH= npx --no-install serverless package --package build/templates/own
-	AWS_PGSQL_PATH=postgresql://db.example.com npx --no-install serverless package --package build/templates/given
+	AWS_PGSQL_PATH= DATABASE_PROXY= npx --no-install serverless package --package build/templates/own
+	AWS_PGSQL_PATH= DATABASE_PROXY=true BUDGET_DOLLARS=50 ALARM_EMAIL=alarms@example.com npx --no-install serverless package --package build/templates/proxy
+	AWS_PGSQL_PATH=postgresql://db.example.com DATABASE_PROXY= npx --no-install serverless package --package build/templates/given
 
 deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package, deploy to AWS, migrate; STAGE=… names the stage
 	@$(BIN)/python -m deploy.demands
@@ -120,6 +122,7 @@ bench: $(INSTALLED) ## Measure everything beside its limit, into docs/performanc
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.sign_in
 	$(BIN)/python -m benchmarks.charge
+	$(BIN)/python -m benchmarks.unprepared
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.load

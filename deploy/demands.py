@@ -20,6 +20,8 @@ PASSWORD_LENGTH = 12
 ORIGIN = re.compile(r"https?://[^/*@\s]+")
 STAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
 """It is part of the bucket's name, which has 63 characters at most."""
+FEWEST_CONNECTIONS = 30
+"""resources/database/choice.cjs keeps 20 of them from the API."""
 ZONES = re.compile(r"[a-z0-9-]+[a-z],[a-z0-9-]+[a-z]")
 HERE = ("localhost", "127.0.0.1", "::1")
 ROLLBACK_MINUTES = 180
@@ -60,7 +62,7 @@ def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if not (minutes.isdecimal() and int(minutes) <= ROLLBACK_MINUTES):
         yield "ROLLBACK_MINUTES", f"is a number of minutes, at most {ROLLBACK_MINUTES}"
     if given.get("AWS_PGSQL_PATH"):
-        yield from _database(given["AWS_PGSQL_PATH"])
+        yield from _given_database(given)
     else:
         yield from _own_database(given)
 
@@ -108,13 +110,26 @@ def _database(url: str) -> Iterator[tuple[str, str]]:
         yield "AWS_PGSQL_PATH", "says sslmode=disable: the password would cross the internet in the open"
 
 
+def _given_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield from _database(given["AWS_PGSQL_PATH"])
+    if given.get("DATABASE_PROXY") == "true":
+        yield "DATABASE_PROXY", "is for the stack's own database; AWS_PGSQL_PATH names another"
+    connections = given.get("DATABASE_CONNECTIONS") or str(FEWEST_CONNECTIONS)
+    if not connections.isdecimal() or int(connections) < FEWEST_CONNECTIONS:
+        yield (
+            "DATABASE_CONNECTIONS",
+            f"is a number from {FEWEST_CONNECTIONS}: what the database accepts at once",
+        )
+
+
 def _own_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     try:
         rds_roots(given.get("AWS_REGION") or "us-east-1")
     except SettingsError as error:
         yield "AWS_REGION", str(error)
-    if (given.get("DATABASE_MULTI_AZ") or "false") not in ("true", "false"):
-        yield "DATABASE_MULTI_AZ", "is true or false"
+    for name in ("DATABASE_MULTI_AZ", "DATABASE_PROXY"):
+        if (given.get(name) or "false") not in ("true", "false"):
+            yield name, "is true or false"
     if not ZONES.fullmatch(given.get("AVAILABILITY_ZONES") or "us-east-1a,us-east-1b"):
         yield "AVAILABILITY_ZONES", "is two zones by name, as in eu-west-1a,eu-west-1b"
 

@@ -89,13 +89,19 @@ class _Link(NamedTuple):
 class Database:
     """The process's connection and its prepared statements.
 
+    RDS Proxy lends a server connection for one transaction, and pins it to the client for good if the
+    client leaves state in the session. So by a proxy's URL statements are not prepared, and no
+    `statement_timeout` is sent, which the proxy rejects in a startup message: its initialization query
+    sets STATEMENT_TIMEOUT (resources/database/proxy.yml).
+
     Args:
         url: where the server is.
-        statement_timeout: seconds, 0 for no limit but that of its silence (the worker's COPY).
+        statement_timeout: seconds; 0 for none, when only COPY_SILENCE limits the wait (the worker's COPY).
     """
 
     def __init__(self, url: str, statement_timeout: float = STATEMENT_TIMEOUT) -> None:
         self._url = url
+        self._proxied = PostgresUrl.parse(url).proxied
         self._statement_timeout = statement_timeout
         self._link: _Link | None = None
         self._prepared: dict[str, pg8000.native.PreparedStatement] = {}
@@ -109,7 +115,9 @@ class Database:
             ServiceUnavailable: the server can't be reached, or can't do it now.
             DomainError: what a violated constraint stands for.
         """
-        text = statement_text(name)  # outside: a file that is missing is no server that is away
+        text = statement_text(name)  # before _guarded: a missing file is no server error
+        if self._proxied:
+            return self._execute(text, **parameters)
         with self._guarded():
             statement = self._statement(text)
             try:
@@ -217,6 +225,7 @@ class Database:
     def _connect(self) -> "_Link":
         url = PostgresUrl.parse(self._url)
         raw = url.open_socket(CONNECT_TIMEOUT)
+        timeout = {"statement_timeout": str(int(self._statement_timeout * 1000))}
         try:
             connection = _Connection(
                 url.user,
@@ -226,7 +235,7 @@ class Database:
                 sock=raw,
                 ssl_context=url.tls_context() if url.tls else False,
                 application_name="restcalculator",
-                startup_params={"statement_timeout": str(int(self._statement_timeout * 1000))},
+                startup_params={} if url.proxied else timeout,
             )
         except BaseException:
             raw.close()

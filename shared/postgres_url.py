@@ -20,8 +20,9 @@ _RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 class PostgresUrl:
     """The parts of a `postgresql[+driver]://user:password@host:port/database?…` URL.
 
-    `?host=/folder` means a Unix socket. `?sslmode=` is `disable` or `verify-full`; without it a
-    server on this machine is spoken to plainly, and any other with its certificate verified.
+    `?host=/folder` means a Unix socket. `?sslmode=` is `disable` or `verify-full`; the default is
+    `disable` for a server on this machine and `verify-full` for any other. `?proxy=true` means that the
+    URL leads to RDS Proxy: see `Database`.
     """
 
     user: str
@@ -31,6 +32,7 @@ class PostgresUrl:
     database: str
     unix_folder: str | None
     tls: bool
+    proxied: bool
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -55,6 +57,7 @@ class PostgresUrl:
             database=unquote(parts.path.lstrip("/")) or "postgres",
             unix_folder=folder,
             tls=mode != "disable",
+            proxied=query.get("proxy") == "true",
         )
 
     def open_socket(self, timeout: float) -> socket:

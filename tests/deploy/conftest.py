@@ -32,6 +32,7 @@ def bare_environment() -> dict[str, str]:
     settings = {name.upper() for name in Settings.model_fields} | {
         *("STAGE", "CONFIRM", "FRONTEND_URL", "SECRET_VERSION", "DATABASE_MULTI_AZ", "DATABASE_CLASS"),
         *("AVAILABILITY_ZONES", "PERMISSIONS_BOUNDARY", "ROLLBACK_ALARMS", "ROLLBACK_MINUTES"),
+        *("DATABASE_PROXY", "DATABASE_CONNECTIONS", "ALARM_EMAIL", "BUDGET_DOLLARS"),
     }
     return {
         name: value
@@ -57,6 +58,7 @@ def made() -> None:
             "PERMISSIONS_BOUNDARY": BOUNDARY,
             "ROLLBACK_ALARMS": ",".join(ALARMS),
             "ROLLBACK_MINUTES": "10",
+            "DATABASE_CONNECTIONS": "",
         },
         capture_output=True,
         text=True,
@@ -69,6 +71,12 @@ def made() -> None:
 def own(made: None) -> Template:
     """The stack that has a database of its own, as compiled."""
     return compiled("own")
+
+
+@pytest.fixture(scope="session")
+def proxied(made: None) -> Template:
+    """The stack whose API reaches its own database through RDS Proxy, as compiled."""
+    return compiled("proxy")
 
 
 @pytest.fixture(scope="session")

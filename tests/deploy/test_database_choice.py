@@ -83,3 +83,30 @@ def test_alarms_follow_what_an_instance_of_the_class_really_has(
     settled = chosen(DATABASE_CLASS=instance)
     assert settled["manyConnections"] == int(0.8 * connections)
     assert settled["littleMemory"] == pytest.approx(0.05 * megabytes * 2**20, abs=1)
+
+
+RESERVED = 20
+COLD_CALL_SECONDS = 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "connections"),
+    [
+        ({}, 80),
+        ({"DATABASE_CLASS": "db.t4g.small"}, 181),
+        ({"DATABASE_CLASS": "db.t4g.large"}, 720),
+        ({"AWS_PGSQL_PATH": "postgresql://db.example.com"}, 100),
+        ({"AWS_PGSQL_PATH": "postgresql://db.example.com", "DATABASE_CONNECTIONS": "30"}, 30),
+    ],
+)
+def test_a_burst_of_cold_calls_opens_no_more_connections_than_the_database_accepts(
+    settings: dict[str, str], connections: int
+) -> None:
+    throttle = chosen(**settings)
+    assert throttle["burst"] + throttle["rate"] * COLD_CALL_SECONDS <= connections - RESERVED
+    assert min(throttle["burst"], throttle["rate"]) >= 3
+
+
+def test_behind_the_proxy_the_api_accepts_what_the_functions_can_serve() -> None:
+    throttle = chosen(DATABASE_PROXY="true")
+    assert (throttle["rate"], throttle["burst"]) == (500, 1000)

@@ -65,6 +65,19 @@ def test_the_database_is_made_private_and_protected(deployment: Deployment) -> N
     assert not database["PubliclyAccessible"]
 
 
+def test_the_network_is_in_two_zones_and_keeps_them(deployment: Deployment) -> None:
+    subnets = deployment.aws("ec2").describe_subnets()["Subnets"]
+    zones = {
+        one["AvailabilityZone"] for one in subnets if one["CidrBlock"] in ("10.0.0.0/20", "10.0.16.0/20")
+    }
+    assert len(zones) == 2
+
+
+def test_the_logs_of_the_database_are_limited(deployment: Deployment) -> None:
+    groups = deployment.aws("logs").describe_log_groups(logGroupNamePrefix="/aws/rds/instance/")
+    assert {group["retentionInDays"] for group in groups["logGroups"]} == {30}
+
+
 def test_secrets_are_kept_by_secrets_manager_and_not_by_cloudformation(deployment: Deployment) -> None:
     kept = deployment.aws("secretsmanager").get_secret_value(SecretId="restcalculator/dev")
     assert json.loads(kept["SecretString"]) == SECRETS

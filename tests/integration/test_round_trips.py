@@ -83,6 +83,23 @@ def body(route: Route, admin: Person, operation: str) -> dict[str, Any] | None:
     return bodies.get(route)
 
 
+PINNING = """
+SELECT 'prepared: ' || name AS state FROM pg_prepared_statements
+UNION ALL SELECT 'set: ' || name FROM pg_settings
+WHERE source = 'session' OR (source = 'client' AND name NOT IN ('application_name', 'client_encoding'))
+UNION ALL SELECT 'advisory lock' FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+UNION ALL SELECT 'temporary: ' || relname FROM pg_class WHERE relpersistence = 't'
+UNION ALL SELECT 'cursor: ' || name FROM pg_cursors WHERE is_holdable
+UNION ALL SELECT 'listening: ' || channel FROM pg_listening_channels() channel"""
+"""The state of a session for which RDS Proxy pins it (RDS User Guide, "Avoiding pinning an RDS Proxy")."""
+
+
+@pytest.fixture
+def by_the_proxys_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PGSQL_PATH", f"{database_url}&proxy=true")
+    settings.cache_clear()
+
+
 @pytest.fixture
 def send(uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> Send:
     """Sends a route an event, which succeeds; the turns that it took on the wire."""
@@ -200,3 +217,13 @@ def test_a_call_about_one_row_is_two_round_trips_at_the_most(call: Call, route: 
 def test_a_list_asks_for_the_caller_the_page_and_the_total(call: Call, route: Route) -> None:
     call(route)
     assert 2 <= round_trips(call(route)) <= 3
+
+
+@pytest.mark.parametrize("route", sorted({CHARGE, *SINGLE_ROW, *LISTS}), ids=" ".join)
+def test_behind_the_proxy_a_call_leaves_no_state_that_would_pin_its_connection(
+    by_the_proxys_url: None, uow: UnitOfWork, call: Call, route: Route
+) -> None:
+    call(route)
+    limit = 1 if route == CHARGE else 3 if route in LISTS else 2
+    assert round_trips(call(route)) <= limit
+    assert uow.database.query(PINNING, {}) == []

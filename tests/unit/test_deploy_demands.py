@@ -52,6 +52,7 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
         ("AWS_PGSQL_PATH", "postgresql://me@db.c1.mars-north-1.rds.amazonaws.com/db"),
         ("AWS_REGION", "mars-north-1"),
         ("DATABASE_MULTI_AZ", "yes"),
+        ("DATABASE_PROXY", "yes"),
         ("AVAILABILITY_ZONES", "us-east-1a"),
         ("AVAILABILITY_ZONES", "use1-az1,use1-az2"),
     ],
@@ -60,6 +61,19 @@ def test_what_is_missing_or_weak_is_named_and_never_shown(name: str, value: str)
     (said,) = weaknesses({**GOOD, name: value})
     assert said.startswith(f"  {name}: ")
     assert len(value) < 6 or value not in said or name == "AWS_REGION"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DATABASE_PROXY", "true"), ("DATABASE_CONNECTIONS", "many"), ("DATABASE_CONNECTIONS", "20")],
+)
+def test_a_given_database_has_no_proxy_and_says_how_many_connections_it_accepts(
+    name: str, value: str
+) -> None:
+    given = {**GOOD, "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
+    assert weaknesses({**given, "DATABASE_PROXY": "false", "DATABASE_CONNECTIONS": "500"}) == []
+    (said,) = weaknesses({**given, name: value})
+    assert said.startswith(f"  {name}: ")
 
 
 def test_a_region_without_known_roots_will_do_for_a_database_elsewhere() -> None:
