@@ -61,6 +61,7 @@ def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     minutes = given.get("ROLLBACK_MINUTES") or "0"
     if not (minutes.isdecimal() and int(minutes) <= ROLLBACK_MINUTES):
         yield "ROLLBACK_MINUTES", f"is a number of minutes, at most {ROLLBACK_MINUTES}"
+    yield from _budget(given)
     if given.get("AWS_PGSQL_PATH"):
         yield from _given_database(given)
     else:
@@ -94,6 +95,14 @@ def _passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, f"has more than {ACCEPTED[1]} characters, which nobody can sign in with"
     if given.get("ADMIN_PASSWORD") and given["ADMIN_PASSWORD"] == given.get("CLIENT_PASSWORD"):
         yield "ADMIN_PASSWORD", "is the same as CLIENT_PASSWORD: whoever knows the client's could make admins"
+
+
+def _budget(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if dollars := given.get("BUDGET_DOLLARS"):
+        if not dollars.isdecimal() or int(dollars) == 0:
+            yield "BUDGET_DOLLARS", "is whole dollars a month, as in 50"
+        if not given.get("ALARM_EMAIL"):
+            yield "ALARM_EMAIL", "is missing, and BUDGET_DOLLARS needs an address to write to"
 
 
 def _database(url: str) -> Iterator[tuple[str, str]]:

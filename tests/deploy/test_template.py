@@ -306,6 +306,23 @@ def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources
     assert dead["Threshold"] == 0
 
 
+def test_a_budget_is_there_by_the_setting_and_writes_to_the_alarms_address(
+    resources: Resources, proxied: Template
+) -> None:
+    assert of_type(resources, "AWS::Budgets::Budget") == {}
+    (budget,) = of_type(proxied["Resources"], "AWS::Budgets::Budget").values()
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 50, "Unit": "USD"}
+    notified = {
+        (one["Notification"]["NotificationType"], one["Notification"]["Threshold"], subscriber["Address"])
+        for one in budget["NotificationsWithSubscribers"]
+        for subscriber in one["Subscribers"]
+    }
+    assert notified == {
+        ("ACTUAL", 80, "alarms@example.com"),
+        ("FORECASTED", 100, "alarms@example.com"),
+    }
+
+
 def test_housekeeping_is_scheduled_and_its_failures_raise_an_alarm(resources: Resources) -> None:
     rules = of_type(resources, "AWS::Events::Rule").values()
     scheduled = {

@@ -76,6 +76,19 @@ def test_a_given_database_has_no_proxy_and_says_how_many_connections_it_accepts(
     assert said.startswith(f"  {name}: ")
 
 
+@pytest.mark.parametrize("dollars", ["a lot", "0", "-5", "$50"])
+def test_a_budget_is_whole_dollars(dollars: str) -> None:
+    settings = {**GOOD, "ALARM_EMAIL": "me@example.com"}
+    assert weaknesses({**settings, "BUDGET_DOLLARS": "50"}) == []
+    (said,) = weaknesses({**settings, "BUDGET_DOLLARS": dollars})
+    assert said.startswith("  BUDGET_DOLLARS: ")
+
+
+def test_a_budget_needs_an_address_to_write_to() -> None:
+    (said,) = weaknesses({**GOOD, "BUDGET_DOLLARS": "50"})
+    assert said.startswith("  ALARM_EMAIL: ")
+
+
 def test_a_region_without_known_roots_will_do_for_a_database_elsewhere() -> None:
     elsewhere = {"AWS_REGION": "mars-north-1", "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
     assert weaknesses({**GOOD, **elsewhere}) == []
