@@ -170,7 +170,7 @@ NEEDED: dict[str, list[tuple[str, str, str]]] = {
         (SNAPSHOT, "rds", "CreateDBSnapshot AddTagsToResource DescribeDBSnapshots"),
         (PARAMETERS, "rds", "CreateDBInstance ModifyDBInstance"),
         (SUBNETS, "rds", "CreateDBInstance"),
-        (f"arn:aws:rds:{A}:og:default:postgres-17", "rds", "CreateDBInstance"),
+        (f"arn:aws:rds:{A}:og:default:postgres-18", "rds", "CreateDBInstance"),
         (
             "arn:aws:iam::123456789012:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS",
             "iam",

@@ -11,7 +11,7 @@ import pytest
 from localstack.settings import ROOT
 from tests.deploy import iam
 from tests.deploy.conftest import BOUNDARY, Template
-from tests.deploy.permissions import BUCKET, DIRECT, NEEDED, QUEUE, ROLE, A
+from tests.deploy.permissions import BUCKET, DIRECT, NEEDED, QUEUE, ROLE, SECRET, A
 
 PATH = ROOT / "deploy" / "github_role.yml"
 POLICY_LIMIT = 6144
@@ -19,7 +19,7 @@ POLICY_LIMIT = 6144
 SCRIPTS = {path.stem for path in PATH.parent.glob("*.py")} - {"remove", "redrive"}
 """What the pipeline runs; it neither removes a stack nor moves messages of the queue."""
 SERVICES = ("cloudformation", "cloudwatch", "ec2", "lambda", "logs", "rds", "secretsmanager")
-ARNS = {"Bucket": BUCKET, "WorkQueue": QUEUE, "DeadLetterQueue": f"{QUEUE}-dlq"}
+ARNS = {"Bucket": BUCKET, "WorkQueue": QUEUE, "DeadLetterQueue": f"{QUEUE}-dlq", "DatabaseSecret": SECRET}
 ROLES, POLICIES = (f"arn:aws:iam::123456789012:{kind}" for kind in ("role", "policy"))
 SECRETS = f"arn:aws:secretsmanager:{A}:secret:"
 Statements = list[dict[str, Any]]
@@ -58,9 +58,10 @@ def missing(statements: Statements, needed: list[tuple[str, str, str]]) -> list[
 
 
 def test_the_role_may_deploy_every_resource_of_the_templates(
-    own: Template, given: Template, statements: Statements
+    own: Template, proxied: Template, given: Template, statements: Statements
 ) -> None:
-    types = {one["Type"] for template in (own, given) for one in template["Resources"].values()}
+    templates = (own, proxied, given)
+    types = {one["Type"] for template in templates for one in template["Resources"].values()}
     unknown = types - set(NEEDED)
     assert not unknown, f"say in tests/deploy/permissions.py what a deploy calls for {sorted(unknown)}"
     lacking = {kind: lack for kind in sorted(types) if (lack := missing(statements, NEEDED[kind]))}
@@ -158,12 +159,12 @@ def test_every_policy_keeps_within_the_quota(resources: dict[str, dict[str, Any]
 
 
 def test_the_boundary_allows_all_that_the_functions_roles_allow(
-    own: Template, given: Template, boundary: Statements
+    own: Template, proxied: Template, given: Template, boundary: Statements
 ) -> None:
     """A role's right that the boundary does not allow has no effect: the function would fail on AWS."""
     lacking = [
         f"{action} on {resource}"
-        for template in (own, given)
+        for template in (own, proxied, given)
         for statement in granted(template)
         for action in iam.as_list(statement["Action"])
         for resource in iam.as_list(statement["Resource"])
@@ -184,8 +185,8 @@ def granted(template: Template) -> Iterator[dict[str, Any]]:
                 yield from (one for one in document["Statement"] if one["Effect"] == "Allow")
 
 
-def test_every_role_of_the_template_takes_the_boundary(own: Template) -> None:
-    roles = [one for one in own["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+def test_every_role_of_the_template_takes_the_boundary(proxied: Template) -> None:
+    roles = [one for one in proxied["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
     assert roles
     named = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/" + BOUNDARY}
     assert all(role["Properties"]["PermissionsBoundary"] == named for role in roles)
