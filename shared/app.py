@@ -38,6 +38,8 @@ MULTIPART = "multipart/form-data"
 LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
 """Bytes of a body, by media type: a page of JSON, or a 4 MB file and the form around it."""
 
+INPUT_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -166,9 +168,23 @@ class Api(APIGatewayHttpResolver):
             with UnitOfWork() as uow:
                 self.caller = auth.look_up(uow, self.credentials, admin=self.who is Who.ADMIN)
 
+    def _refusal_of_caller(self) -> DomainError | None:
+        """Return the error of a charged route's caller that is not signed in, or None.
+
+        Bad input is refused before the charging statement looks the caller up.
+        """
+        try:
+            with UnitOfWork() as uow:
+                auth.look_up(uow, self.credentials)
+        except DomainError as refusal:
+            return refusal
+        return None
+
     def problem(self, error: Exception) -> Response[str]:
         """Return the RFC 9457 problem for an error."""
         problem = _as_domain_error(error)
+        if self.who is Who.CHARGED and problem.status in INPUT_REFUSED:
+            problem = self._refusal_of_caller() or problem
         if problem.status >= 500:
             logger.error(problem.detail, exc_info=not isinstance(error, DomainError))
         body = problem.members(self.request_id)

@@ -25,6 +25,7 @@ def test_a_new_key_is_shown_this_once(client: Client) -> None:
     (listed,) = exact(response)["api_keys"]
     assert listed == {name: made[name] for name in ("id", "name", "created_at")}
     assert made["key"] not in response.text
+    assert exact(client.get(f"{KEYS}/{made['id']}")) == listed
 
 
 def test_a_key_signs_a_program_in_without_csrf_token(client: Client, connect: Connect) -> None:
@@ -42,6 +43,7 @@ def test_a_revoked_key_is_worth_nothing(client: Client, connect: Connect) -> Non
     expect.problem(program.get(f"{API}/users/me"), 401)
     expect.problem(program.compute(), 401)
     assert exact(client.get(KEYS))["api_keys"] == []
+    expect.problem(client.get(f"{KEYS}/{made['id']}"), 404)
     expect.problem(client.delete(f"{KEYS}/{made['id']}"), 404)
 
 
@@ -51,11 +53,13 @@ def test_anothers_key_is_not_seen_and_cannot_be_revoked_even_by_an_admin(
     made = make(client)
     for outsider in (other, admin):
         assert made["id"] not in [key["id"] for key in outsider.rows("api_keys")]
+        expect.problem(outsider.get(f"{KEYS}/{made['id']}"), 404)
         expect.problem(outsider.delete(f"{KEYS}/{made['id']}"), 404)
     assert connect(bearer=made["key"]).balance == 20
 
 
 def test_a_key_that_never_was_is_not_found(client: Client) -> None:
+    expect.problem(client.get(f"{KEYS}/{uuid4()}"), 404)
     expect.problem(client.delete(f"{KEYS}/{uuid4()}"), 404)
 
 

@@ -106,7 +106,9 @@ def test_a_tasks_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person
 
 def test_an_api_keys_answer_has_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
     key = {"user_id": client.id, "name": "program", "key_hash": b"x" * 32, "key": "rc_x"}
-    assert_shaped(one(uow, "create_api_key", id=uuid7(), **key), resources.ApiKeyCreated)
+    key_id = uuid7()
+    assert_shaped(one(uow, "create_api_key", id=key_id, **key), resources.ApiKeyCreated)
+    assert_shaped(one(uow, "api_key", id=key_id, user_id=client.id), resources.ApiKey)
 
 
 def test_a_grants_answer_has_the_schemas_fields(uow: UnitOfWork, admin: Person, client: Person) -> None:

@@ -17,6 +17,7 @@ from tests.e2e.declared import Declared
 from tests.e2e.security.matrix import Risk, ask, at_risk
 
 REFRESH = "refresh_token_cookie"
+JSON = {"Content-Type": "application/json"}
 Refused = Callable[[Declared, str], None]
 
 
@@ -86,6 +87,26 @@ def test_a_forged_token_gets_401(someone: Client, refused: Refused, route: Decla
 @at_risk(Risk.TOKENS)
 def test_a_refresh_token_does_not_sign_in(someone: Client, refused: Refused, route: Declared) -> None:
     refused(route, someone.cookies[REFRESH])
+
+
+@pytest.fixture(scope="module")
+def ended(account: Callable[..., Client]) -> str:
+    """The access token of a session that has ended."""
+    client = account(role="admin")
+    token = client.access_token
+    assert client.post("/logout").status_code == 200
+    return token
+
+
+@at_risk(Risk.TOKENS)
+def test_an_unknown_key_and_an_ended_session_get_401_also_with_bad_input(
+    connect: Connect, ended: str, route: Declared
+) -> None:
+    bodies: list[dict[str, Any]] = [{"json": {"nonsense": 1}}, {"content": b"{", "headers": JSON}]
+    for bearer in ("rc_unknown", ended):
+        for how in bodies if route.schema else [{}]:
+            told = expect.problem(ask(connect(bearer=bearer), route, **how), 401)
+            assert told["type"] == "/problems/not-signed-in"
 
 
 @pytest.mark.local

@@ -1,0 +1,23 @@
+"""GET /api/v1/api_keys/{id}: return one API key, without its secret."""
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared.answers import documented, ok
+from shared.app import Api, Who
+from shared.errors import NotFound
+from shared.resources import ApiKey
+from shared.unit_of_work import UnitOfWork
+
+app = Api(who=Who.SIGNED_IN)
+
+
+@app.get("/api/v1/api_keys/<id>", tags=["API keys"], responses=documented(ApiKey, 404))
+def get_api_key(id: UUID) -> Response[str]:
+    """Return one of the caller's own keys that is not revoked. It never shows the secret."""
+    with UnitOfWork() as uow:
+        row = uow.one("api_key", id=id, user_id=app.caller.id)
+    if row is None:
+        raise NotFound("There is no such API key.")
+    return ok(row["body"])
