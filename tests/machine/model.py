@@ -141,11 +141,11 @@ class Model:
         self, record: str, who: str, operation: str, arguments: Arguments, key: str | None
     ) -> Expected:
         operation, user = ALIASES.get(operation, operation), self.users[who]
+        if user.deleted:
+            return NOT_SIGNED_IN
         result = compute(operation, arguments)
         if result is None:
             return INVALID
-        if user.deleted:
-            return NOT_SIGNED_IN
         if prior := self._prior(who, key, (operation, arguments)):
             return prior
         cost = self.prices.get(operation)
