@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from shared import auth
+from shared.errors import Conflict
 from shared.ids import uuid7
 from shared.unit_of_work import UnitOfWork
 
@@ -20,12 +21,15 @@ def create(uow: UnitOfWork, presented: auth.Credentials, user_id: UUID, name: st
 
     Raises:
         NotSignedIn: the credentials ended meanwhile.
+        Conflict: the user has 100 living keys.
     """
     key_id = uuid7()
     key, key_hash = auth.new_api_key()
     uow.begin()
     uow.one("lock_user", id=user_id)
     auth.look_up(uow, presented)
-    row = uow.only("create_api_key", id=key_id, user_id=user_id, name=name, key_hash=key_hash, key=key)
+    row = uow.one("create_api_key", id=key_id, user_id=user_id, name=name, key_hash=key_hash, key=key)
+    if row is None:
+        raise Conflict("You have 100 API keys. Revoke one that you no longer use and try again.")
     uow.commit()
     return key_id, row["body"]

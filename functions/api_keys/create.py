@@ -15,7 +15,7 @@ app = Api(who=Who.SIGNED_IN)
 @app.post(
     "/api/v1/api_keys",
     tags=["API keys"],
-    responses=documented(ApiKeyCreated, status=201, headers=("Location",)),
+    responses=documented(ApiKeyCreated, 409, status=201, headers=("Location",)),
     status_code=201,
 )
 def create_api_key(body: NewApiKey) -> Response[str]:

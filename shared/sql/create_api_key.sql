@@ -1,5 +1,16 @@
--- A key for a program: only its hash is kept.
+-- Store an API key's hash, unless the user has 100 living keys. Run it in a transaction after lock_user, so that
+-- parallel requests count each other's keys. Of the revoked keys the newest 100 are kept.
+WITH living AS MATERIALIZED (
+    SELECT count(*) AS keys FROM api_keys WHERE user_id = :user_id::uuid AND revoked_at IS NULL
+), forgotten AS (
+    DELETE FROM api_keys
+    WHERE id IN (SELECT id FROM api_keys
+                 WHERE user_id = :user_id::uuid AND revoked_at IS NOT NULL
+                 ORDER BY revoked_at DESC OFFSET 100)
+)
 INSERT INTO api_keys (id, user_id, name, key_hash)
-VALUES (:id::uuid, :user_id::uuid, :name::text, :key_hash::bytea)
+SELECT :id::uuid, :user_id::uuid, :name::text, :key_hash::bytea
+FROM living
+WHERE keys < 100
 RETURNING json_build_object(
     'id', id, 'name', name, 'created_at', rfc3339(created_at), 'key', :key::text)::text AS body

@@ -1,4 +1,4 @@
--- Open a session after the password was verified, and store a renewed hash. The throttle is checked again: without
+-- Open a session after the password was verified, end the oldest beyond 50, and store a renewed hash. The throttle is checked again: without
 -- that, many guesses sent at once would all be verified before the first failure is counted. The user's row is
 -- locked and the hash compared on the locked row: a password change either sees the new session and ends it, or
 -- comes first and then no session is opened.
@@ -14,6 +14,12 @@ WITH throttle AS MATERIALIZED (
     INSERT INTO sessions (id, user_id, refresh_id, expires_at)
     SELECT :session_id::uuid, id, :refresh_id::uuid, now() + :lifetime::float8 * interval '1 second'
     FROM owner
+), forgotten AS (
+    -- Keep 49 sessions beside the new one, living before ended and newest first. Sign-ins in parallel may exceed
+    -- this until the next one.
+    DELETE FROM sessions
+    WHERE id IN (SELECT s.id FROM sessions s JOIN owner ON s.user_id = owner.id
+                 ORDER BY s.revoked_at IS NULL AND s.expires_at > now() DESC, s.created_at DESC OFFSET 49)
 ), rehashed AS (
     UPDATE users u SET password_hash = :password_hash::text
     FROM owner WHERE u.id = owner.id AND :password_hash::text IS NOT NULL

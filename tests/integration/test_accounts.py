@@ -9,7 +9,7 @@ from uuid import uuid4
 import argon2
 import pytest
 
-from shared import accounts, auth, billing, passwords, sessions
+from shared import accounts, api_keys, auth, billing, passwords, sessions
 from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
 from shared.tokens import TokenPair, TokenType, verify
 from shared.unit_of_work import UnitOfWork
@@ -287,6 +287,67 @@ def test_a_new_password_ends_the_api_keys_and_no_other_change_does(uow: UnitOfWo
     accounts.update_user(uow, admin.id, user_id, {"password": "another one"})
     with pytest.raises(NotSignedIn):
         auth.look_up(uow, presented)
+
+
+def test_a_sign_in_beyond_50_sessions_ends_the_oldest_and_stores_no_more(uow: UnitOfWork, sql: Sql) -> None:
+    oldest, second = sign_in(uow), sign_in(uow)
+    sql(
+        """INSERT INTO sessions (id, user_id, refresh_id, expires_at)
+           SELECT gen_random_uuid(), user_id, gen_random_uuid(), expires_at
+           FROM sessions, generate_series(1, 24)"""
+    )
+    newest = sign_in(uow)
+    assert sql("SELECT count(*) FROM sessions") == [[50]]
+    with pytest.raises(NotSignedIn):
+        auth.look_up(uow, signed_in(oldest))
+    for pair in (second, newest):
+        auth.look_up(uow, signed_in(pair))
+
+
+def test_ended_sessions_make_room_before_living_ones(uow: UnitOfWork, sql: Sql) -> None:
+    living = sign_in(uow)
+    for _ in range(2):
+        sql(
+            """INSERT INTO sessions (id, user_id, refresh_id, expires_at, revoked_at)
+               SELECT gen_random_uuid(), user_id, gen_random_uuid(), expires_at, now()
+               FROM sessions, generate_series(1, 60) WHERE revoked_at IS NULL"""
+        )
+        sign_in(uow)
+        assert sql("SELECT count(*) FROM sessions") == [[50]]
+        auth.look_up(uow, signed_in(living))
+
+
+def test_a_user_has_at_most_100_living_keys_also_if_made_in_parallel(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql
+) -> None:
+    sql(
+        """INSERT INTO api_keys (id, user_id, name, key_hash)
+           SELECT gen_random_uuid(), :id, 'x', uuid_send(gen_random_uuid()) FROM generate_series(1, 98)""",
+        id=client.id,
+    )
+
+    def attempt(unit: UnitOfWork, _: int) -> bool:
+        try:
+            with unit:
+                api_keys.create(unit, client.credentials, client.id, "x")
+        except Conflict:
+            return False
+        return True
+
+    assert sum(at_once(5, another_uow, attempt)) == 2
+    sql("UPDATE api_keys SET revoked_at = now() WHERE id = (SELECT id FROM api_keys LIMIT 1)")
+    assert attempt(uow, 0)
+
+
+def test_at_most_100_revoked_keys_of_a_user_are_kept(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+    sql(
+        """INSERT INTO api_keys (id, user_id, name, key_hash, revoked_at)
+           SELECT gen_random_uuid(), :id, 'x', uuid_send(gen_random_uuid()), now()
+           FROM generate_series(1, 300)""",
+        id=client.id,
+    )
+    api_keys.create(uow, client.credentials, client.id, "x")
+    assert sql("SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL") == [[100]]
 
 
 def test_a_deleted_user_frees_the_email_and_ends_sessions_and_api_keys(uow: UnitOfWork, sql: Sql) -> None:
