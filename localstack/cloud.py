@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localstack.context import ACCOUNT
+from localstack.settings import CannotStart
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,15 +23,16 @@ MAX_RECEIVES = 5
 VISIBILITY_TIMEOUT = 6 * 900
 
 
-# Never further than this machine: it asks nobody for a password.
 EDGE_HOST = "127.0.0.1"
+"""Where the emulator listens: on this machine only, since it requires no password."""
+CONFIRMATION_SECONDS = 10.0
+"""How long S3 may take to send the test event of a new notification."""
 
 
 def ministack_environment(port: int, folder: Path) -> dict[str, str]:
     """The settings of MiniStack: S3 and SQS only, its state kept in `folder`."""
     return {
         "BIND_HOST": EDGE_HOST,
-        "MINISTACK_HOST": EDGE_HOST,
         "GATEWAY_PORT": str(port),
         "SERVICES": "s3,sqs",
         "IOT_MTLS_ENABLED": "0",
@@ -104,6 +106,8 @@ class Cloud:
 
         Args:
             origins: the pages that may upload to the bucket and download from it.
+
+        Raises: CannotStart if S3 does not send to that queue.
         """
         dead_letters = self._queue(DEAD_LETTER_QUEUE, {})
         redrive = {"deadLetterTargetArn": self.queue_arn(dead_letters), "maxReceiveCount": MAX_RECEIVES}
@@ -111,7 +115,7 @@ class Cloud:
             QUEUE, {"VisibilityTimeout": str(VISIBILITY_TIMEOUT), "RedrivePolicy": json.dumps(redrive)}
         )
         self._bucket(origins)
-        self._notify(self.queue_arn(queue))
+        self._notify(queue)
         return queue
 
     def empty(self) -> None:
@@ -151,17 +155,32 @@ class Cloud:
         }
         self.s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
 
-    def _notify(self, queue_arn: str) -> None:
-        """Each put sends an s3:TestEvent to the queue, so it is left alone when it stands already."""
-        present = self.s3.get_bucket_notification_configuration(Bucket=BUCKET)
-        if any(item["QueueArn"] == queue_arn for item in present.get("QueueConfigurations", [])):
-            return
+    def _notify(self, queue: str) -> None:
+        """Let S3 announce uploads to the queue, and wait for the s3:TestEvent by which it confirms that.
+
+        A queue that S3 does not feed would leave every upload `queued`, and nothing would log an error.
+        """
+        before = self._messages(queue)
         rule: Any = {
             "Id": "uploads",
-            "QueueArn": queue_arn,
+            "QueueArn": self.queue_arn(queue),
             "Events": ["s3:ObjectCreated:*"],
             "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": UPLOADS}]}},
         }
         self.s3.put_bucket_notification_configuration(
             Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [rule]}
         )
+        deadline = time.monotonic() + CONFIRMATION_SECONDS
+        while self._messages(queue) <= before:
+            if time.monotonic() > deadline:
+                raise CannotStart(
+                    f"S3 does not send to the queue {queue}, so no upload would be processed. "
+                    "Another queue of that name may exist; `make build-local-db` creates all of them anew."
+                )
+            time.sleep(0.05)
+
+    def _messages(self, queue: str) -> int:
+        """The number of messages in the queue: visible, received and delayed ones."""
+        answer = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
+        found: Any = answer["Attributes"]
+        return sum(int(found[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))

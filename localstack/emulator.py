@@ -1,13 +1,52 @@
-"""MiniStack as a child of ours: `python -m localstack.emulator`."""
+"""MiniStack, the emulated S3 and SQS: `python -m localstack.emulator`.
+
+MiniStack names a queue by its URL, port included, and finds the queues of an earlier run by that name. The
+URL that it keeps therefore has a fixed port here, whatever port it listens on; callers see the real one.
+"""
+
+import os
+from typing import Any
 
 from localstack import lifeline
+
+NAMING_PORT = "4566"
 
 
 def main() -> None:
     lifeline.hold()
+    port = os.environ["GATEWAY_PORT"]
+    os.environ["GATEWAY_PORT"] = NAMING_PORT  # which the module reads when it is imported
+    from ministack.services import sqs
+
+    os.environ["GATEWAY_PORT"] = port
+    load = sqs.load_persisted_state
+
+    def load_and_merge(state: Any) -> None:
+        load(state)
+        merge_queues(sqs)
+
+    sqs.load_persisted_state = load_and_merge
     from ministack.app import main as serve
 
     serve()
+
+
+def merge_queues(sqs: Any) -> None:
+    """Make one queue of those with the same name, with the messages of all.
+
+    Earlier versions left one queue per port that the emulator had listened on.
+    """
+    for (account, region, url), queue in sqs._queues.all_items():
+        kept_url = f"http://{sqs.DEFAULT_HOST}:{sqs.DEFAULT_PORT}/{account}/{queue['name']}"
+        if url == kept_url:
+            continue
+        sqs._queues.pop_scoped(account, region, url, None)
+        if kept := sqs._queues.get_scoped(account, region, kept_url):
+            kept["messages"] += queue["messages"]
+        else:
+            sqs._queues.set_scoped(account, region, kept_url, {**queue, "url": kept_url})
+    sqs._queue_name_to_url.clear()
+    sqs._rebuild_queue_name_index()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from localstack import lifeline
 from localstack.cloud import Cloud
 from localstack.execution import ExecutionEnvironment, InvocationFailed
 from localstack.routes import Function, Service
-from localstack.settings import Settings
+from localstack.settings import CannotStart, Settings
 
 FUNCTION = "worker"
 # No longer: an emulator that is to end waits for the polls that are going on.
@@ -145,15 +146,23 @@ def check_answer(answer: Any, message_id: str) -> None:
     raise InvocationFailed(f"batchItemFailures is not understood: {failures!r}")
 
 
-def main() -> None:
-    lifeline.hold()
-    stopping = threading.Event()
-    settings = Settings.from_environment(os.environ)
+def connect(settings: Settings) -> Queue:
+    """Return the work queue, created if need be. Raises: CannotStart, BotoCoreError, ClientError."""
     cloud = Cloud.connect(os.environ)
     cloud.wait_until_ready(settings.start_timeout)
     own_pages = [f"http://{host}:{settings.port}" for host in ("localhost", "127.0.0.1")]
     url = cloud.prepare(os.environ["FRONTEND_URL"], *own_pages)
-    queue = Queue(cloud, url, cloud.queue_arn(url), settings.batch_visibility, settings.batch_retry)
+    return Queue(cloud, url, cloud.queue_arn(url), settings.batch_visibility, settings.batch_retry)
+
+
+def main() -> None:
+    lifeline.hold()
+    stopping = threading.Event()
+    settings = Settings.from_environment(os.environ)
+    try:
+        queue = connect(settings)
+    except (BotoCoreError, ClientError, CannotStart) as error:
+        sys.exit(str(error))  # `make up` shows it
     function = Service.load(settings.service_file, os.environ).functions[FUNCTION]
     pollers = [
         Poller(queue, function, os.environ["AWS_REGION"], stopping) for _ in range(settings.batch_workers)
