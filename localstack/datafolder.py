@@ -25,9 +25,8 @@ class DataFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for this process. Raises: CannotStart when another one has it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._pid_file.open("a+") as file:
+        """Hold the folder for this process. Raises: CannotStart if it can't be used, or is in use."""
+        with self._opened() as file:
             if not _lock(file):
                 raise CannotStart(
                     f"It is already running (process {self._read_pid()}, data in {self.folder}). End it "
@@ -41,6 +40,16 @@ class DataFolder:
             finally:
                 self._environment_file.unlink(missing_ok=True)
                 file.truncate(0)
+
+    def _opened(self) -> IO[str]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return self._pid_file.open("a+")
+        except OSError as error:
+            raise CannotStart(
+                f"The data folder {self.folder} can't be used: {error.strerror}. Choose another one with "
+                "DATA_DIR, for example: DATA_DIR=~/restcalculator-data make up"
+            ) from None
 
     def owner(self) -> int | None:
         """The process id of who holds the folder."""

