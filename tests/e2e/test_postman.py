@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.e2e.declared import SERVICE
 FOLDER = ROOT / "postman"
 COLLECTION = FOLDER / "restcalculator.postman_collection.json"
 ENVIRONMENT = FOLDER / "local.postman_environment.json"
-NEWMAN = ("npx", "--no-install", "newman", "run", str(COLLECTION), "--environment", str(ENVIRONMENT))
+NEWMAN = (str(ROOT / "node_modules/.bin/newman"), "run", str(COLLECTION), "--environment", str(ENVIRONMENT))
 
 
 def items(folder: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -35,14 +36,14 @@ REQUESTS = list(items(json.loads(COLLECTION.read_text("utf-8"))))
 
 
 @pytest.mark.parametrize("run", ["the first time", "again"])
-def test_newman_runs_the_collection_green(url: str, run: str) -> None:
+def test_newman_runs_the_collection_green_from_any_folder(url: str, run: str, tmp_path: Path) -> None:
     variables = ["--env-var", f"URL={url}", "--env-var", f"admin_password={ADMIN_PASSWORD}"]
     if password := os.environ.get("CLIENT_PASSWORD"):
         variables += ["--env-var", f"client_password={password}"]
-    options = ["--working-dir", str(FOLDER), "--color", "off", "--reporter-cli-no-success-assertions"]
+    options = ["--color", "off", "--reporter-cli-no-success-assertions"]
     done = subprocess.run(
         [*NEWMAN, *variables, *options],
-        cwd=ROOT,
+        cwd=tmp_path,
         env={**os.environ, "NO_PROXY": "127.0.0.1,localhost"},
         capture_output=True,
         text=True,
