@@ -39,6 +39,22 @@ def weaknesses(environment: Mapping[str, str]) -> list[str]:
     return [f"  {name}: {reason}" for name, reason in _found(environment)]
 
 
+def database_weaknesses(environment: Mapping[str, str]) -> list[str]:
+    """Return the same lines for the settings that set-up writes into a database, and for its URL.
+
+    The database may be at `localhost`: a tunnel to a private one ends there.
+    """
+    kind = environment.get("CONFIG_TYPE") or "production"
+    found = [] if kind in KINDS else [("CONFIG_TYPE", f"is {' or '.join(KINDS)} for such a database")]
+    if kind != "development":
+        found += _passwords(environment)
+    try:
+        PostgresUrl.parse(environment["AWS_PGSQL_PATH"])
+    except SettingsError as error:
+        found.append(_url_fault(error))
+    return [f"  {name}: {reason}" for name, reason in found]
+
+
 def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     kind = given.get("CONFIG_TYPE") or "production"
     if kind not in KINDS:
@@ -111,7 +127,7 @@ def _database(url: str) -> Iterator[tuple[str, str]]:
         if database.tls:
             database.tls_context()
     except SettingsError as error:
-        yield "AWS_PGSQL_PATH", str(error).removeprefix("AWS_PGSQL_PATH ").removeprefix("AWS_PGSQL_PATH: ")
+        yield _url_fault(error)
         return
     if database.unix_folder or database.host in HERE:
         yield "AWS_PGSQL_PATH", "is on this machine, where no Lambda function can reach it"
@@ -129,6 +145,10 @@ def _given_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             "DATABASE_CONNECTIONS",
             f"is a number from {FEWEST_CONNECTIONS}: what the database accepts at once",
         )
+
+
+def _url_fault(error: SettingsError) -> tuple[str, str]:
+    return "AWS_PGSQL_PATH", str(error).removeprefix("AWS_PGSQL_PATH ").removeprefix("AWS_PGSQL_PATH: ")
 
 
 def _own_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -6,15 +6,21 @@ from collections.abc import Mapping
 
 import boto3
 
-from localstack.settings import ROOT, read_dotenv
+from localstack.settings import ROOT, CannotStart, read_dotenv
 
 SERVICE = "restcalculator"
 
 
 def place() -> dict[str, str]:
-    """The environment with `.env` behind it, `STAGE` and `AWS_REGION` included; our own becomes the same."""
+    """Return the environment with `.env` behind it, and make it this process's own.
+
+    `STAGE` and `AWS_REGION` are always set. Exits if `.env` can't be read.
+    """
     defaults = {"CONFIG_TYPE": "production", "STAGE": "dev", "AWS_REGION": "us-east-1"}
-    filled_in = {name: value for name, value in read_dotenv(ROOT / ".env").items() if value}
+    try:
+        filled_in = {name: value for name, value in read_dotenv(ROOT / ".env").items() if value}
+    except CannotStart as error:
+        sys.exit(str(error))
     environment = {**defaults, **filled_in, **os.environ}
     os.environ.update(environment)
     return environment

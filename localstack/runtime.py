@@ -18,6 +18,8 @@ from typing import Any
 from localstack.context import LambdaContext
 from localstack.routes import Function, Service
 from localstack.settings import Settings
+from shared.errors import DomainError
+from shared.settings import SettingsError
 
 Handler = Callable[[Mapping[str, Any], LambdaContext], object]
 
@@ -74,7 +76,10 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 def main(name: str, event: str = "{}") -> None:
     service = Service.load(Settings.from_environment(os.environ).service_file, os.environ)
-    print(json.dumps(Runtime().invoke(service.functions[name], json.loads(event))))
+    try:
+        print(json.dumps(Runtime().invoke(service.functions[name], json.loads(event))))
+    except (SettingsError, DomainError, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")  # their messages say all that the user can mend
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from shared.billing import OPENING_CREDIT
 from shared.errors import ServiceUnavailable
 from shared.ids import uuid7
 from shared.passwords import hash_password
-from shared.settings import settings
+from shared.settings import SettingsError, settings
 from shared.unit_of_work import UnitOfWork
 
 PRICED = ("addition", "substraction", "multiplication", "division", "square_root", "random_string")
@@ -28,6 +28,12 @@ DEFAULT_CLIENT = "defaultclient@client.as"
 MIGRATIONS = Path(__file__).parent
 LOCK_NOT_AVAILABLE = "55P03"
 """What Postgres says when the lock_timeout is over (PostgreSQL manual, appendix A)."""
+REFUSED = {
+    "3D000": "Create the database first (CREATE DATABASE).",
+    "28000": "Check the user and the server's pg_hba.conf.",
+    "28P01": "Check the user and the password.",
+}
+"""Codes with which Postgres refuses a connection (same appendix), and the next step for each."""
 AUDIT_TIMEOUT = 280.0
 """Seconds: Postgres gives up before the function must."""
 
@@ -40,7 +46,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         `{"off": [a line for each user whose money is off]}`.
 
     Raises:
-        SettingsError: in production with a published default password; nothing was done then.
+        SettingsError: in production with a published default password, or there is no such database or
+            user; nothing was done then.
         ServiceUnavailable: a table was in use, so nothing was migrated; or the audit can't be made now.
     """
     if event.get("audit"):
@@ -69,7 +76,11 @@ def _migrate() -> str:
     try:
         command.upgrade(config, "head")
     except DBAPIError as error:
-        if LOCK_NOT_AVAILABLE not in str(error.orig):
+        said: Any = error.orig.args[0] if error.orig and error.orig.args else {}
+        code = said.get("C") if isinstance(said, dict) else None
+        if code in REFUSED:
+            raise SettingsError(f"AWS_PGSQL_PATH: {said['M']}. {REFUSED[code]}") from None
+        if code != LOCK_NOT_AVAILABLE:
             raise
         raise ServiceUnavailable(
             "A table that is to change was in use for too long, so nothing was migrated: try again, when"

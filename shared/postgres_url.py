@@ -61,7 +61,19 @@ class PostgresUrl:
         )
 
     def open_socket(self, timeout: float) -> socket:
-        """A connected socket, without Nagle's delay; `timeout` in seconds. Raises: OSError."""
+        """Return a connected socket, without Nagle's delay; `timeout` in seconds.
+
+        Raises: ConnectionError, an OSError, that names the server.
+        """
+        try:
+            return self._connect(timeout)
+        except OSError as error:
+            where = self.unix_folder or f"{self.host}:{self.port}"
+            raise ConnectionError(
+                f"Postgres at {where} can't be reached: {error.strerror or error}"
+            ) from error
+
+    def _connect(self, timeout: float) -> socket:
         if self.unix_folder:
             unix = socket(AF_UNIX, SOCK_STREAM)
             unix.settimeout(timeout)

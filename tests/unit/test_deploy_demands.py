@@ -1,9 +1,13 @@
 """What a deploy demands of the settings."""
 
+import socket
+
 import pytest
 
+from deploy import database
 from deploy.demands import weaknesses
 from localstack.settings import ROOT, read_dotenv
+from shared.settings import settings
 
 GOOD = {
     "CONFIG_TYPE": "production",
@@ -111,3 +115,44 @@ def test_the_example_lacks_nothing_but_the_secrets_and_the_frontend() -> None:
         "CLIENT_PASSWORD",
         "ADMIN_PASSWORD",
     ]
+
+
+def build(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> int:
+    """Run `make build-prod-db` with these settings and no `.env`."""
+    for name in ("CONFIG_TYPE", "JWT_SECRET_KEY", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "AWS_PGSQL_PATH"):
+        monkeypatch.setenv(name, settings.get(name, ""))
+    monkeypatch.setattr(database, "read_dotenv", lambda path: {})
+    return database.main(url)
+
+
+def test_build_prod_db_names_all_that_a_deploy_would_refuse_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weak = {"CONFIG_TYPE": "local", "ADMIN_PASSWORD": "a", "CLIENT_PASSWORD": "a"}
+    assert build(monkeypatch, "mysql://db", **weak) == 1
+    _, *lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == [
+        "CONFIG_TYPE",
+        "CLIENT_PASSWORD",
+        "ADMIN_PASSWORD",
+        "ADMIN_PASSWORD",
+        "AWS_PGSQL_PATH",
+    ]
+
+
+def test_a_database_that_refuses_connections_is_named_with_its_port(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    strong = {name: GOOD[name] for name in ("CLIENT_PASSWORD", "ADMIN_PASSWORD")}
+    settings.cache_clear()
+    try:
+        assert build(monkeypatch, f"postgresql://me:secret@127.0.0.1:{port}/db", **strong) == 1
+    finally:
+        settings.cache_clear()
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{port}" in said
+    assert "refused" in said
+    assert "secret" not in said
