@@ -31,6 +31,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from localstack.settings import CannotStart, Settings
+
 ALL_DONE, ROWS_FAILED, NOT_COMPLETED = 0, 1, 2
 POLL = 0.5
 """Seconds between two looks at a task."""
@@ -159,7 +161,11 @@ def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m localstack.batch", description=__doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="a CSV of operation,arguments")
-    parser.add_argument("--url", default=os.environ.get("RESTCALCULATOR_URL", "http://localhost:8080"))
+    parser.add_argument(
+        "--url",
+        default=os.environ.get("RESTCALCULATOR_URL"),
+        help="the service; that of `make up` by default",
+    )
     parser.add_argument("--email", default=os.environ.get("RESTCALCULATOR_EMAIL"))
     parser.add_argument("--results", type=Path, help="where the results go; FILE.results.csv by default")
     options = parser.parse_args(arguments)
@@ -180,6 +186,7 @@ def _work(options: argparse.Namespace, console: Console) -> int:
         raise CannotGoOn(f"{file} is no file.")
     if not file.stat().st_size:
         raise CannotGoOn(f"{file} is empty.")
+    url = options.url or _local_url()
     email = options.email or _asked("E-mail: ", input)
     password = os.environ.get("RESTCALCULATOR_PASSWORD") or _asked("Password: ", getpass.getpass)
     columns = (
@@ -191,7 +198,7 @@ def _work(options: argparse.Namespace, console: Console) -> int:
         TextColumn("{task.fields[told]}"),
     )
     results = options.results or file.with_name(f"{file.name}.results.csv")
-    with Service(options.url) as service, Progress(*columns, console=console) as progress:
+    with Service(url) as service, Progress(*columns, console=console) as progress:
         service.sign_in(email, password)
         task = run(service, file, progress)
         if task["status"] == "completed":
@@ -211,6 +218,14 @@ def _work(options: argparse.Namespace, console: Console) -> int:
         return NOT_COMPLETED
     print(results)
     return ROWS_FAILED if task["rows_failed"] else ALL_DONE
+
+
+def _local_url() -> str:
+    """Where `make up` serves with the same settings."""
+    try:
+        return f"http://localhost:{Settings.from_environment().port}"
+    except CannotStart as error:
+        raise CannotGoOn(str(error)) from None
 
 
 def _asked(prompt: str, ask: Callable[[str], str]) -> str:

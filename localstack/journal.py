@@ -38,7 +38,10 @@ class Journal:
 
 
 def readable(line: str) -> str:
-    """A JSON line of Powertools' Logger or of metrics as a person reads it; any other as it is."""
+    """A JSON line of Powertools' Logger or of metrics as a person reads it; any other as it is.
+
+    Returns "" for a function's line about its response: the gateway's line has the same, and the path.
+    """
     if line.startswith("{"):
         try:
             document = json.loads(line)
@@ -46,6 +49,8 @@ def readable(line: str) -> str:
             return line
         if "_aws" in document:
             return _metrics(document)
+        if document.get("message") == "answered" and "route" in document:
+            return ""
         if "message" in document:
             return _log(document)
     return line

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from localstack import lifeline
 from localstack.datafolder import DataFolder
@@ -23,6 +25,7 @@ _SCREEN = """
   health     {url}/health
   client     defaultclient@client.as / {client}
   admin      defaultadmin@admin.as / {admin}
+  Postgres   {database}
   S3, SQS    {endpoint}
   log        {log}
 
@@ -48,7 +51,7 @@ def up(settings: Settings) -> int:
     log = DataFolder(settings.data_dir).log
     try:
         with Stack(settings, say=lambda part: _tell(f"starting {part} …"), echo=_tell) as stack:
-            _tell(_screen(stack.url, stack.environment["AWS_ENDPOINT_URL"], settings, began))
+            _tell(_screen(stack.url, stack.environment, settings, began))
             casualty = stack.wait()
     except KeyboardInterrupt:
         _tell("ended")
@@ -156,6 +159,9 @@ def main() -> int:
     except CannotStart as reason:
         print(f"\n{reason}", file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, a folder that can't be written
+        print(f"\nThis can't be done: {error}", file=sys.stderr)
+        return 1
 
 
 def _run(command: list[str], settings: Settings, environment: dict[str, str]) -> int:
@@ -173,17 +179,25 @@ def _end_leftover(folder: DataFolder) -> None:
         server.stop()
 
 
-def _screen(url: str, endpoint: str, settings: Settings, began: float) -> str:
+def _screen(url: str, environment: Mapping[str, str], settings: Settings, began: float) -> str:
     client, admin = settings.variables.get("CLIENT_PASSWORD"), settings.variables.get("ADMIN_PASSWORD")
     return _SCREEN.format(
         seconds=time.monotonic() - began,
         url=url,
-        endpoint=endpoint,
+        database=_without_password(environment["AWS_PGSQL_PATH"]),
+        endpoint=environment["AWS_ENDPOINT_URL"],
         log=os.path.relpath(DataFolder(settings.data_dir).log),
         client="what CLIENT_PASSWORD says" if client else "Test1234!",
         admin="what ADMIN_PASSWORD says" if admin else "adminpass",
         password="$CLIENT_PASSWORD" if client else "Test1234!",
     )
+
+
+def _without_password(url: str) -> str:
+    """The database's URL as `psql` takes it, but for the password."""
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    return parts._replace(netloc=user + parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _tell(text: str) -> None:

@@ -106,7 +106,7 @@ class Server(BaseApplication):
             "graceful_timeout": 1,
             "control_socket_disable": True,
             "accesslog": "-",
-            "access_log_format": "%(m)s %({raw_uri}e)s %(s)s %(M)s ms",
+            "access_log_format": "%(m)s %({raw_uri}e)s %(s)s %(M)s ms [%({apigw-requestid}o)s]",
             "loglevel": "warning",
             "when_ready": _listening,
         }

@@ -56,7 +56,12 @@ class Stack:
 
     @property
     def url(self) -> str:
-        host = "127.0.0.1" if self.settings.host == "0.0.0.0" else self.settings.host
+        """Where a browser finds the gateway.
+
+        By the name `localhost`, not its address: cookies are SameSite=Lax here, and the default front end
+        at http://localhost:3000 sends them only to the same site.
+        """
+        host = "localhost" if self.settings.host in ("127.0.0.1", "0.0.0.0") else self.settings.host
         return f"http://{host}:{self.settings.port}"
 
     def __enter__(self) -> Self:

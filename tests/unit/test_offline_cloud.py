@@ -5,14 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ministack.services import sqs
 
-from localstack.cloud import queue_url
+from localstack import ports
+from localstack.batch import _local_url
+from localstack.cloud import Cloud, queue_url
+from localstack.context import ACCOUNT
 from localstack.datafolder import DataFolder
+from localstack.emulator import merge_queues
 from localstack.event_source import check_answer, record
 from localstack.execution import InvocationFailed
 from localstack.journal import Journal, readable
-from localstack.run import up
+from localstack.run import _without_password, up
 from localstack.settings import CannotStart, Settings, read_dotenv
+from localstack.stack import Stack
 
 
 def test_settings_come_from_the_environment_and_have_defaults() -> None:
@@ -32,7 +38,14 @@ def test_a_child_reads_the_very_settings_of_its_parent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("PORT", "http"), ("PORT", "-1"), ("PORT", "70000"), ("PORT", "٣"), ("GATEWAY_WORKERS", "2.5")],
+    [
+        ("GATEWAY_WORKERS", "0"),
+        ("PORT", "http"),
+        ("PORT", "-1"),
+        ("PORT", "70000"),
+        ("PORT", "٣"),
+        ("GATEWAY_WORKERS", "2.5"),
+    ],
 )
 def test_a_setting_that_is_no_number_is_named(variable: str, value: str) -> None:
     with pytest.raises(CannotStart, match=variable):
@@ -41,9 +54,23 @@ def test_a_setting_that_is_no_number_is_named(variable: str, value: str) -> None
 
 def test_a_dotenv_file_is_read_as_a_shell_would(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("# a comment\n\nA=1\nexport B = 'two words'\nC=\"x=y\"\nD=\nno line\n#E=5\n")
-    assert read_dotenv(file) == {"A": "1", "B": "two words", "C": "x=y", "D": ""}
+    file.write_text(
+        "# a comment\n\nA=1 # inline\nexport B = 'two words' # inline\nC=\"x=y#z\"\nD=\n#E=5\nF=a$b#c\r\n",
+        encoding="utf-8",
+    )
+    assert read_dotenv(file) == {"A": "1", "B": "two words", "C": "x=y#z", "D": "", "F": "a$b#c"}
     assert read_dotenv(tmp_path / "none") == {}
+
+
+def test_a_dotenv_file_that_begins_with_a_byte_order_mark_loses_no_setting(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfPORT=9000\r\n")
+    assert read_dotenv(tmp_path / ".env") == {"PORT": "9000"}
+
+
+def test_a_dotenv_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("PORT=9000".encode("utf-16"))
+    with pytest.raises(CannotStart, match=r"\.env must be UTF-8"):
+        read_dotenv(tmp_path / ".env")
 
 
 @pytest.mark.parametrize(
@@ -68,6 +95,86 @@ def test_a_log_line_of_the_functions_is_made_readable() -> None:
     assert (
         readable(json.dumps(line)) == 'WARNING refused cost=5 who={"id": 1} [abc]\nTraceback …\nValueError: x'
     )
+
+
+def test_a_response_has_one_line_and_it_is_the_gateway_s() -> None:
+    line = {"level": "INFO", "message": "answered", "route": "GET /health", "status": 200, "ms": 1.5}
+    assert readable(json.dumps(line)) == ""
+
+
+def test_the_shown_database_url_has_no_password() -> None:
+    assert _without_password("postgresql://me:s3c%40ret@db:5432/x?sslmode=disable") == (
+        "postgresql://me@db:5432/x?sslmode=disable"
+    )
+    embedded = "postgresql://postgres@/restcalculator?host=/a%20b"
+    assert _without_password(embedded) == embedded
+
+
+def test_the_gateway_is_named_localhost_so_that_the_default_front_end_is_same_site(tmp_path: Path) -> None:
+    for host in ("127.0.0.1", "0.0.0.0"):
+        assert Stack(Settings(host=host, data_dir=tmp_path)).url == "http://localhost:8080"
+
+
+@pytest.mark.parametrize("folder", ["file/data", "file"])
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(CannotStart, match=f"{folder} can't be used.*DATA_DIR"),
+        DataFolder(tmp_path / folder).locked(),
+    ):
+        pass
+
+
+def test_a_host_that_is_no_address_is_named() -> None:
+    with pytest.raises(CannotStart, match=r"HOST=no\.such\.host"):
+        ports.available(8080, "no.such.host", "PORT")
+
+
+def test_queues_of_one_name_become_one_and_no_message_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def queue(port: int, message: str) -> None:
+        url = f"http://127.0.0.1:{port}/{ACCOUNT}/opworker"
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:opworker"
+        found = {"name": "opworker", "url": url, "attributes": {"QueueArn": arn}, "messages": [message]}
+        sqs._queues.set_scoped(ACCOUNT, "us-east-1", url, found)
+
+    queue(1111, "a")
+    queue(2222, "b")
+    try:
+        merge_queues(sqs)
+        ((key, kept),) = sqs._queues.all_items()
+        assert key[2] == kept["url"] == f"http://localhost:4566/{ACCOUNT}/opworker"
+        assert kept["messages"] == ["a", "b"]
+        assert sqs._queue_by_arn(kept["attributes"]["QueueArn"]) is kept
+    finally:
+        sqs.reset()
+
+
+class Unfed:
+    """An SQS and an S3 that do as they are asked, but never send the test event."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda **how: {
+            "QueueUrl": "http://queue",
+            "Buckets": [],
+            "Attributes": {
+                "QueueArn": "arn",
+                **{f"ApproximateNumberOfMessages{kind}": "3" for kind in ("", "NotVisible", "Delayed")},
+            },
+        }
+
+
+def test_a_queue_that_s3_does_not_feed_is_an_error_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localstack.cloud.CONFIRMATION_SECONDS", 0.1)
+    unfed: Any = Unfed()
+    with pytest.raises(CannotStart, match="S3 does not send to the queue http://queue"):
+        Cloud(unfed, unfed).prepare("http://localhost:3000")
+
+
+def test_the_client_finds_the_service_at_the_port_of_make_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "8099")
+    assert _local_url() == "http://localhost:8099"
 
 
 def test_metrics_are_made_readable() -> None:
