@@ -140,7 +140,7 @@ def test_every_route_shows_all_digits(admin: Client, rich: Client, dear: str, s3
     spent = [("spent", str(paid * COST))]
     assert shown(rich, "POST", "/tasks/{task_id}/resume", task_id=path.rpartition("/")[2]) == spent
 
-    assert seen == routes_with_money(), "a route shows money and this test does not call it"
+    assert seen == routes_with_money(), "call each route that shows money in tests/e2e/test_exact_money.py"
 
 
 def test_a_problem_shows_all_digits(admin: Client, rich: Client, dear: str) -> None:

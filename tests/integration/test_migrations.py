@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, pool
 
 import migrations.handler
-from migrations.handler import handler
+from migrations.handler import PRICED, handler
 from shared import passwords
 from shared.catalog import CATALOG
 from shared.errors import ServiceUnavailable
@@ -77,7 +77,7 @@ def test_what_needs_no_disk_is_unlogged_and_nothing_else(sql: Sql) -> None:
 
 
 def test_set_up_makes_six_prices_the_admin_and_the_client(sql: Sql) -> None:
-    assert sql("SELECT type, cost FROM operations ORDER BY created_at") == [[name, 5] for name in CATALOG]
+    assert sql("SELECT type, cost FROM operations ORDER BY created_at") == [[name, 5] for name in PRICED]
     accounts = sql("SELECT email, role, balance, password_hash FROM users ORDER BY created_at")
     assert [account[:3] for account in accounts] == [
         ["defaultadmin@admin.as", "admin", 1000],
@@ -145,7 +145,7 @@ def test_production_with_private_passwords_is_set_up_with_them(
     monkeypatch.setenv("CLIENT_PASSWORD", "Private1234!")
     monkeypatch.setenv("ADMIN_PASSWORD", "Private5678!")
     settings.cache_clear()
-    assert len(handler({}, None)["created"]) == len(CATALOG) + 2
+    assert len(handler({}, None)["created"]) == len(PRICED) + 2
     with server.connect(name_of(empty_database_url)) as connection:
         hashes = connection.run("SELECT password_hash FROM users ORDER BY created_at")
     kept = [encoded for (encoded,) in hashes]

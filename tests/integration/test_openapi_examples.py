@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from docs.examples import BODIES, REFUSALS
 from shared import requests, resources
 from shared.errors import DomainError
-from tests.integration.test_routes import CONTRACT, document, operations, subclasses
+from tests import contract
+from tests.integration.test_routes import document, operations, subclasses
 
 OF_NO_ROUTE = {405, 431}
 """The statuses of no route: a path's wrong method, and headers that API Gateway refuses as too large."""
@@ -20,7 +21,7 @@ MODELS = {model.__name__: model for model in (*subclasses(requests.Request), *su
 
 def contracts_statuses() -> set[int]:
     """Every number in the contract that is the status of an answer."""
-    numbers = re.findall(r"\b[2-5]\d\d\b", CONTRACT.read_text("utf-8"))
+    numbers = re.findall(r"\b[2-5]\d\d\b", contract.PATH.read_text("utf-8"))
     return {int(number) for number in numbers} & {status.value for status in HTTPStatus}
 
 
@@ -43,15 +44,19 @@ def test_every_status_that_the_contract_names_is_documented() -> None:
 def test_every_answer_of_every_route_has_its_example() -> None:
     for route, status, answer in answers():
         for content in answer.get("content", {}).values():
-            assert "example" in content or content.get("examples"), (route, status)
+            name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            has_example = "example" in content or content.get("examples")
+            assert has_example, f"{route} {status}: add an example of {name} to BODIES in docs/examples.py"
         for name, header in answer.get("headers", {}).items():
-            assert "example" in header, (route, status, name)
+            has_example = "example" in header
+            assert has_example, f"{route} {status}: add an example of {name} to HEADERS in docs/examples.py"
 
 
 def test_every_body_that_is_sent_has_its_example() -> None:
     for route, operation in operations().items():
         for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-            assert media_type == "multipart/form-data" or "example" in content, route
+            has_example = media_type == "multipart/form-data" or "example" in content
+            assert has_example, f"{route}: add an example of its body to BODIES in docs/examples.py"
 
 
 @pytest.mark.parametrize("name", BODIES)

@@ -49,7 +49,8 @@ def test_every_parameter_says_its_type_so_that_none_is_guessed(name: str) -> Non
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_every_statement_begins_by_saying_what_it_is_for(name: str) -> None:
-    assert statement_text(name).startswith("-- ")
+    comment = statement_text(name).startswith("-- ")
+    assert comment, f"Begin shared/sql/{name}.sql with a comment that says what it is for."
 
 
 def assert_shaped(body: str, model: type[BaseModel]) -> None:

@@ -11,24 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import contract
 from tests.e2e.client import Client
 from tests.e2e.declared import OPERATIONS, Declared
 
-# The contract's table: these alone are the admins'.
-FOR_ADMINS = {
-    "POST /api/v1/operations",
-    "PATCH /api/v1/operations/{id}",
-    "DELETE /api/v1/operations/{id}",
-    "POST /api/v1/records",
-    "PATCH /api/v1/records/{id}",
-    "DELETE /api/v1/records/{id}",
-    "GET /api/v1/users",
-    "POST /api/v1/users",
-    "GET /api/v1/users/{id}",
-    "PATCH /api/v1/users/{id}",
-    "DELETE /api/v1/users/{id}",
-    "POST /api/v1/users/{id}/credits",
-}
+FOR_ADMINS = {f"{method} {path}" for method, path in contract.FOR_ADMINS}
 OF_EVERYBODY = {"GET /api/v1/operations", "GET /api/v1/operations/{id}"}
 """The price list: it has no owner."""
 WITH_TOKENS_OF_ITS_OWN = {"POST /refresh", "POST /logout"}

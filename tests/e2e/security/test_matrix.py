@@ -31,4 +31,4 @@ def test_whoever_changes_something_by_a_token_needs_the_csrf_token() -> None:
 
 def test_the_documented_table_is_the_one_that_is_tested() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
-    assert table() in page, "put there what `python -m tests.e2e.security.matrix` prints"
+    assert table() in page, "put the output of `python -m tests.e2e.security.matrix` into docs/reliability.md"
