@@ -9,10 +9,14 @@ INSTALLED := .venv/installed
 # checkov wants another boto3 than the service.
 LINT_INSTALLED := .venv-lint/installed
 TEMPLATES := $(foreach database,own proxy given,build/templates/$(database)/cloudformation-template-update-stack.json)
+# LocalStack without Docker; it pins other versions of boto3 and cryptography than the service.
+LOCALSTACK := .venv-localstack/bin/python
+LOCALSTACK_INSTALLED := .venv-localstack/installed
+LOCALSTACK_TESTS := tests/e2e/test_uploads.py tests/batch/test_from_outside.py tests/batch/test_client.py
 # npm's own record of what it installed.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up up-docker down logs test unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
+.PHONY: help all up up-localstack up-docker down logs test test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
 	deploy smoke remove build-local-db build-prod-db chaos fuzz faults memory soak redrive audit audit-deps bench bench-batch openapi pin
 
 help: ## Show this list
@@ -22,6 +26,9 @@ all: lint test package ## Lint, test and package
 
 up: $(INSTALLED) ## Start the service on this machine; stays in the foreground, Ctrl-C ends it
 	@$(RUN) up
+
+up-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Start the service on a real LocalStack, without Docker; it keeps no files between runs
+	@LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(RUN) up
 
 up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C ends it
 	docker compose -f localstack/docker-compose.yml up --build
@@ -34,6 +41,9 @@ logs: $(INSTALLED) ## Follow the log of the running service
 
 test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS
 	$(BIN)/pytest
+
+test-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Run the tests of uploads and the batch against a real LocalStack, without Docker
+	LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(BIN)/pytest $(LOCALSTACK_TESTS)
 
 unit-tests: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
@@ -142,6 +152,7 @@ pin: $(INSTALLED) ## Pin the newest versions that the requirements allow
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-lint.in -o requirements-lint.txt
+	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-localstack.in -o requirements-localstack.txt
 
 # Byte code is compiled here once: without it everything starts three times as slowly.
 $(INSTALLED): requirements-dev.txt
@@ -156,6 +167,11 @@ $(INSTALLED): requirements-dev.txt
 $(LINT_INSTALLED): requirements-lint.txt | $(INSTALLED)
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-lint
 	@$(BIN)/uv pip sync --quiet --python .venv-lint/bin/python --compile-bytecode requirements-lint.txt
+	@touch $@
+
+$(LOCALSTACK_INSTALLED): requirements-localstack.txt | $(INSTALLED)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-localstack
+	@$(BIN)/uv pip sync --quiet --python $(LOCALSTACK) --compile-bytecode requirements-localstack.txt
 	@touch $@
 
 # The Serverless CLI and newman.

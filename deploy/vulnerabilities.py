@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from localstack.settings import ROOT
 
-PINS = ("requirements.txt", "requirements-dev.txt", "requirements-lint.txt")
+PINS = ("requirements.txt", "requirements-dev.txt", "requirements-lint.txt", "requirements-localstack.txt")
 PIP_AUDIT = "pip-audit@2.10.1"
 PATIENCE = 300
 """Seconds for one audit."""

@@ -45,6 +45,20 @@ def ministack_environment(port: int, folder: Path) -> dict[str, str]:
     }
 
 
+def localstack_environment(python: str, port: int, folder: Path) -> dict[str, str]:
+    """Return the settings of a LocalStack without Docker: S3 and SQS only, no download, nothing reported."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "LOCALSTACK_PYTHON": python,
+        "SERVICES": "s3,sqs",
+        "GATEWAY_LISTEN": f"{EDGE_HOST}:{port}",
+        "FILESYSTEM_ROOT": str(folder),
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DISABLE_EVENTS": "1",
+        "S3_SKIP_SIGNATURE_VALIDATION": "0",
+    }
+
+
 def queue_url(endpoint: str, access_key: str) -> str:
     """Where the work queue will be: emulators take a key of 12 digits for the account's number."""
     account = access_key if len(access_key) == 12 and access_key.isdigit() else ACCOUNT

@@ -19,6 +19,7 @@ class DataFolder:
         self.folder = folder.resolve()
         self.postgres = self.folder / "postgres"
         self.emulator = self.folder / "ministack"
+        self.localstack = self.folder / "localstack"
         self.log = self.folder / "logs" / "restcalculator.log"
         self._pid_file = self.folder / "make-up.pid"
         self._environment_file = self.folder / "environment.json"

@@ -1,10 +1,14 @@
-"""MiniStack, the emulated S3 and SQS: `python -m localstack.emulator`.
+"""The emulated S3 and SQS, MiniStack or a LocalStack: `python -m localstack.emulator`.
 
 MiniStack names a queue by its URL, port included, and finds the queues of an earlier run by that name. The
 URL that it keeps therefore has a fixed port here, whatever port it listens on; callers see the real one.
 """
 
 import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from typing import Any
 
 from localstack import lifeline
@@ -14,6 +18,31 @@ NAMING_PORT = "4566"
 
 def main() -> None:
     lifeline.hold()
+    if python := os.environ.get("LOCALSTACK_PYTHON"):
+        sys.exit(run_localstack(python))
+    run_ministack()
+
+
+def run_localstack(python: str) -> int:
+    """Run LocalStack until SIGTERM, with the Python of its own virtual environment; its exit status.
+
+    It starts in its data folder, and without PYTHONPATH: this package has the same name as LocalStack's.
+    """
+    signal.signal(signal.SIGTERM, lifeline.end_once)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONPATH" and not name.startswith("AWS_")  # its own clients would read AWS_ENDPOINT_URL
+    }
+    command = [python, "-m", "localstack.runtime.main"]
+    process = subprocess.Popen(command, cwd=os.environ["FILESYSTEM_ROOT"], env=environment)
+    with suppress(KeyboardInterrupt):
+        return process.wait()
+    process.terminate()
+    return process.wait()  # the parent kills both after its grace period
+
+
+def run_ministack() -> None:
     port = os.environ["GATEWAY_PORT"]
     os.environ["GATEWAY_PORT"] = NAMING_PORT  # which the module reads when it is imported
     from ministack.services import sqs

@@ -27,6 +27,11 @@ class Settings:
     port: int = field(default=8080, metadata={"variable": "PORT"})
     edge_port: int = field(default=4566, metadata={"variable": "LOCALSTACK_PORT"})
     data_dir: Path = field(default=ROOT / ".data", metadata={"variable": "DATA_DIR"})
+    # Of the environment even without `from_environment`, so that `make test-localstack` runs the same tests.
+    localstack_python: str = field(
+        default_factory=lambda: os.environ.get("LOCALSTACK_PYTHON", ""),
+        metadata={"variable": "LOCALSTACK_PYTHON"},
+    )
     endpoint_url: str = field(default="", metadata={"variable": "AWS_ENDPOINT_URL"})
     database_url: str = field(default="", metadata={"variable": "AWS_PGSQL_PATH"})
     gateway_workers: int = field(default=4, metadata={"variable": "GATEWAY_WORKERS"})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from localstack import ports
 from localstack.children import Child
-from localstack.cloud import BUCKET, EDGE_HOST, ministack_environment, queue_url
+from localstack.cloud import BUCKET, EDGE_HOST, localstack_environment, ministack_environment, queue_url
 from localstack.datafolder import DataFolder
 from localstack.journal import Journal
 from localstack.settings import CannotStart, Settings
@@ -152,8 +152,13 @@ class Stack:
 
     def _start_emulator(self) -> None:
         self._say("S3 and SQS")
-        told = ministack_environment(self.settings.edge_port, self._folder.emulator)
-        self._child(EMULATOR, "localstack.emulator", extra=told, quiet=True)
+        python, port = self.settings.localstack_python, self.settings.edge_port
+        extra = (
+            localstack_environment(python, port, self._folder.localstack)
+            if python
+            else ministack_environment(port, self._folder.emulator)
+        )
+        self._child(EMULATOR, "localstack.emulator", extra=extra, quiet=True)
 
     def _start_postgres(self) -> None:
         self._say("Postgres")
