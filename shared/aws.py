@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.addresses import skip_unreachable_ipv4
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
 
@@ -59,6 +60,8 @@ def s3(read_timeout: float = STREAM_TIMEOUT) -> "S3Client":
 
 @cache
 def sqs() -> "SQSClient":
+    """The client of the queue."""
+    skip_unreachable_ipv4()
     client: SQSClient = boto3.client("sqs", config=_CALL, endpoint_url=settings().aws_endpoint_url)
     return client
 

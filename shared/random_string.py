@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from shared.addresses import skip_unreachable_ipv4
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
 
@@ -76,10 +77,11 @@ def _fetch(key: str, count: int) -> list[str]:
 
 
 def _ask(body: bytes, answers: "SimpleQueue[Any]") -> None:
-    """Put what random.org answers as its data, or None for what is no answer."""
-    import urllib.request  # 20 ms that nobody without a key need pay at a cold start
+    """Put the `data` of random.org's response into `answers`, or None when there is no valid response."""
+    import urllib.request  # 20 ms of a cold start that only a stack with a key has to pay
     from http.client import HTTPException
 
+    skip_unreachable_ipv4()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(ENDPOINT, body, headers, method="POST")
     try:

@@ -35,6 +35,8 @@ class Settings(BaseModel):
     aws_endpoint_url: str | None = None
     bucket: str = "buckeeto"
     queue_url: str = ""
+    outbound_ipv6_only: bool = False
+    """Whether IPv4 addresses outside the VPC can't be reached. The stack sets it; see shared/addresses.py."""
     powertools_metrics_namespace: str = "restcalculator"
 
     @property

@@ -128,9 +128,13 @@ def test_a_database_that_is_given_leaves_ours_and_its_network_out(given: Templat
     assert not [name for name, one in given["Resources"].items() if one["Type"].startswith(ours)]
     for function in of_type(given["Resources"], "AWS::Lambda::Function").values():
         assert not any(function.get("VpcConfig", {}).values())
-    assert {told["AWS_USE_DUALSTACK_ENDPOINT"] for told in variables(given["Resources"]).values()} == {
-        "false"
-    }
+    for told in variables(given["Resources"]).values():
+        assert (told["AWS_USE_DUALSTACK_ENDPOINT"], told["OUTBOUND_IPV6_ONLY"]) == ("false", "false")
+
+
+def test_functions_in_the_stacks_own_network_connect_by_ipv6(resources: Resources) -> None:
+    for told in variables(resources).values():
+        assert (told["AWS_USE_DUALSTACK_ENDPOINT"], told["OUTBOUND_IPV6_ONLY"]) == ("true", "true")
 
 
 def test_a_message_stays_hidden_for_six_times_what_the_worker_may_take(resources: Resources) -> None:
