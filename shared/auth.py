@@ -125,7 +125,7 @@ def sign_in_cookies(pair: TokenPair) -> list[Cookie]:
 
 
 def sign_out_cookies() -> list[Cookie]:
-    """The cookies that make a browser forget all four."""
+    """The cookies that make a browser delete all four; it does so only if their attributes are the same."""
     return [
         *(_cookie(name, "", 0, http_only=True) for name in COOKIES.values()),
         *(_cookie(name, "", 0) for name in CSRF_COOKIES.values()),
@@ -140,11 +140,18 @@ def _from_bearer(bearer: str, kind: TokenType) -> Credentials:
 
 
 def _cookie(name: str, value: str, max_age: int, *, http_only: bool = False) -> Cookie:
-    # Browsers take SameSite=None only with Secure, and Secure only over TLS.
+    # Browsers accept SameSite=None only with Secure, and Secure only over TLS. Those that block third-party
+    # cookies accept them with Partitioned (CHIPS), in a jar for each site that calls the API.
     production = settings().production
-    same_site = SameSite.NONE_MODE if production else SameSite.LAX_MODE
     return Cookie(
-        name, value, path="/", max_age=max_age, secure=production, same_site=same_site, http_only=http_only
+        name,
+        value,
+        path="/",
+        max_age=max_age,
+        secure=production,
+        same_site=SameSite.NONE_MODE if production else SameSite.LAX_MODE,
+        http_only=http_only,
+        custom_attributes=["Partitioned"] if production else None,
     )
 
 

@@ -83,7 +83,7 @@ def test_a_sign_in_sets_four_cookies_of_which_pages_can_read_the_csrf_tokens_onl
 ) -> None:
     response = anybody.sign_in(new_email())
     cookies = set_cookies(response)
-    site = {"Secure", "SameSite=None"} if url.startswith("https") else {"SameSite=Lax"}
+    site = {"Secure", "SameSite=None", "Partitioned"} if url.startswith("https") else {"SameSite=Lax"}
     assert cookies.keys() == COOKIES.keys()
     for name, (http_only, max_age) in COOKIES.items():
         wanted = site | {"Path=/", f"Max-Age={max_age}"} | ({http_only} if http_only else set())
