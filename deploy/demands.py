@@ -18,6 +18,7 @@ SECRET_VARIETY = 10
 PASSWORD_LENGTH = 12
 """ADMIN_PASSWORD makes an admin of whoever knows it, and one password stands between it and the money."""
 ORIGIN = re.compile(r"https?://[^/*@\s]+")
+DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 STAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
 """It is part of the bucket's name, which has 63 characters at most."""
 FEWEST_CONNECTIONS = 30
@@ -71,6 +72,9 @@ def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield "JWT_SECRET_KEY_OLD", "is too easy to guess: leave it empty, and all sign in again"
         elif old == secret:
             yield "JWT_SECRET_KEY_OLD", "is JWT_SECRET_KEY itself; it is the key before that, or empty"
+    if (origin := given.get("ORIGIN_SECRET", "")) and _guessable(origin):
+        yield "ORIGIN_SECRET", "is too easy to guess; `openssl rand -hex 32` makes a good one"
+    yield from _domain(given)
     yield from _frontend(given.get("FRONTEND_URL") or "http://localhost:3000", kind == "production")
     if kind == "production":
         yield from _passwords(given)
@@ -86,6 +90,19 @@ def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _guessable(secret: str) -> bool:
     return len(secret.encode()) < SECRET_BYTES or len(set(secret)) < SECRET_VARIETY
+
+
+def _domain(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    domain, certificate = given.get("DOMAIN", ""), given.get("CERTIFICATE_ARN", "")
+    region = given.get("AWS_REGION") or "us-east-1"
+    if domain and not DOMAIN.fullmatch(domain):
+        yield "DOMAIN", "is a host name in small letters, as in api.example.com: no https://, no path"
+    if certificate and not domain:
+        yield "DOMAIN", "is missing, and CERTIFICATE_ARN is of no use without it"
+    elif domain and not re.fullmatch(
+        rf"arn:aws[\w-]*:acm:{re.escape(region)}:\d{{12}}:certificate/\S+", certificate
+    ):
+        yield "CERTIFICATE_ARN", "is the ARN of DOMAIN's certificate in Certificate Manager, in AWS_REGION"
 
 
 def _frontend(url: str, production: bool) -> Iterator[tuple[str, str]]:

@@ -70,10 +70,17 @@ def main() -> None:
         )
     if database := deployed(session, stack).get("Database"):
         limit_log_retention(session.client("logs"), database)
-    url = stack_outputs(session, stack)["HttpApiUrl"]
+    outputs = stack_outputs(session, stack)
+    url = outputs["HttpApiUrl"]
     if not health(url):
-        sys.exit(f"Deployed and migrated, but {url}/health does not answer well.")
+        sys.exit(f"Deployed and migrated, but {url}/health does not answer well.{_dns_advice(outputs)}")
     print(f"{SERVICE} is deployed: {url}")
+
+
+def _dns_advice(outputs: Mapping[str, str]) -> str:
+    """How to point the custom domain at the API, which the first deploy with DOMAIN can't do."""
+    target = outputs.get("DomainTarget")
+    return f" If DOMAIN is new, add a DNS record: a CNAME (or alias) of it to {target}." if target else ""
 
 
 def lambda_of(session: boto3.Session) -> Any:

@@ -7,6 +7,7 @@ const PARAMETERS = {
   CLIENT_PASSWORD: 'ClientPassword',
   ADMIN_PASSWORD: 'AdminPassword',
   RANDOM_STRING_API_KEY: 'RandomStringApiKey',
+  ORIGIN_SECRET: 'OriginSecret',
   AWS_PGSQL_PATH: 'DatabaseUrl',
 };
 

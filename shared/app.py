@@ -136,7 +136,11 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def source_address(self) -> str:
-        return self.current_event.request_context.http.source_ip
+        """The client's address, for the throttle."""
+        from shared.source_address import source_address  # ipaddress takes 2 ms, and few endpoints need it
+
+        event = self.current_event.raw_event
+        return source_address(_headers(event), event["requestContext"]["http"]["sourceIp"])
 
     def present(self, kind: TokenType) -> auth.Credentials:
         """What the request presents as a token of this kind. Raises: as `auth.credentials`."""
@@ -230,10 +234,15 @@ def _refuse(name: str) -> None:
 
 
 def _credentials(event: Mapping[str, Any], kind: TokenType) -> auth.Credentials:
-    headers = {name.lower(): value for name, value in event["headers"].items()}
+    headers = _headers(event)
     pairs = event.get("cookies") or headers.get("cookie", "").split(";")
     cookies = dict(pair.strip().split("=", 1) for pair in pairs if "=" in pair)
     return auth.credentials(headers, cookies, _method(event), kind)
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """The request's headers, with lower-case names."""
+    return {name.lower(): value for name, value in event["headers"].items()}
 
 
 def _method(event: Mapping[str, Any]) -> str:

@@ -32,6 +32,8 @@ class Settings(BaseModel):
     client_password: SecretStr = SecretStr(PUBLISHED_CLIENT_PASSWORD)
     admin_password: SecretStr = SecretStr(PUBLISHED_ADMIN_PASSWORD)
     random_string_api_key: SecretStr | None = None
+    origin_secret: SecretStr | None = Field(None, min_length=32)
+    """What the deployer's proxy or CDN sends as X-Origin-Secret; see shared/source_address.py."""
     aws_endpoint_url: str | None = None
     bucket: str = "buckeeto"
     queue_url: str = ""

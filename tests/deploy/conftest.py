@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ PLANTED = {
         "CLIENT_PASSWORD",
         "ADMIN_PASSWORD",
         "RANDOM_STRING_API_KEY",
+        "ORIGIN_SECRET",
     )
 }
 """Secrets that are in the environment when the templates are compiled."""
@@ -33,6 +35,7 @@ def bare_environment() -> dict[str, str]:
         *("STAGE", "CONFIRM", "FRONTEND_URL", "SECRET_VERSION", "DATABASE_MULTI_AZ", "DATABASE_CLASS"),
         *("AVAILABILITY_ZONES", "PERMISSIONS_BOUNDARY", "ROLLBACK_ALARMS", "ROLLBACK_MINUTES"),
         *("DATABASE_PROXY", "DATABASE_CONNECTIONS", "ALARM_EMAIL", "BUDGET_DOLLARS"),
+        *("DOMAIN", "CERTIFICATE_ARN"),
     }
     return {
         name: value
@@ -88,4 +91,17 @@ def given(made: None) -> Template:
 def compiled(kind: str) -> Template:
     path = ROOT / "build" / "templates" / kind / "cloudformation-template-update-stack.json"
     found: Template = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def packaged(folder: Path, **settings: str) -> Template:
+    """The stack that has a database of its own, compiled into `folder` with more settings."""
+    subprocess.run(
+        ["npx", "--no-install", "serverless", "package", "--package", str(folder)],
+        cwd=ROOT,
+        env={**bare_environment(), "AWS_EC2_METADATA_DISABLED": "true", **settings},
+        capture_output=True,
+        check=True,
+    )
+    found: Template = json.loads((folder / "cloudformation-template-update-stack.json").read_text("utf-8"))
     return found

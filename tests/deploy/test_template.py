@@ -1,6 +1,7 @@
 """The stack's template, as the Serverless CLI compiles it: what a deploy may rely on."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from deploy.alarms import WATCHED
 from deploy.secret import database_name_of
 from localstack.routes import Service
 from localstack.settings import ROOT
-from tests.deploy.conftest import ALARMS, PLANTED, VERSION, Template
+from tests.deploy.conftest import ALARMS, PLANTED, VERSION, Template, packaged
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 Resources = dict[str, dict[str, Any]]
@@ -119,6 +120,7 @@ def test_a_secret_is_given_to_those_functions_alone_that_need_it(resources: Reso
         "JWT_SECRET_KEY_OLD": set(told) - NO_SIGNING_KEY,
         "CLIENT_PASSWORD": {"migrations/handler.handler"},
         "ADMIN_PASSWORD": {"migrations/handler.handler", "functions/auth/create_admin.app"},
+        "ORIGIN_SECRET": {"functions/auth/login.app", "functions/auth/create_admin.app"},
         "RANDOM_STRING_API_KEY": {"functions/calculator/process_operation.app", "worker/handler.handler"},
     }
 
@@ -193,6 +195,27 @@ def test_the_outputs_say_what_the_deploy_and_its_keeper_need(own: Template) -> N
 
 def test_no_version_of_a_function_is_left_behind_by_a_deploy(resources: Resources) -> None:
     assert of_type(resources, "AWS::Lambda::Version") == {}
+
+
+def test_by_default_the_api_has_its_default_endpoint_alone(resources: Resources) -> None:
+    assert resources["HttpApi"]["Properties"]["DisableExecuteApiEndpoint"] is False
+    assert of_type(resources, "AWS::ApiGatewayV2::DomainName") == {}
+
+
+def test_a_domain_of_ones_own_replaces_the_default_endpoint(own: Template, tmp_path: Path) -> None:
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd"
+    template = packaged(tmp_path, DOMAIN="api.example.com", CERTIFICATE_ARN=certificate)
+    resources, outputs = template["Resources"], template["Outputs"]
+    assert resources["HttpApi"]["Properties"]["DisableExecuteApiEndpoint"] is True
+    (domain,) = of_type(resources, "AWS::ApiGatewayV2::DomainName").values()
+    assert domain["DomainName"] == "api.example.com"
+    assert domain["DomainNameConfigurations"] == [
+        {"CertificateArn": certificate, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
+    ]
+    (mapping,) = of_type(resources, "AWS::ApiGatewayV2::ApiMapping").values()
+    assert mapping["ApiId"] == {"Ref": "HttpApi"}
+    assert outputs["HttpApiUrl"]["Value"] == "https://api.example.com"
+    assert outputs["DomainTarget"]["Value"] == {"Fn::GetAtt": ["Domain", "RegionalDomainName"]}
 
 
 def test_nobody_may_do_anything_to_everything(resources: Resources) -> None:

@@ -50,6 +50,8 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
         ("FRONTEND_URL", "https://localhost:3000"),
         ("FRONTEND_URL", "*"),
         ("FRONTEND_URL", "https://app.example.com/path"),
+        ("ORIGIN_SECRET", "0123456789abcdef"),
+        ("ORIGIN_SECRET", "a" * 64),
         ("AWS_PGSQL_PATH", "mysql://somewhere/db"),
         ("AWS_PGSQL_PATH", "postgresql://me@localhost/db"),
         ("AWS_PGSQL_PATH", "postgresql://me@db.example.com/db?sslmode=disable"),
@@ -96,6 +98,30 @@ def test_a_budget_needs_an_address_to_write_to() -> None:
 def test_a_region_without_known_roots_will_do_for_a_database_elsewhere() -> None:
     elsewhere = {"AWS_REGION": "mars-north-1", "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
     assert weaknesses({**GOOD, **elsewhere}) == []
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd"
+
+
+def test_a_domain_with_its_certificate_passes() -> None:
+    assert weaknesses({**GOOD, "DOMAIN": "api.example.com", "CERTIFICATE_ARN": CERTIFICATE}) == []
+
+
+@pytest.mark.parametrize(
+    ("domain", "certificate", "named"),
+    [
+        ("https://api.example.com", CERTIFICATE, "DOMAIN"),
+        ("api.example.com/v1", CERTIFICATE, "DOMAIN"),
+        ("API.example.com", CERTIFICATE, "DOMAIN"),
+        ("", CERTIFICATE, "DOMAIN"),
+        ("api.example.com", "", "CERTIFICATE_ARN"),
+        ("api.example.com", "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd", "CERTIFICATE_ARN"),
+        ("api.example.com", "arn:aws:iam::123456789012:server-certificate/x", "CERTIFICATE_ARN"),
+    ],
+)
+def test_a_wrong_domain_or_certificate_is_named(domain: str, certificate: str, named: str) -> None:
+    (said,) = weaknesses({**GOOD, "DOMAIN": domain, "CERTIFICATE_ARN": certificate})
+    assert said.startswith(f"  {named}: ")
 
 
 def test_all_are_named_at_once() -> None:
