@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.addresses import skip_unreachable_ipv4
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
+from shared.tracing import trace_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -55,6 +56,7 @@ def s3(read_timeout: float = STREAM_TIMEOUT) -> "S3Client":
     """The client of the bucket; `read_timeout` in seconds."""
     config = _S3.merge(Config(read_timeout=read_timeout))
     client: S3Client = boto3.client("s3", config=config, endpoint_url=settings().aws_endpoint_url)
+    trace_client(client)
     return client
 
 
@@ -63,6 +65,7 @@ def sqs() -> "SQSClient":
     """The client of the queue."""
     skip_unreachable_ipv4()
     client: SQSClient = boto3.client("sqs", config=_CALL, endpoint_url=settings().aws_endpoint_url)
+    trace_client(client)
     return client
 
 

@@ -26,6 +26,7 @@ from shared.errors import (
     StatementTimeout,
 )
 from shared.postgres_url import PostgresUrl
+from shared.tracing import subsegment
 
 # pg8000 asks for each part of an answer by itself, and so is woken three times by one statement. The
 # Sync at the end brings them all at once (PostgreSQL manual, "Extended Query").
@@ -117,8 +118,8 @@ class Database:
         """
         text = statement_text(name)  # before _guarded: a missing file is no server error
         if self._proxied:
-            return self._execute(text, **parameters)
-        with self._guarded():
+            return self._execute(text, name, **parameters)
+        with self._guarded(name):
             statement = self._statement(text)
             try:
                 rows = statement.run(**parameters)
@@ -176,16 +177,18 @@ class Database:
             with suppress(Exception):
                 link.connection.close()
 
-    def _execute(self, sql: str, **arguments: Any) -> list[Row]:
-        with self._guarded():
+    def _execute(self, sql: str, name: str = "", /, **arguments: Any) -> list[Row]:
+        with self._guarded(name or sql.split(None, 1)[0]):
             connection = self._live()
             rows = connection.run(sql, **arguments)
         return _rows(connection.columns, rows)
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _guarded(self, statement: str) -> Iterator[None]:
+        """Trace a statement by this name, and translate the driver's errors."""
         try:
-            yield
+            with subsegment("postgres", sql={"sanitized_query": statement, "database_type": "PostgreSQL"}):
+                yield
         except (DatabaseError, InterfaceError, OSError) as error:
             raise self._translated(error) from None
         except BaseException:

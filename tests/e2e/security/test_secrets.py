@@ -147,7 +147,7 @@ def test_no_secret_is_in_any_answer_or_log(stack: Stack, database: pg8000.native
     assert not [(kind, line[:200]) for line in log.splitlines() for kind in witness.found(line)]
 
 
-def test_nothing_that_a_function_says_gets_into_a_trace() -> None:
+def test_no_tracing_library_records_what_functions_pass_and_get() -> None:
     sources = [path for folder in ("functions", "shared", "worker") for path in (ROOT / folder).rglob("*.py")]
     assert sources
     tracing = re.compile(r"aws_xray_sdk|opentelemetry|\bTracer\b")
