@@ -6,6 +6,7 @@ domain error (`shared/database.py`). Money is `numeric(18, 4)`, in credits.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     func,
     text,
 )
@@ -142,6 +144,7 @@ idempotency_keys = Table(
 )
 
 # `bytes_done` is the batch's checkpoint and its fence: the offset of the first byte not yet billed.
+# `lines_done` counts the lines before it, for error messages.
 tasks = Table(
     "tasks",
     metadata,
@@ -153,7 +156,8 @@ tasks = Table(
     Column("bytes_done", BigInteger, nullable=False, server_default="0"),
     Column("rows_done", BigInteger, nullable=False, server_default="0"),
     Column("rows_failed", BigInteger, nullable=False, server_default="0"),
-    Column("spent", MONEY, nullable=False, server_default="0"),
+    # Wider than a balance: top-ups and resumptions can take the sum of all charges past 10^14.
+    Column("spent", Numeric(38, 4), nullable=False, server_default="0"),
     Column("error", Text),
     Column("etag", Text),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
@@ -168,6 +172,12 @@ tasks = Table(
     Column("results_row", BigInteger, nullable=False, server_default="1"),
     Column("updated_at", TIME, nullable=False, server_default=CLOCK),
     Column("finished_at", TIME),
+    Column("lines_done", BigInteger, nullable=False, server_default="0"),
+    # Whether a worker processes the task, as long as `updated_at` is less than a minute ago.
+    Column("has_worker", Boolean, nullable=False, server_default=false()),
+    # When housekeeping last sent a message in place of a lost one.
+    Column("restarted_at", TIME),
+    Column("errors_deleted", Boolean, nullable=False, server_default=false()),
     CheckConstraint(
         "status IN ('awaiting_upload', 'queued', 'processing', 'completed',"
         " 'out_of_credit', 'failed', 'cancelled')",
@@ -179,6 +189,12 @@ tasks = Table(
         "tasks_unfinished_idx",
         "created_at",
         postgresql_where=text("status IN ('awaiting_upload', 'queued', 'processing')"),
+    ),
+    Index("tasks_queued_idx", "user_id", "created_at", postgresql_where=text("status = 'queued'")),
+    Index(
+        "tasks_errors_idx",
+        "finished_at",
+        postgresql_where=text("finished_at IS NOT NULL AND NOT errors_deleted"),
     ),
     Index("tasks_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
     Index("tasks_newest_of_all_idx", text("created_at DESC"), text("id DESC")),

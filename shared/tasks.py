@@ -1,6 +1,7 @@
-"""Tasks: a file to be billed row by row, from its creation to its resumption."""
+"""Tasks: files that are billed row by row. Create, read, cancel and resume them."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import UUID
 
 from shared import throttle
@@ -13,10 +14,13 @@ from shared.unit_of_work import UnitOfWork
 UPLOADS_AT_ONCE = 6
 UPLOADS_PER_SECOND = 0.1
 """A user may begin six uploads at once, and one more each ten seconds."""
+RESUMES_AT_ONCE = 6
+RESUMES_PER_SECOND = 0.1
+"""The same for resumptions, since each sends a message to the queue that all users share."""
 
 
 def create(uow: UnitOfWork, caller: Caller, filename: str, size: int, status: str) -> tuple[UUID, str]:
-    """A new task of the caller's.
+    """Create a task of the caller's.
 
     Args:
         size: bytes that the file has, or may have.
@@ -55,7 +59,7 @@ def get(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> Row:
 
 
 def cancel(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> str:
-    """Stop a task at its next chunk: the task, as JSON. Raises: NotFound; Conflict when it has ended."""
+    """Stop a task at its next chunk. Returns it as JSON. Raises: NotFound; Conflict if it has ended."""
     row = _found(uow.one("cancel_task", id=task_id, owner=owner))
     if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: there is nothing to cancel.")
@@ -66,16 +70,28 @@ def resume(uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[U
     """Go on with a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:
-        send: called with the owner's and the task's id, to queue it; before anything is kept.
+        owner: whose task it must be, and who is throttled; None for an admin.
+        send: called with the owner's and the task's id before the commit, to send the task's message.
 
     Returns:
         The task, as JSON.
 
     Raises:
-        NotFound; Conflict when it has not ended so.
+        NotFound: the owner has no such task.
+        Conflict: the task has another status.
+        TooManyRequests: too many resumptions.
     """
     uow.begin()
-    row = _found(uow.one("resume_task", id=task_id, owner=owner))
+    row = _found(
+        uow.one(
+            "resume_task",
+            id=task_id,
+            owner=owner,
+            capacity=RESUMES_AT_ONCE,
+            per_second=RESUMES_PER_SECOND,
+        )
+    )
+    throttle.check(row["wait"] or Decimal(0))
     if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: only out_of_credit and cancelled ones can be resumed.")
     send(row["user_id"], task_id)

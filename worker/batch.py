@@ -1,4 +1,4 @@
-"""One task, from its checkpoint to its end, or to where this worker must stop."""
+"""One task: process it from its checkpoint to its end, or until this worker must stop."""
 
 import gc
 import sys
@@ -20,7 +20,7 @@ from shared.database import Row
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
 from shared.unit_of_work import UnitOfWork
-from worker.billing import Bill, Outcome, bill_chunk
+from worker.billing import Bill, Outcome, Position, bill_chunk
 from worker.chunks import Credit, chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import NotUnderstood, Upload
@@ -29,30 +29,36 @@ from worker.results import Checkpoint, Fenced, write_results
 HANDOVER_MARGIN = 60.0
 """Seconds of a worker's time that must be left for it to begin another chunk."""
 TURN = 60.0
-"""Seconds after which a worker lets other messages come first, so that a small file waits for a
-large one no longer than that, however few workers there are."""
-MOST_AT_ONCE = 1
-"""Tasks of one user that run at once. Their rows would only queue for the same balance."""
+"""Seconds after which a worker hands its task over, so that a small file of another user waits for a large
+one no longer than that, however few workers there are."""
 SWITCH_INTERVAL = 0.0002
-"""Seconds after which a thread that computes lets the other one go on."""
+"""Seconds that one thread may keep the interpreter while another waits for it."""
 CHUNKS_A_COLLECTION = 32
+"""Chunks from one garbage collection to the next."""
 BLOCK = 1024 * 1024
 """Bytes read from S3 at a time."""
+UNFINISHED = ("awaiting_upload", "queued", "processing")
 
 logger = Logger(service="restcalculator")
 T = TypeVar("T")
 
 
 class End(Enum):
-    """How a worker's run of a task ended."""
+    """How a worker left a task."""
 
     COMPLETED = "completed"
     OUT_OF_CREDIT = "out of credit"
     FAILED = "failed"
-    NOT_RUNNING = "ended or cancelled before"
-    TAKEN_OVER = "cancelled, or another worker went on with it"
-    HANDED_OVER = "its turn is over: handed over"
-    WAITING = "another task of its owner is running"
+    NOT_RUNNING = "the task had ended before"
+    IN_PROGRESS = "another worker has the task"
+    TAKEN_OVER = "cancelled, or another worker took the task over"
+    HANDED_OVER = "this worker's turn is over: handed over to the next one"
+    WAITING = "another task of its owner is being processed"
+
+    @property
+    def frees_owner(self) -> bool:
+        """Whether the owner's next task may start now."""
+        return self in (End.COMPLETED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +67,20 @@ class _File:
     etag: str
 
 
-def run_task(uow: UnitOfWork, upload: Upload, seconds_left: Callable[[], float]) -> End:
+def run_task(uow: UnitOfWork, upload: Upload, redelivered: bool, seconds_left: Callable[[], float]) -> End:
     """Bill an upload's rows from the checkpoint on.
 
     Args:
+        redelivered: whether an earlier delivery of the same message failed or its worker died.
         seconds_left: how long this worker may still run.
 
     Raises:
         NotUnderstood: there is no such task.
-        ServiceUnavailable: the database, S3 or random.org is away; what was committed stands.
+        ServiceUnavailable: the database, S3 or random.org can't be reached; committed work stays.
     """
     try:
+        if end := _nothing_to_do(uow, upload, redelivered):
+            return end
         file = _head(upload.key)
         if file is None:
             return _fail(uow, upload, "The file is not there.")
@@ -81,7 +90,7 @@ def run_task(uow: UnitOfWork, upload: Upload, seconds_left: Callable[[], float])
         if task["status"] != "processing":
             return End.NOT_RUNNING
         if task["etag"] != file.etag:
-            return _fail(uow, upload, "The file was replaced after it was begun.")
+            return _fail(uow, upload, "The file was replaced after its processing started.")
         return _bill(uow, upload, file, task, seconds_left)
     except NotACsv as error:
         return _fail(uow, upload, str(error))
@@ -91,13 +100,37 @@ def run_task(uow: UnitOfWork, upload: Upload, seconds_left: Callable[[], float])
         raise ServiceUnavailable(f"S3: {error}") from error
 
 
+def _nothing_to_do(uow: UnitOfWork, upload: Upload, redelivered: bool) -> End | None:
+    """How the message ends if it has no work to do; None if it has some.
+
+    This takes one or two short statements and waits for no chunk, so that a user who causes many messages
+    keeps no worker busy.
+    """
+    task = uow.one("peek_task", id=upload.task_id, user_id=upload.user_id)
+    if task is None:
+        raise NotUnderstood(f"there is no task {upload.task_id}")
+    if task["status"] not in UNFINISHED:
+        return End.NOT_RUNNING
+    # A redelivered message belonged to a worker that failed, so its task is taken over at once.
+    if task["status"] == "processing" and task["has_live_worker"] and not redelivered:
+        return End.IN_PROGRESS
+    # Asked after the status is known: the worker that ends the other task then sees this one wait.
+    if task["status"] == "queued" and task["has_file"] and _owner_is_busy(uow, upload):
+        return End.WAITING
+    return None
+
+
+def _owner_is_busy(uow: UnitOfWork, upload: Upload) -> bool:
+    return bool(uow.only("owner_is_busy", user_id=upload.user_id, id=upload.task_id)["busy"])
+
+
 @contextmanager
 def _tuned_interpreter() -> Iterator[None]:
-    """The interpreter, set for a batch.
+    """Tune the interpreter for a batch.
 
-    Rows make no cycles, and looking for some among thousands of tuples takes a third of the time:
-    garbage is looked for now and then only, and not among what was there before. And who waits for
-    Postgres gets the interpreter back at once, not after the 5 ms that the computing thread may keep it.
+    Rows create no reference cycles, and GC scans cost a third of the run time, so collect rarely and only
+    new objects. A short switch interval gives the interpreter back to the thread that waits for Postgres
+    at once; by default the computing thread may keep it for 5 ms.
     """
     switching = sys.getswitchinterval()
     gc.freeze()
@@ -120,53 +153,69 @@ def _bill(
     seconds_left: Callable[[], float],
 ) -> End:
     turn_ends = time.monotonic() + TURN
-    offset, rows_done = task["bytes_done"], task["rows_done"]
+    at = Position(task["bytes_done"], _lines_before(upload, file, task), task["rows_done"])
 
     def out_of_time() -> bool:
         return seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends
 
-    rows = CsvRows(_blocks(upload.key, file, offset), offset)
-    if offset == 0:
+    rows = CsvRows(_blocks(upload.key, file, at.offset), at.offset, at.lines)
+    if at.offset == 0:
         rows.header()
     credit = _credit(uow, task["balance"])
     for number, chunk in enumerate(_one_ahead(chunks(rows, credit)), 1):
         if number % CHUNKS_A_COLLECTION == 0:
             gc.collect()
         with uow:
-            outcome, bill = bill_chunk(uow, upload.task_id, offset, rows_done + 1, chunk)
+            outcome, bill = bill_chunk(uow, upload.task_id, at, chunk)
         if outcome is Outcome.FENCED:
             return End.TAKEN_OVER
-        _tell(outcome, bill)
-        if outcome is Outcome.OUT_OF_CREDIT:
-            return End.OUT_OF_CREDIT
         if outcome is Outcome.OWNER_DELETED:
             return _fail(uow, upload, "The account was deleted.")
-        offset, rows_done = bill.end, rows_done + bill.rows
-        # Whoever finds nothing left to bill writes results, however little time there is.
-        if chunk.is_cut or (out_of_time() and (bill.rows or offset < file.size)):
-            return End.HANDED_OVER
+        _emit_metrics(outcome, bill)
+        if outcome is not Outcome.BILLED:
+            return End.OUT_OF_CREDIT if outcome is Outcome.OUT_OF_CREDIT else End.FAILED
+        at = bill.end
+        # If no rows remain, write the results even when time is short.
+        if chunk.is_cut or (out_of_time() and (bill.rows or at.offset < file.size)):
+            return _hand_over(uow, upload, at)
     key = aws.results_key(upload.user_id, upload.task_id)
-    if not write_results(uow, upload.task_id, rows_done, key, Checkpoint.of(task), out_of_time):
-        return End.HANDED_OVER
+    if not write_results(uow, upload.task_id, at.rows, key, Checkpoint.of(task), out_of_time):
+        return _hand_over(uow, upload, at)
     if not uow.one("complete_task", id=upload.task_id):
         return End.TAKEN_OVER
     metrics.emit(TasksCompleted=1)
     return End.COMPLETED
 
 
+def _hand_over(uow: UnitOfWork, upload: Upload, at: Position) -> End:
+    """Let another worker go on. Only the worker whose checkpoint is the task's may send it a message."""
+    released = uow.one("release_task", id=upload.task_id, bytes_done=at.offset)
+    return End.HANDED_OVER if released else End.TAKEN_OVER
+
+
+def _lines_before(upload: Upload, file: _File, task: Row) -> int:
+    """The lines before the checkpoint: counted in the file if the task was begun by a release without
+    `lines_done`."""
+    if task["lines_done"] or task["bytes_done"] in (0, file.size):
+        return int(task["lines_done"])
+    return sum(block.count(b"\n") for block in _blocks(upload.key, file, 0, task["bytes_done"]))
+
+
 def _credit(uow: UnitOfWork, balance: Decimal) -> Credit | None:
-    """What operations of other services may spend; None where there are none."""
+    """The credit for operations that call other services; None if the catalog has none of them."""
     if not any(operation.is_remote() for operation in CATALOG.values()):
         return None
     return Credit(balance, {row["type"]: row["cost"] for row in uow.all("prices")})
 
 
-def _tell(outcome: Outcome, bill: Bill) -> None:
-    """What a committed chunk adds to the metrics."""
+def _emit_metrics(outcome: Outcome, bill: Bill) -> None:
+    """Emit a committed chunk's business metrics."""
     if bill.rows:
         metrics.emit(RowsBilled=bill.billed, RowsRefused=len(bill.refused), BatchCredits=bill.spent)
     if outcome is Outcome.OUT_OF_CREDIT:
         metrics.emit(TasksOutOfCredit=1)
+    elif outcome is Outcome.TOO_MANY_BAD_ROWS:
+        metrics.emit(TasksFailed=1)
 
 
 def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
@@ -179,7 +228,6 @@ def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
             user_id=upload.user_id,
             bytes_total=file.size,
             etag=file.etag,
-            most=MOST_AT_ONCE,
         )
         uow.commit()
     if task is None or owner is None:
@@ -203,18 +251,19 @@ def _head(key: str) -> _File | None:
     return _File(head["ContentLength"], head["ETag"])
 
 
-def _blocks(key: str, file: _File, offset: int) -> Iterator[bytes]:
-    """The file's bytes from `offset` on; of this very version, or S3 refuses (412)."""
-    if offset >= file.size:
+def _blocks(key: str, file: _File, start: int, end: int | None = None) -> Iterator[bytes]:
+    """The file's bytes from `start` to before `end`. S3 rejects the request if the file was replaced."""
+    if start >= file.size:
         return
-    answer = aws.s3().get_object(
-        Bucket=settings().bucket, Key=key, Range=f"bytes={offset}-", IfMatch=file.etag
+    last = "" if end is None else end - 1
+    response = aws.s3().get_object(
+        Bucket=settings().bucket, Key=key, Range=f"bytes={start}-{last}", IfMatch=file.etag
     )
-    yield from answer["Body"].iter_chunks(BLOCK)
+    yield from response["Body"].iter_chunks(BLOCK)
 
 
 def _one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made in a thread while the one before is being worked on."""
+    """The items, each computed in a thread while the caller uses the one before."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

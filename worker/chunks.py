@@ -44,25 +44,32 @@ class Computed(NamedTuple):
     arguments: str
     result: str
     end: int
+    """The offset after the row."""
+    line: int
+    """The number of its first line, from 1."""
+    last_line: int
 
 
 class Refused(NamedTuple):
-    """A row that can't be done, and why."""
+    """A bad row, and the reason."""
 
     operation: str
     arguments: str
     reason: str
     end: int
+    line: int
+    last_line: int
 
 
 class Uncomputed(NamedTuple):
-    """A row that its owner could not pay when the run began, and that asks another service: nobody pays
-    that one for a result that nobody gets. The last of its chunk."""
+    """Not computed: the balance ran out before its remote call. Always the last row of its chunk."""
 
     operation: str
     arguments: str
     result: str
     end: int
+    line: int
+    last_line: int
 
 
 Done = Computed | Refused | Uncomputed
@@ -70,9 +77,10 @@ Done = Computed | Refused | Uncomputed
 
 @dataclass(slots=True)
 class Chunk:
-    """Consecutive rows, in the file's order, and the offset after them."""
+    """Consecutive rows in the file's order, and the bytes and lines of the file up to their end."""
 
     end: int
+    lines: int
     rows: list[Done] = field(default_factory=list)
 
     @property
@@ -120,17 +128,17 @@ def chunks(rows: CsvRows, credit: Credit | None = None) -> Iterator[Chunk]:
         if not is_blank(row):
             gathered.append(row)
         if len(gathered) == CHUNK_ROWS or row.end - start >= CHUNK_BYTES:
-            yield (chunk := _chunk(row.end, gathered, credit))
+            yield (chunk := _chunk(row.end, row.last_line, gathered, credit))
             if chunk.is_cut:
                 return
             gathered, start = [], row.end
-    yield _chunk(rows.offset, gathered, credit)
+    yield _chunk(rows.offset, rows.lines, gathered, credit)
 
 
-def _chunk(end: int, rows: Sequence[Row], credit: Credit | None) -> Chunk:
-    chunk = Chunk(end, compute_all(rows, credit))
+def _chunk(end: int, lines: int, rows: Sequence[Row], credit: Credit | None) -> Chunk:
+    chunk = Chunk(end, lines, compute_all(rows, credit))
     if chunk.is_cut:
-        chunk.end = chunk.rows[-1].end
+        chunk.end, chunk.lines = chunk.rows[-1].end, chunk.rows[-1].last_line
     return chunk
 
 
@@ -149,7 +157,8 @@ def compute_all(rows: Sequence[Row], credit: Credit | None = None) -> list[Done]
     with decimal.localcontext(DECIMAL128):
         done: list[Done] = list(map(_compute, rows[:reached], called, texts, lists))
     if reached < len(rows) and (beyond := called[reached]):
-        done.append(Uncomputed(beyond.name, texts[reached], "", rows[reached].end))
+        row = rows[reached]
+        done.append(Uncomputed(beyond.name, texts[reached], "", row.end, row.line, row.last_line))
     return done
 
 
@@ -159,7 +168,7 @@ def _fits(operation: Operation, arguments: Arguments) -> bool:
 
 
 def _find(row: Row) -> Operation | None:
-    cells, _, fault = row
+    cells, fault = row.cells, row.fault
     if fault or not 1 <= len(cells) <= 2:
         return None
     name = cells[0].strip()
@@ -185,7 +194,7 @@ def _compute(row: Row, operation: Operation | None, text: str, arguments: Argume
     except InvalidInput as error:
         return _refuse(row, error.detail)
     # As `Computed(…)`, at a third of its time: no code of Computed's is run.
-    return tuple.__new__(Computed, (operation.name, text, result, row.end))
+    return tuple.__new__(Computed, (operation.name, text, result, row.end, row.line, row.last_line))
 
 
 def _fault(row: Row, operation: Operation | None, arguments: Arguments) -> str:
@@ -198,7 +207,7 @@ def _fault(row: Row, operation: Operation | None, arguments: Arguments) -> str:
 
 def _refuse(row: Row, reason: str) -> Refused:
     operation, arguments, *_ = [*row.cells, "", ""]
-    return Refused(_echo(operation), _echo(arguments), reason, row.end)
+    return Refused(_echo(operation), _echo(arguments), reason, row.end, row.line, row.last_line)
 
 
 def _echo(cell: str) -> str:

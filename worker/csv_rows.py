@@ -1,4 +1,4 @@
-"""A CSV file's rows, read as a stream from any row's beginning, with the exact offset after each.
+"""Read a CSV file's rows as a stream from any row's beginning, with the exact offset and line of each.
 
 Memory stays the same for any file: a line over 64 KiB is skipped as it comes, never gathered.
 """
@@ -20,24 +20,35 @@ BOM = b"\xef\xbb\xbf"
 
 TOO_LONG = f"the line is longer than {LONGEST_LINE // 1024} KiB"
 NOT_UTF8 = "the line is not UTF-8"
+UNCLOSED = "a quote is not closed"
+_REASONS = {
+    "new-line character seen": "a carriage return stands inside the line",
+    "unexpected end of data": UNCLOSED,
+    "',' expected after": "text follows a closing quote",
+}
+"""What the beginning of a csv.Error means, in words for the file's owner."""
 
 
 class NotACsv(Exception):
-    """The file is not the CSV that is asked for; the message says why, for its owner."""
+    """The file is not a CSV with the required header; the message tells its owner the reason."""
 
 
 class Row(NamedTuple):
-    """One row: its cells, or the reason why there are none; `end` is the offset after it."""
+    """One row: its cells, or a fault instead."""
 
     cells: list[str]
     end: int
+    """The offset after the row."""
+    line: int
+    """The number of its first line, from 1."""
+    last_line: int
     fault: str | None = None
 
 
 def is_blank(row: Row) -> bool:
-    """Whether it is a blank line, which is no row to anybody."""
-    cells, _, fault = row
-    return len(cells) < 2 and not fault and not (cells and cells[0].strip())
+    """Whether the row is a blank line, which does not count as a row."""
+    cells = row.cells
+    return len(cells) < 2 and not row.fault and not (cells and cells[0].strip())
 
 
 class _Part(NamedTuple):
@@ -45,13 +56,16 @@ class _Part(NamedTuple):
 
     lines: list[bytes]
     ends: list[int]
+    number: int
+    """The number of the first line, from 1."""
     cut: bool
-    """Whether the first line is but the end of one that is too long."""
+    """Whether the first line is only the end of one that is too long."""
 
 
 class _Line(NamedTuple):
     text: str
     end: int
+    number: int
     fault: str | None = None
 
 
@@ -60,19 +74,22 @@ class _Unclosed(Exception):
 
 
 class CsvRows:
-    """The rows of a file from an offset on, blank lines among them.
+    """The rows of a file from an offset on, blank lines included.
 
     Args:
         blocks: the file's bytes from `offset` on, in pieces of any size.
         offset: 0, or the end of an earlier row.
+        lines: how many lines the file has before `offset`.
     """
 
-    def __init__(self, blocks: Iterable[bytes], offset: int) -> None:
-        self._parts = _parts(blocks, offset)
+    def __init__(self, blocks: Iterable[bytes], offset: int, lines: int = 0) -> None:
+        self._parts = _parts(blocks, offset, lines)
         self._lines: deque[_Line] = deque()
         self._pending: list[_Line] = []
         self.offset = offset
         """The first byte that no part read so far holds; once all rows are read, the size of the file."""
+        self.lines = lines
+        """The lines before `offset`."""
 
     def header(self) -> None:
         """Read the first line.
@@ -92,41 +109,44 @@ class CsvRows:
             cells = []
         if [cell.strip().lower() for cell in cells] != HEADER:
             raise NotACsv(f"The first line must be '{','.join(HEADER)}', not {first.text.rstrip()[:80]!r}.")
-        self.offset = first.end
+        self._pass(first)
         self._lines.extend(others)
 
     def __iter__(self) -> Iterator[Row]:
         yield from self._one_by_one()
         for part in self._parts:
             if (rows := _at_once(part)) is not None:
-                self.offset = part.ends[-1]
+                self.offset, self.lines = part.ends[-1], part.number + len(part.lines) - 1
                 yield from rows
             else:
                 self._lines.extend(_each(part))
                 yield from self._one_by_one()
 
+    def _pass(self, line: _Line) -> None:
+        self.offset, self.lines = line.end, line.number
+
     def _one_by_one(self) -> Iterator[Row]:
-        """The rows of the lines at hand, and of as many more as the last of them spans."""
+        """The rows of the buffered lines, and of as many more as the last row spans."""
         while self._lines:
             reader = csv.reader(self._texts(), strict=True)
             try:
                 for cells in reader:
                     lines = self._pending
                     self._pending = []
-                    self.offset = lines[-1].end
+                    self._pass(lines[-1])
                     fault = next((line.fault for line in lines if line.fault), None)
-                    yield Row(cells, self.offset, fault)
+                    yield Row(cells, self.offset, lines[0].number, self.lines, fault)
             except (csv.Error, _Unclosed) as error:
-                # Only the row's first line is to blame: those after it are read again.
+                # Only the row's first line is faulty: those after it are read again.
                 first, *others = self._pending
                 self._pending = []
                 self._lines.extendleft(reversed(others))
-                self.offset = first.end
-                reason = "a quote is not closed" if others or isinstance(error, _Unclosed) else str(error)
-                yield Row([], first.end, first.fault or reason)
+                self._pass(first)
+                reason = UNCLOSED if others else _reason(error)
+                yield Row([], first.end, first.number, first.number, first.fault or reason)
 
     def _texts(self) -> Iterator[str]:
-        """The lines that csv.reader asks for; `_pending` holds those of the row that it is at."""
+        """The lines for csv.reader; `_pending` holds those of its current row."""
         while True:
             if not self._lines and self._pending and (part := next(self._parts, None)):
                 self._lines.extend(_each(part))
@@ -139,8 +159,15 @@ class CsvRows:
             yield line.text
 
 
-def _parts(blocks: Iterable[bytes], offset: int) -> Iterator[_Part]:
-    rest, cut = b"", False
+def _reason(error: Exception) -> str:
+    """A csv.Error in words for the file's owner; its own text is for programmers."""
+    return next(
+        (reason for start, reason in _REASONS.items() if str(error).startswith(start)), "the line is not CSV"
+    )
+
+
+def _parts(blocks: Iterable[bytes], offset: int, line: int) -> Iterator[_Part]:
+    rest, cut, number = b"", False, line + 1
     for block in blocks:
         lines = (rest + block).split(b"\n")
         rest = lines.pop()
@@ -148,20 +175,21 @@ def _parts(blocks: Iterable[bytes], offset: int) -> Iterator[_Part]:
             some = lines[start : start + PART_LINES]
             ends = list(accumulate([len(line) + 1 for line in some], initial=offset))[1:]
             offset = ends[-1]
-            yield _Part(some, ends, cut)
+            yield _Part(some, ends, number, cut)
+            number += len(some)
             cut = False
         if len(rest) > LONGEST_LINE:
-            if offset == 0:  # no header: the file is refused, and however much follows is not read
-                yield _Part([b""], [len(rest)], cut=True)
+            if offset == 0:  # no header: the file is refused without reading on
+                yield _Part([b""], [len(rest)], number, cut=True)
                 return
             offset, rest, cut = offset + len(rest), b"", True
     if rest or cut:
-        yield _Part([rest], [offset + len(rest)], cut)
+        yield _Part([rest], [offset + len(rest)], number, cut)
 
 
 def _at_once(part: _Part) -> list[Row] | None:
-    """The rows of a part in which every line is a row, as in nearly all: as many lines as rows are
-    one of each. None for any other part; reading one by one takes three times as long.
+    """The rows of a part in which every line is a row, as in nearly all parts: then there are as many rows
+    as lines. None for any other part, which is read line by line, in three times the time.
     """
     if part.cut or max(map(len, part.lines)) > LONGEST_LINE:
         return None
@@ -172,21 +200,22 @@ def _at_once(part: _Part) -> list[Row] | None:
     if len(rows) != len(part.lines):
         return None
     # As `Row(…)` for each, at a third of its time: no code of Row's is run.
-    return list(map(tuple.__new__, repeat(Row), zip(rows, part.ends, repeat(None))))
+    numbers = range(part.number, part.number + len(rows))
+    return list(map(tuple.__new__, repeat(Row), zip(rows, part.ends, numbers, numbers, repeat(None))))
 
 
 def _each(part: _Part) -> Iterator[_Line]:
     cut = part.cut
-    for line, end in zip(part.lines, part.ends, strict=True):
-        yield _line(line, end, cut)
+    for number, (line, end) in enumerate(zip(part.lines, part.ends, strict=True), part.number):
+        yield _line(line, end, number, cut)
         cut = False
 
 
-def _line(line: bytes, end: int, cut: bool) -> _Line:
-    """A line for csv.reader; one that is too long or not UTF-8 has no text but a fault."""
+def _line(line: bytes, end: int, number: int, cut: bool) -> _Line:
+    """A line for csv.reader; a line that is too long or not UTF-8 has a fault instead of text."""
     if cut or len(line) > LONGEST_LINE:
-        return _Line("", end, TOO_LONG)
+        return _Line("", end, number, TOO_LONG)
     try:
-        return _Line(line.rstrip(b"\r").decode() + "\n", end)
+        return _Line(line.rstrip(b"\r").decode() + "\n", end, number)
     except UnicodeDecodeError:
-        return _Line("", end, NOT_UTF8)
+        return _Line("", end, number, NOT_UTF8)

@@ -1,6 +1,7 @@
-"""The Lambda that SQS invokes: each message's uploads, billed."""
+"""The Lambda that SQS invokes: it processes the uploads that each message names."""
 
 from typing import Any
+from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
@@ -12,36 +13,32 @@ from worker.messages import NotUnderstood, uploads
 
 logger = Logger(service="restcalculator")
 
-WAIT = 5
-"""Seconds after which a task looks again whether its owner's other one has ended."""
 RETRY_AFTER = (10, 60, 6 * 60, 36 * 60)
-"""Seconds until a message that failed comes again, the first time and the next: 43 minutes in all for
-an outage to pass. Left alone it would be out of sight for the queue's visibility timeout, 90 minutes."""
-PING = 60
-"""Seconds after which a worker that was taken over looks again whether the task goes on."""
+"""Seconds until SQS delivers a failed message again, by the number of its deliveries: 43 minutes in all for
+an outage to end. By the queue's visibility timeout alone it would be 90 minutes each time."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
-    """Work off the messages of one invocation.
+    """Process the messages of one invocation.
 
     Returns:
-        The messages that failed, in the form that SQS's partial batch responses have: they come
-        again, and go to the dead-letter queue after five times.
+        The messages that failed, as a partial batch response. SQS delivers them again, and moves them to
+        the dead-letter queue after five deliveries.
     """
     failed = []
     for record in event["Records"]:
         logger.set_correlation_id(record["messageId"])
         try:
-            _work_off(record["body"], context)
+            _process(record, context)
             continue
         except NotUnderstood as error:
             logger.error("message not understood", reason=str(error))
             retry = 0
         except DomainError as error:
-            logger.warning("message comes again", reason=error.detail)
+            logger.warning("message failed, to be retried", reason=error.detail)
             retry = _retry_after(record)
         except Exception:
-            logger.exception("message comes again")
+            logger.exception("message failed, to be retried")
             retry = _retry_after(record)
         failed.append({"itemIdentifier": record["messageId"]})
         aws.show_again(record["receiptHandle"], retry)
@@ -50,22 +47,31 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     return {"batchItemFailures": failed}
 
 
+def _deliveries(record: dict[str, Any]) -> int:
+    return int(record["attributes"]["ApproximateReceiveCount"])
+
+
 def _retry_after(record: dict[str, Any]) -> int:
-    received = int(record["attributes"]["ApproximateReceiveCount"])
-    return RETRY_AFTER[min(received, len(RETRY_AFTER)) - 1]
+    return RETRY_AFTER[min(_deliveries(record), len(RETRY_AFTER)) - 1]
 
 
-def _work_off(body: str, context: Any) -> None:
-    for upload in uploads(body):
+def _process(record: dict[str, Any], context: Any) -> None:
+    redelivered = _deliveries(record) > 1
+    for upload in uploads(record["body"]):
         # No limit on a statement: COPY takes as long as it takes.
         with UnitOfWork(statement_timeout=0) as uow:
-            end = run_task(uow, upload, lambda: context.get_remaining_time_in_millis() / 1000)
-        if end is End.HANDED_OVER:
-            aws.enqueue(upload.key)
-        elif end is End.WAITING:
-            aws.enqueue(upload.key, delay=WAIT)
-        elif end is End.TAKEN_OVER:
-            # The other worker's message may be this very one, which is deleted after us: leave
-            # another, so that the task is looked after even if that worker dies.
-            aws.enqueue(upload.key, delay=PING)
+            end = run_task(uow, upload, redelivered, lambda: context.get_remaining_time_in_millis() / 1000)
+            if end is End.HANDED_OVER:
+                aws.enqueue(upload.key)
+            elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
+                # A message about a task that has ended may be the last trace of a worker that died
+                # before this step, or of a task that was cancelled between two workers. S3's own messages
+                # are left out: an uploader can cause any number of them.
+                _start_next(uow, upload.user_id)
         logger.info("task left", task_id=str(upload.task_id), end=end.value)
+
+
+def _start_next(uow: UnitOfWork, user_id: UUID) -> None:
+    """Send a message for the owner's next waiting task. If that fails, the message is retried from here."""
+    if task := uow.one("next_task", user_id=user_id):
+        aws.enqueue(aws.upload_key(user_id, task["id"]))

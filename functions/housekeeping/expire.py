@@ -1,7 +1,7 @@
-"""Every hour: delete what is over, and end the tasks that nothing happens to.
+"""Every hour: delete expired rows, and cancel the tasks that nothing happens to.
 
-Each statement takes a few rows, in a transaction of its own, and passes over what another has locked: a
-live call waits for one such statement at the most.
+Each statement takes a limited number of rows in a transaction of its own and skips those that another
+transaction has locked, so a live call waits for one such statement at most.
 """
 
 from typing import Any
@@ -11,7 +11,13 @@ from aws_lambda_powertools import Logger
 from shared.database import STATEMENT_TIMEOUT
 from shared.unit_of_work import UnitOfWork
 
-STATEMENTS = ("expire_idempotency_keys", "expire_sessions", "expire_rate_limits", "expire_tasks")
+STATEMENTS = (
+    "expire_idempotency_keys",
+    "expire_sessions",
+    "expire_rate_limits",
+    "expire_tasks",
+    "expire_task_errors",
+)
 MOST = 1000
 """Rows that a statement takes."""
 MARGIN = STATEMENT_TIMEOUT + 5

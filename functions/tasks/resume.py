@@ -16,7 +16,7 @@ app = Api(who=Who.SIGNED_IN, takes=None)
 @app.post(
     "/api/v1/tasks/<task_id>/resume",
     tags=["tasks"],
-    responses=documented(Task, 404, 409, status=202),
+    responses=documented(Task, 404, 409, 429, status=202),
     status_code=202,
 )
 def resume_task(task_id: UUID) -> Response[str]:

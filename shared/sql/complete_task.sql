@@ -1,4 +1,13 @@
--- All rows are billed and the results are in the bucket.
-UPDATE tasks SET status = 'completed', finished_at = now(), updated_at = now()
-WHERE id = :id::uuid AND status = 'processing' AND bytes_done = bytes_total
-RETURNING id
+-- End a task whose rows are all billed and whose results are in the bucket. The owner's row is locked for the
+-- same reason as in cancel_task.
+WITH found AS MATERIALIZED (
+    SELECT id, user_id FROM tasks
+    WHERE id = :id::uuid AND status = 'processing' AND bytes_done = bytes_total
+    FOR UPDATE
+), owner AS MATERIALIZED (
+    SELECT id FROM users WHERE id = (SELECT user_id FROM found) FOR NO KEY UPDATE
+)
+UPDATE tasks t SET status = 'completed', finished_at = now(), updated_at = now()
+FROM found, owner
+WHERE t.id = found.id
+RETURNING t.id

@@ -1,4 +1,4 @@
--- The end of a chunk: the debit of its sum, its ledger entry, and the checkpoint.
+-- End a chunk: debit its sum, write its ledger entry, and move the task's checkpoint.
 WITH debit AS (
     UPDATE users SET balance = balance - :spent::numeric
     WHERE id = :user_id::uuid
@@ -12,6 +12,7 @@ WITH debit AS (
 )
 UPDATE tasks
 SET bytes_done = :bytes_done::bigint,
+    lines_done = :lines_done::bigint,
     rows_done = rows_done + :rows::bigint,
     rows_failed = rows_failed + :failed::bigint,
     spent = spent + :spent::numeric,

@@ -1,9 +1,12 @@
--- Housekeeping: the tasks that nothing happened to for a day. Their upload never came, or the message that
--- led a worker to them is in the dead-letter queue. They end in the state from which their owner may go on.
--- So many at the most, and none that another transaction has just locked: nobody waits.
+-- Housekeeping: cancel the tasks that nothing happened to for a day. Their file never came, or their message
+-- is in the dead-letter queue. Their owner may resume them. A task that only waits for another task of its
+-- owner stays, until restart_tasks has sent it a message in vain. A limited number at a time, and none that
+-- another transaction has locked.
 WITH over AS MATERIALIZED (
     SELECT id FROM tasks
     WHERE status IN ('awaiting_upload', 'queued', 'processing') AND updated_at <= now() - interval '1 day'
+      AND (status <> 'queued' OR etag IS NULL
+           OR restarted_at > updated_at AND NOT owner_is_busy(user_id, id))
     ORDER BY created_at
     LIMIT :most::bigint
     FOR UPDATE SKIP LOCKED
@@ -11,8 +14,8 @@ WITH over AS MATERIALIZED (
     UPDATE tasks t
     SET status = 'cancelled',
         error = CASE WHEN t.status = 'awaiting_upload'
-                     THEN 'No file came for a day, or nobody could begin it; resume it if you sent one.'
-                     ELSE 'It could not go on for a day. What was charged is recorded; resume it to do the rest.' END,
+                     THEN 'No file arrived for a day, or no worker could start it. If you uploaded one, resume it.'
+                     ELSE 'No worker could go on with it for a day. What was charged is recorded; resume it to do the rest.' END,
         finished_at = now(), updated_at = now()
     FROM over
     WHERE t.id = over.id

@@ -1,6 +1,13 @@
--- End a task that can't be done, with a reason that its owner can read. One that awaits its upload
--- goes on awaiting it, unless S3 announced that it was there.
-UPDATE tasks SET status = 'failed', error = :error::text, finished_at = now(), updated_at = now()
-WHERE id = :id::uuid
-  AND (status IN ('queued', 'processing') OR (status = 'awaiting_upload' AND :announced::boolean))
-RETURNING id
+-- End a task that can't be done, with a reason for its owner. A task without its file goes on waiting for it,
+-- unless S3 announced the file. The owner's row is locked for the same reason as in cancel_task.
+WITH found AS MATERIALIZED (
+    SELECT id, user_id, status FROM tasks WHERE id = :id::uuid FOR UPDATE
+), owner AS MATERIALIZED (
+    SELECT id FROM users WHERE id = (SELECT user_id FROM found) FOR NO KEY UPDATE
+)
+UPDATE tasks t SET status = 'failed', error = :error::text, finished_at = now(), updated_at = now()
+FROM found, owner
+WHERE t.id = found.id
+  AND (found.status IN ('queued', 'processing')
+       OR (found.status = 'awaiting_upload' AND :announced::boolean))
+RETURNING t.id

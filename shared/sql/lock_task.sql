@@ -1,5 +1,5 @@
--- A task's row and then its owner's, locked until the transaction ends: in the order in which a chunk
--- locks them, so that two workers with the same task never wait for each other.
+-- Lock a task's row and then its owner's until the transaction ends. A chunk locks them in the same order, so
+-- that two workers with one task can't deadlock.
 WITH task AS MATERIALIZED (
     SELECT user_id FROM tasks WHERE id = :id::uuid AND user_id = :user_id::uuid FOR UPDATE
 )

@@ -1,19 +1,15 @@
--- Begin or go on with a task whose file is in the bucket, unless as many of its owner's as may are
--- running: then it is queued. Its owner's row is locked before, so that they are counted right.
--- The lock on the task waits for a resume that is being kept; the ETag is set once, so that a file
--- put in its place is not taken for it.
+-- Start a task whose file is in the bucket, or go on with it. While another task of its owner is processed, it
+-- becomes `queued` instead, and the worker that ends the other one starts it. lock_task has locked the owner's
+-- row in this transaction, so that two tasks of one owner can't both start.
+-- The ETag is set once: a file that replaces the first one is rejected.
 WITH found AS MATERIALIZED (
     SELECT * FROM tasks WHERE id = :id::uuid AND user_id = :user_id::uuid FOR UPDATE
-), others AS MATERIALIZED (
-    -- A task that shows no sign of life for a minute has lost its worker.
-    SELECT count(*) AS running FROM tasks
-    WHERE user_id = :user_id::uuid AND id <> :id::uuid AND status = 'processing'
-      AND updated_at > now() - interval '1 minute'
 ), turn AS MATERIALIZED (
-    SELECT running < :most::bigint AS free FROM others
+    SELECT NOT owner_is_busy(:user_id::uuid, :id::uuid) AS free
 ), started AS (
     UPDATE tasks t
     SET status = CASE WHEN turn.free THEN 'processing' ELSE 'queued' END,
+        has_worker = turn.free,
         bytes_total = :bytes_total::bigint,
         etag = coalesce(t.etag, :etag::text),
         started_at = CASE WHEN turn.free THEN coalesce(t.started_at, now()) ELSE t.started_at END,
@@ -25,6 +21,6 @@ WITH found AS MATERIALIZED (
     WHERE t.id = found.id AND found.status IN ('awaiting_upload', 'queued', 'processing')
     RETURNING t.id, t.status, t.etag
 )
-SELECT coalesce(started.status, found.status) AS status, found.bytes_done, found.rows_done, started.etag,
-       found.results_upload, found.results_parts, found.results_row
+SELECT coalesce(started.status, found.status) AS status, found.bytes_done, found.lines_done, found.rows_done,
+       started.etag, found.results_upload, found.results_parts, found.results_row
 FROM found LEFT JOIN started ON true

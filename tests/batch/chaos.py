@@ -19,7 +19,7 @@ from tests.batch.ground import Ground, Task, mixed_file
 from tests.batch.processes import WorkerProcess
 from tests.batch.stage import AFTER, BEFORE, BILLING, DURING, WRITING, Fault
 
-ONCE = ("HEAD file", "GET file", "lock_task", "start_task")
+ONCE = ("peek_task", "HEAD file", "GET file", "lock_task", "start_task")
 """Steps that a worker does once."""
 DATA = ("GET file data", "read results data")
 """Steps that are told of while their bytes come."""

@@ -16,10 +16,8 @@ CHUNK_ROWS = 32
 KNOBS: Knobs = {
     "worker.chunks.CHUNK_ROWS": CHUNK_ROWS,
     "worker.results.ROWS_AT_ONCE": 250,
-    "worker.handler.PING": 0,
-    "worker.handler.WAIT": 1,
 }
-"""Small chunks, so that a small file has many, and no waiting."""
+"""Small chunks, so that a small file has many."""
 LIMIT = 60.0
 """Seconds that anything may take."""
 
@@ -120,6 +118,8 @@ class Deliveries:
     def _waiting(self) -> int:
         """Messages in the work queue, seen or not; those of the dead-letter queue come back to it."""
         if self._count(self._ground.dead_letters):
+            # As if the minute had passed in which a dead worker's task counts as being processed.
+            self._ground.sql("UPDATE tasks SET has_worker = false WHERE has_worker")
             redrive(self._ground.cloud.sqs, self._ground.queue, patience=0)
         return self._count(self._ground.queue)
 

@@ -70,8 +70,15 @@ class Running:
     def redrive(self) -> int:
         return redrive(self.cloud.sqs, self.queue, patience=0)
 
+    def forget_uploads_of(self, account: "Account") -> None:
+        """Let this user upload again at once."""
+        self._sql("DELETE FROM rate_limits WHERE bucket = 'upload:' || :id", id=account.id)
+
     def forget_uploads(self) -> None:
-        """Let everybody upload again at once."""
+        """Let every user upload again at once."""
+        self._sql("DELETE FROM rate_limits")
+
+    def _sql(self, statement: str, **parameters: Any) -> None:
         postgres = PostgresUrl.parse(self.stack.environment["AWS_PGSQL_PATH"])
         with pg8000.native.Connection(
             "postgres",
@@ -79,7 +86,7 @@ class Running:
             unix_sock=f"{postgres.unix_folder}/.s.PGSQL.5432",
             ssl_context=False,
         ) as connection:
-            connection.run("DELETE FROM rate_limits")
+            connection.run(statement, **parameters)
 
 
 class Account(Service):

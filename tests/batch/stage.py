@@ -10,6 +10,7 @@ BEFORE, DURING, AFTER = "before", "during", "after"
 """A request has been sent but not passed on; it has been passed on; its answer is there but not passed on."""
 
 BILLING = (
+    "peek_task",
     "HEAD file",
     "GET file",
     "lock_task",
@@ -34,6 +35,7 @@ WRITING = (
     "PUT results",
     "complete results",
     "complete_task",
+    "next_task",
 )
 """The steps of a worker whose rows are all billed."""
 

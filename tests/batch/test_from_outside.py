@@ -78,10 +78,10 @@ def test_results_come_in_the_files_order_with_a_reason_for_each_row_that_failed(
     assert [row["amount"] for row in found] == ["5", "", "5", "", ""]
     assert [row["error"] for row in found] == [
         "",
-        "there is no operation 'cube'",
+        "line 3: there is no operation 'cube'",
         "",
-        "there is no operation '=division'",
-        "Division by zero.",
+        "line 6: there is no operation '=division'",
+        "line 7: Division by zero.",
     ]
     assert found[3]["operation"] == "'=division"  # no formula for a spreadsheet
 

@@ -88,7 +88,7 @@ def test_a_file_that_changes_while_it_is_billed_fails_and_what_was_billed_stands
     deliveries.until_idle()
     state = ground.state(task)
     assert (state["status"], state["rows_done"]) == ("failed", 2 * CHUNK_ROWS)
-    reason = "The file was replaced after it was begun." if replaced else "The file is not there."
+    reason = "The file was replaced after its processing started." if replaced else "The file is not there."
     assert state["error"] == reason
     ground.check_books(task)
 

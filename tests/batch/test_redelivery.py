@@ -1,6 +1,7 @@
 """Messages that come twice, at once, late, or in the wrong order."""
 
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,8 +24,14 @@ def first_message(deliveries: Deliveries) -> Any:
     return eventually(deliveries.receive)
 
 
+def delivered_again(message: Any) -> Any:
+    """The message as SQS delivers it for the second time."""
+    return {**message, "Attributes": {**message["Attributes"], "ApproximateReceiveCount": "2"}}
+
+
+@pytest.mark.parametrize("form", [dict, delivered_again], ids=["a duplicate", "a redelivery"])
 def test_the_same_message_given_to_two_workers_at_once_is_billed_once(
-    ground: Ground, deliveries: Deliveries
+    ground: Ground, deliveries: Deliveries, form: Callable[[Any], Any]
 ) -> None:
     undisturbed = ground.upload(ground.client(), FILE)
     deliveries.until_idle()
@@ -33,7 +40,7 @@ def test_the_same_message_given_to_two_workers_at_once_is_billed_once(
         message = first_message(deliveries)
         workers = [deliveries.worker() for _ in range(2)]
         with ThreadPoolExecutor() as pool:
-            outcomes = list(pool.map(deliveries.deliver, [message] * 2, workers))
+            outcomes = list(pool.map(deliveries.deliver, [form(message)] * 2, workers))
         assert outcomes == ["done", "done"]
         deliveries.settle(message, "done")
         deliveries.until_idle(workers=2)
@@ -49,7 +56,7 @@ def test_two_workers_with_one_task_never_wait_for_each_other(ground: Ground, del
 
         def begin_another() -> bool:
             ground.stage.expect(Fault("start_task", BEFORE, go_on_once_one_waits))
-            running.append(pool.submit(deliveries.deliver, message, other))
+            running.append(pool.submit(deliveries.deliver, delivered_again(message), other))
             eventually(lambda: ground.stage.history["lock_task", AFTER] > begun)
             return True
 

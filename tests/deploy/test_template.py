@@ -10,6 +10,7 @@ from deploy.alarms import WATCHED
 from deploy.secret import database_name_of
 from localstack.routes import Service
 from localstack.settings import ROOT
+from shared.database import statement_text
 from tests.deploy.conftest import ALARMS, PLANTED, VERSION, Template, packaged
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
@@ -27,13 +28,14 @@ NO_SIGNING_KEY = {
     "functions/docs/page.app",
     "functions/housekeeping/audit.handler",
     "functions/housekeeping/expire.handler",
+    "functions/housekeeping/restart_tasks.handler",
     "migrations/handler.handler",
     "worker/handler.handler",
 }
 """The functions that handle no token."""
 MEGABYTES = {"Worker": 1024, **dict.fromkeys(("Login", "CreateAdmin", "CreateUser", "UpdateUser"), 1769)}
 """The memory of the worker, and of the functions that hash or verify a password."""
-SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300}
+SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300, "RestartTasks": 60}
 """What may take longer than a call."""
 
 
@@ -154,6 +156,17 @@ def test_the_worker_takes_one_message_at_a_time_and_reports_what_failed(resource
     assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
 
 
+def test_lambda_does_not_stop_the_worker_for_sending_to_its_own_queue(resources: Resources) -> None:
+    """By default it stops such a chain after about 16 messages; a long file's turns are one."""
+    assert resources["WorkerLambdaFunction"]["Properties"]["RecursiveLoop"] == "Allow"
+
+
+def test_bad_rows_are_deleted_when_their_results_expire(resources: Resources) -> None:
+    rules = resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (days,) = (rule["ExpirationInDays"] for rule in rules if rule["Id"] == "results")
+    assert f"finished_at <= now() - interval '{days} days'" in statement_text("expire_task_errors")
+
+
 def test_uploads_and_nothing_else_are_told_to_the_queue(resources: Resources) -> None:
     (told,) = resources["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     assert told["Queue"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
@@ -247,7 +260,8 @@ def test_a_function_that_needs_only_the_database_may_reach_nothing_else(resource
         "functions/tasks/process_csv.app": "UploadRole",
         "functions/tasks/create.app": "UploadRole",
         "functions/tasks/results.app": "ResultsRole",
-        "functions/tasks/resume.app": "ResumeRole",
+        "functions/tasks/resume.app": "QueueRole",
+        "functions/housekeeping/restart_tasks.handler": "QueueRole",
         "worker/handler.handler": "WorkerRole",
     }
 
@@ -358,6 +372,7 @@ def test_housekeeping_is_scheduled_and_its_failures_raise_an_alarm(resources: Re
     }
     assert scheduled == {
         "ExpireLambdaFunction": ("ENABLED", "rate(1 hour)"),
+        "RestartTasksLambdaFunction": ("ENABLED", "rate(5 minutes)"),
         "AuditLambdaFunction": ("ENABLED", "cron(17 3 * * ? *)"),
     }
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()

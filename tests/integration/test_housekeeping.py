@@ -129,6 +129,78 @@ def test_a_task_that_nothing_happens_to_for_a_day_is_given_back_to_its_owner(
     assert housekeep()["expire_tasks"] == 0
 
 
+def test_a_task_that_waits_for_another_one_stays_however_long(
+    uow: UnitOfWork, aged: Callable[[str, timedelta], UUID], client: Person, sql: Sql
+) -> None:
+    waiting, running = aged("queued", timedelta(days=3)), aged("processing", timedelta())
+    sql("UPDATE tasks SET etag = 'e'")
+    assert housekeep()["expire_tasks"] == 0
+    sql("UPDATE tasks SET status = 'completed' WHERE id = :id", id=running)
+    assert housekeep()["expire_tasks"] == 0  # its message may just be on the way
+    assert [row["id"] for row in uow.all("restart_tasks", most=10)] == [waiting]
+    assert housekeep()["expire_tasks"] == 1
+
+
+def test_a_task_is_restarted_once_an_hour_and_only_the_oldest_of_its_owner(
+    uow: UnitOfWork, aged: Callable[[str, timedelta], UUID], sql: Sql
+) -> None:
+    def restarted(most: int = 10) -> list[UUID]:
+        return [row["id"] for row in uow.all("restart_tasks", most=most)]
+
+    minute = timedelta(minutes=1)
+    stalled, oldest, _ = (
+        aged("processing", 6 * minute),
+        aged("queued", 2 * minute),
+        aged("queued", 2 * minute),
+    )
+    sql("UPDATE tasks SET created_at = created_at - interval '1 day' WHERE id = :id", id=oldest)
+    aged("awaiting_upload", 9 * minute)
+    assert restarted() == [stalled]  # of those that wait, no worker has seen a file
+    sql("UPDATE tasks SET etag = 'e' WHERE status = 'queued'")
+    assert restarted() == [oldest]
+    assert restarted() == []
+    sql("UPDATE tasks SET restarted_at = now() - interval '61 minutes' WHERE restarted_at IS NOT NULL")
+    assert len(restarted(most=1)) == 1
+    assert len(restarted()) == 1
+    sql("UPDATE tasks SET restarted_at = NULL, updated_at = now() WHERE id = :id", id=stalled)
+    assert restarted() == []
+
+
+KEPT_RESULTS = timedelta(days=90)
+
+
+def ended_with_errors(uow: UnitOfWork, owner: Person, sql: Sql, age: timedelta, rows: int) -> UUID:
+    """A task that ended so long ago, with so many bad rows."""
+    sql("DELETE FROM rate_limits")
+    task_id, _ = tasks.create(uow, owner.caller, "a.csv", 10, "queued")
+    sql(
+        "UPDATE tasks SET status = 'completed', finished_at = now() - CAST(:age AS interval) WHERE id = :id",
+        age=age,
+        id=task_id,
+    )
+    sql(
+        "INSERT INTO task_errors SELECT CAST(:id AS uuid), n, '', '', ''"
+        " FROM generate_series(1, CAST(:n AS int)) n",
+        id=task_id,
+        n=rows,
+    )
+    return task_id
+
+
+def test_bad_rows_go_with_their_tasks_results_by_a_few_at_a_time(
+    uow: UnitOfWork, client: Person, sql: Sql
+) -> None:
+    rows = 2 * expire.MOST + 1
+    over = ended_with_errors(uow, client, sql, KEPT_RESULTS + MOMENT, rows)
+    nearly = ended_with_errors(uow, client, sql, KEPT_RESULTS - MOMENT, 3)
+    assert uow.only("expire_task_errors", most=10)["rows"] == 10
+    assert housekeep()["expire_task_errors"] == rows - 10
+    assert sql("SELECT DISTINCT task_id FROM task_errors") == [[nearly]]
+    assert housekeep()["expire_task_errors"] == 1  # notes that the task has none any more
+    assert housekeep()["expire_task_errors"] == 0
+    assert tasks.get(uow, over, client.id)["status"] == "completed"
+
+
 @pytest.mark.parametrize("status", ["completed", "failed", "out_of_credit", "cancelled"])
 def test_a_task_that_has_ended_stays_as_it_is(
     uow: UnitOfWork, client: Person, aged: Callable[[str, timedelta], UUID], status: str

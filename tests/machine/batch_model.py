@@ -58,11 +58,16 @@ def begin_upload(model: Model, name: str, who: str, rows: Rows) -> Expected:
     return Expected(201, _as_told(task).members)
 
 
-def deliver(model: Model, name: str, hurried: bool) -> Steps:
+def deliver(model: Model, name: str, hurried: bool, redelivered: bool) -> Steps:
     """A worker's steps with a task. One that is hurried has time for one chunk."""
     task = model.tasks[name]
     owner = model.users[task.owner]
-    if not task.stored:
+    yield "peek_task"
+    if not task.stored or task.status not in GOING_ON:
+        return None
+    if task.status == "processing" and task.has_worker and not redelivered:
+        return None
+    if task.status == "queued" and task.begun and _owner_is_busy(model, task):
         return None
     yield "commit"
     _start(model, task)
@@ -81,6 +86,10 @@ def deliver(model: Model, name: str, hurried: bool) -> Steps:
             return None
         last = task.done - row < CHUNK_ROWS
         if hurried and (task.done > row or not last):
+            row = task.done
+            yield "release_task"
+            if (task.status, task.done) == ("processing", row):
+                task.has_worker = False
             return None
         if last:
             break
@@ -95,9 +104,14 @@ def deliver(model: Model, name: str, hurried: bool) -> Steps:
 
 def _start(model: Model, task: Task) -> None:
     if task.status in GOING_ON:
-        others = [other for other in model.tasks.values() if other.owner == task.owner and other is not task]
-        task.status = "queued" if any(it.status == "processing" for it in others) else "processing"
+        task.status = "queued" if _owner_is_busy(model, task) else "processing"
+        task.has_worker = task.status == "processing"
         task.begun = True
+
+
+def _owner_is_busy(model: Model, task: Task) -> bool:
+    others = [other for other in model.tasks.values() if other.owner == task.owner and other is not task]
+    return any(other.status == "processing" for other in others)
 
 
 def _bill_chunk(model: Model, name: str) -> None:

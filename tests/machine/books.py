@@ -79,7 +79,9 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
                   task_id::text, task_row, r.deleted_at IS NOT NULL
            FROM records r JOIN operations o ON o.id = r.operation_id"""
     )
-    tasks = sql("SELECT id::text, user_id::text, status, rows_done, rows_failed, spent FROM tasks")
+    tasks = sql(
+        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, has_worker FROM tasks"
+    )
     return {
         "users": {name_of[id]: (*user, ledgers.get(id, [])) for id, *user in users},
         "prices": dict(map(tuple, sql("SELECT type, cost FROM operations WHERE deleted_at IS NULL"))),

@@ -11,7 +11,7 @@ from tests.machine.actions import Action, Request, SignIn, StopNow, sent
 from tests.machine.cast import ADMIN, Cast
 from tests.machine.explained import Crash, Thing, explanation, finish, mismatch
 from tests.machine.model import Model, Steps
-from tests.machine.service import Answer, Service, dies, task_of
+from tests.machine.service import Answer, Service, count_delivery, dies, task_of
 
 SENDS = "commit"
 """The step of a request that sends a message."""
@@ -92,20 +92,24 @@ class Driver:
         assert outcome == ("died" if died else "done")
         if crash and died:
             self.outcomes[f"worker died: {crash.moment} {crash.step}"] += 1
-        self.service.settle(*[] if died else [message])
+        if died:
+            count_delivery(message)
+        else:
+            self.service.settle(message)
 
     def deliver_during(self, message: Any, hurried: bool, action: Action) -> None:
         """Give a message to a worker, and ask for something at the same time."""
         request = self._request(action)
         if request is None:
             return
+        steps = self._steps(message, hurried)
         outcome, answer = self.service.at_once(
             lambda: self.service.deliver(message, hurried), lambda: self.service.ask(request.event)
         )
         assert outcome == "done"
         self.service.settle(message)
         self._hear(action, request, answer)
-        self._explain([Thing(self._steps(message, hurried), None), Thing(request.steps, answer)])
+        self._explain([Thing(steps, None), Thing(request.steps, answer)])
 
     def interrupt(self, message: Any, hurried: bool, commit: int, action: Action | None) -> None:
         """Give a message to a worker, and ask for something when it has committed so often; of nothing
@@ -124,8 +128,8 @@ class Driver:
 
         outcome = self.service.deliver(message, hurried, Fault("commit", AFTER, ask, commit))
         assert outcome == "done"
-        self.service.settle(message)
         steps = self._steps(message, hurried)(self.model)
+        self.service.settle(message)
         comes_so_far = Crash("commit", AFTER, commit).play(steps)
         assert comes_so_far == bool(answers)
         if answers:
@@ -137,12 +141,13 @@ class Driver:
 
     def deliver_two(self, one: Any, other: Any, hurried: bool) -> None:
         """Give two messages to two workers, maybe of one task, maybe the same one."""
+        things = [Thing(self._steps(it, hurried), None) for it in (one, other)]
         outcomes = self.service.at_once(
             *[lambda it=it: self.service.deliver(it, hurried) for it in (one, other)]
         )
         assert outcomes == ["done", "done"]
         self.service.settle(one, other)
-        self._explain([Thing(self._steps(it, hurried), None) for it in (one, other)])
+        self._explain(things)
 
     def compare(self) -> None:
         """Everything that is kept. Raises: AssertionError when it is not as foretold, or never may be."""
@@ -220,9 +225,10 @@ class Driver:
 
     def _steps(self, message: Any, hurried: bool) -> Any:
         name = self.cast.names()[task_of(message)]
+        redelivered = int(message["Attributes"]["ApproximateReceiveCount"]) > 1
 
         def steps(model: Model) -> Steps:
-            return batch_model.deliver(model, name, hurried)
+            return batch_model.deliver(model, name, hurried, redelivered)
 
         return steps
 

@@ -98,6 +98,8 @@ class Task:
     stored: bool = False
     begun: bool = False
     """Whether a worker has ever looked at it."""
+    has_worker: bool = False
+    """Whether a worker has it, or died with it."""
     done: int = 0
     refused: dict[int, tuple[str, Arguments]] = field(default_factory=dict)
     """The operation and arguments of each row that was, by its number."""
@@ -231,7 +233,7 @@ class Model:
                 for r in self.records.values()
             ),
             "tasks": {
-                name: (t.owner, t.status, t.done, len(t.refused), t.spent, t.results)
+                name: (t.owner, t.status, t.done, len(t.refused), t.spent, t.has_worker, t.results)
                 for name, t in self.tasks.items()
             },
         }

@@ -24,7 +24,7 @@ from tests.machine.batch_model import CHUNK_ROWS
 from tests.machine.model import Result
 from worker.messages import uploads
 
-KNOBS = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.handler.WAIT": 0}
+KNOBS = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS}
 SECONDS = {False: 900, True: 1}
 """What a worker has left of its time: plenty, or when it is hurried too little for a second chunk."""
 
@@ -122,7 +122,10 @@ class Service:
 
     def settle(self, *messages: Any) -> None:
         """They are done: they wait no more, and may be delivered once more all the same."""
-        self.delivered += [message for message in self.waiting if message in messages]
+        done = [message for message in self.waiting if message in messages]
+        for message in done:
+            count_delivery(message)
+        self.delivered += done
         self.waiting = [message for message in self.waiting if message not in messages]
         self.receive()
 
@@ -212,6 +215,12 @@ class Service:
 
     def _container(self) -> WorkerProcess:
         return WorkerProcess(self.ground.behind_wires, {}, "tests.machine.functions.handler")
+
+
+def count_delivery(message: Any) -> None:
+    """Let the message's next delivery be a redelivery, as SQS counts them."""
+    attributes = message["Attributes"]
+    attributes["ApproximateReceiveCount"] = str(int(attributes["ApproximateReceiveCount"]) + 1)
 
 
 def task_of(message: Any) -> str:

@@ -86,7 +86,7 @@ name = st.sampled_from([*CATALOG, "subtraction", "no such", "", "ADDITION", "a\0
 
 
 def row(*cells: str, end: int = 1, fault: str | None = None) -> Row:
-    return Row(list(cells), end, fault)
+    return Row(list(cells), end, line=end, last_line=end, fault=fault)
 
 
 def only(*cells: str) -> Done:
@@ -185,7 +185,7 @@ def test_a_bad_row_says_what_is_wrong_with_it(cells: tuple[str, ...], said: str)
 
 def test_a_row_that_could_not_be_read_keeps_that_reason() -> None:
     (found,) = compute_all([row(fault="a quote is not closed", end=7)])
-    assert found == Refused("", "", "a quote is not closed", 7)
+    assert found == Refused("", "", "a quote is not closed", 7, 7, 7)
 
 
 def test_of_a_bad_row_no_more_is_kept_than_a_report_needs_and_nothing_that_postgres_refuses() -> None:
@@ -216,7 +216,7 @@ def test_no_more_random_strings_are_fetched_than_the_owner_can_pay(monkeypatch: 
     kinds = [type(one) for one in compute_all(some, credit)]
     assert kinds == [Computed, Computed, Refused]
     found = compute_all([row("random_string", end=4), row("random_string", end=5), *some], credit)
-    assert found[1:] == [Uncomputed("random_string", "[]", "", 5)]
+    assert found[1:] == [Uncomputed("random_string", "[]", "", 5, 5, 5)]
     assert asked == [1, 1]
 
 
@@ -227,7 +227,7 @@ def test_an_operation_of_another_service_that_has_no_price_asks_for_nothing(
     remote = replace(CATALOG["random_string"], prepare=asked.append, is_remote=lambda: True)
     monkeypatch.setitem(CATALOG, "random_string", remote)
     (found,) = compute_all([row("random_string")], Credit(Decimal(99), {}))
-    assert found == Refused("random_string", "", chunks.NO_PRICE, 1)
+    assert found == Refused("random_string", "", chunks.NO_PRICE, 1, 1, 1)
     assert asked == [0]
 
 
@@ -237,9 +237,9 @@ def test_a_file_is_cut_into_chunks_and_the_last_one_ends_where_the_file_does(
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 3)
     content = b'addition,"[1, 2]"\n' * rows + b"\n\n"
-    cut = list(chunks.chunks(CsvRows([content], 100)))
+    cut = list(chunks.chunks(CsvRows([content], 100, 5)))
     assert [len(chunk.rows) for chunk in cut] == sizes
-    assert cut[-1].end == 100 + len(content)
+    assert (cut[-1].end, cut[-1].lines) == (100 + len(content), 5 + rows + 2)
     assert ends(cut) == [100 + 18 * (n + 1) for n in range(rows)]
 
 

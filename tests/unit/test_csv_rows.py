@@ -9,20 +9,35 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.csv_rows import LONGEST_LINE, MOST_LINES, NOT_UTF8, TOO_LONG, CsvRows, NotACsv, Row, is_blank
+from worker.csv_rows import (
+    _REASONS,
+    LONGEST_LINE,
+    MOST_LINES,
+    NOT_UTF8,
+    TOO_LONG,
+    CsvRows,
+    NotACsv,
+    Row,
+    is_blank,
+)
 
 HEADER = b"operation,arguments\n"
 
 
-def read(content: bytes, *, offset: int = 0, block: int = 1 << 20) -> list[Row]:
-    """The rows of a file from an offset on, its bytes coming in blocks of a size."""
+def read(content: bytes, *, offset: int = 0, lines: int = 0, block: int = 1 << 20) -> list[Row]:
+    """The rows of a file from an offset on, after so many lines, its bytes coming in blocks of a size."""
     blocks = (content[at : at + block] for at in range(offset, len(content), block))
-    rows = CsvRows(blocks, offset)
+    rows = CsvRows(blocks, offset, lines)
     if offset == 0:
         rows.header()
     found = [row for row in rows if not is_blank(row)]
-    assert rows.offset == len(content)
+    assert (rows.offset, rows.lines) == (len(content), lines_to(content, len(content)))
     return found
+
+
+def lines_to(content: bytes, offset: int) -> int:
+    """The lines that begin before an offset."""
+    return content[:offset].count(b"\n") + (content[offset - 1 : offset] not in (b"", b"\n"))
 
 
 def cells(content: bytes) -> list[list[str]]:
@@ -81,7 +96,7 @@ def test_a_restart_at_any_rows_end_goes_on_with_the_very_next_row(
     rows = read(content)
     block = data.draw(st.integers(1, 20)) if data else 1
     for number, row in enumerate(rows):
-        assert read(content, offset=row.end, block=block) == rows[number + 1 :]
+        assert read(content, offset=row.end, lines=row.last_line, block=block) == rows[number + 1 :]
 
 
 @given(bodies)
@@ -90,6 +105,20 @@ def test_offsets_grow_and_each_is_the_end_of_a_line(body: bytes) -> None:
     ends = [row.end for row in read(content)]
     assert ends == sorted(set(ends))
     assert all(end == len(content) or content[end - 1 : end] == b"\n" for end in ends)
+
+
+@given(bodies)
+@example(b'a,1\n\n"b\n\nc",2\n' + b"x" * (LONGEST_LINE + 1) + b"\nd,3")
+def test_each_row_has_the_numbers_of_its_first_and_last_line(body: bytes) -> None:
+    content = HEADER + body
+    before = 1
+    for row in read(content):
+        assert row.last_line == lines_to(content, row.end)
+        assert before < row.line <= row.last_line
+        text = content.splitlines(keepends=True) if b"\r" not in content else None
+        if row.line > before + 1 and text:  # blank lines were skipped
+            assert not b"".join(text[before : row.line - 1]).strip()
+        before = row.last_line
 
 
 @given(well_formed, st.sampled_from(["\n", "\r\n"]))
@@ -166,8 +195,27 @@ def test_an_unclosed_quote_is_given_up_after_as_many_lines_as_a_row_may_have() -
     assert [row.cells[1] for row in rows[1:]] == [str(n) for n in range(1000)]
 
 
-def test_text_after_a_closed_quote_is_refused() -> None:
-    assert faults(b'a,"1"2\nb,3\n') == ["',' expected after '\"'", None]
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'a,"1"2', "text follows a closing quote"),
+        (b"a,1\rb,2", "a carriage return stands inside the line"),
+        (b'a,"' + b"x\n" * 5, "a quote is not closed"),
+        (b'a,"' + b"\n".join([b"x" * (LONGEST_LINE - 10)] * 3) + b'"', "a quote is not closed"),
+    ],
+    ids=["text after a quote", "carriage return", "open quote", "long cell"],
+)
+def test_a_line_that_is_no_csv_has_a_reason_in_plain_words(line: bytes, reason: str) -> None:
+    assert faults(line + b"\nb,3\n")[0] == reason
+
+
+def test_a_quote_that_is_open_at_the_files_end_has_a_reason_in_plain_words() -> None:
+    assert faults(b'a,"1') == ["a quote is not closed"]
+
+
+@given(bodies)
+def test_no_reason_is_the_csv_modules_own(body: bytes) -> None:
+    assert set(faults(body)) <= {None, NOT_UTF8, TOO_LONG, "the line is not CSV", *_REASONS.values()}
 
 
 def test_bad_utf8_costs_its_own_row_only() -> None:

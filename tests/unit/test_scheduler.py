@@ -40,4 +40,4 @@ def test_the_services_schedules_are_known() -> None:
     periods = {
         one.name: Schedule.parse(one.schedule, NOW).period.total_seconds() for one in declared if one.schedule
     }
-    assert periods == {"expire": 3600, "audit": 24 * 3600}
+    assert periods == {"expire": 3600, "restartTasks": 300, "audit": 24 * 3600}

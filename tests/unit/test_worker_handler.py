@@ -1,4 +1,4 @@
-"""The worker's answer to its messages: which failed, and when those come again."""
+"""The worker's response to its messages: which failed, when those are retried, and what it sends itself."""
 
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,10 @@ from worker.messages import Upload
 
 KEY = "uploads/0190d7a6-3f5e-7c3a-9b1e-0123456789ab/0190d7a6-3f5e-7c3a-9b1e-ba9876543210.csv"
 GOOD = f'{{"Records": [{{"s3": {{"object": {{"key": "{KEY}"}}}}}}]}}'
+ANNOUNCED = GOOD.replace('{"s3"', '{"eventSource": "aws:s3", "s3"')
+OWNER = UUID(KEY.split("/")[1])
+NEXT = UUID("0190d7a6-3f5e-7c3a-9b1e-000000000001")
+NEXT_KEY = f"uploads/{OWNER}/{NEXT}.csv"
 
 
 class Queue:
@@ -21,9 +25,9 @@ class Queue:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shown_again = list[tuple[str, int]]()
-        self.sent = list[tuple[str, int]]()
+        self.sent = list[str]()
         monkeypatch.setattr(aws, "show_again", lambda *asked: self.shown_again.append(asked))
-        monkeypatch.setattr(aws, "enqueue", lambda key, delay=0: self.sent.append((key, delay)))
+        monkeypatch.setattr(aws, "enqueue", self.sent.append)
 
 
 @pytest.fixture
@@ -46,35 +50,51 @@ def failed(*records: dict[str, Any]) -> list[str]:
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, end: End | Exception) -> None:
-    """Makes each task end so."""
+    """Make each task end so; another task of its owner waits."""
 
-    def run_task(uow: UnitOfWork, upload: Upload, seconds_left: object) -> End:
+    def run_task(uow: UnitOfWork, upload: Upload, redelivered: bool, seconds_left: object) -> End:
         if isinstance(end, Exception):
             raise end
-        assert upload.user_id == UUID("0190d7a6-3f5e-7c3a-9b1e-0123456789ab")
+        assert upload.user_id == OWNER
         return end
 
+    def one(uow: UnitOfWork, statement: str, /, **parameters: object) -> dict[str, object]:
+        assert (statement, parameters) == ("next_task", {"user_id": OWNER})
+        return {"id": NEXT}
+
     monkeypatch.setattr(handler, "run_task", run_task)
+    monkeypatch.setattr(UnitOfWork, "one", one)
 
 
 @pytest.mark.parametrize(
     ("end", "sent"),
     [
-        (End.COMPLETED, []),
-        (End.OUT_OF_CREDIT, []),
-        (End.FAILED, []),
-        (End.NOT_RUNNING, []),
-        (End.HANDED_OVER, [(KEY, 0)]),
-        (End.WAITING, [(KEY, handler.WAIT)]),
-        (End.TAKEN_OVER, [(KEY, handler.PING)]),
+        (End.COMPLETED, [NEXT_KEY]),
+        (End.OUT_OF_CREDIT, [NEXT_KEY]),
+        (End.FAILED, [NEXT_KEY]),
+        (End.TAKEN_OVER, [NEXT_KEY]),
+        (End.HANDED_OVER, [KEY]),
+        (End.WAITING, []),
+        (End.IN_PROGRESS, []),
     ],
 )
-def test_a_task_that_goes_on_is_sent_on_and_its_message_is_done(
-    monkeypatch: pytest.MonkeyPatch, queue: Queue, end: End, sent: list[tuple[str, int]]
+def test_a_message_leads_to_one_more_at_most_and_one_about_a_waiting_task_to_none(
+    monkeypatch: pytest.MonkeyPatch, queue: Queue, end: End, sent: list[str]
 ) -> None:
     ends(monkeypatch, end)
     assert failed(record(GOOD)) == []
     assert (queue.sent, queue.shown_again) == (sent, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "received", "sent"), [(ANNOUNCED, 1, []), (ANNOUNCED, 2, [NEXT_KEY]), (GOOD, 1, [NEXT_KEY])]
+)
+def test_a_message_about_a_task_that_has_ended_starts_the_next_one_unless_an_uploader_can_repeat_it(
+    monkeypatch: pytest.MonkeyPatch, queue: Queue, body: str, received: int, sent: list[str]
+) -> None:
+    ends(monkeypatch, End.NOT_RUNNING)
+    assert failed(record(body, received=received)) == []
+    assert queue.sent == sent
 
 
 @pytest.mark.parametrize("error", [ServiceUnavailable("away"), RuntimeError("a bug")])

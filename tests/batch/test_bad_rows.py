@@ -1,0 +1,87 @@
+"""Bad rows: how many are kept, and the lines that their reports name."""
+
+import csv
+from collections.abc import Callable
+
+import pytest
+
+from tests.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.batch.ground import PRICES, Ground, mixed_file
+from worker.billing import BAD_ROWS_LIMIT
+
+HEADER, GOOD, BAD = b"operation,arguments\n", b'multiplication,"[2, 3]"\n', b"cube,[3]\n"
+LIMIT = 2 * CHUNK_ROWS + 5
+Make = Callable[..., Deliveries]
+
+
+@pytest.fixture
+def limited(deliveries_with: Make) -> Deliveries:
+    return deliveries_with(knobs={"worker.billing.BAD_ROWS_LIMIT": LIMIT})
+
+
+def test_the_limit_is_the_contracts() -> None:
+    assert BAD_ROWS_LIMIT == 100_000
+
+
+def test_a_file_with_as_many_bad_rows_as_are_kept_is_completed(ground: Ground, limited: Deliveries) -> None:
+    task = ground.upload(ground.client(), HEADER + BAD * LIMIT + GOOD)
+    limited.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["rows_failed"], state["rows_done"]) == ("completed", LIMIT, LIMIT + 1)
+    ground.check_books(task)
+
+
+@pytest.mark.parametrize("seconds", [900, 59], ids=["by one worker", "by one worker for each chunk"])
+def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
+    ground: Ground, deliveries_with: Make, seconds: int
+) -> None:
+    limited = deliveries_with(knobs={"worker.billing.BAD_ROWS_LIMIT": LIMIT}, seconds=seconds)
+    content = HEADER + (BAD + b"\n" + GOOD) * LIMIT + BAD + GOOD
+    task = ground.upload(ground.client(), content)
+    limited.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["rows_failed"], state["rows_done"]) == ("failed", LIMIT, 2 * LIMIT)
+    assert state["spent"] == LIMIT * int(PRICES["multiplication"])
+    assert state["error"] == (
+        f"More than {LIMIT} rows are bad. Processing stopped at row {2 * LIMIT + 1} (line {3 * LIMIT + 2});"
+        " what was charged before is recorded. Correct the file and upload the rest."
+    )
+    ground.check_books(task)
+
+
+def test_each_bad_row_names_its_line_whichever_worker_read_it(
+    ground: Ground, deliveries: Deliveries, deliveries_with: Make
+) -> None:
+    content = mixed_file(5 * CHUNK_ROWS, seed=13)
+    task = ground.upload(ground.client(), content)
+    deliveries_with(seconds=59).until_idle()
+    reports = [row for row in csv.DictReader(ground.results(task).decode().splitlines()) if row["error"]]
+    assert len(reports) == ground.state(task)["rows_failed"] > CHUNK_ROWS / 4
+    lines = content.decode().split("\n")
+    for report in reports:
+        number = int(report["error"].removeprefix("line ").partition(":")[0])
+        found = next(csv.reader([lines[number - 1].strip()]))
+        assert found[0] == report["operation"].removeprefix("'")
+
+
+def test_lines_are_counted_in_a_file_that_an_older_release_began(
+    ground: Ground, deliveries: Deliveries, deliveries_with: Make
+) -> None:
+    content = mixed_file(5 * CHUNK_ROWS, seed=13)
+    undisturbed = ground.upload(ground.client(), content)
+    deliveries.until_idle()
+    task = ground.upload(ground.client(), content)
+    hurried = deliveries_with(seconds=59)
+    hurried.until_idle(until=lambda: ground.state(task)["rows_done"] == 2 * CHUNK_ROWS)
+    ground.sql("UPDATE tasks SET lines_done = 0 WHERE id = :id", id=task.id)
+    hurried.until_idle()
+    ground.check_completed(task, undisturbed)
+
+
+def test_a_task_may_spend_more_in_all_than_a_balance_can_hold(ground: Ground, deliveries: Deliveries) -> None:
+    task = ground.upload(ground.client(), HEADER + GOOD * 3)
+    before = 99_999_999_999_999
+    ground.sql("UPDATE tasks SET spent = :before WHERE id = :id", before=before, id=task.id)
+    deliveries.until_idle()
+    state = ground.state(task)
+    assert (state["status"], state["spent"]) == ("completed", before + 3 * int(PRICES["multiplication"]))

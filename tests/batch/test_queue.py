@@ -1,0 +1,188 @@
+"""The work queue: what sends messages, how many there are, and that no user can fill it for the others."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.housekeeping import restart_tasks
+from localstack.cloud import BUCKET
+from localstack.context import LambdaContext
+from localstack.routes import Function
+from shared import aws, tasks
+from shared.unit_of_work import UnitOfWork
+from tests.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.batch.ground import Ground, Task, mixed_file
+from tests.batch.stage import BEFORE, Fault
+from tests.eventually import eventually
+from worker.messages import uploads
+
+CHUNKS = 5
+FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=2)
+Make = Callable[..., Deliveries]
+
+
+@pytest.fixture
+def hurried(deliveries_with: Make) -> Deliveries:
+    """Deliveries to workers that have time for one chunk."""
+    return deliveries_with(seconds=59)
+
+
+def deliver(deliveries: Deliveries, *expected: Task) -> None:
+    """Deliver the messages that are in the queue now, which are about these tasks and no others."""
+    messages = list[Any]()
+    eventually(lambda: not (message := deliveries.receive()) or messages.append(message))
+    found = [upload.task_id for message in messages for upload in uploads(message["Body"])]
+    assert sorted(found) == sorted(task.id for task in expected)
+    for message in messages:
+        deliveries.settle(message, deliveries.deliver(message, deliveries.worker()))
+
+
+def statuses(ground: Ground, *found: Task) -> list[str]:
+    return [ground.state(task)["status"] for task in found]
+
+
+def restart() -> int:
+    return restart_tasks.handler({}, LambdaContext(Function("restartTasks", "", 60, 512)))["sent"]
+
+
+def test_a_waiting_task_has_no_message_until_the_one_before_it_ends(
+    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+) -> None:
+    first = ground.upload(ground.client(), FILE)
+    deliver(hurried, first)
+    second, third = (ground.upload(first.owner, FILE) for _ in range(2))
+    deliver(hurried, first, second, third)
+    deliver(hurried, first)
+    assert statuses(ground, first, second, third) == ["processing", "queued", "queued"]
+    deliver(deliveries, first)
+    assert statuses(ground, first, second, third) == ["completed", "queued", "queued"]
+    deliver(deliveries, second)
+    deliver(deliveries, third)
+    deliver(deliveries)
+    assert statuses(ground, first, second, third) == ["completed"] * 3
+    ground.check_books(first, second, third)
+
+
+@pytest.mark.parametrize(
+    ("content", "balance", "status"),
+    [(b"no header\n", 0, "failed"), (FILE, 9, "out_of_credit")],
+    ids=["failed", "out of credit"],
+)
+def test_a_task_that_ends_in_any_way_starts_the_next_one(
+    ground: Ground, deliveries: Deliveries, hurried: Deliveries, content: bytes, balance: int, status: str
+) -> None:
+    owner = ground.client(balance)
+    first, second = ground.upload(owner, content), ground.task(owner, 99)
+    ground.sql("UPDATE tasks SET status = 'queued', etag = 'x' WHERE id = :id", id=second.id)
+    deliver(deliveries, first)
+    assert statuses(ground, first) == [status]
+    deliver(deliveries, second)
+
+
+def test_a_task_cancelled_between_two_workers_starts_the_next_one(
+    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+) -> None:
+    first = ground.upload(ground.client(), FILE)
+    deliver(hurried, first)
+    second = ground.upload(first.owner, FILE)
+    deliver(hurried, *(first, second))
+    cancel(first)
+    deliver(deliveries, first)
+    deliver(deliveries, second)
+    assert statuses(ground, first, second) == ["cancelled", "completed"]
+
+
+def test_a_task_cancelled_under_a_worker_starts_the_next_one(
+    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+) -> None:
+    first = ground.upload(ground.client(), FILE)
+    deliver(hurried, first)
+    second = ground.upload(first.owner, FILE)
+    deliver(hurried, *(first, second))
+
+    def cancel_it() -> bool:
+        cancel(first)
+        return True
+
+    ground.stage.expect(Fault("begin_chunk", BEFORE, cancel_it, nth=2))
+    deliver(deliveries, first)
+    deliver(deliveries, second)
+    assert statuses(ground, first, second) == ["cancelled", "completed"]
+
+
+def test_a_file_sent_again_and_again_makes_no_work_and_waits_for_no_lock(
+    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+) -> None:
+    """While it is processed, while it waits, and after its end."""
+    owner = ground.client()
+    ended = ground.upload(owner, FILE)
+    deliver(deliveries, ended)
+    running = ground.upload(owner, FILE)
+    deliver(hurried, running)
+    waiting = ground.upload(owner, FILE)
+    deliver(hurried, running, waiting)
+    deliver_nothing_of(deliveries, running)
+    ground.sql("UPDATE tasks SET has_worker = true WHERE id = :id", id=running.id)
+    again = [task for task in (ended, running, waiting) for _ in range(3)]
+    for task in again:
+        ground.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=FILE)
+    requests = ground.stage.history["HEAD file", BEFORE]
+    with ground.connect() as chunk:
+        chunk.run("BEGIN")
+        chunk.run("SELECT FROM users WHERE id = :id FOR NO KEY UPDATE", id=owner.id)
+        chunk.run("SELECT FROM tasks WHERE id = :id FOR NO KEY UPDATE", id=running.id)
+        deliver(deliveries, *again)
+        chunk.run("ROLLBACK")
+    deliver(deliveries)
+    assert ground.stage.history["HEAD file", BEFORE] == requests
+    assert statuses(ground, ended, running, waiting) == ["completed", "processing", "queued"]
+
+
+def deliver_nothing_of(deliveries: Deliveries, task: Task) -> None:
+    """Delete the task's one message, as if it were lost."""
+    message = eventually(deliveries.receive)
+    assert [upload.task_id for upload in uploads(message["Body"])] == [task.id]
+    deliveries.settle(message, "done")
+
+
+def test_a_lost_message_is_replaced_once_its_task_shows_no_sign_of_life(
+    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+) -> None:
+    first = ground.upload(ground.client(), FILE)
+    deliver(hurried, first)
+    second, third = (ground.upload(first.owner, FILE) for _ in range(2))
+    deliver(hurried, first, second, third)
+    deliver_nothing_of(deliveries, first)
+    assert restart() == 0
+    ground.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=first.id)
+    ground.sql("UPDATE tasks SET updated_at = now() - interval '2 minutes' WHERE id = :id", id=second.id)
+    assert (restart(), restart()) == (2, 0)
+    deliveries.until_idle()
+    assert statuses(ground, first, second, third) == ["completed"] * 3
+    ground.check_books(first, second, third)
+
+
+def test_a_queue_that_refuses_a_replacement_gets_it_the_next_time(
+    ground: Ground, deliveries: Deliveries, hurried: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = ground.upload(ground.client(), FILE)
+    deliver(hurried, task)
+    deliver_nothing_of(deliveries, task)
+    ground.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=task.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(aws, "enqueue", refuse)
+        with pytest.raises(ConnectionError):
+            restart()
+    assert restart() == 1
+    deliver(deliveries, task)
+    assert statuses(ground, task) == ["completed"]
+
+
+def refuse(key: str) -> None:
+    raise ConnectionError
+
+
+def cancel(task: Task) -> None:
+    with UnitOfWork() as uow:
+        tasks.cancel(uow, task.id, task.owner.id)

@@ -1,0 +1,139 @@
+"""Which task of an owner runs when one ends while another decides to wait; how often one is resumed."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared import tasks
+from shared.errors import TooManyRequests
+from shared.unit_of_work import UnitOfWork
+from tests.eventually import eventually
+from tests.integration.people import Person
+
+Sql = Callable[..., list[list[Any]]]
+AnotherUow = Callable[[], UnitOfWork]
+ENDS: dict[str, dict[str, object]] = {
+    "complete_task": {},
+    "cancel_task": {"owner": None},
+    "fail_task": {"error": "for a reason", "announced": False},
+}
+"""The statements that end a task by themselves, and their other parameters."""
+
+
+def task(uow: UnitOfWork, owner: Person, sql: Sql, status: str) -> UUID:
+    """A task at a status, whose file is there and billed."""
+    sql("DELETE FROM rate_limits")
+    task_id, _ = tasks.create(uow, owner.caller, "a.csv", 10, "queued")
+    sql(
+        "UPDATE tasks SET status = :status, etag = 'e', bytes_done = 10 WHERE id = :id",
+        status=status,
+        id=task_id,
+    )
+    return task_id
+
+
+def start(uow: UnitOfWork, owner: Person, task_id: UUID) -> str:
+    """The status of a task that a worker has tried to start, before the commit."""
+    uow.begin()
+    uow.one("lock_task", id=task_id, user_id=owner.id)
+    row = uow.only("start_task", id=task_id, user_id=owner.id, bytes_total=10, etag="e")
+    return str(row["status"])
+
+
+@pytest.mark.parametrize("statement", ENDS)
+def test_a_task_that_decides_to_wait_while_the_other_one_ends_is_the_next_one(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql, statement: str
+) -> None:
+    running, waiting = (task(uow, client, sql, status) for status in ("processing", "queued"))
+    worker = another_uow()
+    assert start(worker, client, waiting) == "queued"
+
+    def end() -> Any:
+        uow.one(statement, id=running, **ENDS[statement])
+        return uow.one("next_task", user_id=client.id)
+
+    with ThreadPoolExecutor() as pool:
+        ending = pool.submit(end)
+        eventually(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        worker.commit()
+        assert ending.result()["id"] == waiting
+
+
+@pytest.mark.parametrize("statement", ENDS)
+def test_a_task_that_would_start_while_the_other_one_ends_starts_then(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql, statement: str
+) -> None:
+    running, waiting = (task(uow, client, sql, status) for status in ("processing", "queued"))
+    worker = another_uow()
+    uow.begin()
+    uow.one(statement, id=running, **ENDS[statement])
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(start, worker, client, waiting)
+        eventually(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        uow.commit()
+        assert starting.result() == "processing"
+        worker.commit()
+    assert uow.one("next_task", user_id=client.id) is None
+
+
+def test_a_look_at_a_task_waits_for_its_resumption_and_for_no_chunk(
+    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql
+) -> None:
+    stopped, other = task(uow, client, sql, "cancelled"), another_uow()
+
+    def peek() -> str:
+        return str(other.only("peek_task", id=stopped, user_id=client.id)["status"])
+
+    with ThreadPoolExecutor() as pool:
+        looking = list[Any]()
+
+        def send(*_: UUID) -> None:
+            looking.append(pool.submit(peek))
+            eventually(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+        tasks.resume(uow, stopped, client.id, send)
+        assert looking[0].result() == "queued"
+    assert start(uow, client, stopped) == "processing"
+    uow.commit()
+    uow.begin()
+    assert uow.one("begin_chunk", id=stopped, bytes_done=10)
+    assert peek() == "processing"
+    uow.commit()
+
+
+def test_six_resumptions_at_once_are_accepted_and_the_seventh_waits(
+    uow: UnitOfWork, client: Person, sql: Sql
+) -> None:
+    task_id = task(uow, client, sql, "cancelled")
+    sent = list[UUID]()
+
+    def resume(owner: UUID | None) -> None:
+        with uow:
+            tasks.resume(uow, task_id, owner, lambda _, resumed: sent.append(resumed))
+        tasks.cancel(uow, task_id, owner)
+
+    for _ in range(6):
+        resume(client.id)
+    with pytest.raises(TooManyRequests) as caught:
+        resume(client.id)
+    assert 1 <= int(caught.value.headers["Retry-After"]) <= 10
+    assert tasks.get(uow, task_id, client.id)["status"] == "cancelled"
+    resume(None)  # an admin is not throttled
+    assert len(sent) == 7
+    sql("UPDATE rate_limits SET filled_at = filled_at - interval '10 seconds'")
+    resume(client.id)
+
+
+def test_a_task_waits_only_for_one_that_shows_signs_of_life(
+    uow: UnitOfWork, client: Person, sql: Sql
+) -> None:
+    running, waiting = (task(uow, client, sql, status) for status in ("processing", "queued"))
+    assert uow.one("next_task", user_id=client.id) is None
+    sql("UPDATE tasks SET updated_at = now() - interval '61 seconds' WHERE id = :id", id=running)
+    assert uow.only("next_task", user_id=client.id)["id"] == waiting
+    assert start(uow, client, waiting) == "processing"
+    uow.commit()
+    assert start(uow, client, running) == "queued"
