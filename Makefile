@@ -128,7 +128,7 @@ redrive: $(INSTALLED) ## Put the dead-letter queue's messages back into the work
 audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries; STAGE=… on AWS
 	@$(if $(STAGE),$(BIN)/python -m deploy.audit,$(RUN) audit)
 
-bench: $(INSTALLED) ## Measure everything beside its limit, into docs/performance.md; about half an hour
+bench: $(INSTALLED) ## Measure everything beside its limit, into docs/results/performance-tables.md; half an hour
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.sign_in
 	$(BIN)/python -m benchmarks.charge
@@ -145,8 +145,9 @@ audit-deps: $(INSTALLED) ## Look the pinned packages up among known vulnerabilit
 bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}
 
-openapi: $(INSTALLED) ## Make docs/openapi.json from the functions
+openapi: $(INSTALLED) ## Write docs/openapi.json from the functions, docs/reference/tables.md from the tables
 	$(BIN)/python -m docs.openapi
+	$(BIN)/python -m docs.tables
 
 pin: $(INSTALLED) ## Pin the newest versions that the requirements allow
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements.in -o requirements.txt

@@ -1,8 +1,7 @@
-"""The one table that every benchmark writes into: as JSON, and as Markdown in docs/performance.md.
+"""Write benchmarks' tables: as JSON, and as Markdown into docs/results/performance-tables.md.
 
-A benchmark measures its rows in rounds, all of them in each round, so that a machine that slows down
-slows all alike; then `write("its name", rows, …)`. Its place in docs/performance.md is between
-`<!-- its name -->` and `<!-- / -->`.
+A benchmark measures all its rows in each round, so that a machine that slows down slows all of them alike,
+and calls `write("its name", rows, …)`. Its place on the page is between `<!-- its name -->` and `<!-- / -->`.
 """
 
 import json
@@ -23,10 +22,10 @@ import pg8000.native
 from localstack.settings import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results.json"
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "results" / "performance-tables.md"
 PLOT = PAGE.with_name("load.svg")
 WRITTEN = tuple(f":(exclude){path.relative_to(ROOT)}" for path in (RESULTS, PAGE, PLOT))
-"""What benchmarks write, as git leaves it out."""
+"""The files that benchmarks write, as pathspecs that git leaves out."""
 
 LIBRARIES = ("aws-lambda-powertools", "pydantic", "pyjwt", "pg8000", "sqlalchemy", "argon2-cffi", "boto3")
 DATABASE_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size")

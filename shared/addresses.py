@@ -1,4 +1,4 @@
-"""The addresses that clients connect to where the only way out is IPv6 (docs/deploy.md, "The network")."""
+"""The addresses that clients use where only IPv6 leads out (docs/how-to/deploy.md, "The network")."""
 
 import socket
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 //
 // By size of the instance class:
 // - connections: what `SHOW max_connections` returns. RDS sets LEAST(DBInstanceClassMemory / 9531392, 5000), and
-//   DBInstanceClassMemory is less than the nominal memory. docs/deploy.md ("Connections") has the sources; from
+//   DBInstanceClassMemory is less than the nominal memory. docs/explanation/connections.md has the sources; from
 //   medium on it is four fifths of the formula's result for the nominal memory.
 // - memoryGb: the nominal memory, of the smallest class of that size.
 // - creditsPerHour: CPU credits that a burstable class earns.

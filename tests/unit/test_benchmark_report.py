@@ -50,3 +50,15 @@ def test_the_json_keeps_the_other_benchmarks(page: Path) -> None:
 def test_a_benchmark_without_a_place_is_refused(page: Path) -> None:
     with pytest.raises(ValueError, match="one place for end"):
         report.write("end", SLOW_FOR_A_WHILE, command="make it")
+
+
+def test_the_published_page_has_the_tables_of_the_published_results() -> None:
+    text = report.PAGE.read_text("utf-8")
+    results = json.loads(report.RESULTS.read_text("utf-8"))
+    with_tables_of_their_own = {"load", "capacity", "memory"}
+    assert set(results) > with_tables_of_their_own
+    for name, told in results.items():
+        if name not in with_tables_of_their_own:
+            assert f"<!-- {name} -->\n{report.markdown(told)}<!-- / -->\n" in text, name
+        for note in told["notes"]:
+            assert note in text, name

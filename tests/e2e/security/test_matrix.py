@@ -1,4 +1,4 @@
-"""The table of routes and risks is whole, and the one in docs/reliability.md is it."""
+"""The table of routes and risks is whole, and docs/results/owasp.md has the current one."""
 
 from pathlib import Path
 
@@ -30,5 +30,5 @@ def test_whoever_changes_something_by_a_token_needs_the_csrf_token() -> None:
 
 
 def test_the_documented_table_is_the_one_that_is_tested() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
-    assert table() in page, "put the output of `python -m tests.e2e.security.matrix` into docs/reliability.md"
+    page = (ROOT / "docs" / "results" / "owasp.md").read_text("utf-8")
+    assert table() in page, "put what `python -m tests.e2e.security.matrix` prints into docs/results/owasp.md"

@@ -1,0 +1,73 @@
+"""Every relative link of every Markdown page leads to a file, and to a heading of it where it names one."""
+
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from localstack.settings import ROOT
+
+WITHOUT = {".git", ".venv", ".venv-lint", "node_modules", ".data", "build"}
+PAGES = sorted(
+    path.relative_to(ROOT)
+    for path in ROOT.rglob("*.md")
+    if not WITHOUT.intersection(path.relative_to(ROOT).parts)
+)
+FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`[^`\n]*`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+
+
+@cache
+def text(page: Path) -> str:
+    return FENCE.sub("", page.read_text("utf-8"))
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    found, counts = set[str](), Counter[str]()
+    for heading in HEADING.findall(text(page)):
+        words = LINK.sub("]", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        found.add(f"{anchor}-{counts[anchor]}" if counts[anchor] else anchor)
+        counts[anchor] += 1
+    return found
+
+
+def broken(page: Path) -> list[str]:
+    links = LINK.findall(CODE.sub("", text(page)))
+    return [link for link in links if "://" not in link and not _resolves(page, link)]
+
+
+def _resolves(page: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = (page.parent / name).resolve() if name else page
+    if not target.exists():
+        return False
+    return not anchor or (target.suffix == ".md" and anchor in anchors(target))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_of_a_page_resolves(page: Path) -> None:
+    assert not broken(ROOT / page)
+
+
+def test_a_broken_link_and_a_broken_anchor_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# The [one](x) heading, `code`\n[a](page.md#the-one-heading-code) [b](gone.md) [c](#gone)"
+        " [d](https://example.com/gone) `[e](code.md)`\n```\n[f](fenced.md)\n```\n",
+        "utf-8",
+    )
+    assert broken(page) == ["x", "gone.md", "#gone"]
+
+
+def test_the_map_names_every_page_of_the_documentation() -> None:
+    map_ = ROOT / "docs" / "README.md"
+    named = {(map_.parent / link.partition("#")[0]).resolve() for link in LINK.findall(text(map_))}
+    pages = {path for path in (ROOT / "docs").rglob("*.md") if path != map_}
+    assert not pages - named, "add it to docs/README.md"

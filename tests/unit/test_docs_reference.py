@@ -1,0 +1,70 @@
+"""The pages of docs/reference name all that there is: tables, settings, Make targets, metrics and alarms."""
+
+import re
+from dataclasses import fields
+
+from docs import tables
+from localstack.settings import ROOT
+from localstack.settings import Settings as LocalSettings
+from shared.settings import Settings
+
+REFERENCE = ROOT / "docs" / "reference"
+METRIC = re.compile(r"\b([A-Z]\w+)=")
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text("utf-8")
+
+
+def named(text: str) -> set[str]:
+    """What stands between backquotes."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def first_column(text: str) -> set[str]:
+    """The names in the first column of a page's tables."""
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return {name for cell in rows for name in named(cell)}
+
+
+def test_the_page_of_tables_is_current() -> None:
+    assert tables.PAGE.read_text("utf-8") == tables.page(), "run: python -m docs.tables"
+
+
+def test_every_setting_is_named() -> None:
+    local = {field.metadata["variable"] for field in fields(LocalSettings) if field.metadata}
+    service = {name.upper() for name in Settings.model_fields}
+    example = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE))
+    assert local | service | example <= named(page("settings.md"))
+
+
+def test_every_make_target_is_named_and_no_other() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE)) - {"help"}
+    assert first_column(page("make-targets.md")) == targets
+
+
+def test_every_alarm_is_named_and_no_other() -> None:
+    templates = [*(ROOT / "resources").glob("*.yml"), *(ROOT / "resources" / "database").glob("*.yml")]
+    alarms = {
+        name
+        for template in templates
+        for name in re.findall(r"^ +(\w+Alarm):", template.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(alarms) > 10
+    assert {name for name in first_column(page("metrics-and-alarms.md")) if name.endswith("Alarm")} == alarms
+    how_to = (ROOT / "docs" / "how-to" / "answer-an-alarm.md").read_text("utf-8")
+    assert first_column(how_to) == alarms
+
+
+def test_every_metric_is_named_and_no_other() -> None:
+    sources = [path for folder in ("shared", "worker") for path in (ROOT / folder).rglob("*.py")]
+    emitted = {
+        metric
+        for source in sources
+        for call in re.findall(r"metrics\.emit\((.*)\)", source.read_text("utf-8"))
+        for metric in METRIC.findall(call)
+    }
+    assert len(emitted) > 5
+    metrics = first_column(page("metrics-and-alarms.md"))
+    assert {name for name in metrics if not name.endswith("Alarm")} == emitted
