@@ -1,7 +1,8 @@
 """EventBridge's rules: invokes each function of serverless.yml that has a schedule, when it is due.
 
-`python -m localstack.scheduler` runs until it is told to end. What is missed while nothing runs is not
-made up for, as EventBridge makes up for nothing.
+`python -m localstack.scheduler` runs until it gets SIGTERM. A daily run that was missed while nothing ran is
+not repeated, as on AWS. A rate begins a minute after the start, so that tasks whose message was lost when the
+service was killed go on soon.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 """
 
@@ -19,6 +20,8 @@ from localstack.execution import ExecutionEnvironment, InvocationFailed
 from localstack.routes import Function, Service
 from localstack.settings import CannotStart, Settings
 
+FIRST_RUN = timedelta(minutes=1)
+"""Time from the start to the first run of a rate."""
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _DAILY = re.compile(r"cron\((\d+) (\d+) \* \* \? \*\)")
 
@@ -32,12 +35,13 @@ class Schedule:
 
     @classmethod
     def parse(cls, expression: str, now: datetime) -> "Schedule":
-        """`rate(1 hour)`, first one hour from now; or `cron(17 3 * * ? *)`, each day at 03:17 UTC.
+        """Parse `rate(1 hour)`, or `cron(17 3 * * ? *)` for each day at 03:17 UTC.
 
-        Raises: CannotStart for any other expression, which EventBridge may know.
+        Raises: CannotStart for any other expression, even one that EventBridge knows.
         """
         if rate := _RATE.fullmatch(expression):
-            return cls(timedelta(**{f"{rate[2]}s": int(rate[1])}), now)
+            period = timedelta(**{f"{rate[2]}s": int(rate[1])})
+            return cls(period, now + FIRST_RUN - period)
         if daily := _DAILY.fullmatch(expression):
             start = now.replace(hour=int(daily[2]), minute=int(daily[1]), second=0, microsecond=0)
             return cls(timedelta(days=1), start)

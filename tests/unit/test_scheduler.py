@@ -15,13 +15,13 @@ NOW = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)
     ("expression", "expected"),
     [
         ("rate(1 minute)", NOW + timedelta(minutes=1)),
-        ("rate(2 hours)", NOW + timedelta(hours=2)),
+        ("rate(2 hours)", NOW + timedelta(minutes=1)),
         ("cron(17 3 * * ? *)", datetime(2026, 11, 24, 3, 17, tzinfo=UTC)),
         ("cron(0 23 * * ? *)", datetime(2026, 11, 23, 23, 0, tzinfo=UTC)),
         ("cron(30 12 * * ? *)", datetime(2026, 11, 24, 12, 30, tzinfo=UTC)),
     ],
 )
-def test_a_schedule_is_first_due_after_now_and_then_once_a_period(
+def test_a_rate_begins_a_minute_after_the_start_and_each_schedule_repeats_by_its_period(
     expression: str, expected: datetime
 ) -> None:
     schedule = Schedule.parse(expression, NOW)
