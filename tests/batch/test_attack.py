@@ -22,7 +22,7 @@ LARGE = b"operation,arguments\n" + b'addition,"[1, 2]"\ncube,[3]\n' * 75_000
 LOOPS = 2
 WAITING = 4
 """The attacker's tasks that wait for the large one."""
-LIMIT = 12
+LIMIT = 15
 """Messages in the queue at any time: the victim's, those of the attacker's tasks, and of its resumptions."""
 
 

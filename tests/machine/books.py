@@ -80,7 +80,8 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
            FROM records r JOIN operations o ON o.id = r.operation_id"""
     )
     tasks = sql(
-        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, has_worker FROM tasks"
+        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent,"
+        " has_worker AND status = 'processing' FROM tasks"
     )
     return {
         "users": {name_of[id]: (*user, ledgers.get(id, [])) for id, *user in users},

@@ -99,7 +99,7 @@ class Task:
     begun: bool = False
     """Whether a worker has ever looked at it."""
     has_worker: bool = False
-    """Whether a worker has it, or died with it."""
+    """Whether a worker has it, or died with it; of meaning while it is `processing` only."""
     done: int = 0
     refused: dict[int, tuple[str, Arguments]] = field(default_factory=dict)
     """The operation and arguments of each row that was, by its number."""
@@ -233,7 +233,15 @@ class Model:
                 for r in self.records.values()
             ),
             "tasks": {
-                name: (t.owner, t.status, t.done, len(t.refused), t.spent, t.has_worker, t.results)
+                name: (
+                    t.owner,
+                    t.status,
+                    t.done,
+                    len(t.refused),
+                    t.spent,
+                    t.has_worker and t.status == "processing",
+                    t.results,
+                )
                 for name, t in self.tasks.items()
             },
         }
