@@ -109,6 +109,7 @@ def test_offsets_grow_and_each_is_the_end_of_a_line(body: bytes) -> None:
 
 @given(bodies)
 @example(b'a,1\n\n"b\n\nc",2\n' + b"x" * (LONGEST_LINE + 1) + b"\nd,3")
+@example(b'""\na')
 def test_each_row_has_the_numbers_of_its_first_and_last_line(body: bytes) -> None:
     content = HEADER + body
     before = 1
@@ -117,7 +118,8 @@ def test_each_row_has_the_numbers_of_its_first_and_last_line(body: bytes) -> Non
         assert before < row.line <= row.last_line
         text = content.splitlines(keepends=True) if b"\r" not in content else None
         if row.line > before + 1 and text:  # blank lines were skipped
-            assert not b"".join(text[before : row.line - 1]).strip()
+            skipped = csv.reader(io.StringIO(b"".join(text[before : row.line - 1]).decode(), newline=""))
+            assert not any(cell.strip() for cells in skipped for cell in cells)
         before = row.last_line
 
 
