@@ -89,7 +89,7 @@ templates: $(INSTALLED) $(NODE_INSTALLED)
 	AWS_PGSQL_PATH=postgresql://db.example.com DATABASE_PROXY= npx --no-install serverless package --package build/templates/given
 
 deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package, deploy to AWS, migrate; STAGE=… names the stage
-	@$(BIN)/python -m deploy.demands
+	@$(BIN)/python -m deploy.validate_settings
 	@$(BIN)/python -m deploy.package
 	@$(BIN)/python -m deploy.release
 
@@ -114,7 +114,7 @@ faults: $(INSTALLED) ## Break database, bucket, queue, disk and random.org under
 	@$(BIN)/pytest tests/faults -m "slow or not slow"
 
 fuzz: $(INSTALLED) ## All that schemathesis makes of the OpenAPI document, as nobody, client and admin; SEED=… EXAMPLES=200
-	@$(BIN)/python -m tests.fuzz.contract --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.fuzz.run --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))
 
 memory: $(INSTALLED) ## Peak memory of the batch worker by the size of its file; ROWS="100000 5000000"
 	@$(BIN)/python -m tests.batch.memory $(or $(ROWS),100000 1000000)

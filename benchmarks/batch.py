@@ -26,9 +26,9 @@ from benchmarks.report import Row, write
 from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import aws
+from shared.database.unit_of_work import UnitOfWork
 from shared.ids import uuid7
 from shared.settings import settings
-from shared.unit_of_work import UnitOfWork
 
 WORKER = "benchmarks.batch_worker"
 COPY = r"`\copy` of its records"

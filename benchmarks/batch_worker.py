@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.database import Database
+from shared.database.connection import Database
 from worker import batch, chunks
 from worker.handler import handler
 

@@ -1,9 +1,9 @@
-"""A charge through the handler, event in and response out, beside pgbench.
+"""Measure a charge through the handler, event in and response out, beside pgbench.
 
-pgbench sends the very statement of `shared/sql/charge.sql`, prepared, to the same server, which then makes
-the ids that we make ourselves; so does our own unit of work, without a handler around it, and with no more
-around it than Powertools' routing and validation. Each runs at once in as many processes as there are
-clients, all of one account or each time of another.
+pgbench sends the statement of `shared/database/sql/charge.sql`, prepared, to the same server, which then
+creates the ids. Two more runs lie between them: the unit of work without a handler, and the statement with
+nothing but Powertools' routing and validation around it. Each runs in as many processes as there are
+clients, all of one account or each call of another.
 """
 
 import os
@@ -26,11 +26,12 @@ from benchmarks.database import connect, migrated, program
 from benchmarks.event import post
 from benchmarks.report import Row, write
 from localstack.postgres import DATABASE, Postgres
-from shared import billing, tokens
-from shared.auth import Credentials
-from shared.database import statement_text
-from shared.requests import OperationCall
-from shared.unit_of_work import UnitOfWork
+from shared.auth import tokens
+from shared.auth.caller import Credentials
+from shared.billing import charges
+from shared.database.connection import statement_text
+from shared.database.unit_of_work import UnitOfWork
+from shared.schemas.requests import OperationCall
 
 CLIENTS = (1, 8)
 ACCOUNTS = {"one account": 1, "1,000 accounts": 1000}
@@ -193,9 +194,9 @@ def _calling(app: Callable[[dict[str, Any], Any], Any], events: Mapping[UUID, di
 
 def _by_statement(people: list[UUID]) -> Charge:
     def charge(person: UUID) -> None:
-        call = billing.Call(Credentials(session_id=person), "addition", "[1.5, 2]", None)
+        call = charges.Call(Credentials(session_id=person), "addition", "[1.5, 2]", None)
         with UnitOfWork() as uow:
-            billing.charge(uow, call, Decimal("3.5"))
+            charges.charge(uow, call, Decimal("3.5"))
 
     return charge
 

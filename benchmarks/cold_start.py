@@ -31,9 +31,9 @@ from benchmarks.report import Row, figure, write
 from benchmarks.runtime_api import PATIENCE, RuntimeApi
 from benchmarks.tls import over_tls
 from deploy import package
-from localstack.routes import Function, Service
-from localstack.settings import ROOT
-from shared import tokens
+from deploy.environment import ROOT
+from deploy.serverless_file import Function, Service
+from shared.auth import tokens
 
 FLOORS = ROOT / "benchmarks" / "floors"
 EMPTY, LEAN, BARE = "an empty handler", "the lean floor", "a bare interpreter"

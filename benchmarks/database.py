@@ -9,9 +9,9 @@ from pathlib import Path
 import pg8000.native
 
 from localstack.postgres import Postgres
-from shared.postgres_url import PostgresUrl
+from shared.database.unit_of_work import dispose_connections
+from shared.database.url import PostgresUrl
 from shared.settings import settings
-from shared.unit_of_work import dispose_connections
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def main() -> None:
 def accounts(count: int) -> list[str]:
     """The e-mails of new accounts: each is guessed at once."""
     from shared import accounts
-    from shared.unit_of_work import UnitOfWork
+    from shared.database.unit_of_work import UnitOfWork
 
     emails = [f"known-{number}@example.com" for number in range(count)]
     with UnitOfWork() as uow:

@@ -21,8 +21,9 @@ from benchmarks import money
 from benchmarks.database import connect, migrated
 from benchmarks.event import get
 from benchmarks.report import Row, write
-from shared import listing_cursor, tokens
-from shared.listing_query import Query
+from shared.auth import tokens
+from shared.lists import cursor as listing_cursor
+from shared.lists.query import Query
 
 PERSON = UUID(int=1)
 PAGE_SIZE = 10

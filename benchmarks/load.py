@@ -31,7 +31,7 @@ from benchmarks.open_loop import Answers, Call, offer, wait_for_each
 from benchmarks.report import PLOT, Row, figure, write
 from localstack.settings import Settings
 from localstack.stack import Stack
-from shared import tokens
+from shared.auth import tokens
 from shared.settings import settings
 
 PEOPLE_COUNT, RECORDS_EACH = 500, 200

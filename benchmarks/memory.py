@@ -19,7 +19,7 @@ from benchmarks.charge import PEOPLE
 from benchmarks.database import connect, migrated
 from benchmarks.event import get, post
 from benchmarks.report import Row, figure, write
-from shared import tokens
+from shared.auth import tokens
 
 SIZES = (512, 1024, 1769)
 """MB. 1,769 have one processor; more is of no use to one thread."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import pg8000.native
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "results" / "performance-tables.md"

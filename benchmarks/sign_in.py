@@ -15,7 +15,7 @@ from benchmarks import money
 from benchmarks.database import connect, migrated
 from benchmarks.event import post
 from benchmarks.report import Row, write
-from shared import passwords
+from shared.auth import passwords
 
 EMAIL, PASSWORD = "defaultclient@client.as", "Test1234!"
 LOGIN, HASH = "POST /login", "argon2 verify alone"

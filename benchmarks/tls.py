@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from localstack.postgres import DATABASE, Postgres
-from shared.postgres_url import PostgresUrl
+from shared.database.url import PostgresUrl
 
 SSL_REQUEST = (80877103).to_bytes(4)
 """The code by which a client asks for TLS (PostgreSQL manual, "Message Formats")."""

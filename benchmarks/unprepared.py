@@ -15,15 +15,15 @@ import psutil
 from benchmarks.charge import PEOPLE
 from benchmarks.database import connect, migrated
 from benchmarks.report import Row, write
-from shared import billing
-from shared.auth import Credentials
-from shared.database import Database
-from shared.unit_of_work import UnitOfWork
+from shared.auth.caller import Credentials
+from shared.billing import charges
+from shared.database.connection import Database
+from shared.database.unit_of_work import UnitOfWork
 
 WAYS = {"prepared": "", "not prepared": "&proxy=true"}
 CHARGES = 500
 """In each round: the kernel counts processor time in steps of 10 ms."""
-CALL = billing.Call(Credentials(session_id=UUID(int=1)), "addition", "[1.5, 2]", None)
+CALL = charges.Call(Credentials(session_id=UUID(int=1)), "addition", "[1.5, 2]", None)
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def charge(database: Database) -> tuple[float, float]:
     before, started = backend.cpu_times(), perf_counter()
     with open(os.devnull, "w") as log, redirect_stdout(log):  # a line of metrics for each charge
         for _ in range(CHARGES):
-            billing.charge(uow, CALL, Decimal("3.5"))
+            charges.charge(uow, CALL, Decimal("3.5"))
     elapsed, after = perf_counter() - started, backend.cpu_times()
     computing = after.user + after.system - before.user - before.system
     return elapsed * 1000 / CHARGES, computing * 1000 / CHARGES

@@ -1,7 +1,7 @@
 """Audits a deployed stack's money: `STAGE=… python -m deploy.audit`.
 
 Nobody else reaches the stack's private database, so its migrate function looks, and this tells. The exit
-status is shared.audit's: 0 all is well, 1 somebody is off, 2 unknown.
+status is shared.billing.audit's: 0 all is well, 1 somebody is off, 2 unknown.
 """
 
 import json
@@ -9,9 +9,9 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.place import SERVICE, place, session_of
+from deploy.config import SERVICE, place, session_of
 from deploy.release import MigrationFailed, invoke, lambda_of
-from shared.audit import report
+from shared.billing.audit import report
 
 
 def main() -> int:

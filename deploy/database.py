@@ -4,8 +4,8 @@ import os
 import secrets
 import sys
 
-from deploy.demands import database_weaknesses
-from localstack.settings import ROOT, CannotStart, read_dotenv
+from deploy.environment import ROOT, read_dotenv
+from deploy.validate_settings import database_weaknesses
 from shared.errors import DomainError
 from shared.settings import SettingsError
 
@@ -14,7 +14,7 @@ def main(url: str) -> int:
     """Return 0 when the database is at head and seeded; else 1, with each reason in a line of its own."""
     try:
         given = {**read_dotenv(ROOT / ".env"), **os.environ, "AWS_PGSQL_PATH": url}
-    except CannotStart as error:
+    except SettingsError as error:
         return _not_built([f"  {error}"])
     settings = {"CONFIG_TYPE": "production", **{name: value for name, value in given.items() if value}}
     if found := database_weaknesses(settings):

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from deploy.place import SERVICE, place, session_of, stack_outputs
+from deploy.config import SERVICE, place, session_of, stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,10 +23,10 @@ from botocore.exceptions import ClientError
 
 from deploy import secret, zones
 from deploy.alarms import AlarmsRaised, rollback_alarms
-from deploy.demands import demand
+from deploy.config import SERVICE, place, session_of, stack_outputs, stack_resources
+from deploy.environment import ROOT
 from deploy.package import ZIP
-from deploy.place import SERVICE, place, session_of, stack_outputs, stack_resources
-from localstack.settings import ROOT
+from deploy.validate_settings import demand
 
 MIGRATION_TIMEOUT = 300
 """Seconds, as serverless.yml gives the function."""

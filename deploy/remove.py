@@ -11,9 +11,9 @@ import boto3
 from botocore.exceptions import ClientError
 
 from deploy import secret
-from deploy.place import SERVICE, place, session_of, stack_resources
+from deploy.bucket import empty_bucket
+from deploy.config import SERVICE, place, session_of, stack_resources
 from deploy.release import serverless
-from localstack.cloud import empty_bucket
 
 
 def main() -> None:

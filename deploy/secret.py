@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from deploy.place import SERVICE
+from deploy.config import SERVICE
 
 NAMES = (
     "JWT_SECRET_KEY",

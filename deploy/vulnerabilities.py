@@ -9,7 +9,7 @@ import subprocess
 import sys
 from enum import IntEnum
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 
 PINS = ("requirements.txt", "requirements-dev.txt", "requirements-lint.txt", "requirements-localstack.txt")
 PIP_AUDIT = "pip-audit@2.10.1"

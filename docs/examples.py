@@ -5,9 +5,9 @@ from typing import Any
 
 from shared import errors
 from shared.accounts import WRONG
-from shared.answers import PROBLEM
 from shared.errors import DomainError
-from shared.listing import Listing
+from shared.http.responses import PROBLEM
+from shared.lists.listing import Listing
 
 _ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
 _USER = "0190a0a0-0b1e-7a52-9d0c-1f2e3d4c5b6a"

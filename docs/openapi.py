@@ -12,14 +12,14 @@ from typing import Any, get_type_hints
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from pydantic import BaseModel, create_model
 
+from deploy.serverless_file import DEFAULT_ROUTE, Service
 from docs import examples
-from localstack.routes import DEFAULT_ROUTE, Service
-from shared.answers import documented
-from shared.app import MULTIPART, Api, Who
-from shared.catalog import CATALOG
-from shared.listing import Listing
-from shared.listing_query import FieldType
-from shared.multipart import FIELD
+from shared.http.api import MULTIPART, Api, Who
+from shared.http.forms import FIELD
+from shared.http.responses import documented
+from shared.lists.listing import Listing
+from shared.lists.query import FieldType
+from shared.operations.catalog import CATALOG
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "openapi.json"

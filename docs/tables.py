@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.sql.ddl import CreateIndex
 
-from localstack.settings import ROOT
-from shared.tables import metadata
+from deploy.environment import ROOT
+from shared.database.tables import metadata
 
 PAGE = ROOT / "docs" / "reference" / "tables.md"
 
@@ -17,10 +17,10 @@ DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 HEAD = """\
 # Tables
 
-For developers, and for operators with `psql`. Generated from `shared/tables.py` by `python -m docs.tables`; a
-test fails if this page is not current. The service turns the name of a violated constraint into an error for
-the caller. Money is `numeric(18, 4)`, in credits. Ids are UUIDv7, so they sort by time. `deleted_at` marks a
-soft-deleted row.
+For developers, and for operators with `psql`. Generated from `shared/database/tables.py` by `python -m
+docs.tables`; a test fails if this page is not current. The service turns the name of a violated constraint
+into an error for the caller. Money is `numeric(18, 4)`, in credits. Ids are UUIDv7, so they sort by time.
+`deleted_at` marks a soft-deleted row.
 """
 
 PURPOSE = {

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from deploy.environment import ROOT
 from localstack.lifeline import READY
-from localstack.settings import ROOT
 
 LineTaker = Callable[[str], None]
 

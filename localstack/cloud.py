@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deploy.bucket import empty_bucket
 from localstack.context import ACCOUNT
 from localstack.settings import CannotStart
 
@@ -63,15 +64,6 @@ def queue_url(endpoint: str, access_key: str) -> str:
     """Where the work queue will be: emulators take a key of 12 digits for the account's number."""
     account = access_key if len(access_key) == 12 and access_key.isdigit() else ACCOUNT
     return f"{endpoint.rstrip('/')}/{account}/{QUEUE}"
-
-
-def empty_bucket(s3: "S3Client", bucket: str) -> None:
-    """Deletes every object. Raises: RuntimeError naming the first that can't be."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        if keys := [{"Key": stored["Key"]} for stored in page.get("Contents", [])]:
-            done = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]
-            for failed in done.get("Errors", []):
-                raise RuntimeError(f"{bucket}/{failed.get('Key')} can't be deleted: {failed.get('Message')}")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from localstack.routes import Function
+from deploy.serverless_file import Function
 
 ACCOUNT = "000000000000"
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deploy.serverless_file import Function, Service
 from localstack import lifeline
 from localstack.cloud import Cloud
 from localstack.execution import ExecutionEnvironment, InvocationFailed
-from localstack.routes import Function, Service
 from localstack.settings import CannotStart, Settings
 
 FUNCTION = "worker"

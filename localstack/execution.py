@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from localstack.routes import Function
+from deploy.serverless_file import Function
 from localstack.runtime import Runtime
 
 _SPAWN = multiprocessing.get_context("spawn")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from uuid import uuid4
 
+from deploy.serverless_file import Match, Service
 from localstack.gateway_error import gateway_error
 from localstack.http_event import Environ, InvalidAnswer, Response, decoded_path, http_event, http_response
-from localstack.routes import Match, Service
 from localstack.runtime import FunctionTimedOut, Runtime
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html

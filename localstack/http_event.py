@@ -14,8 +14,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+from deploy.serverless_file import Match
 from localstack.context import ACCOUNT
-from localstack.routes import Match
 
 # All else is base64 on AWS, forms, application/problem+json and a missing content type included.
 _TEXT_TYPES = ("application/json", "application/javascript", "application/xml")

@@ -73,7 +73,7 @@ def recreate(url: str) -> None:
 
     Raises: CannotStart when it is not on this machine.
     """
-    from shared.postgres_url import PostgresUrl
+    from shared.database.url import PostgresUrl
 
     target = PostgresUrl.parse(url)
     if not target.unix_folder and target.host not in ("localhost", "127.0.0.1", "::1"):

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from deploy.environment import ROOT
 from localstack import lifeline
-from localstack.datafolder import DataFolder
-from localstack.settings import ROOT, CannotStart, Settings
+from localstack.data_folder import DataFolder
+from localstack.settings import CannotStart, Settings
 
 _SCREEN = """
   restcalculator is ready, after {seconds:.1f} s
@@ -112,11 +113,11 @@ def reset_db(settings: Settings) -> int:
 def audit(settings: Settings) -> int:
     """Audits the service's database as it is: whether the service runs or not, nothing is migrated.
 
-    The exit status is shared.audit's.
+    The exit status is shared.billing.audit's.
     """
     from localstack.postgres import Postgres
 
-    command, folder = [sys.executable, "-m", "shared.audit"], DataFolder(settings.data_dir)
+    command, folder = [sys.executable, "-m", "shared.billing.audit"], DataFolder(settings.data_dir)
     if environment := folder.published():
         return _run(command, settings, environment)
     if settings.database_url:

@@ -15,8 +15,8 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from deploy.serverless_file import Function, Service
 from localstack.context import LambdaContext
-from localstack.routes import Function, Service
 from localstack.settings import Settings
 from shared.errors import DomainError
 from shared.settings import SettingsError

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from deploy.serverless_file import Function, Service
 from localstack import lifeline
 from localstack.context import ACCOUNT
 from localstack.execution import ExecutionEnvironment, InvocationFailed
-from localstack.routes import Function, Service
 from localstack.settings import CannotStart, Settings
 
 FIRST_RUN = timedelta(minutes=1)

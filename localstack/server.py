@@ -13,11 +13,11 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, UnsupportedTransferCoding
 from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
+from deploy.serverless_file import Service
 from localstack import lifeline
 from localstack.connection import ClientSocket, Connection, in_background
 from localstack.gateway import Gateway
 from localstack.gateway_error import gateway_error
-from localstack.routes import Service
 from localstack.settings import Settings
 
 _PARSE_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}

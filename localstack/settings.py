@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from dotenv import dotenv_values
-
-ROOT = Path(__file__).resolve().parent.parent
+from deploy.environment import ROOT, read_dotenv
+from shared.settings import SettingsError
 
 
 class CannotStart(Exception):
@@ -46,7 +45,10 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """The environment's, with the project's `.env` behind it. Raises: CannotStart."""
         if environment is None:
-            environment = {**read_dotenv(ROOT / ".env"), **os.environ}
+            try:
+                environment = {**read_dotenv(ROOT / ".env"), **os.environ}
+            except SettingsError as error:
+                raise CannotStart(str(error)) from None
         given = {
             item.name: _read(environment[item.metadata["variable"]], item.metadata["variable"], item.default)
             for item in fields(cls)
@@ -59,19 +61,6 @@ class Settings:
         return {
             item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self) if item.metadata
         }
-
-
-def read_dotenv(path: Path) -> dict[str, str]:
-    """Return the variables of a `.env` file. Raises: CannotStart if it is not UTF-8.
-
-    A `$` in a value stays as it is: passwords have some.
-    """
-    try:
-        # UTF-8 with the byte order mark that editors on Windows write.
-        read = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise CannotStart(f"{path} must be UTF-8 text: save it in that encoding.") from None
-    return {name: value for name, value in read.items() if value is not None}
 
 
 def _read(text: str, variable: str, default: object) -> Any:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Self
 from localstack import ports
 from localstack.children import Child
 from localstack.cloud import BUCKET, EDGE_HOST, localstack_environment, ministack_environment, queue_url
-from localstack.datafolder import DataFolder
-from localstack.journal import Journal
+from localstack.data_folder import DataFolder
+from localstack.log import Journal
 from localstack.settings import CannotStart, Settings
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from alembic.script import ScriptDirectory
 from aws_lambda_powertools import Logger
 from sqlalchemy import Connection, create_engine, pool, text
 
-from shared.database import CONNECT_TIMEOUT
-from shared.postgres_url import PostgresUrl
+from shared.database.connection import CONNECT_TIMEOUT
+from shared.database.tables import metadata
+from shared.database.url import PostgresUrl
 from shared.settings import settings
-from shared.tables import metadata
 
 ONE_AT_A_TIME = 0x72657374
 """The advisory lock of migrations: two deploys at once take turns."""

@@ -11,13 +11,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
-from shared import audit
-from shared.billing import OPENING_CREDIT
+from shared.auth.passwords import hash_password
+from shared.billing import audit
+from shared.billing.charges import OPENING_CREDIT
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import ServiceUnavailable
 from shared.ids import uuid7
-from shared.passwords import hash_password
 from shared.settings import SettingsError, settings
-from shared.unit_of_work import UnitOfWork
 
 PRICED = ("addition", "substraction", "multiplication", "division", "square_root", "random_string")
 """What is priced at set-up. An operation that is added later costs what an admin says."""

@@ -5,14 +5,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import passwords, throttle, users
-from shared.billing import OPENING_CREDIT
-from shared.database import Row
+from shared import users
+from shared.auth import passwords, throttle
+from shared.auth.tokens import LIFETIME, TokenPair, TokenType, issue
+from shared.billing.charges import OPENING_CREDIT
+from shared.database.connection import Row
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, WrongCredentials
 from shared.ids import uuid7
 from shared.settings import settings
-from shared.tokens import LIFETIME, TokenPair, TokenType, issue
-from shared.unit_of_work import UnitOfWork
 
 TRIES = 2
 """How often a sign-in verifies the password when the account's hash changes while it is verified."""

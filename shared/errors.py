@@ -1,6 +1,6 @@
 """What can go wrong, in one hierarchy. An exception's docstring is its title in the answer.
 
-`shared/app.py` turns each into an RFC 9457 problem; nobody else needs to know a status code.
+`shared/http/api.py` turns each into an RFC 9457 problem; nobody else needs to know a status code.
 """
 
 from collections.abc import Mapping, Sequence

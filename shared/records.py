@@ -4,10 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from shared import exact_json
-from shared.database import Row
+from shared.database.connection import Row
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InvalidInput, NotFound
 from shared.ids import uuid7
-from shared.unit_of_work import UnitOfWork
 
 
 def create(uow: UnitOfWork, record: dict[str, Any]) -> tuple[UUID, str]:

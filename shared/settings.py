@@ -33,7 +33,7 @@ class Settings(BaseModel):
     admin_password: SecretStr = SecretStr(PUBLISHED_ADMIN_PASSWORD)
     random_string_api_key: SecretStr | None = None
     origin_secret: SecretStr | None = Field(None, min_length=32)
-    """What the deployer's proxy or CDN sends as X-Origin-Secret; see shared/source_address.py."""
+    """What the deployer's proxy or CDN sends as X-Origin-Secret; see shared/http/source_address.py."""
     aws_endpoint_url: str | None = None
     bucket: str = "buckeeto"
     queue_url: str = ""

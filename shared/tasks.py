@@ -4,12 +4,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID
 
-from shared import throttle
-from shared.auth import Caller
-from shared.database import Row
+from shared.auth import throttle
+from shared.auth.caller import Caller
+from shared.database.connection import Row
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, NotFound
 from shared.ids import uuid7
-from shared.unit_of_work import UnitOfWork
 
 UPLOADS_AT_ONCE = 6
 UPLOADS_PER_SECOND = 0.1

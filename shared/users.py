@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import NotFound
-from shared.unit_of_work import UnitOfWork
 
 
 def lock(uow: UnitOfWork, user_id: UUID) -> None:

@@ -15,12 +15,12 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared import aws, metrics
-from shared.catalog import CATALOG
-from shared.database import Row
+from shared.database.connection import Row
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import ServiceUnavailable
+from shared.operations.catalog import CATALOG
 from shared.settings import settings
-from shared.unit_of_work import UnitOfWork
-from worker.billing import Bill, Outcome, Position, bill_chunk
+from worker.chunk_billing import Bill, Outcome, Position, bill_chunk
 from worker.chunks import Credit, chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import NotUnderstood, Upload

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from shared.catalog import (
+from shared.errors import InvalidInput
+from shared.operations.catalog import (
     ALIASES,
     CATALOG,
     DECIMAL128,
@@ -18,7 +19,6 @@ from shared.catalog import (
     check_count,
     compute_here,
 )
-from shared.errors import InvalidInput
 from worker.csv_rows import CsvRows, Row, is_blank
 
 CHUNK_ROWS = 8192

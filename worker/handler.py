@@ -6,8 +6,8 @@ from uuid import UUID
 from aws_lambda_powertools import Logger
 
 from shared import aws, metrics
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import DomainError
-from shared.unit_of_work import UnitOfWork
 from worker.batch import End, run_task
 from worker.messages import NotUnderstood, uploads
 

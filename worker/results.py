@@ -10,9 +10,9 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared.aws import CSV, s3
-from shared.database import Row, statement_text
+from shared.database.connection import Row, statement_text
+from shared.database.unit_of_work import UnitOfWork
 from shared.settings import settings
-from shared.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef

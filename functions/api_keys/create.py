@@ -2,12 +2,12 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import api_keys
-from shared.answers import created, documented
-from shared.app import Api, Who
-from shared.requests import NewApiKey
-from shared.resources import ApiKeyCreated
-from shared.unit_of_work import UnitOfWork
+from shared.auth import api_keys
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import created, documented
+from shared.schemas.requests import NewApiKey
+from shared.schemas.responses import ApiKeyCreated
 
 app = Api(who=Who.SIGNED_IN)
 

@@ -2,10 +2,10 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.answers import ok
-from shared.app import Api, Who
-from shared.lists import API_KEYS
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import ok
+from shared.lists.registry import API_KEYS
 
 app = Api(who=Who.SIGNED_IN)
 

@@ -3,11 +3,11 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.answers import created, documented
-from shared.app import Api
-from shared.requests import NewAdmin
-from shared.resources import User
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api
+from shared.http.responses import created, documented
+from shared.schemas.requests import NewAdmin
+from shared.schemas.responses import User
 
 app = Api()
 

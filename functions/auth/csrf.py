@@ -4,10 +4,10 @@ import json
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.answers import documented, ok
-from shared.app import Api, Who
 from shared.errors import NotSignedIn
-from shared.resources import CsrfToken
+from shared.http.api import Api, Who
+from shared.http.responses import documented, ok
+from shared.schemas.responses import CsrfToken
 
 app = Api(who=Who.SIGNED_IN)
 

@@ -2,13 +2,14 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import accounts, auth
-from shared.answers import documented, done
-from shared.app import Api
-from shared.requests import Login
-from shared.resources import SignedIn
-from shared.tokens import LIFETIME, TokenType
-from shared.unit_of_work import UnitOfWork
+from shared import accounts
+from shared.auth import caller as auth
+from shared.auth.tokens import LIFETIME, TokenType
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api
+from shared.http.responses import documented, done
+from shared.schemas.requests import Login
+from shared.schemas.responses import SignedIn
 
 app = Api()
 

@@ -2,12 +2,13 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import billing, catalog
-from shared.answers import documented, ok
-from shared.app import Api, Who
-from shared.requests import OperationCall
-from shared.resources import Charged
-from shared.unit_of_work import UnitOfWork
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import documented, ok
+from shared.operations import catalog
+from shared.schemas.requests import OperationCall
+from shared.schemas.responses import Charged
 
 app = Api(who=Who.CHARGED)
 
@@ -22,10 +23,10 @@ def process_operation(body: OperationCall) -> Response[str]:
     operation = catalog.find(body.type)
     catalog.check(operation, body.arguments)
     arguments = catalog.arguments_json(body.arguments)
-    call = billing.Call(app.credentials, operation.name, arguments, app.idempotency_key)
+    call = charges.Call(app.credentials, operation.name, arguments, app.idempotency_key)
     with UnitOfWork() as uow:
         # Nobody spends somebody else's quota who could not pay for the call.
-        answer = billing.quote(uow, call) if operation.is_remote() else None
+        answer = charges.quote(uow, call) if operation.is_remote() else None
         if answer is None:
-            answer = billing.charge(uow, call, catalog.compute(operation, body.arguments))
+            answer = charges.charge(uow, call, catalog.compute(operation, body.arguments))
     return ok(answer.body, headers=answer.headers)

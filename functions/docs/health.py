@@ -4,10 +4,10 @@ import json
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.answers import documented, ok
-from shared.app import Api
-from shared.resources import Health
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api
+from shared.http.responses import documented, ok
+from shared.schemas.responses import Health
 
 app = Api()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.app import Api
 from shared.errors import MethodNotAllowed, NotFound
+from shared.http.api import Api
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.answers import ok
-from shared.app import Api
+from shared.http.api import Api
+from shared.http.responses import ok
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response, openapi
 
-from shared.app import Api
+from shared.http.api import Api
 
 PAGE = Path(__file__).parents[2] / "docs" / "page.html"
 # Not from the package in that folder: its import takes as long as all the rest.

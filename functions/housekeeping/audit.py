@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared import audit
+from shared.billing import audit
 
 STATEMENT_TIMEOUT = 880.0
 """Seconds: Postgres gives up before the function must."""

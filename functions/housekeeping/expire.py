@@ -8,8 +8,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.database import STATEMENT_TIMEOUT
-from shared.unit_of_work import UnitOfWork
+from shared.database.connection import STATEMENT_TIMEOUT
+from shared.database.unit_of_work import UnitOfWork
 
 STATEMENTS = (
     "expire_idempotency_keys",

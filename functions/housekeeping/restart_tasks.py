@@ -9,8 +9,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared import aws
-from shared.database import STATEMENT_TIMEOUT
-from shared.unit_of_work import UnitOfWork
+from shared.database.connection import STATEMENT_TIMEOUT
+from shared.database.unit_of_work import UnitOfWork
 
 MOST = 10
 """Tasks that one transaction locks while their messages are sent."""

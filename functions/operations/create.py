@@ -2,13 +2,13 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import catalog
-from shared.answers import created, documented
-from shared.app import Api, Who
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import created, documented
 from shared.ids import uuid7
-from shared.requests import NewOperation
-from shared.resources import Operation
-from shared.unit_of_work import UnitOfWork
+from shared.operations import catalog
+from shared.schemas.requests import NewOperation
+from shared.schemas.responses import Operation
 
 app = Api(who=Who.ADMIN)
 

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.answers import documented, done
-from shared.app import Api, Who
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import NotFound
-from shared.resources import Done
-from shared.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import documented, done
+from shared.schemas.responses import Done
 
 app = Api(who=Who.ADMIN)
 

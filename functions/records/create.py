@@ -3,11 +3,11 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import records
-from shared.answers import created, documented
-from shared.app import Api, Who
-from shared.requests import NewRecord
-from shared.resources import Record
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import created, documented
+from shared.schemas.requests import NewRecord
+from shared.schemas.responses import Record
 
 app = Api(who=Who.ADMIN)
 

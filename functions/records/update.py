@@ -5,10 +5,10 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import records
-from shared.answers import documented, no_content
-from shared.app import Api, Who
-from shared.requests import RecordChange
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import documented, no_content
+from shared.schemas.requests import RecordChange
 
 app = Api(who=Who.ADMIN)
 

@@ -5,11 +5,11 @@ import json
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, tasks
-from shared.answers import created, documented
-from shared.app import Api, Who
-from shared.requests import NewTask
-from shared.resources import UploadGranted
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import created, documented
+from shared.schemas.requests import NewTask
+from shared.schemas.responses import UploadGranted
 
 app = Api(who=Who.SIGNED_IN)
 

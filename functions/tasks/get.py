@@ -5,10 +5,10 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import tasks
-from shared.answers import documented, ok
-from shared.app import Api, Who
-from shared.resources import Task
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import documented, ok
+from shared.schemas.responses import Task
 
 app = Api(who=Who.SIGNED_IN)
 

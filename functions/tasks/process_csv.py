@@ -3,12 +3,12 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, tasks
-from shared.answers import documented, ok
-from shared.app import MULTIPART, Api, Who
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import PayloadTooLarge, ServiceUnavailable
-from shared.multipart import parse_upload
-from shared.resources import TaskAccepted
-from shared.unit_of_work import UnitOfWork
+from shared.http.api import MULTIPART, Api, Who
+from shared.http.forms import parse_upload
+from shared.http.responses import documented, ok
+from shared.schemas.responses import TaskAccepted
 
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes: what fits into a Lambda's 6 MB event once it is base64."""

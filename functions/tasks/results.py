@@ -6,11 +6,11 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, exact_json, tasks
-from shared.answers import JSON, documented, ok
-from shared.app import Api, Who
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict
-from shared.resources import ResultsLink
-from shared.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import JSON, documented, ok
+from shared.schemas.responses import ResultsLink
 
 app = Api(who=Who.SIGNED_IN)
 

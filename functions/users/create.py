@@ -3,11 +3,11 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.answers import created, documented
-from shared.app import Api, Who
-from shared.requests import NewUser
-from shared.resources import User
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import created, documented
+from shared.schemas.requests import NewUser
+from shared.schemas.responses import User
 
 app = Api(who=Who.ADMIN)
 

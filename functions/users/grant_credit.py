@@ -4,12 +4,12 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import billing
-from shared.answers import documented, ok
-from shared.app import Api, Who
-from shared.requests import CreditGrant
-from shared.resources import Granted
-from shared.unit_of_work import UnitOfWork
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
+from shared.http.api import Api, Who
+from shared.http.responses import documented, ok
+from shared.schemas.requests import CreditGrant
+from shared.schemas.responses import Granted
 
 app = Api(who=Who.ADMIN)
 
@@ -22,5 +22,5 @@ app = Api(who=Who.ADMIN)
 def grant_credit(id: UUID, body: CreditGrant) -> Response[str]:
     """Never below zero; a negative amount takes back."""
     with UnitOfWork() as uow:
-        answer = billing.grant(uow, app.caller, id, body.amount, body.reason, app.idempotency_key)
+        answer = charges.grant(uow, app.caller, id, body.amount, body.reason, app.idempotency_key)
     return ok(answer.body, headers=answer.headers)

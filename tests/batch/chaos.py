@@ -14,10 +14,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.batch.ground import Ground, Task, mixed_file
-from tests.batch.processes import WorkerProcess
-from tests.batch.stage import AFTER, BEFORE, BILLING, DURING, WRITING, Fault
+from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.processes import WorkerProcess
+from tests.support.batch.stage import AFTER, BEFORE, BILLING, DURING, WRITING, Fault
 
 ONCE = ("peek_task", "HEAD file", "GET file", "lock_task", "start_task")
 """Steps that a worker does once."""

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared import aws
+from shared.database.unit_of_work import dispose_connections
 from shared.settings import settings
-from shared.unit_of_work import dispose_connections
-from tests.batch.deliveries import Deliveries
-from tests.batch.ground import Ground
-from tests.batch.service import Running
+from tests.support.batch.deliveries import Deliveries
+from tests.support.batch.harness import Ground
+from tests.support.batch.service import Running
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import sys
 import time
 
 from localstack.cloud import BUCKET
-from tests.batch.deliveries import Deliveries
-from tests.batch.ground import Ground, mixed_file
-from tests.batch.processes import Knobs
+from tests.support.batch.deliveries import Deliveries
+from tests.support.batch.harness import Ground, mixed_file
+from tests.support.batch.processes import Knobs
 from worker.chunks import CHUNK_ROWS
 from worker.results import ROWS_AT_ONCE
 

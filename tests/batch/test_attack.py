@@ -9,11 +9,11 @@ from contextlib import suppress
 from datetime import datetime
 from threading import Event, Thread
 
-from localstack.batch import CannotGoOn
+from client.batch import CannotGoOn
 from shared.tasks import RESUMES_AT_ONCE, RESUMES_PER_SECOND
-from tests.batch.ground import mixed_file
-from tests.batch.service import Account, Running
-from tests.eventually import eventually
+from tests.support.batch.harness import mixed_file
+from tests.support.batch.service import Account, Running
+from tests.support.eventually import eventually
 
 SECONDS = float(os.environ.get("ATTACK_SECONDS", "10"))
 FILES_BEFORE = 7

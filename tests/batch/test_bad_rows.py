@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.batch.ground import PRICES, Ground, mixed_file
-from worker.billing import BAD_ROWS_LIMIT
+from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.support.batch.harness import PRICES, Ground, mixed_file
+from worker.chunk_billing import BAD_ROWS_LIMIT
 
 HEADER, GOOD, BAD = b"operation,arguments\n", b'multiplication,"[2, 3]"\n', b"cube,[3]\n"
 LIMIT = 2 * CHUNK_ROWS + 5
@@ -16,7 +16,7 @@ Make = Callable[..., Deliveries]
 
 @pytest.fixture
 def limited(deliveries_with: Make) -> Deliveries:
-    return deliveries_with(knobs={"worker.billing.BAD_ROWS_LIMIT": LIMIT})
+    return deliveries_with(knobs={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT})
 
 
 def test_the_limit_is_the_contracts() -> None:
@@ -35,7 +35,7 @@ def test_a_file_with_as_many_bad_rows_as_are_kept_is_completed(ground: Ground, l
 def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
     ground: Ground, deliveries_with: Make, seconds: int
 ) -> None:
-    limited = deliveries_with(knobs={"worker.billing.BAD_ROWS_LIMIT": LIMIT}, seconds=seconds)
+    limited = deliveries_with(knobs={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT}, seconds=seconds)
     content = HEADER + (BAD + b"\n" + GOOD) * LIMIT + BAD + GOOD
     task = ground.upload(ground.client(), content)
     limited.until_idle()

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.batch.ground import mixed_file
-from tests.batch.service import Running, run_client
-from tests.eventually import eventually
+from tests.support.batch.harness import mixed_file
+from tests.support.batch.service import Running, run_client
+from tests.support.eventually import eventually
 
 GOOD = b'operation,arguments\naddition,"[1, 2]"\nmultiplication,"[2, 3]"\n'
 

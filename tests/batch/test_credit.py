@@ -7,16 +7,16 @@ from decimal import Decimal
 
 import pytest
 
-from shared import billing
 from shared.aws import enqueue
-from shared.database import Database
+from shared.billing import charges
+from shared.database.connection import Database
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InsufficientCredit
-from shared.unit_of_work import UnitOfWork
-from tests.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.batch.ground import PRICES, Ground
-from tests.batch.stage import BEFORE, Fault
-from tests.integration.people import Person
-from tests.random_org import KEY, RandomOrg
+from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.support.batch.harness import PRICES, Ground
+from tests.support.batch.stage import BEFORE, Fault
+from tests.support.fake_random_org import KEY, RandomOrg
+from tests.support.users import Person
 
 COST = Decimal(PRICES["multiplication"])
 ROWS = 3 * CHUNK_ROWS
@@ -29,7 +29,7 @@ def file_of(rows: int) -> bytes:
 
 def top_up(owner: Person, amount: Decimal) -> None:
     with UnitOfWork() as uow:
-        billing.grant(uow, owner.caller, owner.id, amount, "top-up", None)
+        charges.grant(uow, owner.caller, owner.id, amount, "top-up", None)
 
 
 @pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, ROWS - 1])
@@ -102,7 +102,7 @@ def strings_asked_for(random_org: RandomOrg) -> int:
 def test_no_random_string_is_asked_for_that_cannot_be_paid(
     ground: Ground, deliveries_with: Make, random_org: RandomOrg, affordable: int
 ) -> None:
-    deliveries = deliveries_with(knobs={"shared.random_string.ENDPOINT": random_org.endpoint})
+    deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     content = b"operation,arguments\n" + b"random_string,[]\n" * ROWS
     task = ground.upload(ground.client(5 * affordable + 4), content)
     deliveries.until_idle()
@@ -122,7 +122,7 @@ def test_no_random_string_is_asked_for_that_cannot_be_paid(
 def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
     ground: Ground, deliveries_with: Make, random_org: RandomOrg
 ) -> None:
-    deliveries = deliveries_with(knobs={"shared.random_string.ENDPOINT": random_org.endpoint})
+    deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     task = ground.upload(ground.client(5), b"operation,arguments\n" + b"random_string,[]\n" * 3)
 
     def pay() -> bool:
@@ -140,7 +140,7 @@ def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
 def test_a_price_that_goes_while_a_worker_runs_loses_no_row_behind_the_unpaid_one(
     ground: Ground, deliveries_with: Make, random_org: RandomOrg
 ) -> None:
-    deliveries = deliveries_with(knobs={"shared.random_string.ENDPOINT": random_org.endpoint})
+    deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     rows = b"random_string,[]\n" * 2 + b'multiplication,"[2, 3]"\n'
     task = ground.upload(ground.client(COST), b"operation,arguments\n" + rows)
 
@@ -187,8 +187,8 @@ def test_two_tasks_and_single_charges_of_one_user_never_overspend(
         unit.database = Database(ground.environment["AWS_PGSQL_PATH"])
         try:
             while True:
-                billing.charge(
-                    unit, billing.Call(owner.credentials, "multiplication", "[2, 3]", None), Decimal(6)
+                charges.charge(
+                    unit, charges.Call(owner.credentials, "multiplication", "[2, 3]", None), Decimal(6)
                 )
                 charged += 1
         except InsufficientCredit:

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.batch.ground import mixed_file
-from tests.batch.service import Running
-from tests.eventually import eventually
+from tests.support.batch.harness import mixed_file
+from tests.support.batch.service import Running
+from tests.support.eventually import eventually
 
 NONSENSE = ["hello", "{}", '{"Records": [{"s3": {"object": {"key": "uploads/strange.csv"}}}]}']
 

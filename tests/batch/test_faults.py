@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from shared import random_string
-from tests.batch.deliveries import Deliveries
-from tests.batch.ground import Ground, Task, mixed_file
-from tests.batch.stage import AFTER, BEFORE, DURING, Fault
-from tests.random_org import KEY, RandomOrg, strings
+from shared.operations import random_string
+from tests.support.batch.deliveries import Deliveries
+from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.stage import AFTER, BEFORE, DURING, Fault
+from tests.support.fake_random_org import KEY, RandomOrg, strings
 
 FILE = mixed_file(600, seed=3)
 TRIES = 3
@@ -98,7 +98,10 @@ def test_a_random_org_that_is_away_costs_nothing(
     with RandomOrg.running() as random_org:
         random_org.answers = [*[random_org.says_nothing] * random_string.TRIES, strings]
         monkeypatch.setitem(ground.behind_wires, "RANDOM_STRING_API_KEY", KEY)
-        knobs = {"shared.random_string.ENDPOINT": random_org.endpoint, "shared.random_string.TIMEOUT": 0.5}
+        knobs = {
+            "shared.operations.random_string.ENDPOINT": random_org.endpoint,
+            "shared.operations.random_string.TIMEOUT": 0.5,
+        }
         task = ground.upload(ground.client(credit), b"operation,arguments\n" + b"random_string,[]\n" * rows)
         deliveries = deliveries_with(knobs=knobs)
         deliveries.until_idle()

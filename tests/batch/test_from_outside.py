@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from localstack.batch import CannotGoOn
-from tests.batch.ground import mixed_file
-from tests.batch.service import Account, Running
-from tests.eventually import eventually
+from client.batch import CannotGoOn
+from tests.support.batch.harness import mixed_file
+from tests.support.batch.service import Account, Running
+from tests.support.eventually import eventually
 from worker.chunks import CHUNK_ROWS
 
 LINE = b'addition,"[1, 2]"\n'

@@ -3,7 +3,7 @@
 import random
 
 from tests.batch import chaos
-from tests.batch.ground import Ground
+from tests.support.batch.harness import Ground
 
 
 def test_a_file_whose_worker_is_killed_ten_times_comes_out_as_an_undisturbed_one(ground: Ground) -> None:

@@ -1,7 +1,7 @@
 """Memory: a large file takes what a small one does. The real sizes: `make memory`."""
 
 from tests.batch import memory
-from tests.batch.ground import Ground
+from tests.support.batch.harness import Ground
 
 SMALL = {
     "worker.chunks.CHUNK_ROWS": 500,

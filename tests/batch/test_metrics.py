@@ -8,10 +8,10 @@ import pytest
 
 from localstack.event_source import record
 from shared.aws import enqueue
-from tests.batch.deliveries import Deliveries
-from tests.batch.ground import Ground
-from tests.eventually import eventually
-from tests.metric_lines import told
+from tests.support.batch.deliveries import Deliveries
+from tests.support.batch.harness import Ground
+from tests.support.eventually import eventually
+from tests.support.metric_lines import told
 from worker.handler import handler
 
 GOOD, FREE, BAD = b'multiplication,"[2, 3]"\n', b"square_root,[4]\n", b"cube,[3]\n"

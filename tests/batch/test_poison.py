@@ -6,10 +6,10 @@ import zipfile
 import pytest
 
 from localstack.cloud import BUCKET
-from shared.unit_of_work import UnitOfWork
-from tests.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.batch.ground import Ground, Task, mixed_file
-from tests.batch.stage import AFTER, Fault
+from shared.database.unit_of_work import UnitOfWork
+from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.stage import AFTER, Fault
 
 PART = 8 << 20
 

@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from deploy.serverless_file import Function
 from functions.housekeeping import restart_tasks
 from localstack.cloud import BUCKET
 from localstack.context import LambdaContext
-from localstack.routes import Function
 from shared import aws, tasks
-from shared.unit_of_work import UnitOfWork
-from tests.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.batch.ground import Ground, Task, mixed_file
-from tests.batch.stage import BEFORE, Fault
-from tests.eventually import eventually
+from shared.database.unit_of_work import UnitOfWork
+from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.stage import BEFORE, Fault
+from tests.support.eventually import eventually
 from worker.messages import uploads
 
 CHUNKS = 5

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shared import aws
-from tests.batch.deliveries import Deliveries
-from tests.batch.ground import Ground, mixed_file
-from tests.batch.stage import AFTER, BEFORE, Fault
-from tests.eventually import eventually
+from tests.support.batch.deliveries import Deliveries
+from tests.support.batch.harness import Ground, mixed_file
+from tests.support.batch.stage import AFTER, BEFORE, Fault
+from tests.support.eventually import eventually
 
 FILE = mixed_file(300, seed=5)
 

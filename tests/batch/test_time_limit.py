@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.batch.ground import Ground, mixed_file
+from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
+from tests.support.batch.harness import Ground, mixed_file
 
 CHUNKS = 25
 FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=11)

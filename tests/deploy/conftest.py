@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 from shared.settings import Settings
 
 PLANTED = {

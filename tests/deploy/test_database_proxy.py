@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.database import STATEMENT_TIMEOUT
+from shared.database.connection import STATEMENT_TIMEOUT
 from tests.deploy.conftest import Template
 
 DIRECT = {

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from localstack.settings import ROOT
-from shared.postgres_url import PostgresUrl
+from deploy.environment import ROOT
+from shared.database.url import PostgresUrl
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 COPIED = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)

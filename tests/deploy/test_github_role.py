@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from localstack.settings import ROOT
-from tests.deploy import iam
+from deploy.environment import ROOT
 from tests.deploy.conftest import BOUNDARY, Template
-from tests.deploy.permissions import BUCKET, DIRECT, NEEDED, QUEUE, ROLE, SECRET, A
+from tests.support import iam
+from tests.support.aws_permissions import BUCKET, DIRECT, NEEDED, QUEUE, ROLE, SECRET, A
 
 PATH = ROOT / "deploy" / "github_role.yml"
 POLICY_LIMIT = 6144
@@ -63,7 +63,7 @@ def test_the_role_may_deploy_every_resource_of_the_templates(
     templates = (own, proxied, given)
     types = {one["Type"] for template in templates for one in template["Resources"].values()}
     unknown = types - set(NEEDED)
-    assert not unknown, f"say in tests/deploy/permissions.py what a deploy calls for {sorted(unknown)}"
+    assert not unknown, f"say in tests/support/aws_permissions.py what a deploy calls for {sorted(unknown)}"
     lacking = {kind: lack for kind in sorted(types) if (lack := missing(statements, NEEDED[kind]))}
     assert not lacking, f"allow it in deploy/github_role.yml: {lacking}"
 

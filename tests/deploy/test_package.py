@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from deploy import package
-from localstack.routes import Function, Service
-from localstack.settings import ROOT
+from deploy.environment import ROOT
+from deploy.serverless_file import Function, Service
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
@@ -54,7 +54,7 @@ def test_the_zip_holds_the_module_of_every_handler(names: set[str], function: Fu
 def test_the_zip_holds_every_statement_and_document(names: set[str]) -> None:
     data = [
         path
-        for pattern in ("shared/sql/*.sql", "shared/*.pem", "docs/openapi.json", "docs/page.html")
+        for pattern in ("shared/database/sql/*.sql", "shared/*.pem", "docs/openapi.json", "docs/page.html")
         for path in ROOT.glob(pattern)
     ]
     assert {path.relative_to(ROOT).as_posix() for path in data} <= names

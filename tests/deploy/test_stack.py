@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 from tests.deploy.conftest import bare_environment
-from tests.deploy.emulated import (
+from tests.support.emulated_deploy import (
     ADMIN_PASSWORD,
     CLIENT_PASSWORD,
     STACK,
@@ -18,7 +18,7 @@ from tests.deploy.emulated import (
     ministack,
     postgres_over_tcp,
 )
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 SECRETS = {
     "JWT_SECRET_KEY": "0123456789abcdef" * 2,

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from deploy.alarms import WATCHED
+from deploy.environment import ROOT
 from deploy.secret import database_name_of
-from localstack.routes import Service
-from localstack.settings import ROOT
-from shared.database import statement_text
+from deploy.serverless_file import Service
+from shared.database.connection import statement_text
 from tests.deploy.conftest import ALARMS, PLANTED, VERSION, Template, packaged
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})

@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 
-from localstack.settings import ROOT, Settings
+from deploy.environment import ROOT
+from localstack.settings import Settings
 from localstack.stack import Stack
-from tests.e2e.client import PASSWORD, Client, new_email
+from tests.support.http_client import PASSWORD, Client, new_email
 
 DEPLOYED = os.environ.get("URL", "").rstrip("/")
 DEFAULT_ADMIN = "defaultadmin@admin.as"
@@ -58,7 +59,7 @@ def stack() -> Iterator[Stack]:
 def run_audit(stack: Stack) -> "subprocess.CompletedProcess[str]":
     """What `make audit` runs."""
     environment = {**os.environ, **stack.environment}
-    command = [sys.executable, "-m", "shared.audit"]
+    command = [sys.executable, "-m", "shared.billing.audit"]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -2,9 +2,9 @@
 
 from uuid import uuid4
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client, exact
 from tests.e2e.conftest import Connect
+from tests.support import expect
+from tests.support.http_client import API, Client, exact
 
 KEYS = f"{API}/api_keys"
 

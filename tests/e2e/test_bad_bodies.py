@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.bad_bodies import MALFORMED, NO_OBJECTS, unstorable, wrong_values
-from tests.e2e.client import API, Client
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import WITH_JSON, Declared
+from tests.support import expect
+from tests.support.bad_bodies import MALFORMED, NO_OBJECTS, unstorable, wrong_values
+from tests.support.declared_routes import WITH_JSON, Declared
+from tests.support.http_client import API, Client
 
 JSON = {"Content-Type": "application/json"}
 REQUIRED = [(route, name) for route in WITH_JSON for name in (route.schema or {}).get("required", [])]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client
-from tests.e2e.declared import DOCUMENT, LISTS, OPERATIONS, SERVICE, WITH_PARAMETER, Declared
+from tests.support import expect
+from tests.support.declared_routes import DOCUMENT, LISTS, OPERATIONS, SERVICE, WITH_PARAMETER, Declared
+from tests.support.http_client import API, Client
 
 NO_UUIDS = {
     "word": "x",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client, exact
 from tests.e2e.conftest import Connect
+from tests.support import expect
+from tests.support.http_client import API, Client, exact
 
 COST = 5
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from localstack.stack import Stack
-from tests.e2e import expect
-from tests.e2e.client import API, PASSWORD, Client
 from tests.e2e.conftest import Connect
-from tests.eventually import eventually
+from tests.support import expect
+from tests.support.eventually import eventually
+from tests.support.http_client import API, PASSWORD, Client
 
 pytestmark = pytest.mark.local
 

@@ -2,8 +2,8 @@
 
 import re
 
-from tests.e2e.client import Client
-from tests.e2e.declared import DOCUMENT, OPERATIONS
+from tests.support.declared_routes import DOCUMENT, OPERATIONS
+from tests.support.http_client import Client
 
 
 def test_the_served_document_is_the_committed_one(anybody: Client) -> None:

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from shared import exact_json
-from tests.e2e import expect
-from tests.e2e.batch import HEADER, ended, results, upload
-from tests.e2e.client import API, PASSWORD, Client, new_email
-from tests.e2e.declared import OPERATIONS, resolved
+from tests.support import expect
+from tests.support.declared_routes import OPERATIONS, resolved
+from tests.support.http_client import API, PASSWORD, Client, new_email
+from tests.support.uploads import HEADER, ended, results, upload
 
 BALANCE = Decimal("12345678901234.5678")
 COST = Decimal("1111111111111.1111")

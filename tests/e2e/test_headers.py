@@ -5,9 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.e2e.client import API, Client
 from tests.e2e.conftest import FRONTEND_URL
-from tests.e2e.declared import OPERATIONS, Declared
+from tests.support.declared_routes import OPERATIONS, Declared
+from tests.support.http_client import API, Client
 
 PAGES = ("/openapi.json", "/docs")
 ALLOWED = {"content-type", "authorization", "x-csrf-token", "idempotency-key"}

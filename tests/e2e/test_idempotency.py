@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client
 from tests.e2e.conftest import Connect
+from tests.support import expect
+from tests.support.http_client import API, Client
 
 REPLAYED = "Idempotent-Replayed"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client, exact
+from tests.support import expect
+from tests.support.http_client import API, Client, exact
 
 ROWS = 23
 RECORDS = f"{API}/records"

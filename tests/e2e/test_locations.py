@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.client import API, PASSWORD, Client, exact, new_email
 from tests.e2e.conftest import ADMIN_PASSWORD
-from tests.e2e.declared import OPERATIONS
+from tests.support.declared_routes import OPERATIONS
+from tests.support.http_client import API, PASSWORD, Client, exact, new_email
 
 
 def price_again(admin: Client) -> httpx.Response:

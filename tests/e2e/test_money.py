@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from localstack.stack import Stack
-from tests.e2e import expect
-from tests.e2e.client import API, Client, exact
 from tests.e2e.conftest import Connect, run_audit
+from tests.support import expect
+from tests.support.http_client import API, Client, exact
 
 COST, PAID, CALLS = 5, 10, 50
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client, exact
+from tests.support import expect
+from tests.support.http_client import API, Client, exact
 
 OPERATIONS = f"{API}/operations"
 TYPES = {"addition", "substraction", "multiplication", "division", "square_root", "random_string"}

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from localstack.settings import ROOT
-from tests.contract import assert_agree
+from deploy.environment import ROOT
 from tests.e2e.conftest import ADMIN_PASSWORD
-from tests.e2e.declared import SERVICE
+from tests.support.contract import assert_agree
+from tests.support.declared_routes import SERVICE
 
 FOLDER = ROOT / "postman"
 COLLECTION = FOLDER / "restcalculator.postman_collection.json"

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.e2e import expect
-from tests.e2e.client import API, PASSWORD, Client, exact
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import OPERATIONS, SIGNED_IN
 from tests.e2e.test_sign_in import COOKIES, set_cookies
+from tests.support import expect
+from tests.support.declared_routes import OPERATIONS, SIGNED_IN
+from tests.support.http_client import API, PASSWORD, Client, exact
 
 
 def test_get_refresh_tells_the_csrf_token(client: Client) -> None:

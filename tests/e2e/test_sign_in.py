@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, PASSWORD, Client, exact, new_email
 from tests.e2e.conftest import ADMIN_PASSWORD, Connect
+from tests.support import expect
+from tests.support.http_client import API, PASSWORD, Client, exact, new_email
 
 WRONG = "wrong-horse-2!"
 COOKIES = {

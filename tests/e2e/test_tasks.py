@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.batch import HEADER, SUM, ended, results, spent, task_at, top_up, upload
-from tests.e2e.client import API, Client, exact
-from tests.eventually import eventually
+from tests.support import expect
+from tests.support.eventually import eventually
+from tests.support.http_client import API, Client, exact
+from tests.support.uploads import HEADER, SUM, ended, results, spent, task_at, top_up, upload
 
 COLUMNS = ["row", "operation", "arguments", "result", "amount", "user_balance", "error"]
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.batch import HEADER, SUM, ended, results, task_at
-from tests.e2e.client import API, Client, exact
+from tests.support import expect
+from tests.support.http_client import API, Client, exact
+from tests.support.uploads import HEADER, SUM, ended, results, task_at
 
 TASKS, PROCESS_CSV = f"{API}/tasks", f"{API}/process_csv"
 MB = 1024 * 1024

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, PASSWORD, Client, exact, new_email
 from tests.e2e.conftest import Connect
+from tests.support import expect
+from tests.support.http_client import API, PASSWORD, Client, exact, new_email
 
 USERS = f"{API}/users"
 PUBLIC = {"id", "email", "role", "balance", "created_at", "deleted_at"}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.client import Client
-from tests.faults.ground import Ground
+from tests.support.faults.harness import Ground
+from tests.support.http_client import Client
 
 
 @pytest.fixture(scope="session")

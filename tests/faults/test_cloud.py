@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client
-from tests.eventually import eventually
-from tests.faults.ground import Ground
-from tests.faults.routes import WELL, begin_file, check_fault, task
+from tests.support import expect
+from tests.support.eventually import eventually
+from tests.support.faults.harness import Ground
+from tests.support.faults.routes import WELL, begin_file, check_fault, task
+from tests.support.http_client import API, Client
 
 ROWS = 10_000
 NO_UPLOAD = {**WELL, "upload": 503}

@@ -5,9 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.e2e.client import Client
-from tests.faults.ground import Ground, all_taken
-from tests.faults.routes import (
+from tests.support.faults.harness import Ground, all_taken
+from tests.support.faults.routes import (
     KEY,
     NOT_NOW,
     WELL,
@@ -16,6 +15,7 @@ from tests.faults.routes import (
     check_fault,
     check_file,
 )
+from tests.support.http_client import Client
 
 ROWS = 10_000
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restcalculator'"

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client
-from tests.eventually import eventually
-from tests.faults.ground import Ground
-from tests.faults.routes import COST, begin_file, check_file
+from tests.support import expect
+from tests.support.eventually import eventually
+from tests.support.faults.harness import Ground
+from tests.support.faults.routes import COST, begin_file, check_file
+from tests.support.http_client import API, Client
 
 ROOM = 32 * 1024 * 1024
 """Bytes that the disk has for more."""

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from functions.calculator.process_operation import app
-from shared import random_string
+from shared.database.unit_of_work import dispose_connections
+from shared.operations import random_string
 from shared.settings import settings
-from shared.unit_of_work import dispose_connections
-from tests.e2e.client import Client
-from tests.faults.ground import Ground
-from tests.faults.routes import BOUND, COST, CREDIT
-from tests.random_org import GARBAGE, KEY, Answerer, RandomOrg, strings
-from tests.unit.lambda_event import event, problem
+from tests.support.fake_random_org import GARBAGE, KEY, Answerer, RandomOrg, strings
+from tests.support.faults.harness import Ground
+from tests.support.faults.routes import BOUND, COST, CREDIT
+from tests.support.http_client import Client
+from tests.support.lambda_event import event, problem
 
 Choose = Callable[[RandomOrg], Answerer]
 IMPATIENT = 0.3

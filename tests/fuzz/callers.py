@@ -8,10 +8,10 @@ from typing import Any
 import pg8000.native
 import schemathesis
 
-from shared.postgres_url import PostgresUrl
-from shared.tokens import LIFETIME, TokenType, issue
-from shared.unit_of_work import UnitOfWork
-from tests.integration.people import enrol
+from shared.auth.tokens import LIFETIME, TokenType, issue
+from shared.database.unit_of_work import UnitOfWork
+from shared.database.url import PostgresUrl
+from tests.support.users import enrol
 
 ROLE = os.environ["FUZZ_ROLE"]
 CREDIT = 1000

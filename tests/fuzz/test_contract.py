@@ -1,6 +1,6 @@
 """The contract, fuzzed for some seconds; `make fuzz` takes its time."""
 
-from tests.fuzz.contract import QUICK, ROLES, audit, fuzz, service
+from tests.fuzz.run import QUICK, ROLES, audit, fuzz, service
 
 SEED = 1
 EXAMPLES = 4

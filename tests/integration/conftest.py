@@ -15,11 +15,11 @@ import pg8000.native
 import pytest
 
 from localstack.postgres import DATABASE, Postgres
-from shared.database import Database
+from shared.database.connection import Database
+from shared.database.unit_of_work import UnitOfWork, dispose_connections
 from shared.settings import settings
-from shared.unit_of_work import UnitOfWork, dispose_connections
-from tests.integration.list_reader import Reader
-from tests.integration.people import Person, enrol
+from tests.support.list_reader import Reader
+from tests.support.users import Person, enrol
 
 SETTINGS = {
     "CONFIG_TYPE": "testing",

@@ -12,13 +12,14 @@ from uuid import uuid4
 
 import pytest
 
-from shared import accounts, api_keys, users
-from shared.auth import Credentials, hash_api_key
+from shared import accounts, users
+from shared.auth import api_keys
+from shared.auth.caller import Credentials, hash_api_key
+from shared.auth.passwords import hash_password
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import NotFound, NotSignedIn
-from shared.passwords import hash_password
-from shared.unit_of_work import UnitOfWork
-from tests.eventually import eventually
-from tests.integration.people import Person, open_session
+from tests.support.eventually import eventually
+from tests.support.users import Person, open_session
 
 T = TypeVar("T")
 Sql = Callable[..., list[list[Any]]]

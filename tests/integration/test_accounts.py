@@ -9,11 +9,14 @@ from uuid import uuid4
 import argon2
 import pytest
 
-from shared import accounts, api_keys, auth, billing, passwords, sessions
+from shared import accounts
+from shared.auth import api_keys, passwords, sessions
+from shared.auth import caller as auth
+from shared.auth.tokens import TokenPair, TokenType, verify
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
-from shared.tokens import TokenPair, TokenType, verify
-from shared.unit_of_work import UnitOfWork
-from tests.integration.people import Person, at_once, enrol
+from tests.support.users import Person, at_once, enrol
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
@@ -46,7 +49,7 @@ def test_an_unknown_email_with_a_compliant_password_becomes_a_client_with_20(
     ]
     assert sql("SELECT kind, amount FROM ledger WHERE user_id = :id", id=caller.id) == [["opening", 20]]
     assert auth.look_up(uow, signed_in(sign_in(uow))) == caller
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_an_unknown_email_with_another_password_is_told_the_policy_and_makes_no_account(
@@ -77,7 +80,7 @@ def test_two_sign_ups_at_once_make_one_account(uow: UnitOfWork, another_uow: Ano
 
     assert all(at_once(4, another_uow, attempt))
     assert sql("SELECT count(*) FROM users WHERE email = :email", email=EMAIL) == [[1]]
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_a_hash_of_old_parameters_is_made_anew_at_sign_in(uow: UnitOfWork, sql: Sql) -> None:

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
+from deploy.environment import ROOT
 from localstack.postgres import Postgres
-from localstack.settings import ROOT
-from shared import audit as audits
-from shared import database
-from shared.unit_of_work import dispose_connections
+from shared.billing import audit as audits
+from shared.database import connection as database
+from shared.database.unit_of_work import dispose_connections
 from tests.integration.conftest import Server
-from tests.integration.people import Person
+from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
 
 
 def audit(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *(command or ["shared.audit"])],
+        [sys.executable, "-m", *(command or ["shared.billing.audit"])],
         cwd=ROOT,
         env={**os.environ, **changes},
         capture_output=True,

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared import auth, billing
-from shared.auth import Credentials
+from shared.auth import caller as auth
+from shared.auth.caller import Credentials
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import (
     IdempotencyKeyReused,
     InsufficientCredit,
@@ -16,9 +18,8 @@ from shared.errors import (
     NotSignedIn,
 )
 from shared.ids import uuid7
-from shared.unit_of_work import UnitOfWork
-from tests.integration.charging import books, charge, kind_of
-from tests.integration.people import Person, enrol
+from tests.support.charging import books, charge, kind_of
+from tests.support.users import Person, enrol
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
@@ -78,7 +79,7 @@ def test_a_free_operation_is_recorded_even_on_no_credit(uow: UnitOfWork, sql: Sq
     assert (said["amount"], said["user_balance"]) == (0, 0)
     assert charge(uow, broke, "key").replayed
     assert books(sql, broke) == (0, 1, 1)
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_an_unpriced_operation_cant_be_called(uow: UnitOfWork, client: Person, sql: Sql) -> None:
@@ -188,6 +189,6 @@ def test_a_refusal_stores_nothing_so_that_the_key_is_good_after_a_top_up(
 ) -> None:
     person = enrol(uow, balance=0)
     assert kind_of(lambda: charge(uow, person, "key")) == "InsufficientCredit"
-    billing.grant(uow, admin.caller, person.id, Decimal(5), "top-up", None)
+    charges.grant(uow, admin.caller, person.id, Decimal(5), "top-up", None)
     assert kind_of(lambda: charge(uow, person, "key")) == "charged"
     assert books(sql, person) == (0, 1, 1)

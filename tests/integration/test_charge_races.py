@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared import billing
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, InsufficientCredit
-from shared.unit_of_work import UnitOfWork
-from tests.integration.charging import books, charge, kind_of
-from tests.integration.people import Person, at_once, enrol
+from tests.support.charging import books, charge, kind_of
+from tests.support.users import Person, at_once, enrol
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
@@ -68,6 +68,6 @@ def test_fifty_at_once_on_credit_for_ten_are_ten_charges_and_forty_refusals(
     ends = at_once(50, another_uow, lambda unit, _: kind_of(lambda: charge(unit, person)))
     assert Counter(ends) == {"charged": 10, "InsufficientCredit": 40}
     assert books(sql, person) == (0, 10, 10)
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
     chain = sql("SELECT balance_after FROM ledger WHERE user_id = :id ORDER BY seq", id=person.id)
     assert [after for (after,) in chain] == [Decimal(50 - 5 * n) for n in range(11)]

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
+from deploy.environment import ROOT
+from deploy.serverless_file import Service
 from localstack.postgres import Postgres
-from localstack.routes import Service
-from localstack.settings import ROOT
-from shared import database as database_module
-from shared.database import Database
+from shared.database import connection as database_module
+from shared.database.connection import Database
+from shared.database.unit_of_work import UnitOfWork
+from shared.database.url import PostgresUrl
 from shared.errors import Conflict, DomainError, InternalError, InvalidInput, ServiceUnavailable
 from shared.ids import uuid7
-from shared.postgres_url import PostgresUrl
-from shared.unit_of_work import UnitOfWork
-from tests.eventually import eventually
-from tests.integration.people import Person
+from tests.support.eventually import eventually
+from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]

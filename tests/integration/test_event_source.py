@@ -10,8 +10,8 @@ import pytest
 
 from localstack.cloud import BUCKET, DEAD_LETTER_QUEUE, Cloud
 from localstack.stack import Stack
-from tests.eventually import eventually
-from tests.integration.offline_service import settings_of
+from tests.support.eventually import eventually
+from tests.support.offline_service import settings_of
 
 
 class Queue:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.serverless_file import Function
 from localstack.execution import ExecutionEnvironment
-from localstack.routes import Function
 
 HANDLER = """
 import time

@@ -12,7 +12,7 @@ import pytest
 
 from localstack.gateway import BODY_LIMIT
 from localstack.stack import Stack
-from tests.integration.offline_service import settings_of
+from tests.support.offline_service import settings_of
 
 
 @pytest.fixture(scope="module")

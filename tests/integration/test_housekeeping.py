@@ -8,15 +8,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from deploy.serverless_file import Function
 from functions.housekeeping import audit, expire
 from localstack.context import LambdaContext
-from localstack.routes import Function
-from shared import billing, sessions, tasks
+from shared import tasks
+from shared.auth import sessions
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import ServiceUnavailable, WrongCredentials
-from shared.unit_of_work import UnitOfWork
-from tests.integration.charging import charge
 from tests.integration.conftest import use
-from tests.integration.people import Person, enrol
+from tests.support.charging import charge
+from tests.support.users import Person, enrol
 
 Sql = Callable[..., list[list[Any]]]
 MOMENT = timedelta(seconds=30)
@@ -249,7 +251,7 @@ def test_housekeeping_moves_no_money(uow: UnitOfWork, client: Person, sql: Sql) 
     before = sql("SELECT (SELECT array_agg(l) FROM ledger l), (SELECT array_agg(r) FROM records r)")
     assert housekeep()["expire_idempotency_keys"] == 1
     assert sql("SELECT (SELECT array_agg(l) FROM ledger l), (SELECT array_agg(r) FROM records r)") == before
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 @pytest.mark.parametrize("handler", [expire.handler, audit.handler])

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from localstack.routes import Service
-from localstack.settings import ROOT
-from tests.integration.import_chains import DEAR, OPENAPI
+from deploy.environment import ROOT
+from deploy.serverless_file import Service
+from tests.support.import_chains import DEAR, OPENAPI
 
 LISTS = {
     f"functions.{name}.list" for name in ("api_keys", "ledger", "operations", "records", "tasks", "users")
@@ -43,7 +43,7 @@ HANDLERS = sorted(
 def chains() -> dict[str, dict[str, list[str]]]:
     """Each handler's dear libraries, and who imported whom down to them."""
     told = subprocess.run(
-        [sys.executable, "-m", "tests.integration.import_chains", *HANDLERS],
+        [sys.executable, "-m", "tests.support.import_chains", *HANDLERS],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,16 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from shared import listing as listing_module
-from shared import lists
-from shared.auth import Caller
-from shared.database import Database
+from shared.auth.caller import Caller
+from shared.database.connection import Database
+from shared.database.unit_of_work import UnitOfWork, dispose_connections
 from shared.errors import InvalidInput
-from shared.listing import Listing
-from shared.listing_query import FieldType
-from shared.unit_of_work import UnitOfWork, dispose_connections
+from shared.lists import listing as listing_module
+from shared.lists import registry as lists
+from shared.lists.listing import Listing
+from shared.lists.query import FieldType
 from tests.integration.conftest import Server, use
-from tests.integration.list_reader import Reader
+from tests.support.list_reader import Reader
 
 Plan = dict[str, Any]
 Plans = Callable[[Listing, dict[str, str]], list[Plan]]

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from shared import listing as listing_module
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InvalidInput
-from shared.lists import RECORDS, TASKS, USERS
-from shared.unit_of_work import UnitOfWork
-from tests.integration.list_reader import Reader, ids
-from tests.integration.people import Person, enrol
+from shared.lists import listing as listing_module
+from shared.lists.registry import RECORDS, TASKS, USERS
+from tests.support.list_reader import Reader, ids
+from tests.support.users import Person, enrol
 
 Sql = Callable[..., list[list[Any]]]
 

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InvalidInput
 from shared.ids import uuid7
-from shared.listing import Listing
-from shared.lists import API_KEYS, LEDGER, OPERATIONS, RECORDS, TASKS, USERS
-from shared.unit_of_work import UnitOfWork
-from tests.integration.list_reader import Reader, ids
-from tests.integration.people import Person, enrol
+from shared.lists.listing import Listing
+from shared.lists.registry import API_KEYS, LEDGER, OPERATIONS, RECORDS, TASKS, USERS
+from tests.support.list_reader import Reader, ids
+from tests.support.users import Person, enrol
 
 Sql = Callable[..., list[list[Any]]]
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from functions.calculator.process_operation import app
-from shared import auth
+from shared.auth import caller as auth
+from shared.database.unit_of_work import UnitOfWork
 from shared.ids import uuid7
 from shared.settings import settings
-from shared.unit_of_work import UnitOfWork
-from tests.integration.people import Person, enrol
-from tests.metric_lines import told
-from tests.unit.lambda_event import event
+from tests.support.lambda_event import event
+from tests.support.metric_lines import told
+from tests.support.users import Person, enrol
 
 Sql = Callable[..., list[list[Any]]]
 Call = Callable[..., int]

@@ -12,16 +12,16 @@ from sqlalchemy import create_engine, pool
 
 import migrations.handler
 from migrations.handler import PRICED, handler
-from shared import passwords
-from shared.catalog import CATALOG
+from shared.auth import passwords
+from shared.database.tables import metadata
+from shared.database.unit_of_work import UnitOfWork
+from shared.database.url import PostgresUrl
 from shared.errors import ServiceUnavailable
-from shared.postgres_url import PostgresUrl
+from shared.operations.catalog import CATALOG
 from shared.settings import SettingsError, settings
-from shared.tables import metadata
-from shared.unit_of_work import UnitOfWork
-from tests.integration.charging import charge
 from tests.integration.conftest import Server
-from tests.integration.people import Person
+from tests.support.charging import charge
+from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
 

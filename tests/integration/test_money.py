@@ -8,11 +8,12 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from shared import accounts, billing
+from shared import accounts
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import IdempotencyKeyReused, InsufficientCredit, InvalidInput, NotFound
 from shared.ids import uuid7
-from shared.unit_of_work import UnitOfWork
-from tests.integration.people import Person, at_once, enrol
+from tests.support.users import Person, at_once, enrol
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
@@ -33,7 +34,7 @@ def entries(sql: Sql, person: Person) -> list[list[Any]]:
 def test_a_grant_adds_credit_and_says_why_in_the_ledger(
     uow: UnitOfWork, admin: Person, client: Person, sql: Sql
 ) -> None:
-    answer = billing.grant(uow, admin.caller, client.id, Decimal("7.25"), "a gift", None)
+    answer = charges.grant(uow, admin.caller, client.id, Decimal("7.25"), "a gift", None)
     said = json.loads(answer.body)
     assert (said["user_id"], said["amount"], said["reason"], said["user_balance"]) == (
         str(client.id),
@@ -54,40 +55,40 @@ def test_credit_is_taken_back_down_to_zero_and_never_below(
     uow: UnitOfWork, admin: Person, client: Person, sql: Sql
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        billing.grant(uow, admin.caller, client.id, Decimal("-20.0001"), "too much", "key")
+        charges.grant(uow, admin.caller, client.id, Decimal("-20.0001"), "too much", "key")
     assert caught.value.errors[0]["pointer"] == "#/amount"
     assert balance(sql, client) == 20
-    assert not billing.grant(uow, admin.caller, client.id, Decimal(-20), "all of it", "key").replayed
+    assert not charges.grant(uow, admin.caller, client.id, Decimal(-20), "all of it", "key").replayed
     assert balance(sql, client) == 0
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_a_grant_is_replayed_byte_for_byte_and_given_once(
     uow: UnitOfWork, admin: Person, client: Person, sql: Sql
 ) -> None:
-    first = billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
-    again = billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
+    first = charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
+    again = charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
     assert (again.body, again.replayed) == (first.body, True)
     assert balance(sql, client) == 25
     for other in ({"amount": Decimal(6), "reason": "gift"}, {"amount": Decimal(5), "reason": "bribe"}):
         with pytest.raises(IdempotencyKeyReused):
-            billing.grant(uow, admin.caller, client.id, key="key", **other)  # type: ignore[arg-type]
+            charges.grant(uow, admin.caller, client.id, key="key", **other)  # type: ignore[arg-type]
     with pytest.raises(IdempotencyKeyReused):
-        billing.grant(uow, admin.caller, admin.id, Decimal(5), "gift", "key")
+        charges.grant(uow, admin.caller, admin.id, Decimal(5), "gift", "key")
 
 
 def test_the_same_amount_written_otherwise_is_the_same_grant(
     uow: UnitOfWork, admin: Person, client: Person
 ) -> None:
-    billing.grant(uow, admin.caller, client.id, Decimal("5"), "gift", "key")
-    assert billing.grant(uow, admin.caller, client.id, Decimal("5.00"), "gift", "key").replayed
+    charges.grant(uow, admin.caller, client.id, Decimal("5"), "gift", "key")
+    assert charges.grant(uow, admin.caller, client.id, Decimal("5.00"), "gift", "key").replayed
 
 
 def test_a_deleted_user_is_granted_nothing(uow: UnitOfWork, admin: Person, client: Person, sql: Sql) -> None:
     uow.one("delete_user", id=client.id)
     for user_id in (client.id, uuid7()):
         with pytest.raises(NotFound):
-            billing.grant(uow, admin.caller, user_id, Decimal(5), "gift", None)
+            charges.grant(uow, admin.caller, user_id, Decimal(5), "gift", None)
     assert balance(sql, client) == 20
 
 
@@ -96,14 +97,14 @@ def test_grants_that_race_for_the_last_credit_take_it_once(
 ) -> None:
     def take(unit: UnitOfWork, _: int) -> bool:
         try:
-            billing.grant(unit, admin.caller, client.id, Decimal(-20), "all of it", None)
+            charges.grant(unit, admin.caller, client.id, Decimal(-20), "all of it", None)
         except InvalidInput:
             return False
         return True
 
     assert sum(at_once(8, another_uow, take)) == 1
     assert balance(sql, client) == 0
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_a_race_for_one_grants_key_grants_once(
@@ -111,7 +112,7 @@ def test_a_race_for_one_grants_key_grants_once(
 ) -> None:
     def give(unit: UnitOfWork, _: int) -> str:
         try:
-            return billing.grant(unit, admin.caller, client.id, Decimal(5), "gift", "key").body
+            return charges.grant(unit, admin.caller, client.id, Decimal(5), "gift", "key").body
         except Exception as error:
             return type(error).__name__
 
@@ -133,7 +134,7 @@ def test_setting_a_balance_writes_the_difference_to_the_ledger(
     ]
     accounts.update_user(uow, admin.id, client.id, {"balance": Decimal("12.5000")})
     assert len(entries(sql, client)) == 2, "nothing moved, so nothing is written"
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_balances_set_while_charges_run_keep_the_invariant(
@@ -146,17 +147,17 @@ def test_balances_set_while_charges_run_keep_the_invariant(
             if number % 3 == 0:
                 accounts.update_user(unit, admin.id, person.id, {"balance": Decimal(100 * step)})
             elif number % 3 == 1:
-                billing.grant(unit, admin.caller, person.id, Decimal(1), "gift", None)
+                charges.grant(unit, admin.caller, person.id, Decimal(1), "gift", None)
             else:
                 try:
-                    billing.charge(
-                        unit, billing.Call(person.credentials, "addition", "[1, 2]", None), Decimal(3)
+                    charges.charge(
+                        unit, charges.Call(person.credentials, "addition", "[1, 2]", None), Decimal(3)
                     )
                 except InsufficientCredit:
                     continue
 
     at_once(9, another_uow, move)
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
     moved = {kind for kind, *_ in entries(sql, person)}
     assert {"opening", "adjustment", "grant", "charge"} <= moved
 
@@ -198,11 +199,11 @@ def test_a_balance_below_zero_cant_be_written(client: Person, sql: Sql) -> None:
 def test_the_audit_is_clean_after_every_kind_of_movement(
     uow: UnitOfWork, admin: Person, client: Person
 ) -> None:
-    billing.charge(uow, billing.Call(client.credentials, "addition", "[1, 2]", "key"), Decimal(3))
-    billing.grant(uow, admin.caller, client.id, Decimal("1.5"), "gift", None)
+    charges.charge(uow, charges.Call(client.credentials, "addition", "[1, 2]", "key"), Decimal(3))
+    charges.grant(uow, admin.caller, client.id, Decimal("1.5"), "gift", None)
     accounts.update_user(uow, admin.id, client.id, {"balance": Decimal(3)})
     uow.one("delete_user", id=client.id)
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 @pytest.mark.parametrize("change", ["0.0001", "-0.0001", "1000"])
@@ -215,7 +216,7 @@ def test_the_audit_names_the_one_whose_balance_was_tampered_with(
         id=client.id,
         change=change,
     )
-    (off,) = billing.audit(uow)
+    (off,) = charges.audit(uow)
     assert (off["id"], off["email"]) == (client.id, client.email)
     assert (off["balance"], off["ledger_total"]) == (20 + Decimal(change), 20)
 
@@ -231,24 +232,24 @@ def test_the_audit_names_the_one_whose_balance_was_tampered_with(
 def test_the_audit_finds_a_ledger_that_was_tampered_with(
     uow: UnitOfWork, admin: Person, client: Person, sql: Sql, tampering: str
 ) -> None:
-    billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
-    billing.charge(uow, billing.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
+    charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
+    charges.charge(uow, charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
     sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
     sql(tampering, id=client.id)
-    assert [off["id"] for off in billing.audit(uow)] == [client.id]
+    assert [off["id"] for off in charges.audit(uow)] == [client.id]
 
 
 def test_the_audit_finds_a_gap_in_the_chain_though_all_sums_are_right(
     uow: UnitOfWork, admin: Person, client: Person, sql: Sql
 ) -> None:
-    billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
-    billing.grant(uow, admin.caller, client.id, Decimal(-5), "back", None)
+    charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
+    charges.grant(uow, admin.caller, client.id, Decimal(-5), "back", None)
     sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
     sql(
         "UPDATE ledger SET balance_before = 0, balance_after = amount"
         " WHERE user_id = :id AND amount = 5 AND kind = 'grant'",
         id=client.id,
     )
-    (off,) = billing.audit(uow)
+    (off,) = charges.audit(uow)
     assert (off["balance"], off["ledger_total"], off["ledger_newest"]) == (20, 20, 20)
     assert off["broken_at"] is not None

@@ -9,14 +9,14 @@ import pytest
 from pydantic import BaseModel
 
 from docs.examples import BODIES, REFUSALS
-from shared import requests, resources
 from shared.errors import DomainError
-from tests import contract
+from shared.schemas import requests, responses
 from tests.integration.test_routes import document, operations, subclasses
+from tests.support import contract
 
 OF_NO_ROUTE = {405, 431}
 """The statuses of no route: a path's wrong method, and headers that API Gateway refuses as too large."""
-MODELS = {model.__name__: model for model in (*subclasses(requests.Request), *subclasses(resources.Answer))}
+MODELS = {model.__name__: model for model in (*subclasses(requests.Request), *subclasses(responses.Answer))}
 
 
 def contracts_statuses() -> set[int]:
@@ -73,7 +73,7 @@ def test_the_example_of_a_refusal_stands_under_its_status(refusal: DomainError) 
         for answer in document()["components"]["responses"].values()
         if refusal.slug in answer["content"]["application/problem+json"]["examples"]
     )
-    resources.Problem.model_validate(example)
+    responses.Problem.model_validate(example)
     assert example["status"] == refusal.status
     assert example["detail"]
 

@@ -5,26 +5,26 @@ from uuid import uuid4
 
 import pytest
 
-from shared import billing
-from shared.auth import Credentials
+from shared.auth.caller import Credentials
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InsufficientCredit, InvalidInput, NotSignedIn
-from shared.unit_of_work import UnitOfWork
-from tests.integration.charging import charge
-from tests.integration.people import Person
+from tests.support.charging import charge
+from tests.support.users import Person
 
 
 def test_what_asks_another_service_is_not_computed_for_who_cannot_pay(
     uow: UnitOfWork, client: Person
 ) -> None:
-    call = billing.Call(client.credentials, "random_string", "[]", "key")
-    assert billing.quote(uow, call) is None
-    paid = billing.charge(uow, call, "abc")
-    assert billing.quote(uow, call) == billing.Answer(paid.body, replayed=True)
+    call = charges.Call(client.credentials, "random_string", "[]", "key")
+    assert charges.quote(uow, call) is None
+    paid = charges.charge(uow, call, "abc")
+    assert charges.quote(uow, call) == charges.Answer(paid.body, replayed=True)
     for _ in range(3):
         charge(uow, client)
     with pytest.raises(InsufficientCredit):
-        billing.quote(uow, replace(call, key=None))
+        charges.quote(uow, replace(call, key=None))
     with pytest.raises(InvalidInput):
-        billing.quote(uow, replace(call, operation="cube_root", key=None))
+        charges.quote(uow, replace(call, operation="cube_root", key=None))
     with pytest.raises(NotSignedIn):
-        billing.quote(uow, replace(call, presented=Credentials(session_id=uuid4())))
+        charges.quote(uow, replace(call, presented=Credentials(session_id=uuid4())))

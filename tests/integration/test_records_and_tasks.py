@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared import billing, records, tasks
+from shared import records, tasks
+from shared.billing import charges
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable, TooManyRequests
-from shared.unit_of_work import UnitOfWork
-from tests.integration.people import Person, at_once, enrol
+from tests.support.users import Person, at_once, enrol
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
@@ -53,7 +54,7 @@ def test_a_manual_record_is_kept_as_written_and_moves_no_money(
     )
     assert record["date"] == "2026-01-01T00:00:00.000000Z"
     assert sql("SELECT balance FROM users WHERE id = :id", id=client.id) == [[20]]
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_a_manual_record_keeps_every_digit_of_its_response(uow: UnitOfWork, manual: dict[str, Any]) -> None:
@@ -105,7 +106,7 @@ def test_a_correction_changes_what_it_names_and_nothing_else(
     before = shown(uow, record_id)
     records.update(uow, record_id, change)
     assert shown(uow, record_id) == {**before, **seen}
-    assert billing.audit(uow) == []
+    assert charges.audit(uow) == []
 
 
 def test_a_deleted_record_can_be_neither_seen_nor_corrected_nor_deleted_again(

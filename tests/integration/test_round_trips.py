@@ -9,18 +9,19 @@ from uuid import uuid4
 
 import pytest
 
-from localstack.routes import DEFAULT_ROUTE, Service
-from localstack.settings import ROOT
-from shared import random_string, tokens
-from shared.auth import new_api_key
+from deploy.environment import ROOT
+from deploy.serverless_file import DEFAULT_ROUTE, Service
+from shared.auth import tokens
+from shared.auth.caller import new_api_key
+from shared.auth.passwords import hash_password
+from shared.database.unit_of_work import UnitOfWork
 from shared.ids import uuid7
-from shared.passwords import hash_password
+from shared.operations import random_string
 from shared.settings import settings
-from shared.unit_of_work import UnitOfWork
-from tests.integration.people import Person
-from tests.integration.wire import round_trips, tap
-from tests.random_org import KEY, RandomOrg
-from tests.unit.lambda_event import event
+from tests.support.fake_random_org import KEY, RandomOrg
+from tests.support.lambda_event import event
+from tests.support.postgres_wire import round_trips, tap
+from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
 Route = tuple[str, str]

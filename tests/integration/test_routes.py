@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from deploy.environment import ROOT
+from deploy.serverless_file import DEFAULT_ROUTE, Service
 from docs import openapi
-from localstack.routes import DEFAULT_ROUTE, Service
-from localstack.settings import ROOT
-from shared import requests
-from shared.app import Api, Who
-from shared.catalog import CATALOG
-from tests import contract
-from tests.contract import assert_agree
+from shared.http.api import Api, Who
+from shared.operations.catalog import CATALOG
+from shared.schemas import requests
+from tests.support import contract
+from tests.support.contract import assert_agree
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 ROUTES = {

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from localstack.routes import Service
+from deploy.serverless_file import Service
 from localstack.scheduler import Schedule, Timer
-from tests.eventually import eventually
-from tests.integration.offline_service import write_service
+from tests.support.eventually import eventually
+from tests.support.offline_service import write_service
 
 OFTEN = timedelta(seconds=0.3)
 

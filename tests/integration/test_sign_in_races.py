@@ -9,10 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from shared import accounts, passwords, throttle
+from shared import accounts
+from shared.auth import passwords, throttle
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import TooManyRequests, WrongCredentials
-from shared.unit_of_work import UnitOfWork
-from tests.integration.people import at_once
+from tests.support.users import at_once
 
 AnotherUow = Callable[[], UnitOfWork]
 Sql = Callable[..., list[list[Any]]]

@@ -8,8 +8,8 @@ import json
 import subprocess
 import sys
 
-from localstack.routes import Service
-from localstack.settings import ROOT
+from deploy.environment import ROOT
+from deploy.serverless_file import Service
 
 RESTORED_TWICE = """
 import importlib, json, os, sys
@@ -24,9 +24,11 @@ for name in json.loads(sys.argv[1]):
 assert not opened, opened
 
 from uuid import UUID, uuid4
-from shared import auth, random_string, tokens
+from shared.auth import caller as auth
+from shared.operations import random_string
+from shared.auth import tokens
 from shared.ids import uuid7
-from shared.unit_of_work import UnitOfWork
+from shared.database.unit_of_work import UnitOfWork
 
 for _ in range(2):
     if os.fork() == 0:

@@ -17,13 +17,14 @@ import pg8000.native
 import psutil
 import pytest
 
+from deploy.environment import ROOT
 from localstack.cloud import BUCKET, DEAD_LETTER_QUEUE, QUEUE, Cloud
-from localstack.datafolder import DataFolder
-from localstack.settings import ROOT, CannotStart, Settings
+from localstack.data_folder import DataFolder
+from localstack.settings import CannotStart, Settings
 from localstack.stack import BATCH, EMULATOR, GATEWAY, SCHEDULE, Stack
-from shared.postgres_url import PostgresUrl
-from tests.eventually import eventually
-from tests.integration.offline_service import settings_of
+from shared.database.url import PostgresUrl
+from tests.support.eventually import eventually
+from tests.support.offline_service import settings_of
 
 
 @contextmanager

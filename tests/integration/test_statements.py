@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from localstack.settings import ROOT
-from shared import billing, lists, resources, tasks
-from shared import database as database_module
-from shared.database import statement_text
+from deploy.environment import ROOT
+from shared import tasks
+from shared.billing import charges
+from shared.database import connection as database_module
+from shared.database.connection import statement_text
+from shared.database.unit_of_work import UnitOfWork
 from shared.ids import uuid7
-from shared.listing import Listing
-from shared.unit_of_work import UnitOfWork
+from shared.lists import registry as lists
+from shared.lists.listing import Listing
+from shared.schemas import responses
 from tests.integration.conftest import Server
-from tests.integration.people import Person, enrol
+from tests.support.users import Person, enrol
 
 FOLDER = Path(database_module.__file__).parent / "sql"
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -50,7 +53,7 @@ def test_every_parameter_says_its_type_so_that_none_is_guessed(name: str) -> Non
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_every_statement_begins_by_saying_what_it_is_for(name: str) -> None:
     comment = statement_text(name).startswith("-- ")
-    assert comment, f"Begin shared/sql/{name}.sql with a comment that says what it is for."
+    assert comment, f"Begin shared/database/sql/{name}.sql with a comment that says what it is for."
 
 
 def assert_shaped(body: str, model: type[BaseModel]) -> None:
@@ -68,26 +71,26 @@ def one(uow: UnitOfWork, statement: str, **parameters: Any) -> str:
 def test_a_users_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
     user = {"email": "ada@example.com", "password_hash": "x", "role": "client", "balance": Decimal(5)}
     user_id = uuid7()
-    assert_shaped(one(uow, "create_user", id=user_id, entry_id=uuid7(), **user), resources.User)
-    assert_shaped(one(uow, "user", id=user_id), resources.User)
+    assert_shaped(one(uow, "create_user", id=user_id, entry_id=uuid7(), **user), responses.User)
+    assert_shaped(one(uow, "user", id=user_id), responses.User)
 
 
 def test_an_operations_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
     operation_id = uuid7()
     assert_shaped(
-        one(uow, "create_operation", id=operation_id, type="x", cost=Decimal(5)), resources.Operation
+        one(uow, "create_operation", id=operation_id, type="x", cost=Decimal(5)), responses.Operation
     )
-    assert_shaped(one(uow, "operation", id=operation_id), resources.Operation)
+    assert_shaped(one(uow, "operation", id=operation_id), responses.Operation)
     changed = one(uow, "update_operation", id=operation_id, cost=Decimal("0.1"))
-    assert_shaped(changed, resources.Operation)
+    assert_shaped(changed, responses.Operation)
     assert json.loads(changed)["cost"] == 0.1
 
 
 def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
-    answer = billing.charge(uow, billing.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
-    assert_shaped(answer.body, resources.Charged)
+    answer = charges.charge(uow, charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
+    assert_shaped(answer.body, responses.Charged)
     record = one(uow, "record", id=json.loads(answer.body)["record_id"], owner=client.id)
-    assert_shaped(record, resources.Record)
+    assert_shaped(record, responses.Record)
     manual = {
         "user_id": client.id,
         "operation_id": json.loads(record)["operation_id"],
@@ -96,31 +99,31 @@ def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Pers
         "operation_response": "3",
         "date": None,
     }
-    assert_shaped(one(uow, "create_record", id=uuid7(), **manual), resources.Record)
+    assert_shaped(one(uow, "create_record", id=uuid7(), **manual), responses.Record)
 
 
 def test_a_tasks_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
     task_id, body = tasks.create(uow, client.caller, "a.csv", 10, "queued")
-    assert_shaped(body, resources.TaskAccepted)
-    assert_shaped(tasks.get(uow, task_id, client.id)["body"], resources.Task)
+    assert_shaped(body, responses.TaskAccepted)
+    assert_shaped(tasks.get(uow, task_id, client.id)["body"], responses.Task)
 
 
 def test_an_api_keys_answer_has_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
     key = {"user_id": client.id, "name": "program", "key_hash": b"x" * 32, "key": "rc_x"}
     key_id = uuid7()
-    assert_shaped(one(uow, "create_api_key", id=key_id, **key), resources.ApiKeyCreated)
-    assert_shaped(one(uow, "api_key", id=key_id, user_id=client.id), resources.ApiKey)
+    assert_shaped(one(uow, "create_api_key", id=key_id, **key), responses.ApiKeyCreated)
+    assert_shaped(one(uow, "api_key", id=key_id, user_id=client.id), responses.ApiKey)
 
 
 def test_a_grants_answer_has_the_schemas_fields(uow: UnitOfWork, admin: Person, client: Person) -> None:
-    answer = billing.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
-    assert_shaped(answer.body, resources.Granted)
+    answer = charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
+    assert_shaped(answer.body, responses.Granted)
 
 
 @pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)
 def test_a_lists_rows_have_the_schemas_fields(uow: UnitOfWork, admin: Person, listing: Listing) -> None:
     uow.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
-    billing.charge(uow, billing.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
+    charges.charge(uow, charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
     tasks.create(uow, admin.caller, "a.csv", 10, "queued")
     enrol(uow)
     page = json.loads(listing.page(uow, "", admin.caller))

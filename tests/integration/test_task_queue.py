@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from shared import tasks
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import TooManyRequests
-from shared.unit_of_work import UnitOfWork
-from tests.eventually import eventually
-from tests.integration.people import Person
+from tests.support.eventually import eventually
+from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]

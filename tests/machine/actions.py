@@ -14,7 +14,7 @@ from shared import exact_json
 from tests.machine import batch_model
 from tests.machine.cast import ADMIN, Cast
 from tests.machine.model import BY_HAND, Arguments, Expected, Model, Rows, Steps
-from tests.unit.lambda_event import event
+from tests.support.lambda_event import event
 
 API = "/api/v1"
 PASSWORD = "correct-horse-1!"
@@ -24,7 +24,7 @@ PASSWORD = "correct-horse-1!"
 class Request:
     """A request that can be sent.
 
-    `statement` is what of it moves anything, a step of `tests.batch.wires`, and `steps` are the model's.
+    `statement` is its step of `tests.support.batch.aws_wire` that moves anything; `steps` are the model's.
     `name` is of the record that it makes, `key` whose idempotency key it has, and `file` of the task whose
     file it puts into the bucket.
     """

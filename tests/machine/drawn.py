@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from tests.batch.stage import AFTER, BEFORE
 from tests.machine.actions import (
     BeginUpload,
     Cancel,
@@ -24,6 +23,7 @@ from tests.machine.actions import (
 )
 from tests.machine.explained import Crash
 from tests.machine.model import ARGUMENTS, Arguments
+from tests.support.batch.stage import AFTER, BEFORE
 
 WHICH = st.integers(0, 7)
 """One of those that there are; past the last one comes the first again."""

@@ -5,13 +5,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.batch.stage import AFTER, Fault
 from tests.machine import batch_model, books
 from tests.machine.actions import Action, Request, SignIn, StopNow, sent
 from tests.machine.cast import ADMIN, Cast
 from tests.machine.explained import Crash, Thing, explanation, finish, mismatch
 from tests.machine.model import Model, Steps
 from tests.machine.service import Answer, Service, count_delivery, dies, task_of
+from tests.support.batch.stage import AFTER, Fault
 
 SENDS = "commit"
 """The step of a request that sends a message."""

@@ -7,9 +7,9 @@ from itertools import count
 from math import isclose
 from typing import Any
 
-from tests.batch.stage import AFTER, BEFORE, Fault
 from tests.machine.model import ANY_STRING, Expected, Model, Steps
 from tests.machine.service import Answer, dies
+from tests.support.batch.stage import AFTER, BEFORE, Fault
 
 LENGTH_OF_RANDOM_STRINGS = 32
 

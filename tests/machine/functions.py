@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from localstack.routes import Service
+from deploy.environment import ROOT
+from deploy.serverless_file import Service
 from localstack.runtime import Runtime
-from localstack.settings import ROOT
 
 _RUNTIME = Runtime()
 

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.batch.ground import Ground
-from tests.batch.processes import preload
-from tests.batch.stage import AFTER, BEFORE
 from tests.machine.machine import RULES, Machine
 from tests.machine.service import Service
+from tests.support.batch.harness import Ground
+from tests.support.batch.processes import preload
+from tests.support.batch.stage import AFTER, BEFORE
 
 LONG = settings(
     max_examples=25,

@@ -20,7 +20,7 @@ from tests.machine.driver import Driver
 from tests.machine.explained import Crash
 from tests.machine.model import ARGUMENTS, Rows
 from tests.machine.service import HOLD_ROWS, HOLD_TABLE, Service
-from tests.unit.lambda_event import event
+from tests.support.lambda_event import event
 
 LISTS_EACH = 10
 """Steps after which everybody looks at all their lists."""

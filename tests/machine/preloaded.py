@@ -2,9 +2,9 @@
 
 import os
 
-from localstack.routes import Service
+from deploy.environment import ROOT
+from deploy.serverless_file import Service
 from localstack.runtime import Runtime
-from localstack.settings import ROOT
 
 for route in Service.load(ROOT / "serverless.yml", os.environ).routes:
     Runtime().handler(route.function)

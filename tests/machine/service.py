@@ -15,13 +15,13 @@ from uuid import UUID
 
 from localstack.cloud import BUCKET
 from shared import aws
-from tests.batch.deliveries import LIMIT, Deliveries
-from tests.batch.ground import Ground
-from tests.batch.processes import Died, WorkerProcess
-from tests.batch.stage import Fault
 from tests.machine import books
 from tests.machine.batch_model import CHUNK_ROWS
 from tests.machine.model import Result
+from tests.support.batch.deliveries import LIMIT, Deliveries
+from tests.support.batch.harness import Ground
+from tests.support.batch.processes import Died, WorkerProcess
+from tests.support.batch.stage import Fault
 from worker.messages import uploads
 
 KNOBS = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS}

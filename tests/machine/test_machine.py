@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.batch.stage import AFTER, BEFORE
 from tests.machine.actions import (
     BeginUpload,
     Cancel,
@@ -25,6 +24,7 @@ from tests.machine.actions import (
 from tests.machine.explained import Crash
 from tests.machine.hunt import SHORT, machines, missing
 from tests.machine.machine import Machine
+from tests.support.batch.stage import AFTER, BEFORE
 
 TWO = (Decimal(1), Decimal(2))
 SUM, OTHER_SUM = ("addition", TWO), ("addition", TWO[::-1])

@@ -9,9 +9,9 @@ from contextlib import suppress
 import psutil
 
 from localstack.stack import BATCH, GATEWAY, Stack
-from shared.database import Database
+from shared.database.connection import Database
 from shared.errors import ServiceUnavailable
-from tests.faults.line import Line
+from tests.support.faults.tcp_line import Line
 
 LONGEST = 2.0
 """Seconds that a database or a bucket is away."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from localstack.stack import BATCH, GATEWAY, Stack
-from shared.database import Database
+from shared.database.connection import Database
 from shared.errors import ServiceUnavailable
 from tests.soak.faults import batch_workers, gateway_workers
 

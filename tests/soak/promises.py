@@ -6,14 +6,14 @@ import subprocess
 import sys
 from typing import Any
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 from localstack.stack import Stack
-from shared.database import Database
-from tests.batch.service import Running
+from shared.database.connection import Database
 from tests.e2e.conftest import run_audit
-from tests.eventually import eventually
 from tests.soak.leaks import Watch
 from tests.soak.user import User
+from tests.support.batch.service import Running
+from tests.support.eventually import eventually
 
 QUIET_WITHIN = 120
 """Seconds for the batch to work off what the faults have left."""

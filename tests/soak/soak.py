@@ -19,14 +19,14 @@ from tempfile import TemporaryDirectory
 from localstack.cloud import EDGE_HOST
 from localstack.settings import Settings
 from localstack.stack import Stack
-from tests.e2e.client import API, Client
-from tests.faults.emulator import emulator
-from tests.faults.line import Line
 from tests.soak.answers import BROKEN, Answers
 from tests.soak.faults import Faults
 from tests.soak.leaks import Watch
 from tests.soak.promises import Promises
 from tests.soak.user import User
+from tests.support.faults.emulator import emulator
+from tests.support.faults.tcp_line import Line
+from tests.support.http_client import API, Client
 
 GATEWAY_WORKERS, BATCH_WORKERS = 3, 2
 MEMORY_GROWTH, HANDLES_GROWTH = 0.5, 0.5

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests.batch.ground import mixed_file
-from tests.e2e.client import API, Client
 from tests.soak.answers import UNAVAILABLE, Answers
+from tests.support.batch.harness import mixed_file
+from tests.support.http_client import API, Client
 
 TRIES = 5
 """How often something that must not get lost is sent again, by the same key."""

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from shared import aws, random_string
+from shared import aws
 from shared.addresses import skip_unreachable_ipv4
+from shared.operations import random_string
 from shared.settings import settings
 
 HOST = "remote.test"

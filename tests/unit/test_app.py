@@ -9,11 +9,11 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, ConfigDict
 
 from shared import errors
-from shared.answers import done
-from shared.app import Api, Who
 from shared.errors import DomainError, InvalidInput
-from shared.requests import OperationCall
-from tests.unit.lambda_event import calling, event, problem
+from shared.http.api import Api, Who
+from shared.http.responses import done
+from shared.schemas.requests import OperationCall
+from tests.support.lambda_event import calling, event, problem
 
 STATUSES = {
     "error": 500,

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from shared import auth
+from shared.auth import caller as auth
+from shared.auth.tokens import TokenPair, TokenType, issue
 from shared.errors import CsrfMismatch, NotSignedIn
 from shared.settings import settings
-from shared.tokens import TokenPair, TokenType, issue
 
 SAFE, UNSAFE = ["GET", "HEAD"], ["POST", "PUT", "PATCH", "DELETE"]
 SESSION = uuid4()

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from aws_lambda_powertools.event_handler import Response
 
-from shared.answers import done
-from shared.app import JSON, LARGEST_BODY, MULTIPART, Api, parse_json
 from shared.errors import MalformedRequest
-from tests.unit.lambda_event import calling, event, problem
+from shared.http.api import JSON, LARGEST_BODY, MULTIPART, Api, parse_json
+from shared.http.responses import done
+from tests.support.lambda_event import calling, event, problem
 
 
 @pytest.mark.parametrize(

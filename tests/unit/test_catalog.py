@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import catalog
 from shared.errors import InvalidInput
+from shared.operations import catalog
 
 D = Decimal
 numbers = st.decimals(min_value=D("-1e60"), max_value=D("1e60"), allow_nan=False, allow_infinity=False)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared import random_string
-from shared.catalog import CATALOG
+from shared.operations import random_string
+from shared.operations.catalog import CATALOG
 from worker import chunks
 from worker.chunks import Chunk, Computed, Credit, Done, Refused, Uncomputed, compute_all
 from worker.csv_rows import CsvRows, Row

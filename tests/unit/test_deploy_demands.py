@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from deploy import database
-from deploy.demands import weaknesses
-from localstack.settings import ROOT, read_dotenv
+from deploy.environment import ROOT, read_dotenv
+from deploy.validate_settings import weaknesses
 from shared.settings import settings
 
 GOOD = {

@@ -2,8 +2,8 @@
 
 import pytest
 
+from deploy.environment import ROOT
 from deploy.vulnerabilities import PINS, Verdict, judge_npm_audit, judge_pip_audit
-from localstack.settings import ROOT
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 
 WITHOUT = {".git", ".venv", ".venv-lint", "node_modules", ".data", "build"}
 PAGES = sorted(

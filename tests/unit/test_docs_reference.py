@@ -3,8 +3,8 @@
 import re
 from dataclasses import fields
 
+from deploy.environment import ROOT
 from docs import tables
-from localstack.settings import ROOT
 from localstack.settings import Settings as LocalSettings
 from shared.settings import Settings
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 
 COUNTED = """
 import gc

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from deploy.serverless_file import Service
 from localstack.gateway import BODY_LIMIT, Gateway
-from localstack.routes import Service
 from localstack.runtime import FunctionTimedOut, time_limit
 
 SERVICE = """

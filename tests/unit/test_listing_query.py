@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import resources
 from shared.errors import InvalidInput
-from shared.listing_query import MOST_VALUES, FieldType, Filter, Query, field_types, parse
+from shared.lists.query import MOST_VALUES, FieldType, Filter, Query, field_types, parse
+from shared.schemas import responses
 
-RECORDS = field_types(resources.Record)
-USERS = field_types(resources.User)
-TASKS = field_types(resources.Task)
+RECORDS = field_types(responses.Record)
+USERS = field_types(responses.User)
+TASKS = field_types(responses.Task)
 ID = "0190d7a6-3f5e-7c3a-9b1e-0123456789ab"
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInput, MalformedRequest
-from shared.multipart import PARTS_LIMIT, parse_upload
+from shared.http.forms import PARTS_LIMIT, parse_upload
 from shared.tasks import plain_name
 
 TYPE = "multipart/form-data; boundary=xyz"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from functions.docs.not_found import app
-from tests.unit.lambda_event import event, problem
+from tests.support.lambda_event import event, problem
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 from ministack.services import sqs
 
+from client.batch import _local_url
+from deploy.environment import read_dotenv
 from localstack import ports
-from localstack.batch import _local_url
 from localstack.cloud import Cloud, queue_url
 from localstack.context import ACCOUNT
-from localstack.datafolder import DataFolder
+from localstack.data_folder import DataFolder
 from localstack.emulator import merge_queues
 from localstack.event_source import check_answer, record
 from localstack.execution import InvocationFailed
-from localstack.journal import Journal, readable
+from localstack.log import Journal, readable
 from localstack.run import _without_password, up
-from localstack.settings import CannotStart, Settings, read_dotenv
+from localstack.settings import CannotStart, Settings
 from localstack.stack import Stack
+from shared.settings import SettingsError
 
 
 def test_settings_come_from_the_environment_and_have_defaults() -> None:
@@ -69,7 +71,7 @@ def test_a_dotenv_file_that_begins_with_a_byte_order_mark_loses_no_setting(tmp_p
 
 def test_a_dotenv_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("PORT=9000".encode("utf-16"))
-    with pytest.raises(CannotStart, match=r"\.env must be UTF-8"):
+    with pytest.raises(SettingsError, match=r"\.env must be UTF-8"):
         read_dotenv(tmp_path / ".env")
 
 

@@ -4,7 +4,7 @@ import argon2
 import pytest
 from argon2.exceptions import VerifyMismatchError
 
-from shared import passwords
+from shared.auth import passwords
 
 
 @pytest.mark.parametrize("password", ["Test1234!", "a1@aaaaa", "1$" + "x" * 126, "contraseña7&"])

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from shared.postgres_url import PostgresUrl
+from shared.database.url import PostgresUrl
 from shared.settings import SettingsError
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import catalog, random_string
 from shared.errors import ServiceUnavailable
+from shared.operations import catalog, random_string
 from shared.settings import settings
-from tests.eventually import eventually
-from tests.random_org import GARBAGE, KEY, RandomOrg, strings
+from tests.support.eventually import eventually
+from tests.support.fake_random_org import GARBAGE, KEY, RandomOrg, strings
 
 
 @pytest.fixture

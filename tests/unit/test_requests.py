@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared import requests
-from shared.app import parse_json
+from shared.http.api import parse_json
+from shared.schemas import requests
 
 ID = str(uuid4())
 GOOD: dict[type[BaseModel], dict[str, Any]] = {

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from localstack.routes import Service
+from deploy.environment import ROOT
+from deploy.serverless_file import Service
 from localstack.scheduler import Schedule
-from localstack.settings import ROOT, CannotStart
+from localstack.settings import CannotStart
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from localstack.settings import ROOT
+from deploy.environment import ROOT
 
 
 def test_every_proof_that_the_page_names_is_there() -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from shared.answers import done
-from shared.app import Api
+from shared.http.api import Api
+from shared.http.responses import done
 from shared.settings import settings
-from tests.unit.lambda_event import event
+from tests.support.lambda_event import event
 
 PEER = "192.0.2.7"
 """What API Gateway saw: the address in an event of `lambda_event`."""

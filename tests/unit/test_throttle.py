@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared import throttle
+from shared.auth import throttle
 from shared.errors import TooManyRequests
 
 

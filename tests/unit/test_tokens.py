@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from shared import tokens
+from shared.auth import tokens
+from shared.auth.tokens import TokenType
 from shared.errors import NotSignedIn
 from shared.settings import SettingsError, settings
-from shared.tokens import TokenType
 
 SESSION, USER = uuid4(), uuid4()
 

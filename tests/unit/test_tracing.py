@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from shared.database import Database
+from shared.database.connection import Database
 from shared.errors import ServiceUnavailable
 from shared.tracing import subsegment, trace_client
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from shared import aws
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import ServiceUnavailable
-from shared.unit_of_work import UnitOfWork
 from worker import handler
 from worker.batch import End
 from worker.messages import Upload

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localstack.settings import ROOT, read_dotenv
+from deploy.environment import ROOT, read_dotenv
 
 FOLDER = ROOT / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import Client
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import Declared
-from tests.e2e.security.matrix import Risk, ask, at_risk
+from tests.support import expect
+from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.declared_routes import Declared
+from tests.support.http_client import Client
 
 
 @pytest.fixture(scope="module")

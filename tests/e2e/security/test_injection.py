@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.batch import HEADER, ended, results, upload
-from tests.e2e.client import API, Client
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import Declared
-from tests.e2e.security.matrix import Risk, ask, at_risk
+from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.declared_routes import Declared
+from tests.support.http_client import API, Client
+from tests.support.uploads import HEADER, ended, results, upload
 
 ELSEWHERE = (
     "Host",

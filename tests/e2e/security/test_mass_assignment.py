@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, PASSWORD, Client, new_email
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import OPERATIONS, Declared, resolved
-from tests.e2e.security.matrix import Risk, ask, at_risk
+from tests.support import expect
+from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.declared_routes import OPERATIONS, Declared, resolved
+from tests.support.http_client import API, PASSWORD, Client, new_email
 
 # What each route answers a success with, by its media type.
 ANSWERS: list[dict[str, Any]] = [

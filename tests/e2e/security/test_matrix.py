@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from localstack.settings import ROOT
-from tests.e2e.declared import OPERATIONS
-from tests.e2e.security.matrix import FOR_ADMINS, OF_EVERYBODY, WITH_TOKENS_OF_ITS_OWN, Risk, exposed, table
+from deploy.environment import ROOT
+from tests.support.access_matrix import FOR_ADMINS, OF_EVERYBODY, WITH_TOKENS_OF_ITS_OWN, Risk, exposed, table
+from tests.support.declared_routes import OPERATIONS
 
 SOURCES = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py")]
 
@@ -31,4 +31,6 @@ def test_whoever_changes_something_by_a_token_needs_the_csrf_token() -> None:
 
 def test_the_documented_table_is_the_one_that_is_tested() -> None:
     page = (ROOT / "docs" / "results" / "owasp.md").read_text("utf-8")
-    assert table() in page, "put what `python -m tests.e2e.security.matrix` prints into docs/results/owasp.md"
+    assert table() in page, (
+        "put what `python -m tests.support.access_matrix` prints into docs/results/owasp.md"
+    )

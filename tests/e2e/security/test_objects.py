@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client, exact
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import DOCUMENT, OPERATIONS, Declared
-from tests.e2e.security.matrix import FOR_ADMINS, OF_EVERYBODY, Risk, ask, at_risk, exposed
+from tests.support import expect
+from tests.support.access_matrix import FOR_ADMINS, OF_EVERYBODY, Risk, ask, at_risk, exposed
+from tests.support.declared_routes import DOCUMENT, OPERATIONS, Declared
+from tests.support.http_client import API, Client, exact
 
 MAKERS: dict[str, Callable[[Client], str]] = {
     f"{API}/tasks": lambda owner: exact(owner.post(f"{API}/tasks", json={"filename": "x", "size": 1}))["id"],

@@ -13,13 +13,14 @@ import httpx
 import pg8000.native
 import pytest
 
-from localstack import journal
-from localstack.settings import ROOT, Settings
+from deploy.environment import ROOT
+from localstack import log as journal
+from localstack.settings import Settings
 from localstack.stack import Stack
-from shared.postgres_url import PostgresUrl
-from tests.e2e.client import API, Client, new_email
-from tests.e2e.declared import OPERATIONS, Declared
-from tests.eventually import eventually
+from shared.database.url import PostgresUrl
+from tests.support.declared_routes import OPERATIONS, Declared
+from tests.support.eventually import eventually
+from tests.support.http_client import API, Client, new_email
 
 pytestmark = pytest.mark.local
 

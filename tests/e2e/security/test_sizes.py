@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import API, Client
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import LISTS, Declared
-from tests.e2e.security.matrix import Risk, ask, at_risk
+from tests.support import expect
+from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.declared_routes import LISTS, Declared
+from tests.support.http_client import API, Client
 
 LARGE_JSON = b'{"x": "' + b"x" * 300_000 + b'"}'
 LARGE_FILE = b"x" * (4 * 1024 * 1024 + 1)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import expect
-from tests.e2e.client import Client, new_email
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import Declared
-from tests.e2e.security.matrix import Risk, ask, at_risk
+from tests.support import expect
+from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.declared_routes import Declared
+from tests.support.http_client import Client, new_email
 
 
 def guess(route: Declared) -> dict[str, Any]:

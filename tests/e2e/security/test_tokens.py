@@ -10,11 +10,11 @@ import jwt
 import pytest
 
 from localstack.stack import Stack
-from tests.e2e import expect
-from tests.e2e.client import API, Client
 from tests.e2e.conftest import Connect
-from tests.e2e.declared import Declared
-from tests.e2e.security.matrix import Risk, ask, at_risk
+from tests.support import expect
+from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.declared_routes import Declared
+from tests.support.http_client import API, Client
 
 REFRESH = "refresh_token_cookie"
 JSON = {"Content-Type": "application/json"}

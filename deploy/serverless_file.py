@@ -1,0 +1,134 @@
+"""What serverless.yml declares: functions, their routes, and the API's CORS settings."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from deploy.cors import Cors
+
+DEFAULT_ROUTE = "$default"
+_VARIABLE = re.compile(r"""\$\{env:(\w+)(?:\s*,\s*['"]?([^'"}]*)['"]?)?\}""")
+
+
+class _CloudFormationLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML whose `!Ref`, `!Sub` and the like are read as nothing: no route depends on them."""
+
+
+_CloudFormationLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+@dataclass(frozen=True)
+class Function:
+    """One Lambda function. `handler` is `folder/module.attribute`; `timeout` is in seconds; `schedule` is
+    EventBridge's expression, if it has one."""
+
+    name: str
+    handler: str
+    timeout: int
+    memory: int
+    schedule: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route and the function that answers it; `method` may be ANY, `path` may be $default."""
+
+    method: str
+    path: str
+    function: Function
+
+    @property
+    def key(self) -> str:
+        """As API Gateway writes it: `GET /users/{id}`, `ANY /x` or `$default`."""
+        return DEFAULT_ROUTE if self.path == DEFAULT_ROUTE else f"{self.method} {self.path}"
+
+    @property
+    def precedence(self) -> tuple[object, ...]:
+        """Literal segments before parameters before greedy ones, a method before ANY, $default last."""
+        kinds = tuple(2 if "+}" in part else 1 if "{" in part else 0 for part in self.path.split("/"))
+        return (self.path == DEFAULT_ROUTE, kinds, self.method == "ANY")
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        if self.path == DEFAULT_ROUTE:
+            return re.compile(".*", re.DOTALL)
+        parts = re.split(r"(\{\w+\+?\})", self.path)
+        return re.compile("".join(_as_group(part) for part in parts), re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Match:
+    """The route that a request takes, and the values of its path's parameters."""
+
+    route: Route
+    path_parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Service:
+    """serverless.yml, as far as the offline cloud needs it."""
+
+    functions: Mapping[str, Function]
+    routes: tuple[Route, ...]
+    cors: Cors | None
+
+    @classmethod
+    def load(cls, path: Path, environment: Mapping[str, str]) -> Self:
+        """`environment` resolves `${env:NAME, 'default'}`."""
+        document = yaml.load(path.read_text("utf-8"), _CloudFormationLoader)  # noqa: S506  (a safe loader)
+        provider = document.get("provider") or {}
+        functions, routes = {}, []
+        for name, declared in document["functions"].items():
+            events = [event for event in declared.get("events") or [] if isinstance(event, dict)]
+            functions[name] = Function(
+                name,
+                declared["handler"],
+                int(declared.get("timeout") or provider.get("timeout") or 6),
+                int(declared.get("memorySize") or provider.get("memorySize") or 1024),
+                next((event["schedule"] for event in events if "schedule" in event), ""),
+            )
+            routes += [Route(*key, functions[name]) for key in _route_keys(events)]
+        cors = _resolved((provider.get("httpApi") or {}).get("cors"), environment)
+        return cls(functions, tuple(sorted(routes, key=lambda route: route.precedence)), Cors.declared(cors))
+
+    def match(self, method: str, path: str) -> Match | None:
+        """The most specific route for a request; `path` is decoded, as API Gateway matches it."""
+        for route in self.routes:
+            if route.method in (method, "ANY") and (found := route.pattern.fullmatch(path)):
+                return Match(route, found.groupdict())
+        return None
+
+
+def _as_group(part: str) -> str:
+    if not part.startswith("{"):
+        return re.escape(part)
+    name = part.strip("{+}")
+    return f"(?P<{name}>{'.+' if part.endswith('+}') else '[^/]+'})"
+
+
+def _route_keys(events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """`httpApi: GET /x`, `httpApi: {method, path}` and `httpApi: "*"`, as (method, path)."""
+    for event in events:
+        declared = event.get("httpApi")
+        if isinstance(declared, dict):
+            declared = f"{declared.get('method', '*')} {declared['path']}"
+        if declared in ("*", "* *"):
+            yield "ANY", DEFAULT_ROUTE
+        elif declared:
+            method, path = declared.split(maxsplit=1)
+            yield ("ANY" if method in ("*", "any", "ANY") else method.upper()), path
+
+
+def _resolved(value: Any, environment: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _resolved(item, environment) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item, environment) for item in value]
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda found: environment.get(found[1]) or found[2] or "", value)
+    return value

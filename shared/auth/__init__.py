@@ -1,0 +1,1 @@
+"""Callers, tokens, sessions, passwords and the throttle."""

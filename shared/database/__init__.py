@@ -1,0 +1,1 @@
+"""The connection to Postgres, the unit of work, the tables and the fixed SQL."""

@@ -1,0 +1,251 @@
+"""The tables, as SQLAlchemy Core metadata: what migrations create and what built queries select from.
+
+Every constraint has a name, since a violated constraint's name is how a database error becomes a
+domain error (`shared/database/connection.py`). Money is `numeric(18, 4)`, in credits.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+MONEY = Numeric(18, 4)
+TIME = DateTime(timezone=True)
+# clock_timestamp(), not now(): two entries of one transaction keep their order.
+CLOCK = func.clock_timestamp()
+
+
+def _id() -> Column[object]:
+    return Column("id", Uuid, primary_key=True)
+
+
+def _owner() -> Column[object]:
+    return Column("user_id", Uuid, ForeignKey("users.id"), nullable=False)
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("email", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("balance", MONEY, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("deleted_at", TIME),
+    CheckConstraint("balance >= 0", name="balance"),
+    CheckConstraint("role IN ('client', 'admin')", name="role"),
+    Index("users_email_living_key", "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
+    Index("users_newest_idx", text("created_at DESC"), text("id DESC")),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    _id(),
+    Column("type", Text, nullable=False),
+    Column("cost", MONEY, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("deleted_at", TIME),
+    CheckConstraint("cost >= 0", name="cost"),
+    Index("operations_type_living_key", "type", unique=True, postgresql_where=text("deleted_at IS NULL")),
+)
+
+# No foreign keys on records: checking them is more than half of a batch chunk's time, and whoever
+# writes a record has just locked its user's row and read its operation's. Neither is ever deleted
+# but softly.
+records = Table(
+    "records",
+    metadata,
+    _id(),
+    Column("user_id", Uuid, nullable=False),
+    Column("operation_id", Uuid, nullable=False),
+    Column("arguments", JSONB),
+    Column("operation_response", JSONB),
+    Column("amount", MONEY, nullable=False),
+    Column("user_balance", MONEY, nullable=False),
+    Column("date", TIME, nullable=False, server_default=CLOCK),
+    Column("task_id", Uuid),
+    Column("task_row", BigInteger),
+    Column("deleted_at", TIME),
+    CheckConstraint("(task_id IS NULL) = (task_row IS NULL)", name="task"),
+    Index(
+        "records_task_row_key",
+        "task_id",
+        "task_row",
+        unique=True,
+        postgresql_where=text("task_id IS NOT NULL"),
+    ),
+    Index(
+        "records_newest_idx",
+        "user_id",
+        text("date DESC"),
+        text("id DESC"),
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
+    Index("records_newest_of_all_idx", text("date DESC"), text("id DESC")),
+)
+
+# Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. `seq` is drawn under the user's row
+# lock, so per user it is the order in which the money moved.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Uuid, nullable=False),
+    _owner(),
+    Column("kind", Text, nullable=False),
+    Column("amount", MONEY, nullable=False),
+    Column("balance_before", MONEY, nullable=False),
+    Column("balance_after", MONEY, nullable=False),
+    Column("reference", JSONB, nullable=False),
+    Column("date", TIME, nullable=False, server_default=CLOCK),
+    CheckConstraint("kind IN ('opening', 'charge', 'batch', 'grant', 'adjustment')", name="kind"),
+    CheckConstraint("balance_after = balance_before + amount AND balance_after >= 0", name="sum"),
+    Index("ledger_newest_idx", "user_id", text("seq DESC")),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Index("idempotency_keys_created_at_idx", "created_at"),
+)
+
+# `bytes_done` is the batch's checkpoint and its fence: the offset of the first byte not yet billed.
+# `lines_done` counts the lines before it, for error messages.
+tasks = Table(
+    "tasks",
+    metadata,
+    _id(),
+    _owner(),
+    Column("filename", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("bytes_total", BigInteger, nullable=False),
+    Column("bytes_done", BigInteger, nullable=False, server_default="0"),
+    Column("rows_done", BigInteger, nullable=False, server_default="0"),
+    Column("rows_failed", BigInteger, nullable=False, server_default="0"),
+    # Wider than a balance: top-ups and resumptions can take the sum of all charges past 10^14.
+    Column("spent", Numeric(38, 4), nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("etag", Text),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("started_at", TIME),
+    # Where and when the present run began, for its speed: a pause is none of its time.
+    Column("run_at", TIME),
+    Column("run_rows", BigInteger, nullable=False, server_default="0"),
+    Column("run_bytes", BigInteger, nullable=False, server_default="0"),
+    # The checkpoint of writing the results: the multipart upload, its parts, and the next row.
+    Column("results_upload", Text),
+    Column("results_parts", Integer, nullable=False, server_default="0"),
+    Column("results_row", BigInteger, nullable=False, server_default="1"),
+    Column("updated_at", TIME, nullable=False, server_default=CLOCK),
+    Column("finished_at", TIME),
+    Column("lines_done", BigInteger, nullable=False, server_default="0"),
+    # Whether a worker processes the task, as long as `updated_at` is less than a minute ago.
+    Column("has_worker", Boolean, nullable=False, server_default=false()),
+    # When housekeeping last sent a message in place of a lost one.
+    Column("restarted_at", TIME),
+    Column("errors_deleted", Boolean, nullable=False, server_default=false()),
+    CheckConstraint(
+        "status IN ('awaiting_upload', 'queued', 'processing', 'completed',"
+        " 'out_of_credit', 'failed', 'cancelled')",
+        name="status",
+    ),
+    Index("tasks_running_idx", "user_id", postgresql_where=text("status = 'processing'")),
+    # By what never changes, so that a chunk's checkpoint leaves it alone.
+    Index(
+        "tasks_unfinished_idx",
+        "created_at",
+        postgresql_where=text("status IN ('awaiting_upload', 'queued', 'processing')"),
+    ),
+    Index("tasks_queued_idx", "user_id", "created_at", postgresql_where=text("status = 'queued'")),
+    Index(
+        "tasks_errors_idx",
+        "finished_at",
+        postgresql_where=text("finished_at IS NOT NULL AND NOT errors_deleted"),
+    ),
+    Index("tasks_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
+    Index("tasks_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
+)
+
+task_errors = Table(
+    "task_errors",
+    metadata,
+    Column("task_id", Uuid, ForeignKey("tasks.id"), primary_key=True),
+    Column("task_row", BigInteger, primary_key=True),
+    Column("operation", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# One row for each sign-in, with its refresh token and the one before it, which stays valid for 10 seconds.
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    _owner(),
+    Column("refresh_id", Uuid, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("expires_at", TIME, nullable=False),
+    Column("revoked_at", TIME),
+    Column("previous_refresh_id", Uuid),
+    Column("rotated_at", TIME),
+    Index("sessions_user_id_idx", "user_id"),
+    Index("sessions_expires_at_idx", "expires_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    _owner(),
+    Column("name", Text, nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("revoked_at", TIME),
+    UniqueConstraint("key_hash"),
+    Index("api_keys_user_id_idx", "user_id"),
+)
+
+# Token buckets (RFC 2697's idea): `tokens` as of `filled_at`; the statement that takes one refills.
+# Unlogged: an attempt need not wait for the disk, and after a crash of the server all may try anew.
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("bucket", Text, primary_key=True),
+    Column("tokens", Numeric(12, 6), nullable=False),
+    Column("filled_at", TIME, nullable=False, server_default=CLOCK),
+    prefixes=["UNLOGGED"],
+)

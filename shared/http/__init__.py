@@ -1,0 +1,1 @@
+"""HTTP: the Powertools resolver, responses, forms, problems and cookies."""

@@ -1,0 +1,1 @@
+"""The API's lists: query, cursor and statement."""

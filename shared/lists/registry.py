@@ -1,0 +1,81 @@
+"""The API's lists."""
+
+from sqlalchemy import BigInteger, Numeric, Text, case, cast, func, literal_column, type_coerce
+
+from shared.database.tables import api_keys, ledger, operations, records, tasks, users
+from shared.lists.listing import Listing
+from shared.schemas import responses
+
+API_KEYS = Listing(
+    "api_keys",
+    api_keys,
+    responses.ApiKey,
+    newest=(api_keys.c.created_at, api_keys.c.id),
+    owner=api_keys.c.user_id,
+    admins_see_all=False,
+    hidden=api_keys.c.revoked_at,
+)
+
+OPERATIONS = Listing(
+    "operations",
+    operations,
+    responses.Operation,
+    newest=(operations.c.created_at, operations.c.id),
+    hidden=operations.c.deleted_at,
+)
+
+RECORDS = Listing(
+    "records",
+    records,
+    responses.Record,
+    newest=(records.c.date, records.c.id),
+    owner=records.c.user_id,
+    hidden=records.c.deleted_at,
+)
+
+LEDGER = Listing("ledger", ledger, responses.LedgerEntry, newest=(ledger.c.seq,), owner=ledger.c.user_id)
+
+USERS = Listing(
+    "users",
+    users,
+    responses.User,
+    newest=(users.c.created_at, users.c.id),
+    hidden=users.c.deleted_at,
+)
+
+TASKS = Listing(
+    "tasks",
+    tasks,
+    responses.Task,
+    newest=(tasks.c.created_at, tasks.c.id),
+    expressions={
+        "percentage": type_coerce(
+            func.task_percentage(tasks.c.status, tasks.c.bytes_done, tasks.c.bytes_total), Numeric
+        ),
+        "rows_per_second": type_coerce(
+            func.task_speed(literal_column("tasks"), tasks.c.rows_done - tasks.c.run_rows), Numeric
+        ),
+        "seconds_left": case(
+            (
+                tasks.c.status == literal_column("'processing'"),
+                type_coerce(
+                    func.ceil(
+                        (tasks.c.bytes_total - tasks.c.bytes_done)
+                        / func.nullif(
+                            func.task_speed(literal_column("tasks"), tasks.c.bytes_done - tasks.c.run_bytes),
+                            literal_column("0"),
+                        )
+                    ),
+                    BigInteger,
+                ),
+            )
+        ),
+        "results": case(
+            (
+                tasks.c.status == literal_column("'completed'"),
+                literal_column("'/api/v1/tasks/'") + cast(tasks.c.id, Text) + literal_column("'/results'"),
+            )
+        ),
+    },
+    owner=tasks.c.user_id,
+)

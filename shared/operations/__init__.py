@@ -1,0 +1,1 @@
+"""The operations that can be priced, called and batched."""

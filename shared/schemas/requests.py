@@ -1,0 +1,120 @@
+"""The JSON bodies that requests may have: what they do not know, they refuse."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from shared.schemas.field_types import (
+    LARGEST_UPLOAD,
+    Amount,
+    Email,
+    Money,
+    NewPassword,
+    Number,
+    OperationType,
+    Password,
+    Role,
+    SentJson,
+    Text,
+    Time,
+)
+
+
+class Request(BaseModel):
+    """A request's body: what it does not know, it refuses. A function builds the one that it takes."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class Change(Request):
+    """A PATCH body: what is left out stays as it is; nothing at all is refused, and so is null."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    def model_post_init(self, _: Any) -> None:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_to_change", "Name at least one field to change")
+
+
+class Login(Request):
+    email: Email
+    password: Annotated[Password, Field(min_length=1, max_length=1024)]
+
+
+class NewAdmin(Request):
+    email: Email
+    password: NewPassword
+    admin_password: Annotated[Password, Field(min_length=1, max_length=1024)]
+
+
+class OperationCall(Request):
+    type: OperationType
+    arguments: Annotated[list[Number], Field(max_length=1000)] = []
+
+
+class NewTask(Request):
+    filename: Annotated[Text, Field(min_length=1, max_length=255, examples=["operations.csv"])]
+    size: Annotated[int, Field(strict=True, ge=1, le=LARGEST_UPLOAD, description="Bytes of the file.")]
+
+
+class NewApiKey(Request):
+    name: Annotated[Text, Field(min_length=1, max_length=100)]
+
+
+class NewOperation(Request):
+    type: OperationType
+    cost: Amount
+
+
+# What a PATCH leaves out: a default that no caller can send, since null is refused.
+LEFT_OUT: Any = Field(default=None)
+
+
+class OperationChange(Change):
+    cost: Amount = LEFT_OUT
+
+
+class NewRecord(Request):
+    operation_id: UUID
+    user_id: UUID
+    amount: Money
+    user_balance: Money
+    operation_response: SentJson
+    date: Time | None = None
+
+
+class RecordChange(Change):
+    operation_id: UUID = LEFT_OUT
+    user_id: UUID = LEFT_OUT
+    amount: Money = LEFT_OUT
+    user_balance: Money = LEFT_OUT
+    operation_response: SentJson = LEFT_OUT
+    date: Time = LEFT_OUT
+
+
+class NewUser(Request):
+    email: Email
+    password: NewPassword
+    role: Role = "client"
+    balance: Amount | None = Field(default=None, description="The role's opening credit when left out.")
+
+
+class UserChange(Change):
+    email: Email = LEFT_OUT
+    password: NewPassword = LEFT_OUT
+    role: Role = LEFT_OUT
+    balance: Amount = LEFT_OUT
+
+
+def _not_zero(amount: Decimal) -> Decimal:
+    if not amount:
+        raise PydanticCustomError("not_zero", "Input should not be zero")
+    return amount
+
+
+class CreditGrant(Request):
+    amount: Annotated[Money, AfterValidator(_not_zero)]
+    reason: Annotated[Text, Field(min_length=1, max_length=500)]

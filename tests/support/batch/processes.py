@@ -1,0 +1,120 @@
+"""Worker processes: a real handler, in a process of its own that can be killed at any instant."""
+
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import Connection
+from types import ModuleType
+from typing import Any
+
+# Forked from a process that has imported everything: a killed worker is replaced in milliseconds.
+_FORKS = multiprocessing.get_context("forkserver")
+PRELOADED = ["tests.support.batch.preloaded"]
+_FORKS.set_forkserver_preload(PRELOADED)
+
+Knobs = Mapping[str, Any]
+"""Constants of the worker by `module.name`, which a test makes smaller."""
+
+
+class Died(Exception):
+    """The worker's process ended while it worked."""
+
+
+@dataclass
+class Clock:
+    """The handler's context: what a Lambda has left of its time, in seconds."""
+
+    seconds: float
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+def preload(module: str) -> None:
+    """Fork processes with this module besides. It is too late when there is one already."""
+    _FORKS.set_forkserver_preload([*PRELOADED, module])
+
+
+class WorkerProcess:
+    """One worker, or what else has a handler; it serves until it is killed or closed."""
+
+    def __init__(
+        self, environment: Mapping[str, str], knobs: Knobs, handler: str = "worker.handler.handler"
+    ) -> None:
+        self._connection, theirs = _FORKS.Pipe()
+        self._process = _FORKS.Process(
+            target=_serve, args=(theirs, dict(environment), dict(knobs), handler), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid
+        return self._process.pid
+
+    def handle(self, event: Mapping[str, Any], seconds: float = 900) -> Any:
+        """The handler's answer to an event, with that many seconds left. Raises: Died."""
+        try:
+            self._connection.send(("handle", event, seconds))
+            return self._connection.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            raise Died from None
+
+    def peak_memory(self) -> int:
+        """The most that it had in memory so far, in KiB."""
+        self._connection.send(("peak_memory", None, 0))
+        peak: int = self._connection.recv()
+        return peak
+
+    def kill(self) -> None:
+        """kill -9, and no word of it to anybody."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self._connection.close()
+
+
+def _serve(
+    connection: "Connection[Any, Any]", environment: Mapping[str, str], knobs: Knobs, handler: str
+) -> None:
+    os.environ.update(environment)
+    for path, value in knobs.items():
+        module, name = _found(path)
+        setattr(module, name, value)
+    logging.getLogger("restcalculator").setLevel(logging.WARNING)
+    # Metrics; a log goes where this led before.
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    handle = getattr(*_found(handler))
+    while True:
+        try:
+            asked, event, seconds = connection.recv()
+        except EOFError:
+            return
+        if asked == "peak_memory":
+            connection.send(_peak_memory())
+        else:
+            connection.send(handle(event, Clock(seconds)))
+
+
+def _found(path: str) -> tuple[ModuleType, str]:
+    """The module of `module.name`, and the name."""
+    module, _, name = path.rpartition(".")
+    found = import_module(module)
+    assert hasattr(found, name), path
+    return found, name
+
+
+def _peak_memory() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 1024 if sys.platform == "darwin" else peak

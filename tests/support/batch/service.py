@@ -1,0 +1,133 @@
+"""The whole service with its real event source, and two workers as `make up` has them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import pg8000.native
+
+from client.batch import Service
+from deploy.environment import ROOT
+from deploy.redrive import dead_letter_queue, redrive
+from localstack.cloud import Cloud
+from localstack.settings import Settings
+from localstack.stack import Stack
+from shared.database.url import PostgresUrl
+
+PASSWORD = "correct-horse-1!"
+ADMIN = ("defaultadmin@admin.as", "adminpass")
+
+
+class Running:
+    """A stack, and what tests ask of it from outside."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack, self.url = stack, stack.url
+        self.cloud = Cloud.connect(stack.environment)
+        self.queue = stack.environment["QUEUE_URL"]
+        self.dead_letters = dead_letter_queue(self.cloud.sqs, self.queue)
+        self.admin = Service(self.url)
+        self._accounts = list[Service]([self.admin])
+        self.admin.sign_in(*ADMIN)
+
+    @classmethod
+    @contextmanager
+    def prepared(cls) -> Iterator["Running"]:
+        with TemporaryDirectory(prefix="batch-") as folder:
+            settings = Settings(
+                port=0, edge_port=0, data_dir=Path(folder), gateway_workers=2, batch_workers=2, batch_retry=0
+            )
+            with Stack(settings) as stack:
+                running = cls(stack)
+                yield running
+                running.close()
+
+    def close(self) -> None:
+        for account in self._accounts:
+            account.__exit__()
+        self.cloud.close()
+
+    def client(self, credit: int = 10**9) -> "Account":
+        """A new account with some credit more than it opens with."""
+        account = Account(self.url, f"{uuid4().hex}@batch.example")
+        self._accounts.append(account)
+        if credit:
+            grant = {"amount": credit, "reason": "test"}
+            path = f"/api/v1/users/{account.id}/credits"
+            self.admin.call("POST", path, json=grant)
+        return account
+
+    def count(self, queue: str) -> int:
+        """The messages of a queue, seen, unseen and delayed."""
+        told = self.cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        return sum(int(told[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
+
+    def redrive(self) -> int:
+        return redrive(self.cloud.sqs, self.queue, patience=0)
+
+    def forget_uploads_of(self, account: "Account") -> None:
+        """Let this user upload again at once."""
+        self._sql("DELETE FROM rate_limits WHERE bucket = 'upload:' || :id", id=account.id)
+
+    def forget_uploads(self) -> None:
+        """Let every user upload again at once."""
+        self._sql("DELETE FROM rate_limits")
+
+    def _sql(self, statement: str, **parameters: Any) -> None:
+        postgres = PostgresUrl.parse(self.stack.environment["AWS_PGSQL_PATH"])
+        with pg8000.native.Connection(
+            "postgres",
+            database=postgres.database,
+            unix_sock=f"{postgres.unix_folder}/.s.PGSQL.5432",
+            ssl_context=False,
+        ) as connection:
+            connection.run(statement, **parameters)
+
+
+class Account(Service):
+    """Somebody who is signed in."""
+
+    def __init__(self, url: str, email: str) -> None:
+        super().__init__(url)
+        self.email = email
+        self.sign_in(email, PASSWORD)
+        self.id = self.call("GET", "/api/v1/users/me").json()["id"]
+
+    def begin(self, content: bytes) -> str:
+        """The id of a task whose file is uploaded."""
+        size = {"filename": "file.csv", "size": len(content)}
+        task = self.call("POST", "/api/v1/tasks", json=size).json()
+        self.upload(task, content)
+        return str(task["id"])
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("GET", f"/api/v1/tasks/{task_id}").json()
+        return found
+
+    def ended(self, task_id: str) -> dict[str, Any] | None:
+        """The task, once it is no longer going on."""
+        task = self.task(task_id)
+        return None if task["status"] in ("awaiting_upload", "queued", "processing") else task
+
+
+def run_client(
+    running: Running, file: Path, email: str, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """`python -m client.batch FILE`."""
+    told = {
+        **os.environ,
+        "RESTCALCULATOR_URL": running.url,
+        "RESTCALCULATOR_EMAIL": email,
+        "RESTCALCULATOR_PASSWORD": PASSWORD,
+        **environment,
+    }
+    command = [sys.executable, "-m", "client.batch", str(file)]
+    return subprocess.run(
+        command, env=told, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )

@@ -1,0 +1,46 @@
+"""Charging people in tests, and what their books say then."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from shared.auth.caller import Credentials
+from shared.billing import charges
+from shared.billing.charges import Answer
+from shared.database.unit_of_work import UnitOfWork
+from shared.errors import DomainError
+from tests.support.users import Person
+
+Sql = Callable[..., list[list[Any]]]
+
+
+def charge(
+    uow: UnitOfWork,
+    who: Person | Credentials,
+    key: str | None = None,
+    *,
+    operation: str = "addition",
+    arguments: str = "[1, 2]",
+) -> Answer:
+    presented = who.credentials if isinstance(who, Person) else who
+    return charges.charge(uow, charges.Call(presented, operation, arguments, key), Decimal(3))
+
+
+def kind_of(call: Callable[[], Answer]) -> str:
+    """The name of the error that a charge ends with, `replayed` or `charged`."""
+    try:
+        return "replayed" if call().replayed else "charged"
+    except DomainError as error:
+        return type(error).__name__
+
+
+def books(sql: Sql, person: Person) -> tuple[Decimal, int, int]:
+    """The balance, the number of records and of charges in the ledger."""
+    ((balance, records, entries),) = sql(
+        """SELECT balance,
+                  (SELECT count(*) FROM records WHERE user_id = u.id),
+                  (SELECT count(*) FROM ledger WHERE user_id = u.id AND kind = 'charge')
+           FROM users u WHERE id = :id""",
+        id=person.id,
+    )
+    return balance, records, entries

@@ -1,0 +1,103 @@
+"""The routes as serverless.yml declares them, and what the OpenAPI document says of each."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import UUID, uuid4
+
+from deploy.environment import ROOT
+from deploy.serverless_file import DEFAULT_ROUTE, Service
+
+SERVICE = Service.load(ROOT / "serverless.yml", {})
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One route; `says` is its operation in the OpenAPI document."""
+
+    method: str
+    path: str
+    says: dict[str, Any] = field(repr=False, hash=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def concrete(self, value: str | None = None) -> str:
+        """The path with every parameter replaced: by `value`, or the id of nothing there is."""
+        return re.sub(r"\{\w+\}", lambda _: str(uuid4()) if value is None else value, self.path)
+
+    @property
+    def has_parameter(self) -> bool:
+        return "{" in self.path
+
+    @property
+    def needs_sign_in(self) -> bool:
+        return "security" in self.says
+
+    @property
+    def query_parameters(self) -> dict[str, dict[str, Any]]:
+        """Name to schema, without the word null that a filter of what may be empty takes."""
+        parameters = [p for p in self.says.get("parameters", []) if p["in"] == "query"]
+        return {p["name"]: p["schema"].get("anyOf", [p["schema"]])[0] for p in parameters}
+
+    @cached_property
+    def schema(self) -> dict[str, Any] | None:
+        """The JSON body's schema; None for a route that takes no JSON."""
+        content = self.says.get("requestBody", {}).get("content", {})
+        if "application/json" not in content:
+            return None
+        return resolved(content["application/json"]["schema"])
+
+    @property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        return {name: resolved(schema) for name, schema in (self.schema or {}).get("properties", {}).items()}
+
+    def body(self) -> Any:
+        """A body that its schema allows; what it names does not exist."""
+        return {name: example(schema) for name, schema in self.fields.items()}
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with its reference followed, and an optional one without its null."""
+    if "$ref" in schema:
+        return resolved(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    if "anyOf" in schema:
+        (inner,) = (kind for kind in schema["anyOf"] if kind.get("type") != "null")
+        return {**resolved(inner), "nullable": True}
+    return schema
+
+
+def example(schema: dict[str, Any]) -> Any:
+    """A value that a field's schema allows."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "examples" in schema:
+        return schema["examples"][0]
+    match schema.get("type"), schema.get("format"):
+        case "string", "uuid":
+            return str(UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0000))
+        case "string", "date-time":
+            return "2026-11-23T07:00:00Z"
+        case "string", _:
+            return "abcdefg1!"[: schema.get("maxLength", 9)].ljust(schema.get("minLength", 1), "x")
+        case (("number" | "integer"), _):
+            return 1
+        case "array", _:
+            return [example(schema["items"])] * 2
+        case _:
+            return "anything"
+
+
+def _declared() -> list[Declared]:
+    routes = [route for route in SERVICE.routes if route.path != DEFAULT_ROUTE]
+    return [Declared(r.method, r.path, DOCUMENT["paths"][r.path][r.method.lower()]) for r in routes]
+
+
+OPERATIONS = _declared()
+SIGNED_IN = [route for route in OPERATIONS if route.needs_sign_in]
+WITH_JSON = [route for route in OPERATIONS if route.schema is not None]
+WITH_PARAMETER = [route for route in OPERATIONS if route.has_parameter]
+LISTS = [route for route in OPERATIONS if "page_size" in route.query_parameters]

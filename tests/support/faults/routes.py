@@ -1,0 +1,126 @@
+"""What callers do while something is broken, what they are told, and what it must have cost in the end."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from decimal import Decimal
+
+import httpx
+
+from tests.support import expect
+from tests.support.eventually import eventually
+from tests.support.http_client import API, Client
+
+COST, CREDIT = 5, 20
+KEY = "the one charge"
+FILE = b'operation,arguments\naddition,"[1, 2]"\n'
+BOUND = 15.0
+"""Seconds: what serverless.yml gives a function. Who answers later is not the function."""
+
+Call = Callable[[Client], httpx.Response]
+
+CALLS: Mapping[str, Call] = {
+    "charge": lambda client: client.compute(key=KEY),
+    "list": lambda client: client.get(f"{API}/records"),
+    "login": lambda client: sign_in_elsewhere(client),
+    "upload": lambda client: client.post(f"{API}/process_csv", files={"file": FILE}),
+    "presign": lambda client: client.post(f"{API}/tasks", json={"filename": "a.csv", "size": len(FILE)}),
+}
+WELL = {"charge": 200, "list": 200, "login": 200, "upload": 202, "presign": 201}
+"""The answers when nothing is wrong."""
+NOT_NOW = dict.fromkeys(CALLS, 503)
+
+
+@dataclass(frozen=True)
+class Answer:
+    response: httpx.Response
+    seconds: float
+
+
+def sign_in_elsewhere(client: Client) -> httpx.Response:
+    """The same account, from another browser."""
+    with Client(str(client.base_url)) as other:
+        return other.sign_in(client.email)
+
+
+def call_all(client: Client) -> dict[str, Answer]:
+    """Every call, all at once: each has a process of the gateway's to itself."""
+
+    def timed(call: Call) -> Answer:
+        began = time.monotonic()
+        return Answer(call(client), time.monotonic() - began)
+
+    with ThreadPoolExecutor(len(CALLS)) as pool:
+        return dict(zip(CALLS, pool.map(timed, CALLS.values()), strict=True))
+
+
+def check(answers: Mapping[str, Answer], expected: Mapping[str, int], bound: float = BOUND) -> None:
+    """Each has its status, in time; and what is not now possible is a problem that says when it may be."""
+    assert {name: answer.response.status_code for name, answer in answers.items()} == expected
+    for name, answer in answers.items():
+        assert answer.seconds < bound, name
+        if answer.response.status_code == 503:
+            assert expect.problem(answer.response, 503)["type"] == "/problems/service-unavailable"
+            assert int(answer.response.headers["Retry-After"]) >= 1
+
+
+def check_recovered(client: Client, answers: Mapping[str, Answer]) -> None:
+    """By itself all is well again; the charge was made once, and each accepted file, and nothing else."""
+    eventually(lambda: all(client.get("/health").status_code == 200 for _ in range(12)))
+    replayed = client.compute(key=KEY)
+    assert replayed.status_code == 200
+    if answers["charge"].response.is_success:
+        assert replayed.content == answers["charge"].response.content
+    accepted = [answers["upload"].response.json()["task_id"]] if answers["upload"].response.is_success else []
+    for task_id in accepted:
+        eventually(lambda task_id=task_id: task(client, task_id)["status"] == "completed")
+    assert client.balance == CREDIT - COST * (1 + len(accepted))
+    charged = [entry["amount"] for entry in client.rows("ledger") if entry["kind"] != "opening"]
+    assert charged == [Decimal(-COST)] * (1 + len(accepted))
+    assert len(client.rows("records")) == len(charged)
+
+
+def task(client: Client, task_id: str) -> dict[str, object]:
+    """A task as its owner sees it."""
+    found: dict[str, object] = client.get(f"{API}/tasks/{task_id}").raise_for_status().json()
+    return found
+
+
+def begin_file(client: Client, rows: int) -> str:
+    """The id of a task whose file of so many additions is in the bucket."""
+    content = b"operation,arguments\n" + b'addition,"[1, 2]"\n' * rows
+    made = client.post(f"{API}/tasks", json={"filename": "a.csv", "size": len(content)}).raise_for_status()
+    grant = made.json()
+    with httpx.Client(trust_env=False, timeout=30) as s3:
+        s3.post(grant["url"], data=grant["fields"], files={"file": content}).raise_for_status()
+    return str(grant["id"])
+
+
+def check_file(client: Client, task_id: str, rows: int) -> None:
+    """It comes to its end, each row once."""
+    ended = eventually(lambda: _ended(client, task_id), within=60)
+    assert (ended["status"], ended["rows_done"], ended["rows_failed"]) == ("completed", rows, 0)
+    assert ended["spent"] == rows * COST
+
+
+def _ended(client: Client, task_id: str) -> dict[str, object] | None:
+    found = task(client, task_id)
+    return None if found["status"] in ("awaiting_upload", "queued", "processing") else found
+
+
+def check_fault(
+    client: Client,
+    saver: Client,
+    fault: AbstractContextManager[None],
+    rows: int,
+    expected: Mapping[str, int],
+) -> None:
+    """It begins when the worker is in the middle of the saver's file, and the client calls everything."""
+    task_id = begin_file(saver, rows)
+    with fault:
+        answers = call_all(client)
+        check(answers, expected)
+    check_recovered(client, answers)
+    check_file(saver, task_id, rows)

@@ -1,0 +1,42 @@
+"""Reads the API's lists as one caller would, page by page or by cursor to the end."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from shared.auth.caller import Caller
+from shared.database.unit_of_work import UnitOfWork
+from shared.lists.listing import Listing
+
+
+class Reader:
+    """Reads lists as one caller."""
+
+    def __init__(self, uow: UnitOfWork, caller: Caller) -> None:
+        self.uow, self.caller = uow, caller
+
+    def page(self, listing: Listing, **query: object) -> dict[str, Any]:
+        text = urlencode({name: value for name, value in query.items() if value is not None})
+        page: dict[str, Any] = json.loads(listing.page(self.uow, text, self.caller))
+        return page
+
+    def rows(self, listing: Listing, **query: object) -> list[dict[str, Any]]:
+        return list(self.page(listing, page_size=100, **query)[listing.name])
+
+    def walk(self, listing: Listing, **query: object) -> Iterator[dict[str, Any]]:
+        """Every row, by cursor from the first page to the last."""
+        page = self.page(listing, **query)
+        yield from page[listing.name]
+        for _ in range(1000):
+            if page["next_cursor"] is None:
+                return
+            page = self.page(listing, **query, cursor=page["next_cursor"])
+            assert set(page) == {"next_cursor", listing.name}, "with a cursor no count is made"
+            yield from page[listing.name]
+        raise AssertionError("the cursors never end")
+
+
+def ids(rows: list[dict[str, Any]]) -> list[UUID]:
+    return [UUID(row["id"]) for row in rows]
