@@ -10,7 +10,6 @@ import sys
 import urllib.error
 import urllib.request
 from email.message import Message
-from http.cookies import SimpleCookie
 from typing import Any
 
 CLIENT = "defaultclient@client.as"
@@ -49,8 +48,10 @@ def check(url: str, password: str) -> None:
 def access_token(headers: Message) -> str:
     """Return the token of the cookie that a sign-in sets. Raises: SmokeFailed without one."""
     for header in headers.get_all("Set-Cookie", []):
-        if morsel := SimpleCookie(header).get("access_token_cookie"):
-            return morsel.value
+        # Not by http.cookies: before Python 3.14 it drops a cookie that is Partitioned.
+        name, _, value = header.partition(";")[0].partition("=")
+        if name == "access_token_cookie":
+            return str(value)
     raise SmokeFailed("/login answers without a cookie access_token_cookie")
 
 
