@@ -17,7 +17,7 @@ from shared.operations.catalog import (
     arguments_json,
     as_json,
     check_count,
-    compute_here,
+    compute_in_current_context,
 )
 from worker.csv_rows import CsvRows, Row, is_blank
 
@@ -164,7 +164,7 @@ def compute_all(rows: Sequence[Row], credit: Credit | None = None) -> list[Done]
 
 def _fits(operation: Operation, arguments: Arguments) -> bool:
     """Whether there are as many arguments as the operation takes."""
-    return type(arguments) is list and operation.fewest <= len(arguments) <= operation.most
+    return type(arguments) is list and operation.min_arguments <= len(arguments) <= operation.max_arguments
 
 
 def _find(row: Row) -> Operation | None:
@@ -189,7 +189,7 @@ def _compute(row: Row, operation: Operation | None, text: str, arguments: Argume
             check_count(operation, arguments)
             result = as_json(apply(operation, arguments))
         else:
-            result = as_json(compute_here(operation, arguments))
+            result = as_json(compute_in_current_context(operation, arguments))
             text = arguments_json(arguments)
     except InvalidInput as error:
         return _refuse(row, error.detail)

@@ -1,7 +1,6 @@
-"""The operations that can be priced, called and batched.
+"""The registry of operations: look one up, validate its arguments, compute it, and write its result as JSON.
 
-To add one, decorate a function here: its wire name, then how many arguments it takes. It computes
-in decimal128 and returns a Decimal or a string; it raises InvalidInput for what it can't do.
+The functions themselves are in the other modules of this package, one module for each kind of operation.
 """
 
 import decimal
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.errors import InvalidInput
-from shared.operations import random_string as random_org
 
 Result = Decimal | str
 
@@ -25,9 +23,8 @@ DECIMAL128 = decimal.Context(
 )
 """IEEE 754-2019 decimal128, section 3.6."""
 
-
-LONGEST_CALL = 200
-"""Characters of a call that an error message shows."""
+CALL_TEXT_LIMIT = 200
+"""Error messages truncate the text of a call to this many characters."""
 
 _OUT_OF_RANGE = "The result is out of a double's range."
 
@@ -36,13 +33,13 @@ _OUT_OF_RANGE = "The result is out of a double's range."
 class Operation:
     """One entry of the catalog.
 
-    `prepare(n)` readies what n coming calls of it need; `is_remote()` tells whether a call of it
-    asks another service, which has a quota or a price of its own.
+    `prepare(n)` fetches in advance what the next n calls need. `is_remote()` returns whether a call uses
+    an external service, which has its own quota or price.
     """
 
     name: str
-    fewest: int
-    most: int
+    min_arguments: int
+    max_arguments: int
     function: Callable[..., Result]
     summary: str
     prepare: Callable[[int], None] | None
@@ -55,67 +52,34 @@ ALIASES = {"subtraction": "substraction"}
 
 def operation(
     name: str,
-    fewest: int,
-    most: int | None = None,
+    min_arguments: int,
+    max_arguments: int | None = None,
     *,
     prepare: Callable[[int], None] | None = None,
     is_remote: Callable[[], bool] = lambda: False,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Put a function into the catalog under `name`, taking `fewest` to `most` arguments."""
+    """Register a function in the catalog.
+
+    The function computes in decimal128 and returns a Decimal or a string. It raises InvalidInput for
+    arguments that it rejects. The first line of its docstring is the operation's description in OpenAPI.
+
+    Args:
+        name: the operation's type in requests, price list and CSV files.
+        min_arguments: the fewest arguments that a call may have.
+        max_arguments: the most that a call may have; by default, `min_arguments`.
+    """
 
     def register(function: Callable[..., Result]) -> Callable[..., Result]:
         summary = (function.__doc__ or name).splitlines()[0]
-        most_ = fewest if most is None else most
-        CATALOG[name] = Operation(name, fewest, most_, function, summary, prepare, is_remote)
+        limit = min_arguments if max_arguments is None else max_arguments
+        CATALOG[name] = Operation(name, min_arguments, limit, function, summary, prepare, is_remote)
         return function
 
     return register
 
 
-@operation("addition", 2, 100)
-def addition(*numbers: Decimal) -> Decimal:
-    """The sum."""
-    return sum(numbers, Decimal(0))
-
-
-@operation("substraction", 2, 100)
-def substraction(first: Decimal, *others: Decimal) -> Decimal:
-    """The first argument less all the others."""
-    for number in others:
-        first -= number
-    return first
-
-
-@operation("multiplication", 2)
-def multiplication(one: Decimal, other: Decimal) -> Decimal:
-    """The product."""
-    return one * other
-
-
-@operation("division", 2)
-def division(dividend: Decimal, divisor: Decimal) -> Decimal:
-    """The quotient."""
-    if divisor == 0:
-        raise InvalidInput.at("#/arguments/1", "Division by zero.")
-    return dividend / divisor
-
-
-@operation("square_root", 1)
-def square_root(number: Decimal) -> Decimal:
-    """The square root."""
-    if number < 0:
-        raise InvalidInput.at("#/arguments/0", "A negative number has no real square root.")
-    return number.sqrt()
-
-
-@operation("random_string", 0, prepare=random_org.prefetch, is_remote=random_org.is_remote)
-def random_string() -> str:
-    """A random string of 32 letters and digits."""
-    return random_org.next_string()
-
-
 def find(name: str) -> Operation:
-    """The operation of a wire name or an alias. Raises: InvalidInput for an unknown one."""
+    """Return the operation with this name or alias. Raises: InvalidInput if there is none."""
     found = CATALOG.get(ALIASES.get(name, name))
     if found is None:
         raise InvalidInput.at(
@@ -125,40 +89,42 @@ def find(name: str) -> Operation:
 
 
 def compute(called: Operation, arguments: Sequence[Decimal]) -> Result:
-    """The result in decimal128, which can be sent: within a double's range.
+    """Validate the arguments, compute in decimal128, and return the result.
 
     Raises:
-        InvalidInput: a wrong number of arguments, one that is no number, or no result.
+        InvalidInput: the number of arguments is wrong, the result is undefined, or an argument or the
+            result is outside a double's range.
     """
     with decimal.localcontext(DECIMAL128):
-        return compute_here(called, arguments)
+        return compute_in_current_context(called, arguments)
 
 
-def compute_here(called: Operation, arguments: Sequence[Decimal]) -> Result:
-    """As `compute`, in the context that is: for a batch, which enters decimal128 once."""
+def compute_in_current_context(called: Operation, arguments: Sequence[Decimal]) -> Result:
+    """Like `compute`, but the caller has entered DECIMAL128: a batch does so once for all rows."""
     check(called, arguments)
     return apply(called, [+argument for argument in arguments])
 
 
 def check(called: Operation, arguments: Sequence[Decimal]) -> None:
-    """Raises: InvalidInput for a wrong number of arguments, or one that is out of range."""
+    """Validate arguments. Raises: InvalidInput for a wrong number, or one outside a double's range."""
     check_count(called, arguments)
     for index, argument in enumerate(arguments):
-        if not _sendable(argument):
+        if not _fits_a_double(argument):
             raise InvalidInput.at(f"#/arguments/{index}", "Not a finite number within a double's range.")
 
 
 def check_count(called: Operation, arguments: Sequence[Decimal]) -> None:
-    """Raises: InvalidInput for a wrong number of arguments."""
-    if not called.fewest <= len(arguments) <= called.most:
-        wanted = f"{called.fewest}" if called.fewest == called.most else f"{called.fewest} to {called.most}"
+    """Validate the number of arguments. Raises: InvalidInput."""
+    low, high = called.min_arguments, called.max_arguments
+    if not low <= len(arguments) <= high:
+        wanted = f"{low}" if low == high else f"{low} to {high}"
         raise InvalidInput.at(
             "#/arguments", f"{called.name} takes {wanted} argument(s), and {len(arguments)} came."
         )
 
 
 def apply(called: Operation, arguments: Sequence[Decimal]) -> Result:
-    """Return the result for the right number of decimal128 arguments.
+    """Call the operation's function and return its result. The caller has validated the arguments.
 
     Raises: InvalidInput when the result is undefined or a double can't hold it.
     """
@@ -172,19 +138,19 @@ def apply(called: Operation, arguments: Sequence[Decimal]) -> Result:
         raise InvalidInput.at("#/arguments", _undefined(called, arguments)) from None
     if isinstance(result, Decimal) and not result.is_finite():
         raise InvalidInput.at("#/arguments", _undefined(called, arguments))
-    if isinstance(result, Decimal) and not _sendable(result):
+    if isinstance(result, Decimal) and not _fits_a_double(result):
         raise InvalidInput.at("#/arguments", _OUT_OF_RANGE)
     return result
 
 
 def as_json(result: Result) -> str:
-    """The JSON text of a result: a number as the nearest double, whole ones without a point."""
+    """Return a result as JSON: a number becomes the nearest double, a whole one has no decimal point."""
     if isinstance(result, str):
         return json.dumps(result)
     if not result:
         return "0"
     text = str(result)
-    # Up to 15 digits are a double's own (IEEE 754-2019, 5.12.2): no need to go through one.
+    # A double holds any 15 digits exactly (IEEE 754-2019, 5.12.2), so skip the slower conversion.
     if len(text) <= 15 and "E" not in text:
         return text.rstrip("0").rstrip(".") if "." in text else text
     number = float(text)
@@ -192,19 +158,21 @@ def as_json(result: Result) -> str:
 
 
 def arguments_json(arguments: Sequence[Decimal]) -> str:
-    """The JSON text of arguments as they are computed with: rounded to decimal128; a zero without the
-    thousands of places that it may have been written with."""
+    """Return arguments as JSON, rounded to decimal128 as the computation does.
+
+    A zero is written as 0: it may have come with thousands of decimal places.
+    """
     return "[" + ", ".join(str(DECIMAL128.plus(argument) or 0) for argument in arguments) + "]"
 
 
 def _undefined(called: Operation, arguments: Sequence[Decimal]) -> str:
-    """Name the call that has no result, such as `power(0, 0) is undefined.`; cut it when it is long."""
+    """Return the error message for a call without a result, such as `power(0, 0) is undefined.`."""
     call = f"{called.name}({', '.join(map(str, arguments))})"
-    return f"{call if len(call) <= LONGEST_CALL else call[:LONGEST_CALL] + '…)'} is undefined."
+    return f"{call if len(call) <= CALL_TEXT_LIMIT else call[:CALL_TEXT_LIMIT] + '…)'} is undefined."
 
 
-def _sendable(number: Decimal) -> bool:
-    """Finite, and neither past a double's largest nor below its smallest."""
+def _fits_a_double(number: Decimal) -> bool:
+    """Whether a number is finite and rounds to a finite double, and to zero only if it is zero."""
     if not number.is_finite():
         return False
     if abs(number.adjusted()) < 300:
