@@ -109,7 +109,7 @@ def test_a_row_written_while_one_pages_by_cursor_shifts_nothing(
         ({"arguments": "[1,2]"}, lambda n: True),
         ({"amount": "7"}, lambda n: False),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "rows",
 )
 def test_a_filter_keeps_the_rows_that_match_and_only_those(
     own: Reader, records: list[UUID], query: dict[str, str], expected: Callable[[int], bool]

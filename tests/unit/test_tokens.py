@@ -173,7 +173,7 @@ def test_the_old_key_signs_nothing_any_more(rotated: tokens.TokenPair) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"exp": int(time.time()) - 60}, {"aud": "another-api"}, {"type": "refresh"}], ids=str
+    "changes", [{"exp": int(time.time()) - 60}, {"aud": "another-api"}, {"type": "refresh"}], ids=", ".join
 )
 @pytest.mark.usefixtures("rotated")
 def test_the_old_key_proves_no_more_than_the_new_one(changes: dict[str, Any]) -> None:
