@@ -39,8 +39,8 @@ down: $(INSTALLED) ## End the service that `make up` started in another terminal
 logs: $(INSTALLED) ## Follow the log of the running service
 	@$(RUN) logs
 
-test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS
-	$(BIN)/pytest
+test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS; WORKERS=4 processes
+	$(BIN)/pytest -n $(or $(WORKERS),4)
 
 test-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Run the tests of uploads and the batch against a real LocalStack, without Docker
 	LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(BIN)/pytest $(LOCALSTACK_TESTS)

@@ -1,9 +1,13 @@
-"""What all tests share: the mark of a test is the folder it stands in."""
+"""What all tests share: the mark of a test is its folder, and its folder decides which process runs it."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+
+from tests.support.distribution import ByGroup, rank
 
 TESTS = Path(__file__).parent
 
@@ -14,3 +18,14 @@ settings.load_profile("unhurried")
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(item.path.relative_to(TESTS).parts[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup:
+    config.option.loadscopereorder = False  # keep the order in which the tests were sorted
+    return ByGroup(config, log)
