@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
+from xdist.workermanage import NodeManager
 
 from tests.support.distribution import ByGroup, rank
 
@@ -28,4 +29,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup:
     config.option.loadscopereorder = False  # keep the order in which the tests were sorted
+    # At Ctrl-C stop the services that the processes started; on a busy machine this takes more than 10 s.
+    NodeManager.EXIT_TIMEOUT = 30
     return ByGroup(config, log)
