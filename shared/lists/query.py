@@ -6,7 +6,7 @@ equality, or with `__gte`, `__lte`, `__gt`, `__lt`, `__in`, `__like` where its t
 
 import json
 import types
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from shared.errors import InvalidInput
+from shared.schemas.field_types import fold_email
 
 DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
 LARGEST_PAGE = 1_000_000
@@ -33,6 +34,8 @@ class FieldType:
     python: type
     nullable: bool
     choices: tuple[str, ...] = ()
+    folds: bool = False
+    """Whether the text is an e-mail, which is stored folded."""
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -51,6 +54,8 @@ class FieldType:
             raise ValueError(f"expected one of {', '.join(self.choices)}")
         if "\0" in text:
             raise ValueError("expected text without NUL")
+        if self.folds:
+            return fold_email(text)
         return _PARSERS[self.python](text)
 
 
@@ -79,7 +84,10 @@ class Query:
 
 def field_types(model: type[BaseModel]) -> dict[str, FieldType]:
     """The public fields of a schema and what they hold."""
-    return {name: _field_type(info.annotation) for name, info in model.model_fields.items()}
+    return {
+        name: replace(_field_type(info.annotation), folds=fold_email in info.metadata)
+        for name, info in model.model_fields.items()
+    }
 
 
 def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: bool) -> Query:

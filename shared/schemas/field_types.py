@@ -74,6 +74,11 @@ def _fold(email: object) -> object:
         return email  # refused by the checks that follow
     if _INVISIBLE.search(email) or any(category(character) in _UNPRINTABLE for character in email):
         raise PydanticCustomError("email", "Input should have no control, invisible or unassigned characters")
+    return fold_email(email)
+
+
+def fold_email(email: str) -> str:
+    """Strip an e-mail, then normalize it to NFKC and fold its case."""
     # Case folding can undo the normalization, so normalize twice (Unicode Standard, section 3.13).
     return normalize("NFKC", normalize("NFKC", email.strip()).casefold())
 
@@ -92,6 +97,8 @@ Email = Annotated[
     ),
 ]
 """An e-mail, folded so that two spellings of one address are one account."""
+FoldedEmail = Annotated[str, fold_email]
+"""An e-mail in a response. A list's filters fold the values that they compare with it."""
 
 Money = Annotated[Number, Field(max_digits=18, decimal_places=4)]
 """Credits, signed."""

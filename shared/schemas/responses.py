@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.schemas.field_types import ANY_JSON, Money, Rfc3339, Role
+from shared.schemas.field_types import ANY_JSON, FoldedEmail, Money, Rfc3339, Role
 
 
 class Answer(BaseModel):
@@ -65,7 +65,7 @@ class Granted(Answer):
 
 class User(Answer):
     id: UUID
-    email: str
+    email: FoldedEmail
     role: Role
     balance: Money
     created_at: Rfc3339

@@ -42,6 +42,23 @@ def test_without_a_query_it_is_page_1_of_10_newest_first() -> None:
     assert read("") == Query(page=1, page_size=10, cursor=None, fields=(), sort=(), deleted=False, filters=[])
 
 
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("email=Ada@Example.COM", "ada@example.com"),
+        ("email=ADE%CC%80LE@example.com", "ad\u00e8le@example.com"),
+        ("email__in=%EF%BC%A1da@example.com,b@example.com", ["ada@example.com", "b@example.com"]),
+        ("email__like=STRA%C3%9FE@%25", "strasse@%"),
+    ],
+)
+def test_an_emails_filter_folds_its_values_as_a_sign_in_does(query: str, value: object) -> None:
+    assert only_filter(query, USERS).value == value
+
+
+def test_other_text_is_compared_as_it_was_sent() -> None:
+    assert only_filter("filename=A.CSV", TASKS).value == "A.CSV"
+
+
 @pytest.mark.parametrize("size", [1, 100])
 def test_a_page_has_1_to_100_rows(size: int) -> None:
     assert read(f"page_size={size}&page=3") == Query(page=3, page_size=size)
