@@ -49,6 +49,9 @@ def _is_address(text: str) -> bool:
 
 
 def _counted(address: str) -> str:
-    if not _is_address(address) or not isinstance(ip_address(address), IPv6Address):
+    if not _is_address(address) or not isinstance(parsed := ip_address(address), IPv6Address):
         return address
+    # A proxy that listens on IPv6 writes IPv4 addresses as ::ffff:192.0.2.7, all of them in one /64 network.
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
     return str(ip_network((address, IPV6_SITE_BITS), strict=False))

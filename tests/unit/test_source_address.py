@@ -81,6 +81,11 @@ def test_a_proxy_that_names_no_address_counts_itself(forwarded: str | None) -> N
 
 
 @pytest.mark.usefixtures("behind_proxy")
+def test_an_ipv4_address_that_the_proxy_writes_as_ipv6_counts_by_itself() -> None:
+    assert counted(x_forwarded_for=f"::ffff:{CLIENT}, {PEER}", x_origin_secret=SECRET) == CLIENT
+
+
+@pytest.mark.usefixtures("behind_proxy")
 def test_the_addresses_of_one_ipv6_network_count_as_one() -> None:
     sent = [f"2001:db8:1:2:{host}, {PEER}" for host in ("3:4:5:6", "a:b:c:d")]
     assert {counted(x_forwarded_for=one, x_origin_secret=SECRET) for one in sent} == {"2001:db8:1:2::/64"}
