@@ -151,7 +151,7 @@ def test_a_task_is_restarted_once_an_hour_and_only_the_oldest_of_its_owner(
 
     minute = timedelta(minutes=1)
     stalled, oldest, _ = (
-        aged("processing", 6 * minute),
+        aged("processing", 1.1 * minute),
         aged("queued", 2 * minute),
         aged("queued", 2 * minute),
     )

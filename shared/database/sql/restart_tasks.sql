@@ -1,15 +1,15 @@
--- Choose the tasks whose message was lost: those whose worker shows no sign of life, and the oldest waiting
--- task of each owner with none processed. Each is chosen once an hour at most, since a message that fails is
--- retried for 43 minutes. A limited number at a time; tasks that another transaction has locked are skipped.
+-- Choose the tasks whose message was lost: those whose worker has shown no sign of life for a minute, and the
+-- oldest waiting task of each owner with none processed. Each is chosen once an hour at most, since a message
+-- that fails is retried for 43 minutes. A limited number at a time; tasks that another transaction has locked
+-- are skipped.
 WITH waiting AS (
     SELECT DISTINCT ON (user_id) id FROM tasks
     WHERE status = 'queued' AND etag IS NOT NULL AND NOT owner_is_busy(user_id, NULL)
     ORDER BY user_id, created_at
 ), lost AS MATERIALIZED (
     SELECT id FROM tasks
-    WHERE (status = 'processing' AND updated_at <= now() - interval '5 minutes'
-           OR status = 'queued' AND updated_at <= now() - interval '1 minute'
-              AND id IN (SELECT id FROM waiting))
+    WHERE updated_at <= now() - interval '1 minute'
+      AND (status = 'processing' OR status = 'queued' AND id IN (SELECT id FROM waiting))
       AND (restarted_at IS NULL OR restarted_at <= now() - interval '1 hour')
     ORDER BY created_at
     LIMIT :most::bigint
