@@ -1,6 +1,5 @@
-"""One module an endpoint, named by its route's handler in `serverless.yml`."""
+"""One module for each endpoint. The `handler` of a route in `serverless.yml` names the module."""
 
-import gc
+from shared import interpreter
 
-# Nothing that an import makes is garbage, and looking for some is a good part of a cold start.
-gc.disable()  # until there is an `Api`
+interpreter.begin_imports()  # `Api` ends this

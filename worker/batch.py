@@ -1,11 +1,8 @@
 """One task: process it from its checkpoint to its end, or until this worker must stop."""
 
-import gc
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -14,7 +11,7 @@ from typing import TypeVar
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import aws, metrics
+from shared import aws, interpreter, metrics
 from shared.database.connection import Row
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import ServiceUnavailable
@@ -31,8 +28,6 @@ HANDOVER_MARGIN = 60.0
 TURN = 60.0
 """Seconds after which a worker hands its task over, so that a small file of another user waits for a large
 one no longer than that, however few workers there are."""
-SWITCH_INTERVAL = 0.0002
-"""Seconds that one thread may keep the interpreter while another waits for it."""
 CHUNKS_A_COLLECTION = 32
 """Chunks from one garbage collection to the next."""
 BLOCK = 1024 * 1024
@@ -124,27 +119,7 @@ def _owner_is_busy(uow: UnitOfWork, upload: Upload) -> bool:
     return bool(uow.only("owner_is_busy", user_id=upload.user_id, id=upload.task_id)["busy"])
 
 
-@contextmanager
-def _tuned_interpreter() -> Iterator[None]:
-    """Tune the interpreter for a batch.
-
-    Rows create no reference cycles, and GC scans cost a third of the run time, so collect rarely and only
-    new objects. A short switch interval gives the interpreter back to the thread that waits for Postgres
-    at once; by default the computing thread may keep it for 5 ms.
-    """
-    switching = sys.getswitchinterval()
-    gc.freeze()
-    gc.disable()
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(switching)
-        gc.enable()
-        gc.unfreeze()
-
-
-@_tuned_interpreter()
+@interpreter.tuned_for_batch()
 def _bill(
     uow: UnitOfWork,
     upload: Upload,
@@ -164,7 +139,7 @@ def _bill(
     credit = _credit(uow, task["balance"])
     for number, chunk in enumerate(_one_ahead(chunks(rows, credit)), 1):
         if number % CHUNKS_A_COLLECTION == 0:
-            gc.collect()
+            interpreter.collect_garbage()
         with uow:
             outcome, bill = bill_chunk(uow, upload.task_id, at, chunk)
         if outcome is Outcome.FENCED:

@@ -1,5 +1,5 @@
-"""What is called by a schedule: functions without an `Api`."""
+"""Functions that a schedule invokes. They have no `Api`."""
 
-import gc
+from shared import interpreter
 
-gc.enable()
+interpreter.end_imports()

@@ -9,14 +9,14 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pg8000.native
-from pg8000 import core
 from pg8000.exceptions import DatabaseError, InterfaceError
 
+from shared.database.pg8000_patches import Connection
 from shared.database.url import PostgresUrl
 from shared.errors import (
     Conflict,
@@ -27,13 +27,6 @@ from shared.errors import (
     StatementTimeout,
 )
 from shared.tracing import subsegment
-
-# pg8000 asks for each part of an answer by itself, and so is woken three times by one statement. The
-# Sync at the end brings them all at once (PostgreSQL manual, "Extended Query").
-core.FLUSH_MSG = b""
-# And it looks for the parameters in a text letter by letter, each time: for a list's, longer than Postgres
-# needs for the page.
-pg8000.native.to_statement = lru_cache(maxsize=256)(pg8000.native.to_statement)
 
 Row = dict[str, Any]
 
@@ -67,23 +60,8 @@ _CONSTRAINTS: Mapping[str, DomainError] = {
 }
 
 
-class _Connection(pg8000.native.Connection):
-    """Runs a statement that is not prepared in one round trip, where pg8000 takes three."""
-
-    def execute_unnamed(self, statement: str, vals: Any = (), oids: Any = (), stream: Any = None) -> Any:
-        context = core.Context(statement, stream=stream)
-        self.send_PARSE(core.NULL_BYTE, statement, oids)
-        self.send_DESCRIBE_STATEMENT(core.NULL_BYTE)
-        self.send_BIND(core.NULL_BYTE, core.make_params(self.py_types, vals))
-        self.send_EXECUTE()
-        core._write(self._sock, core.SYNC_MSG)
-        core._flush(self._sock)
-        self.handle_messages(context)
-        return context
-
-
 class _Link(NamedTuple):
-    connection: _Connection
+    connection: Connection
     socket: socket.socket
 
 
@@ -204,7 +182,7 @@ class Database:
             statement = self._prepared[text] = connection.prepare(text)
         return statement
 
-    def _live(self) -> _Connection:
+    def _live(self) -> Connection:
         if self._link is not None and not self.in_transaction and not self._alive(self._link):
             self.dispose()
         if self._link is None:
@@ -230,7 +208,7 @@ class Database:
         raw = url.open_socket(CONNECT_TIMEOUT)
         timeout = {"statement_timeout": str(int(self._statement_timeout * 1000))}
         try:
-            connection = _Connection(
+            connection = Connection(
                 url.user,
                 host=url.host,
                 database=url.database,

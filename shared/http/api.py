@@ -5,7 +5,6 @@ An endpoint is `app = Api(...)` and one decorated function; Lambda calls `app(ev
 """
 
 import base64
-import gc
 import json
 import logging
 import time
@@ -20,7 +19,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from shared import exact_json
+from shared import exact_json, interpreter
 from shared.auth import caller as auth
 from shared.auth.tokens import TokenType
 from shared.database.unit_of_work import UnitOfWork
@@ -80,8 +79,7 @@ class Api(APIGatewayHttpResolver):
             json_body_deserializer=parse_json,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         )
-        gc.freeze()  # what was imported stays, and is not looked through again
-        gc.enable()  # see functions/__init__.py
+        interpreter.end_imports()
         self.who = who
         self.takes = takes
         self.exception_handler(Exception)(self.problem)

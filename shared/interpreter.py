@@ -1,0 +1,45 @@
+"""Settings of the Python interpreter: the garbage collector and the thread switch interval."""
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+BATCH_SWITCH_INTERVAL_SECONDS = 0.0002
+"""How long a thread of a batch keeps the interpreter while another thread waits for it."""
+
+
+def begin_imports() -> None:
+    """Disable garbage collection. Imports create no garbage, and scanning for it slows the cold start."""
+    gc.disable()
+
+
+def end_imports() -> None:
+    """Exclude the imported objects from later collections and enable garbage collection."""
+    gc.freeze()
+    gc.enable()
+
+
+@contextmanager
+def tuned_for_batch() -> Iterator[None]:
+    """Tune the interpreter for a batch.
+
+    Rows create no reference cycles, and GC scans cost a third of the run time, so collect rarely and only
+    new objects. A short switch interval gives the interpreter back to the thread that waits for Postgres
+    at once; by default the computing thread may keep it for 5 ms.
+    """
+    switch_interval = sys.getswitchinterval()
+    gc.freeze()
+    gc.disable()
+    sys.setswitchinterval(BATCH_SWITCH_INTERVAL_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(switch_interval)
+        gc.enable()
+        gc.unfreeze()
+
+
+def collect_garbage() -> None:
+    """Run a full garbage collection."""
+    gc.collect()
