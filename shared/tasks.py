@@ -1,7 +1,9 @@
 """Tasks: files that are billed row by row. Create, read, cancel and resume them."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from shared.auth import throttle
@@ -19,12 +21,20 @@ RESUMES_PER_SECOND = 0.1
 """The same for resumptions, since each sends a message to the queue that all users share."""
 
 
-def create(uow: UnitOfWork, caller: Caller, filename: str, size: int, status: str) -> tuple[UUID, str]:
-    """Create a task of the caller's.
+def create(
+    uow: UnitOfWork,
+    caller: Caller,
+    filename: str,
+    size: int,
+    status: str,
+    grant: Callable[[UUID], dict[str, Any]] = lambda task_id: {},
+) -> tuple[UUID, str]:
+    """Create a task for the caller.
 
     Args:
-        size: bytes that the file has, or may have.
-        status: `awaiting_upload`, or `queued` when we store the file ourselves.
+        size: the file's size in bytes, or the largest size that it may have.
+        status: `awaiting_upload`, or `queued` if the function stores the file itself.
+        grant: returns further members of the JSON for the task's id.
 
     Returns:
         The id, and the task as JSON.
@@ -40,6 +50,7 @@ def create(uow: UnitOfWork, caller: Caller, filename: str, size: int, status: st
         filename=filename,
         size=size,
         status=status,
+        upload=json.dumps(grant(task_id)),
         capacity=UPLOADS_AT_ONCE,
         per_second=UPLOADS_PER_SECOND,
     )

@@ -1,6 +1,7 @@
 """POST /api/v1/tasks: a task for a file of any size, and the grant to upload it."""
 
-import json
+from typing import Any
+from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -22,7 +23,10 @@ app = Api(who=Who.SIGNED_IN)
 )
 def create_task(body: NewTask) -> Response[str]:
     """A task, and a presigned S3 POST that takes this one file from this one user for 15 minutes."""
+
+    def grant(task_id: UUID) -> dict[str, Any]:
+        return aws.grant_upload(aws.upload_key(app.caller.id, task_id), body.size)
+
     with UnitOfWork() as uow:
-        task_id, task = tasks.create(uow, app.caller, body.filename, body.size, "awaiting_upload")
-    grant = aws.grant_upload(aws.upload_key(app.caller.id, task_id), body.size)
-    return created(f"{task[:-1]}, {json.dumps(grant)[1:]}", f"/api/v1/tasks/{task_id}")
+        task_id, task = tasks.create(uow, app.caller, body.filename, body.size, "awaiting_upload", grant)
+    return created(task, f"/api/v1/tasks/{task_id}")

@@ -7,7 +7,7 @@ digits that Postgres holds; Python only joins the rows.
 import json
 import operator
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -83,6 +83,7 @@ class Listing:
         name: of the member that holds the rows.
         table: what it reads.
         schema: the public fields, in their order.
+        json_function: the SQL function that returns one row as JSON.
         newest: the columns that order it by default, all descending; the last is unique.
         expressions: public fields that are no column of their own.
         owner: the column of whose rows a client sees; None where all see all.
@@ -93,6 +94,7 @@ class Listing:
     name: str
     table: Table
     schema: type[BaseModel]
+    json_function: Callable[[ColumnElement[Any]], ColumnElement[str]]
     newest: tuple[Column[Any], ...]
     expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     owner: Column[Any] | None = None
@@ -132,8 +134,9 @@ class Listing:
             counted = _totals(query, *_bounded(total, known))
         keys = [f"key{i}" for i in range(self._depth(shape))]
         cursor = listing_cursor.encode(query, [rows[-1][key] for key in keys]) if more else None
-        members = json.dumps({**counted, "next_cursor": cursor})
-        return f'{members[:-1]}, "{self.name}": [{", ".join(row["body"] for row in rows)}]}}'
+        members = {name: json.dumps(value) for name, value in {**counted, "next_cursor": cursor}.items()}
+        members[self.name] = f"[{', '.join(row['body'] for row in rows)}]"
+        return "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}"
 
     def _shaped(self, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:
         """What a query's statement depends on, and what is left: the values of its parameters."""
@@ -165,22 +168,27 @@ class Listing:
         return len(self._sort_keys(shape))
 
     def _select(self, shape: Shape) -> Statement:
-        pairs = [
-            part
-            for name in shape.fields or self.public
-            for part in (literal_column(f"'{name}'"), _presented(self._expression(name)))
-        ]
         keys = self._sort_keys(shape)
         positions = [cast(key, Text).label(f"key{i}") for i, (key, _) in enumerate(keys)]
-        body = cast(func.json_build_object(*pairs), Text).label("body")
         matching = self._conditions(shape)
-        statement: Statement = select(body, *positions).select_from(self.table).where(*matching)
+        statement: Statement = select(self._body(shape), *positions).select_from(self.table).where(*matching)
         if shape.starts == "cursor":
             statement = statement.where(_after(keys))
         elif shape.starts == "offset":
             statement = statement.offset(bindparam("skipped", type_=BigInteger))
         order = [key.desc() if descending else key.asc() for key, descending in keys]
         return statement.order_by(*order).limit(bindparam("wanted", type_=BigInteger))
+
+    def _body(self, shape: Shape) -> ColumnElement[str]:
+        """Return a row as JSON: as `json_function` makes it, or only the fields that the query names."""
+        if not shape.fields:
+            return self.json_function(literal_column(self.table.name)).label("body")
+        pairs = [
+            part
+            for name in shape.fields
+            for part in (literal_column(f"'{name}'"), _presented(self._expression(name)))
+        ]
+        return cast(func.json_build_object(*pairs), Text).label("body")
 
     def _select_count(self, shape: Shape) -> Statement:
         matching = self._conditions(shape)

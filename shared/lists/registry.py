@@ -10,6 +10,7 @@ API_KEYS = Listing(
     "api_keys",
     api_keys,
     responses.ApiKey,
+    func.api_key_json,
     newest=(api_keys.c.created_at, api_keys.c.id),
     owner=api_keys.c.user_id,
     admins_see_all=False,
@@ -20,6 +21,7 @@ OPERATIONS = Listing(
     "operations",
     operations,
     responses.Operation,
+    func.operation_json,
     newest=(operations.c.created_at, operations.c.id),
     hidden=operations.c.deleted_at,
 )
@@ -28,17 +30,26 @@ RECORDS = Listing(
     "records",
     records,
     responses.Record,
+    func.record_json,
     newest=(records.c.date, records.c.id),
     owner=records.c.user_id,
     hidden=records.c.deleted_at,
 )
 
-LEDGER = Listing("ledger", ledger, responses.LedgerEntry, newest=(ledger.c.seq,), owner=ledger.c.user_id)
+LEDGER = Listing(
+    "ledger",
+    ledger,
+    responses.LedgerEntry,
+    func.entry_json,
+    newest=(ledger.c.seq,),
+    owner=ledger.c.user_id,
+)
 
 USERS = Listing(
     "users",
     users,
     responses.User,
+    func.user_json,
     newest=(users.c.created_at, users.c.id),
     hidden=users.c.deleted_at,
 )
@@ -47,6 +58,7 @@ TASKS = Listing(
     "tasks",
     tasks,
     responses.Task,
+    func.task_json,
     newest=(tasks.c.created_at, tasks.c.id),
     expressions={
         "percentage": type_coerce(

@@ -86,7 +86,14 @@ def test_a_bucket_goes_when_it_is_full_again_and_a_throttled_caller_stays_thrott
     hour = timedelta(hours=1)
     for name, age in (("over", hour + MOMENT), ("nearly", hour - MOMENT)):
         sql("INSERT INTO rate_limits VALUES (:name, 0, now() - CAST(:age AS interval))", name=name, age=age)
-    take = {"user_id": client.id, "filename": "a.csv", "size": 1, "status": "queued", "capacity": 1}
+    take = {
+        "user_id": client.id,
+        "filename": "a.csv",
+        "size": 1,
+        "status": "queued",
+        "capacity": 1,
+        "upload": None,
+    }
     waits = [uow.only("create_task", id=uuid4(), per_second=0.001, **take)["wait"] for _ in range(2)]
     assert (waits[0], waits[1] > 0) == (0, True)
     assert housekeep()["expire_rate_limits"] == 1

@@ -170,7 +170,7 @@ def test_stored_emails_are_folded_where_no_other_account_has_the_folded_one(
     shutil.copytree(migrations.handler.MIGRATIONS, folder, ignore=ignored)
     with monkeypatch.context() as before:
         before.setattr(migrations.handler, "MIGRATIONS", folder)
-        assert handler({}, None)["revision"] == "0005"
+        assert migrations.handler._migrate() == "0005"  # without seeding, which needs the newest schema
     stored = [
         ("e\u0301mile@example.com", False),
         ("stra\u00dfe@example.com", False),

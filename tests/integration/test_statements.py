@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.support.users import Person, enrol
 FOLDER = Path(database_module.__file__).parent / "sql"
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 LISTS = [value for value in vars(lists).values() if isinstance(value, Listing)]
+NAME = attrgetter("name")
 
 
 def test_the_deployed_postgres_and_docker_s_have_the_major_version_of_the_tested_one(server: Server) -> None:
@@ -120,7 +122,7 @@ def test_a_grants_answer_has_the_schemas_fields(uow: UnitOfWork, admin: Person, 
     assert_shaped(answer.body, responses.Granted)
 
 
-@pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)
+@pytest.mark.parametrize("listing", LISTS, ids=NAME)
 def test_a_lists_rows_have_the_schemas_fields(uow: UnitOfWork, admin: Person, listing: Listing) -> None:
     uow.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
     charges.charge(uow, charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
@@ -130,6 +132,60 @@ def test_a_lists_rows_have_the_schemas_fields(uow: UnitOfWork, admin: Person, li
     assert page[listing.name]
     for row in page[listing.name]:
         assert_shaped(json.dumps(row), listing.schema)
+
+
+@pytest.fixture
+def row_of_each_list(uow: UnitOfWork, admin: Person) -> dict[str, dict[str, Any]]:
+    """Create a row for each list. Return the parameters with which the list's get finds its newest row."""
+    key = {"id": uuid7(), "user_id": admin.id}
+    uow.one("create_api_key", **key, name="x", key_hash=b"x" * 32, key="rc_x")
+    task_id, _ = tasks.create(uow, admin.caller, 'ü "1".csv', 10, "queued")
+    charge = charges.charge(uow, charges.Call(admin.credentials, "addition", "[1.50, 2]", None), Decimal(3))
+    operation_id = uuid7()
+    uow.one("create_operation", id=operation_id, type="x", cost=Decimal("0.10"))
+    return {
+        "api_keys": key,
+        "ledger": {},
+        "operations": {"id": operation_id},
+        "records": {"id": json.loads(charge.body)["record_id"], "owner": None},
+        "tasks": {"id": task_id, "owner": None},
+        "users": {"id": admin.id},
+    }
+
+
+@pytest.mark.parametrize("listing", [listing for listing in LISTS if listing.name != "ledger"], ids=NAME)
+def test_a_lists_row_is_the_text_that_a_get_returns(
+    uow: UnitOfWork, admin: Person, listing: Listing, row_of_each_list: dict[str, dict[str, Any]]
+) -> None:
+    body = one(uow, listing.name.removesuffix("s"), **row_of_each_list[listing.name])
+    assert f"{body}, " in listing.page(uow, "page_size=100", admin.caller).replace("}]", "}, ]")
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=NAME)
+@pytest.mark.usefixtures("row_of_each_list")
+def test_naming_every_field_changes_nothing_in_a_lists_text(
+    uow: UnitOfWork, admin: Person, listing: Listing
+) -> None:
+    whole = listing.page(uow, "", admin.caller)
+    assert json.loads(whole)[listing.name]
+    assert listing.page(uow, f"fields={','.join(listing.public)}", admin.caller) == whole
+
+
+def test_joining_json_keeps_the_order_and_the_values_text(uow: UnitOfWork) -> None:
+    joined = uow.database.query(
+        """SELECT join_json('{"b" : 1.50, "a":null}', '{}', NULL, '{"\u00fc": {"d":[2,  "x"]}}') AS body""",
+        {},
+    )
+    assert joined == [{"body": '{"b" : 1.50, "a" : null, "ü" : {"d":[2,  "x"]}}'}]
+
+
+@pytest.mark.parametrize("name", ["caller", "charge", "quote"])
+def test_the_planner_inlines_the_function_that_finds_the_caller(server: Server, name: str) -> None:
+    text = re.sub(r"(?<!:):\w+", "NULL", statement_text(name))
+    with server.connect(server.template) as connection:
+        plan = "\n".join(line for (line,) in connection.run(f"EXPLAIN {text}"))
+    assert "on users u" in plan
+    assert "Function Scan" not in plan
 
 
 def test_money_leaves_without_trailing_zeros_and_times_in_rfc_3339(uow: UnitOfWork, client: Person) -> None:

@@ -2,14 +2,7 @@
 -- Nothing lies between the lock on the user's row and its release but the server itself.
 -- The answer's body is made here, so that what is stored for a replay is what was sent.
 WITH caller AS MATERIALIZED (
-    SELECT u.id, u.balance
-    FROM users u
-    WHERE u.deleted_at IS NULL
-      AND u.id = coalesce(
-          (SELECT s.user_id FROM sessions s
-           WHERE s.id = :session_id::uuid AND s.revoked_at IS NULL AND s.expires_at > now()),
-          (SELECT k.user_id FROM api_keys k
-           WHERE k.key_hash = :api_key_hash::bytea AND k.revoked_at IS NULL))
+    SELECT id, balance FROM caller(:session_id::uuid, :api_key_hash::bytea)
 ), price AS MATERIALIZED (
     SELECT id, cost FROM operations WHERE type = :type::text AND deleted_at IS NULL
 ), prior AS MATERIALIZED (

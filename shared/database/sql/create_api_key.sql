@@ -12,5 +12,4 @@ INSERT INTO api_keys (id, user_id, name, key_hash)
 SELECT :id::uuid, :user_id::uuid, :name::text, :key_hash::bytea
 FROM living
 WHERE keys < 100
-RETURNING json_build_object(
-    'id', id, 'name', name, 'created_at', rfc3339(created_at), 'key', :key::text)::text AS body
+RETURNING join_json(api_key_json(api_keys)::json, json_build_object('key', :key::text)) AS body

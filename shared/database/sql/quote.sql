@@ -1,13 +1,6 @@
 -- What the charge would find: the caller, the price, and the answer that a replay gets. See there.
 WITH caller AS MATERIALIZED (
-    SELECT u.id, u.balance
-    FROM users u
-    WHERE u.deleted_at IS NULL
-      AND u.id = coalesce(
-          (SELECT s.user_id FROM sessions s
-           WHERE s.id = :session_id::uuid AND s.revoked_at IS NULL AND s.expires_at > now()),
-          (SELECT k.user_id FROM api_keys k
-           WHERE k.key_hash = :api_key_hash::bytea AND k.revoked_at IS NULL))
+    SELECT id, balance FROM caller(:session_id::uuid, :api_key_hash::bytea)
 ), price AS MATERIALIZED (
     SELECT id, cost FROM operations WHERE type = :type::text AND deleted_at IS NULL
 ), prior AS MATERIALIZED (

@@ -2,6 +2,4 @@
 UPDATE operations
 SET cost = :cost::numeric
 WHERE id = :id::uuid AND deleted_at IS NULL
-RETURNING json_build_object(
-    'id', id, 'type', type, 'cost', trim_scale(cost),
-    'created_at', rfc3339(created_at), 'deleted_at', rfc3339(deleted_at))::text AS body
+RETURNING operation_json(operations) AS body
