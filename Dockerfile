@@ -1,5 +1,5 @@
-# The service on the offline cloud, for localstack/docker-compose.yml. What runs on AWS is a zip
-# (deploy/package.py), not this image.
+# The service on the offline cloud, for localstack/docker-compose.yml. AWS runs a zip (deploy/package.py), not this
+# image.
 FROM python:3.13-slim
 
 WORKDIR /srv/restcalculator

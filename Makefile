@@ -1,4 +1,4 @@
-# The front door. `make` alone says what there is.
+# Run `make` without a target for the list of targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -6,14 +6,14 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 RUN := $(BIN)/python -m localstack.run
 INSTALLED := .venv/installed
-# checkov wants another boto3 than the service.
+# checkov needs another boto3 than the service.
 LINT_INSTALLED := .venv-lint/installed
 TEMPLATES := $(foreach database,own proxy given,build/templates/$(database)/cloudformation-template-update-stack.json)
 # LocalStack without Docker; it pins other versions of boto3 and cryptography than the service.
 LOCALSTACK := .venv-localstack/bin/python
 LOCALSTACK_INSTALLED := .venv-localstack/installed
 LOCALSTACK_TESTS := tests/e2e/test_uploads.py tests/batch/test_from_outside.py tests/batch/test_client.py
-# npm's own record of what it installed.
+# npm writes this file when it installs packages.
 NODE_INSTALLED := node_modules/.package-lock.json
 
 .PHONY: help all up up-localstack up-docker down logs test test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
@@ -24,25 +24,25 @@ help: ## Show this list
 
 all: lint test package ## Lint, test and package
 
-up: $(INSTALLED) ## Start the service on this machine; stays in the foreground, Ctrl-C ends it
+up: $(INSTALLED) ## Start the service on this machine in the foreground; Ctrl-C stops it
 	@$(RUN) up
 
-up-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Start the service on a real LocalStack, without Docker; it keeps no files between runs
+up-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Start the service on a real LocalStack without Docker; uploaded files are lost when it stops
 	@LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(RUN) up
 
-up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C ends it
+up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C stops it
 	docker compose -f localstack/docker-compose.yml up --build
 
-down: $(INSTALLED) ## End the service that `make up` started in another terminal
+down: $(INSTALLED) ## Stop the service that `make up` started in another terminal
 	@$(RUN) down
 
 logs: $(INSTALLED) ## Follow the log of the running service
 	@$(RUN) logs
 
-test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests, against an embedded Postgres, S3 and SQS; WORKERS=4 processes
+test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests against an embedded Postgres, S3 and SQS; WORKERS=4 processes
 	$(BIN)/pytest -n $(or $(WORKERS),4)
 
-test-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Run the tests of uploads and the batch against a real LocalStack, without Docker
+test-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Run the upload and batch tests against a real LocalStack without Docker
 	LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(BIN)/pytest $(LOCALSTACK_TESTS)
 
 unit-tests: $(INSTALLED) ## Run the tests that need no server
@@ -51,7 +51,7 @@ unit-tests: $(INSTALLED) ## Run the tests that need no server
 e2e-tests: $(INSTALLED) $(NODE_INSTALLED) ## Run the end-to-end tests; URL=https://… runs them against a deployed service
 	URL="$(URL)" $(BIN)/pytest tests/e2e
 
-test-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package and deploy the whole stack to an emulated cloud, drive it, take it down
+test-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Deploy the whole stack to an emulated cloud, test it, and remove it
 	$(BIN)/pytest tests/deploy
 
 lint: $(INSTALLED) ## Check format, style, types, templates and workflows
@@ -60,7 +60,7 @@ lint: $(INSTALLED) ## Check format, style, types, templates and workflows
 	$(BIN)/mypy
 	@$(MAKE) --no-print-directory lint-template lint-workflows
 
-# .cfnlintrc and .checkov.yml say what is not checked, and why.
+# .cfnlintrc and .checkov.yml list the disabled checks with their reasons.
 lint-template: $(LINT_INSTALLED) package
 	.venv-lint/bin/cfn-lint
 	.venv-lint/bin/checkov --config-file .checkov.yml --file $(TEMPLATES) deploy/github_role.yml
@@ -72,63 +72,63 @@ lint-workflows: $(LINT_INSTALLED)
 	.venv-lint/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	.venv-lint/bin/zizmor --offline --quiet .github
 
-format: $(INSTALLED) ## Put the code into its format, and mend what can be mended by itself
+format: $(INSTALLED) ## Format the code, and apply automatic fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: $(INSTALLED) $(NODE_INSTALLED) ## Make the deployable zip and compile the templates, with no credentials
+package: $(INSTALLED) $(NODE_INSTALLED) ## Build the deployable zip and the templates; needs no credentials
 	@$(BIN)/python -m deploy.package
 	@$(MAKE) --no-print-directory templates
 
-# Production's templates: with a database of its own, with every option of it, and with a given one. The
-# template only refers to the URL, so any will do.
+# Production's templates: with the stack's own database, with all its options, and with a given database. The
+# template only refers to the URL, so any URL works.
 templates: export CONFIG_TYPE = production
 templates: $(INSTALLED) $(NODE_INSTALLED)
 	AWS_PGSQL_PATH= DATABASE_PROXY= npx --no-install serverless package --package build/templates/own
 	AWS_PGSQL_PATH= DATABASE_PROXY=true BUDGET_DOLLARS=50 ALARM_EMAIL=alarms@example.com npx --no-install serverless package --package build/templates/proxy
 	AWS_PGSQL_PATH=postgresql://db.example.com DATABASE_PROXY= npx --no-install serverless package --package build/templates/given
 
-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package, deploy to AWS, migrate; STAGE=… names the stage
+deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package, deploy to AWS and migrate; STAGE=… chooses the stage
 	@$(BIN)/python -m deploy.validate_settings
 	@$(BIN)/python -m deploy.package
 	@$(BIN)/python -m deploy.release
 
-smoke: $(INSTALLED) ## Check a deployed service without charging anybody; URL=https://… CLIENT_PASSWORD=…
+smoke: $(INSTALLED) ## Check a deployed service without a charge; URL=https://… CLIENT_PASSWORD=…
 	@$(BIN)/python -m deploy.smoke
 
-remove: $(INSTALLED) $(NODE_INSTALLED) ## Take the deployed stack down; STAGE=… names it, production wants CONFIRM=its name
+remove: $(INSTALLED) $(NODE_INSTALLED) ## Remove the deployed stack; STAGE=… chooses it, production needs CONFIRM=its name
 	@$(BIN)/python -m deploy.remove
 
-build-local-db: $(INSTALLED) ## Make the local database, bucket and queues anew (all data is lost)
+build-local-db: $(INSTALLED) ## Recreate the local database, bucket and queues (deletes all data)
 	@$(RUN) reset-db
 
-build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://…, by production's rules
-	@test -n "$(db)" || { echo "Say which database: make build-prod-db db=postgresql://user:password@host/name"; exit 2; }
+build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://… with production's checks
+	@test -n "$(db)" || { echo "Set the database: make build-prod-db db=postgresql://user:password@host/name"; exit 2; }
 	@$(BIN)/python -m deploy.database "$(db)"
 
-chaos: $(INSTALLED) ## Kill the batch at every step of a file, then do anything in any order; KILLS=200 MINUTES=10 SEED=…
+chaos: $(INSTALLED) ## Kill the worker at every step of a file, then run random actions; KILLS=200 MINUTES=10 SEED=…
 	@$(BIN)/python -m tests.batch.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
 	@$(BIN)/python -m tests.machine --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-faults: $(INSTALLED) ## Break database, bucket, queue, disk and random.org under callers, and wait for every limit
+faults: $(INSTALLED) ## Break the database, bucket, queue, disk and random.org during calls; includes the slow tests
 	@$(BIN)/pytest tests/faults -m "slow or not slow"
 
-fuzz: $(INSTALLED) ## All that schemathesis makes of the OpenAPI document, as nobody, client and admin; SEED=… EXAMPLES=200
+fuzz: $(INSTALLED) ## Fuzz the API from its OpenAPI document, signed out, as client and as admin; SEED=… EXAMPLES=200
 	@$(BIN)/python -m tests.fuzz.run --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))
 
-memory: $(INSTALLED) ## Peak memory of the batch worker by the size of its file; ROWS="100000 5000000"
+memory: $(INSTALLED) ## Measure the worker's peak memory by file size; ROWS="100000 5000000"
 	@$(BIN)/python -m tests.batch.memory $(or $(ROWS),100000 1000000)
 
-soak: $(INSTALLED) ## Mixed traffic by many users under faults; MINUTES=10 SEED=… repeats what was tried
+soak: $(INSTALLED) ## Run mixed traffic of many users under faults; MINUTES=10, SEED=… repeats a run
 	@$(BIN)/python -m tests.soak.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-redrive: $(INSTALLED) ## Put the dead-letter queue's messages back into the work queue; STAGE=… on AWS
+redrive: $(INSTALLED) ## Move messages from the dead-letter queue to the work queue; STAGE=… on AWS
 	@$(if $(STAGE),,$(RUN) exec) $(BIN)/python -m deploy.redrive
 
-audit: $(INSTALLED) ## Prove that every balance is the sum of its ledger entries; STAGE=… on AWS
+audit: $(INSTALLED) ## Check that every balance is the sum of its ledger entries; STAGE=… on AWS
 	@$(if $(STAGE),$(BIN)/python -m deploy.audit,$(RUN) audit)
 
-bench: $(INSTALLED) ## Measure everything beside its limit, into docs/results/performance-tables.md; half an hour
+bench: $(INSTALLED) ## Run all benchmarks and write docs/results/performance-tables.md; takes half an hour
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.sign_in
 	$(BIN)/python -m benchmarks.charge
@@ -139,13 +139,13 @@ bench: $(INSTALLED) ## Measure everything beside its limit, into docs/results/pe
 	@$(MAKE) --no-print-directory bench-batch
 	$(BIN)/python -m benchmarks.capacity
 
-audit-deps: $(INSTALLED) ## Look the pinned packages up among known vulnerabilities; fails where no database can be reached
+audit-deps: $(INSTALLED) ## Check the pinned packages for known vulnerabilities; fails if a database is unreachable
 	@$(BIN)/python -m deploy.vulnerabilities
 
-bench-batch: $(INSTALLED) ## Measure the batch beside psql's COPY; ROWS=1000000 ROUNDS=3
+bench-batch: $(INSTALLED) ## Compare the batch with psql's COPY; ROWS=1000000 ROUNDS=3
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}
 
-openapi: $(INSTALLED) ## Write docs/openapi.json from the functions, docs/reference/tables.md from the tables
+openapi: $(INSTALLED) ## Generate docs/openapi.json and docs/reference/tables.md
 	$(BIN)/python -m docs.openapi
 	$(BIN)/python -m docs.tables
 
@@ -155,11 +155,11 @@ pin: $(INSTALLED) ## Pin the newest versions that the requirements allow
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-lint.in -o requirements-lint.txt
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-localstack.in -o requirements-localstack.txt
 
-# Byte code is compiled here once: without it everything starts three times as slowly.
+# Compile byte code once: without it every start takes three times as long.
 $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; name one with PYTHON=, as in: make up PYTHON=python3.12"; exit 1; }
-	@echo "making the virtual environment (once) …"
+		{ echo "Python 3.11 or newer is required. Choose one with PYTHON=, for example: make up PYTHON=python3.12"; exit 1; }
+	@echo "creating the virtual environment (once) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements-dev.txt

@@ -8,14 +8,14 @@ WATCHED = ("ServerErrorsAlarm", "WorkerErrorsAlarm")
 
 
 class AlarmsRaised(Exception):
-    """CloudFormation would roll the deploy back at once, because one of its alarms is in ALARM already."""
+    """An alarm is in ALARM already, so CloudFormation would roll the deploy back at once."""
 
 
 def rollback_alarms(cloudwatch: Any, resources: Mapping[str, str], environment: Mapping[str, str]) -> str:
     """Return the ARNs of the alarms to watch, separated by commas.
 
-    Empty without `ROLLBACK_MINUTES` and at the first deploy, when the stack has no alarms: CloudFormation
-    fails an update whose alarm does not exist.
+    Return an empty string without `ROLLBACK_MINUTES` and at the first deploy. The stack has no alarms then,
+    and CloudFormation fails an update whose alarm does not exist.
 
     Args:
         resources: the physical ids of the stack's resources, empty before the first deploy.
@@ -29,6 +29,6 @@ def rollback_alarms(cloudwatch: Any, resources: Mapping[str, str], environment: 
     if raised := [alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM"]:
         raise AlarmsRaised(
             f"{', '.join(raised)} is in ALARM, so CloudFormation would roll this deploy back at once."
-            " If the deploy is the repair, run it with ROLLBACK_MINUTES=0."
+            " If this deploy fixes the cause, run it with ROLLBACK_MINUTES=0."
         )
     return ",".join(alarm["AlarmArn"] for alarm in found)

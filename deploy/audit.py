@@ -1,7 +1,8 @@
-"""Audits a deployed stack's money: `STAGE=… python -m deploy.audit`.
+"""Audit the balances of a deployed stack: `STAGE=… python -m deploy.audit`.
 
-Nobody else reaches the stack's private database, so its migrate function looks, and this tells. The exit
-status is shared.billing.audit's: 0 all is well, 1 somebody is off, 2 unknown.
+The database is private, so the migrate function runs the audit and this script prints the result. The exit
+status is that of shared.billing.audit: 0 when every balance matches its ledger, 1 when one does not, 2 when
+the audit failed.
 """
 
 import json
@@ -9,23 +10,23 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.config import SERVICE, place, session_of
-from deploy.release import MigrationFailed, invoke, lambda_of
+from deploy.config import SERVICE, aws_session, load_environment
+from deploy.release import MigrationFailed, invoke, lambda_client
 from shared.billing.audit import report
 
 
 def main() -> int:
-    environment = place()
-    lambda_, function = lambda_of(session_of(environment)), f"{SERVICE}-{environment['STAGE']}-migrate"
+    environment = load_environment()
+    lambda_, function = lambda_client(aws_session(environment)), f"{SERVICE}-{environment['STAGE']}-migrate"
     try:
-        said = json.loads(invoke(lambda_, function, {"audit": True}))
+        result = json.loads(invoke(lambda_, function, {"audit": True}))
     except (MigrationFailed, ClientError, BotoCoreError) as error:
-        print(f"The audit could not be made: {error}", file=sys.stderr)
+        print(f"The audit failed: {error}", file=sys.stderr)
         return 2
-    if "off" not in said:
-        print("The audit could not be made: what is deployed is too old for it.", file=sys.stderr)
+    if "off" not in result:
+        print("The audit failed: the deployed version has no audit. Run `make deploy`.", file=sys.stderr)
         return 2
-    return report(said["off"])
+    return report(result["off"])
 
 
 if __name__ == "__main__":

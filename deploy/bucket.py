@@ -1,4 +1,4 @@
-"""Empty the bucket, which CloudFormation can't delete while it has objects."""
+"""Empty the bucket: CloudFormation can't delete a bucket that contains objects."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def empty_bucket(s3: "S3Client", bucket: str) -> None:
-    """Delete every object. Raises: RuntimeError naming the first that S3 does not delete."""
+    """Delete every object. Raises: RuntimeError naming the first object that S3 fails to delete."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         if keys := [{"Key": stored["Key"]} for stored in page.get("Contents", [])]:
             done = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]

@@ -1,4 +1,4 @@
-"""Where a stack is, and what is known of it: the settings, the session, and CloudFormation's account."""
+"""Load the deploy's settings, open the AWS session, and read the stack from CloudFormation."""
 
 import os
 import sys
@@ -12,23 +12,23 @@ from shared.settings import SettingsError
 SERVICE = "restcalculator"
 
 
-def place() -> dict[str, str]:
-    """Return the environment with `.env` behind it, and make it this process's own.
+def load_environment() -> dict[str, str]:
+    """Load `.env` into this process's environment and return the result. Existing variables take precedence.
 
     `STAGE` and `AWS_REGION` are always set. Exits if `.env` can't be read.
     """
     defaults = {"CONFIG_TYPE": "production", "STAGE": "dev", "AWS_REGION": "us-east-1"}
     try:
-        filled_in = {name: value for name, value in read_dotenv(ROOT / ".env").items() if value}
+        from_file = {name: value for name, value in read_dotenv(ROOT / ".env").items() if value}
     except SettingsError as error:
         sys.exit(str(error))
-    environment = {**defaults, **filled_in, **os.environ}
+    environment = {**defaults, **from_file, **os.environ}
     os.environ.update(environment)
     return environment
 
 
-def session_of(environment: Mapping[str, str]) -> boto3.Session:
-    """Exits when there are no credentials."""
+def aws_session(environment: Mapping[str, str]) -> boto3.Session:
+    """Return a session for `AWS_REGION`. Exits without credentials."""
     session = boto3.Session(region_name=environment["AWS_REGION"])
     if session.get_credentials() is None:
         sys.exit("There are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret.")
@@ -36,13 +36,16 @@ def session_of(environment: Mapping[str, str]) -> boto3.Session:
 
 
 def stack_outputs(session: boto3.Session, stack: str) -> Mapping[str, str]:
-    """Raises: ClientError where there is no such stack."""
+    """Return the stack's outputs by name. Raises: ClientError if the stack does not exist."""
     (described,) = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
 def stack_resources(session: boto3.Session, stack: str) -> Mapping[str, str]:
-    """The names that AWS gave, by the template's names. Raises: ClientError where there is no such stack."""
+    """Return the physical ids of the stack's resources by logical id.
+
+    Raises: ClientError if the stack does not exist.
+    """
     pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     return {
         item["LogicalResourceId"]: item["PhysicalResourceId"]

@@ -1,4 +1,4 @@
-"""CORS as an HTTP API does it by itself, whatever its functions answer.
+"""The CORS headers that an HTTP API adds itself, independent of its functions' responses.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-# The Serverless Framework's meaning of `cors: true`.
+# The headers that the Serverless Framework allows for `cors: true`.
 _DEFAULT_HEADERS = (
     "Content-Type",
     "X-Amz-Date",
@@ -32,7 +32,7 @@ class Cors:
 
     @classmethod
     def declared(cls, cors: Mapping[str, Any] | bool | None) -> Self | None:
-        """`provider.httpApi.cors` of serverless.yml, its variables resolved."""
+        """Parse `provider.httpApi.cors` of serverless.yml, with its variables resolved."""
         if not cors:
             return None
         if cors is True:
@@ -47,7 +47,7 @@ class Cors:
         )
 
     def preflight_headers(self, origin: str) -> list[tuple[str, str]]:
-        """What the answer to an OPTIONS request carries; nothing for an origin that isn't allowed."""
+        """Return the headers of the response to an OPTIONS request; none if `origin` is not allowed."""
         if not self._allows(origin):
             return []
         headers = self._origin_headers(origin)
@@ -58,7 +58,7 @@ class Cors:
         return headers
 
     def response_headers(self, origin: str) -> list[tuple[str, str]]:
-        """What is added to a function's answer for `origin`."""
+        """Return the headers that the API adds to a function's response for `origin`."""
         if not self._allows(origin):
             return []
         headers = self._origin_headers(origin)

@@ -1,38 +1,38 @@
-"""`make build-prod-db db=…`: migrate and seed a database, by the rules of `make deploy`."""
+"""Migrate and seed a database after the checks of `make deploy`: `make build-prod-db db=…`."""
 
 import os
 import secrets
 import sys
 
 from deploy.environment import ROOT, read_dotenv
-from deploy.validate_settings import database_weaknesses
+from deploy.validate_settings import database_setting_errors
 from shared.errors import DomainError
 from shared.settings import SettingsError
 
 
 def main(url: str) -> int:
-    """Return 0 when the database is at head and seeded; else 1, with each reason in a line of its own."""
+    """Return 0 after the migration, or print one line for each reason and return 1."""
     try:
-        given = {**read_dotenv(ROOT / ".env"), **os.environ, "AWS_PGSQL_PATH": url}
+        environment = {**read_dotenv(ROOT / ".env"), **os.environ, "AWS_PGSQL_PATH": url}
     except SettingsError as error:
-        return _not_built([f"  {error}"])
-    settings = {"CONFIG_TYPE": "production", **{name: value for name, value in given.items() if value}}
-    if found := database_weaknesses(settings):
-        return _not_built(found)
-    # Every process of the service needs a key, but a migration signs no token.
+        return _print_failure([f"  {error}"])
+    settings = {"CONFIG_TYPE": "production", **{name: value for name, value in environment.items() if value}}
+    if errors := database_setting_errors(settings):
+        return _print_failure(errors)
+    # The settings require a key, but a migration signs no token, so a random one is enough.
     os.environ.update({**settings, "JWT_SECRET_KEY": settings.get("JWT_SECRET_KEY") or secrets.token_hex(32)})
     from migrations.handler import handler  # reads the settings
 
     try:
-        done = handler({}, None)
+        result = handler({}, None)
     except (SettingsError, DomainError, OSError) as error:
-        return _not_built([f"  {error}"])
-    made = ", ".join(done["created"]) or "nothing, all was there"
-    print(f"The database is at {done['revision']}; made: {made}.")
+        return _print_failure([f"  {error}"])
+    created = ", ".join(result["created"]) or "nothing, all rows exist"
+    print(f"The database is at revision {result['revision']}. Created: {created}.")
     return 0
 
 
-def _not_built(reasons: list[str]) -> int:
+def _print_failure(reasons: list[str]) -> int:
     print("\n".join(["The database was not built:", *reasons]), file=sys.stderr)
     return 1
 

@@ -1,4 +1,4 @@
-"""The project's folder and its `.env` file, for everything that runs on a developer's machine."""
+"""The project's folder and its `.env` file, for code that runs on a developer's machine."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """Return the variables of a `.env` file, or none if there is no file.
+    """Return the variables of a `.env` file, or an empty dict if the file does not exist.
 
     A `$` in a value is not expanded, since passwords may contain one.
 
@@ -18,7 +18,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
         SettingsError: the file is not UTF-8.
     """
     try:
-        # UTF-8 with the byte order mark that editors on Windows write.
+        # utf-8-sig skips the byte order mark that editors on Windows write.
         read = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise SettingsError(f"{path} must be UTF-8 text: save it in that encoding.") from None

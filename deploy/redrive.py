@@ -1,8 +1,8 @@
-"""Puts the messages of the dead-letter queue back into the work queue: `python -m deploy.redrive`.
+"""Move the messages of the dead-letter queue back into the work queue: `python -m deploy.redrive`.
 
-`STAGE` names a deployed service, whose `AWS_REGION` may stand in `.env`; without it the queue is that of
-`QUEUE_URL`, which `make redrive` takes from the service on this machine. A message is sent before it is
-deleted, so none is lost; the worker does not mind one that comes twice.
+`STAGE` names a deployed service; its `AWS_REGION` may come from `.env`. Without `STAGE` the queue is
+`QUEUE_URL`, which `make redrive` takes from the local service. Each message is sent before it is deleted, so
+none is lost. The worker handles duplicates.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from deploy.config import SERVICE, place, session_of, stack_outputs
+from deploy.config import SERVICE, aws_session, load_environment, stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,40 +19,41 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-MOST_AT_ONCE = 10
-"""Messages in one call, SQS's own limit."""
+RECEIVE_LIMIT = 10
+"""Messages per call; SQS allows no more."""
 
 
 def main() -> None:
-    stage = os.environ.get("STAGE")  # of the environment alone: it says whether AWS is meant at all
-    session = session_of(place())
+    # Read before load_environment() sets its default: only an explicit STAGE selects AWS.
+    stage = os.environ.get("STAGE")
+    session = aws_session(load_environment())
     if stage:
         queue = stack_outputs(session, f"{SERVICE}-{stage}")["WorkQueueUrl"]
     else:
-        queue = os.environ.get("QUEUE_URL") or sys.exit("Say which: STAGE=… or QUEUE_URL=…")
-    print(f"{redrive(session.client('sqs'), queue)} message(s) put back into {queue}")
+        queue = os.environ.get("QUEUE_URL") or sys.exit("Set STAGE=… or QUEUE_URL=… to choose the queue.")
+    print(f"Moved {redrive(session.client('sqs'), queue)} message(s) to {queue}")
 
 
-def redrive(sqs: "SQSClient", queue: str, patience: int = 2) -> int:
-    """Move what was in the dead-letter queue when this began; how many messages that were.
+def redrive(sqs: "SQSClient", queue: str, wait_seconds: int = 2) -> int:
+    """Move the messages that are in the dead-letter queue at the start, and return their number.
 
-    What comes back meanwhile, for it can't be understood still, is left there.
+    Messages that fail again and return to the dead-letter queue meanwhile stay there.
 
     Args:
-        patience: seconds to wait for a next message before the queue counts as empty.
+        wait_seconds: time without a message after which the queue counts as empty.
     """
     began = time.time() * 1000
     dead_letters, moved = dead_letter_queue(sqs, queue), 0
     while messages := sqs.receive_message(
         QueueUrl=dead_letters,
-        MaxNumberOfMessages=MOST_AT_ONCE,
-        WaitTimeSeconds=patience,
+        MaxNumberOfMessages=RECEIVE_LIMIT,
+        WaitTimeSeconds=wait_seconds,
         VisibilityTimeout=60,
         MessageSystemAttributeNames=["SentTimestamp"],
     ).get("Messages"):
         for number, message in enumerate(messages):
             if int(message["Attributes"]["SentTimestamp"]) >= began:
-                _show(sqs, dead_letters, messages[number:])
+                _release(sqs, dead_letters, messages[number:])
                 return moved
             sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
@@ -60,8 +61,8 @@ def redrive(sqs: "SQSClient", queue: str, patience: int = 2) -> int:
     return moved
 
 
-def _show(sqs: "SQSClient", queue: str, messages: "Sequence[MessageTypeDef]") -> None:
-    """Messages that were received, to be seen again at once."""
+def _release(sqs: "SQSClient", queue: str, messages: "Sequence[MessageTypeDef]") -> None:
+    """Make received messages visible again at once."""
     for message in messages:
         sqs.change_message_visibility(
             QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
@@ -69,9 +70,9 @@ def _show(sqs: "SQSClient", queue: str, messages: "Sequence[MessageTypeDef]") ->
 
 
 def dead_letter_queue(sqs: "SQSClient", queue: str) -> str:
-    """The URL of a queue's dead-letter queue."""
-    told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
-    arn: str = json.loads(told["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+    """Return the URL of a queue's dead-letter queue."""
+    response = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
+    arn: str = json.loads(response["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
     return sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
 
 

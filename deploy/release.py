@@ -1,8 +1,8 @@
-"""Deploy the zip that deploy/package.py made: `python -m deploy.release`.
+"""Deploy the zip that deploy/package.py built: `python -m deploy.release`.
 
 Validates the settings, checks the alarms, stores the secrets, chooses the zones, migrates with the new code
 while the old version serves, deploys with the Serverless CLI, migrates and seeds, checks the new service's
-health, and prints its URL. `STAGE` and `AWS_REGION` choose where. Safe to run again.
+health, and prints its URL. `STAGE` and `AWS_REGION` choose the stack. Safe to run again.
 """
 
 import base64
@@ -23,32 +23,33 @@ from botocore.exceptions import ClientError
 
 from deploy import secret, zones
 from deploy.alarms import AlarmsRaised, rollback_alarms
-from deploy.config import SERVICE, place, session_of, stack_outputs, stack_resources
+from deploy.config import SERVICE, aws_session, load_environment, stack_outputs, stack_resources
 from deploy.environment import ROOT
 from deploy.package import ZIP
-from deploy.validate_settings import demand
+from deploy.validate_settings import validate_settings
 
 MIGRATION_TIMEOUT = 300
-"""Seconds, as serverless.yml gives the function."""
+"""Seconds; the timeout of the migrate function in serverless.yml."""
 WAKING = ("ResourceNotReadyException", "CodeArtifactUserPendingException", "ResourceConflictException")
-"""What Lambda says of a function in a VPC that nobody called for weeks, until it has its network again."""
+"""Error codes of an idle function in a VPC. After weeks without a call Lambda removes its network interfaces,
+and returns these errors until it has created new ones."""
 WAKING_TIME, WAKING_STEP = 120, 3
-"""Seconds."""
+"""Seconds to keep retrying an idle function, and between two tries."""
 LOG_RETENTION_DAYS = 30
-"""As serverless.yml gives the functions' logs (`logRetentionInDays`)."""
+"""The same as `logRetentionInDays` in serverless.yml."""
 
 
 class MigrationFailed(Exception):
-    """The migrate function ended with an error; the message is that error."""
+    """The migrate function failed. The message is its error."""
 
 
 def main() -> None:
-    environment = place()
-    demand(environment)
+    environment = load_environment()
+    validate_settings(environment)
     stage = environment["STAGE"]
-    session = session_of(environment)
+    session = aws_session(environment)
     stack = f"{SERVICE}-{stage}"
-    keep_database(session, stack, environment)
+    require_database_kept(session, stack, environment)
     try:
         os.environ["ROLLBACK_ALARMS"] = rollback_alarms(
             session.client("cloudwatch"), deployed(session, stack), environment
@@ -58,39 +59,40 @@ def main() -> None:
     os.environ["SECRET_VERSION"] = secret.store(session.client("secretsmanager"), environment)
     if not environment.get("AWS_PGSQL_PATH") and not environment.get("AVAILABILITY_ZONES"):
         os.environ["AVAILABILITY_ZONES"] = zones.choose(session.client("ec2"), deployed(session, stack))
-    lambda_ = lambda_of(session)
+    lambda_ = lambda_client(session)
     migrate_first(lambda_, f"{stack}-migrate", serves=lambda: serves(session, stack))
     serverless("deploy", "--stage", stage)
     try:
         print("migrated:", migrate(lambda_, f"{stack}-migrate"))
     except MigrationFailed as error:
         sys.exit(
-            f"Deployed, but the database can't be migrated: {error}\n"
-            f"`npx serverless logs --function migrate --stage {stage}` tells more; `make deploy` tries again."
+            f"Deployed, but the migration failed: {error}\n"
+            f"`npx serverless logs --function migrate --stage {stage}` shows its log. Correct the cause and"
+            " run `make deploy` again."
         )
     if database := deployed(session, stack).get("Database"):
         limit_log_retention(session.client("logs"), database)
     outputs = stack_outputs(session, stack)
     url = outputs["HttpApiUrl"]
     if not health(url):
-        sys.exit(f"Deployed and migrated, but {url}/health does not answer well.{_dns_advice(outputs)}")
+        sys.exit(f"Deployed and migrated, but {url}/health does not return ok.{_dns_advice(outputs)}")
     print(f"{SERVICE} is deployed: {url}")
 
 
 def _dns_advice(outputs: Mapping[str, str]) -> str:
-    """How to point the custom domain at the API, which the first deploy with DOMAIN can't do."""
+    """Return how to point DOMAIN at the API; the deploy does not create its DNS record."""
     target = outputs.get("DomainTarget")
-    return f" If DOMAIN is new, add a DNS record: a CNAME (or alias) of it to {target}." if target else ""
+    return f" If DOMAIN is new, add a DNS record: a CNAME or alias from it to {target}." if target else ""
 
 
-def lambda_of(session: boto3.Session) -> Any:
-    """A client that waits for the migrate function as long as it may take, and calls it once."""
+def lambda_client(session: boto3.Session) -> Any:
+    """Return a client that waits for the migrate function's whole timeout, and does not retry the call."""
     config = Config(read_timeout=MIGRATION_TIMEOUT + 10, retries={"total_max_attempts": 1})
     return session.client("lambda", config=config)
 
 
 def deployed(session: boto3.Session, stack: str) -> Mapping[str, str]:
-    """Return the stack's resources, none before the first deploy. Exits if AWS does not list them."""
+    """Return the stack's resources, or none before the first deploy. Exits if AWS does not list them."""
     try:
         return stack_resources(session, stack)
     except ClientError as error:
@@ -102,7 +104,7 @@ def deployed(session: boto3.Session, stack: str) -> Mapping[str, str]:
 def limit_log_retention(logs: Any, database: str) -> None:
     """Keep the database's logs for LOG_RETENTION_DAYS.
 
-    RDS creates a log group at its first line, with no limit, so the template can't declare it.
+    RDS creates the log group without a limit at its first line, so the template can't declare it.
     """
     for kind in ("postgresql", "upgrade"):
         group = f"/aws/rds/instance/{database}/{kind}"
@@ -111,16 +113,18 @@ def limit_log_retention(logs: Any, database: str) -> None:
         logs.put_retention_policy(logGroupName=group, retentionInDays=LOG_RETENTION_DAYS)
 
 
-def keep_database(session: boto3.Session, stack: str, environment: Mapping[str, str]) -> None:
-    """Exit if the stack has a database of its own, which `AWS_PGSQL_PATH` would remove, and `CONFIRM` does
-    not name the stack."""
+def require_database_kept(session: boto3.Session, stack: str, environment: Mapping[str, str]) -> None:
+    """Exit if the deploy would remove the stack's own database and `CONFIRM` does not name the stack.
+
+    `AWS_PGSQL_PATH` removes it from the stack.
+    """
     if not environment.get("AWS_PGSQL_PATH") or environment.get("CONFIRM") == stack:
         return
     resources = deployed(session, stack)
     if "Database" in resources:
         sys.exit(
             f"Not deployed: {stack} has a database of its own, {resources['Database']}, and AWS_PGSQL_PATH"
-            f" would take it out of the stack. If its data is moved: make deploy CONFIRM={stack}"
+            f" would remove it. Move its data first, then run: make deploy CONFIRM={stack}"
         )
 
 
@@ -133,29 +137,29 @@ def serves(session: boto3.Session, stack: str) -> bool:
 
 
 def health(url: str) -> bool:
-    """Whether the service answers, and reaches its database."""
+    """Return whether /health returns 200, which includes a query of the database."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
             print("health:", json.load(answer))
-    except (OSError, ValueError) as error:  # no answer or 503, or one that is not the service's JSON
+    except (OSError, ValueError) as error:  # no response, 503, or a response that is not JSON
         print(f"health: {error}")
         return False
     return True
 
 
 def migrate_first(lambda_: Any, function: str, serves: Callable[[], bool]) -> None:
-    """Where a version serves already: give the new code to `migrate` alone, and run it.
+    """Update only the migrate function and run it, if a version is deployed already.
 
-    Migrations only expand what the running code needs, so the old version goes on by the new schema.
-    When one fails, nothing else was touched. Where the old version does not serve anyhow (it was told
-    of a wrong database), the deploy goes on: the new settings are what mends it.
+    Migrations only expand the schema, so the old version keeps working on the new one. A failed migration
+    ends the deploy before anything else changes. If the old version is unhealthy (a wrong database URL, for
+    example), the deploy continues, because its new settings may be the fix.
     """
     try:
         current = lambda_.get_function_configuration(FunctionName=function)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        return  # the first deploy: nothing serves yet, and there is no database
+        return  # the first deploy: no function and no database exist yet
     code = ZIP.read_bytes()
     if current["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
         lambda_.update_function_code(FunctionName=function, ZipFile=code)
@@ -164,30 +168,33 @@ def migrate_first(lambda_: Any, function: str, serves: Callable[[], bool]) -> No
         migrate(lambda_, function)
     except MigrationFailed as error:
         if not serves():
-            print(f"The version from before can't be migrated, and does not serve: {error}. Going on.")
+            print(f"The migration failed ({error}) and the old version is unhealthy. The deploy continues.")
             return
         sys.exit(
-            f"Not deployed: the migration failed, and the version from before serves on. {error}\n"
-            "The failed step was rolled back. Correct it in migrations/versions and `make deploy` again."
+            f"Not deployed: the migration failed. The old version keeps serving. {error}\n"
+            "The failed step was rolled back. Correct it in migrations/versions and run `make deploy` again."
         )
 
 
 def migrate(lambda_: Any, function: str) -> str:
-    """Returns: what was done, as JSON. Raises: MigrationFailed."""
+    """Migrate and seed the database, and return the function's report as JSON. Raises: MigrationFailed."""
     return invoke(lambda_, function, {})
 
 
 def invoke(lambda_: Any, function: str, event: Mapping[str, Any]) -> str:
-    """What the migrate function answers to an event, as JSON. Raises: MigrationFailed."""
-    answer = _awake(lambda_, function, json.dumps(event).encode())
-    said: str = answer["Payload"].read().decode()
-    if "FunctionError" in answer:
-        raise MigrationFailed(json.loads(said).get("errorMessage", said))
-    return said
+    """Invoke the migrate function and return its result as JSON. Raises: MigrationFailed."""
+    response = _invoke_when_ready(lambda_, function, json.dumps(event).encode())
+    result: str = response["Payload"].read().decode()
+    if "FunctionError" in response:
+        raise MigrationFailed(json.loads(result).get("errorMessage", result))
+    return result
 
 
-def _awake(lambda_: Any, function: str, payload: bytes) -> Any:
-    """Lambda's answer, once the function is awake. Raises: MigrationFailed when it does not wake."""
+def _invoke_when_ready(lambda_: Any, function: str, payload: bytes) -> Any:
+    """Invoke the function, and retry while Lambda restores its network.
+
+    Raises: MigrationFailed after WAKING_TIME seconds.
+    """
     deadline = time.monotonic() + WAKING_TIME
     while True:
         try:
@@ -201,10 +208,10 @@ def _awake(lambda_: Any, function: str, payload: bytes) -> Any:
 
 
 def serverless(*arguments: str) -> None:
-    """Run the Serverless CLI; its own words say what failed."""
+    """Run the Serverless CLI, which prints its errors itself. Exits if it fails."""
     done = subprocess.run(["npx", "--no-install", "serverless", *arguments], cwd=ROOT)  # noqa: S607
     if done.returncode:
-        sys.exit(f"`serverless {' '.join(arguments)}` failed; what stands above says why.")
+        sys.exit(f"`serverless {' '.join(arguments)}` failed. Its output above has the reason.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Takes a deployed stack down: `python -m deploy.remove`, by `make remove`.
+"""Delete a deployed stack: `python -m deploy.remove`, run by `make remove`.
 
-`STAGE` and `AWS_REGION` say which. Of a stack that serves production it wants `CONFIRM=` with the
-stack's name. The database goes with a last snapshot, the files in the bucket without.
+`STAGE` and `AWS_REGION` choose the stack. A production stack requires `CONFIRM=` with its name. RDS takes a
+last snapshot of the database; the files in the bucket are deleted.
 """
 
 import os
@@ -12,44 +12,47 @@ from botocore.exceptions import ClientError
 
 from deploy import secret
 from deploy.bucket import empty_bucket
-from deploy.config import SERVICE, place, session_of, stack_resources
+from deploy.config import SERVICE, aws_session, load_environment, stack_resources
 from deploy.release import serverless
 
 
 def main() -> None:
-    environment = place()
+    environment = load_environment()
     stage = environment["STAGE"]
     stack = f"{SERVICE}-{stage}"
-    session = session_of(environment)
+    session = aws_session(environment)
     try:
         resources = stack_resources(session, stack)
     except ClientError as error:
         sys.exit(f"Nothing was removed: {error}")
-    if deployed_for(session, f"{stack}-migrate") == "production" and os.environ.get("CONFIRM") != stack:
-        sys.exit(f"{stack} serves production. If it is to go, with its files: make remove CONFIRM={stack}")
+    if (
+        deployed_config_type(session, f"{stack}-migrate") == "production"
+        and os.environ.get("CONFIRM") != stack
+    ):
+        sys.exit(f"{stack} serves production. To delete it and its files: make remove CONFIRM={stack}")
     if "Database" in resources:
         session.client("rds").modify_db_instance(
             DBInstanceIdentifier=resources["Database"], DeletionProtection=False, ApplyImmediately=True
         )
-    if "Bucket" in resources:  # CloudFormation removes empty ones only
+    if "Bucket" in resources:  # CloudFormation deletes only an empty bucket
         try:
             empty_bucket(session.client("s3"), resources["Bucket"])
         except (ClientError, RuntimeError) as error:
-            sys.exit(f"{stack} stands still, for its bucket can't be emptied: {error}")
+            sys.exit(f"{stack} was not removed, because its bucket can't be emptied: {error}")
     serverless("remove", "--stage", stage)
     secret.remove(session.client("secretsmanager"), stage)
-    kept = "; a last snapshot of its database stays in RDS" if "Database" in resources else ""
-    print(f"{stack} is removed{kept}.")
+    kept = " RDS keeps a last snapshot of its database." if "Database" in resources else ""
+    print(f"{stack} was removed.{kept}")
 
 
-def deployed_for(session: boto3.Session, function: str) -> str:
-    """The CONFIG_TYPE that was deployed, whatever .env says by now; production where it can't be told."""
+def deployed_config_type(session: boto3.Session, function: str) -> str:
+    """Return the deployed CONFIG_TYPE, which may differ from `.env`; production if AWS does not return it."""
     try:
-        told = session.client("lambda").get_function_configuration(FunctionName=function)
+        configuration = session.client("lambda").get_function_configuration(FunctionName=function)
     except ClientError:
         return "production"
-    kind: str = told.get("Environment", {}).get("Variables", {}).get("CONFIG_TYPE", "production")
-    return kind
+    variables: dict[str, str] = configuration.get("Environment", {}).get("Variables", {})
+    return variables.get("CONFIG_TYPE", "production")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The secrets of a stack in Secrets Manager; the template only refers to them (resources/secrets.cjs)."""
+"""Store a stack's secrets in Secrets Manager. The template only refers to them (resources/secrets.cjs)."""
 
 import json
 from collections.abc import Mapping
@@ -19,29 +19,29 @@ NAMES = (
 
 
 def store(secrets: Any, environment: Mapping[str, str]) -> str:
-    """Store those secrets of `environment` that are set, and return the id of the version that holds them.
+    """Store the secrets that `environment` sets, and return the id of the stored version.
 
-    Unchanged content makes no new version, so the template does not change either.
+    Unchanged content creates no new version, so the template does not change either.
     """
     name = name_of(environment["STAGE"])
     content = json.dumps({known: environment[known] for known in NAMES if environment.get(known)})
     try:
-        kept = secrets.get_secret_value(SecretId=name)
+        stored = secrets.get_secret_value(SecretId=name)
     except secrets.exceptions.ResourceNotFoundException:
-        description = f"The settings of {SERVICE}'s functions that are secret; make deploy writes it"
-        kept = secrets.create_secret(Name=name, Description=description, SecretString=content)
+        description = f"Secret settings of {SERVICE}'s functions, written by make deploy"
+        stored = secrets.create_secret(Name=name, Description=description, SecretString=content)
     else:
-        if kept["SecretString"] != content:
-            kept = secrets.put_secret_value(SecretId=name, SecretString=content)
-    version: str = kept["VersionId"]
+        if stored["SecretString"] != content:
+            stored = secrets.put_secret_value(SecretId=name, SecretString=content)
+    version: str = stored["VersionId"]
     return version
 
 
 def remove(secrets: Any, stage: str) -> None:
-    """Delete the secrets of a removed stack without a recovery window; missing ones are ignored.
+    """Delete the secrets of a removed stack without a recovery window. Missing ones are ignored.
 
-    A stack of the same stage needs the same names again. CloudFormation deletes the database's secret itself,
-    but a recovery window would keep its name in use.
+    The next stack of this stage needs the same names, and a recovery window would block them. That includes
+    the database's secret, which CloudFormation deletes with a recovery window.
     """
     for name in (name_of(stage), database_name_of(stage)):
         with suppress(secrets.exceptions.ResourceNotFoundException):

@@ -1,4 +1,4 @@
-"""What serverless.yml declares: functions, their routes, and the API's CORS settings."""
+"""Read the functions, their routes and the API's CORS settings from serverless.yml."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"""\$\{env:(\w+)(?:\s*,\s*['"]?([^'"}]*)['"]?)?\}""")
 
 
 class _CloudFormationLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML whose `!Ref`, `!Sub` and the like are read as nothing: no route depends on them."""
+    """Loads YAML and reads `!Ref`, `!Sub` and the like as None, because no route depends on them."""
 
 
 _CloudFormationLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
@@ -24,8 +24,11 @@ _CloudFormationLoader.add_multi_constructor("!", lambda loader, suffix, node: No
 
 @dataclass(frozen=True)
 class Function:
-    """One Lambda function. `handler` is `folder/module.attribute`; `timeout` is in seconds; `schedule` is
-    EventBridge's expression, if it has one."""
+    """One Lambda function.
+
+    `handler` is `folder/module.attribute`, `timeout` is in seconds, `memory` in MB, and `schedule` is an
+    EventBridge expression or empty.
+    """
 
     name: str
     handler: str
@@ -36,7 +39,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Route:
-    """A route and the function that answers it; `method` may be ANY, `path` may be $default."""
+    """A route and its function. `method` may be ANY, `path` may be $default."""
 
     method: str
     path: str
@@ -44,12 +47,12 @@ class Route:
 
     @property
     def key(self) -> str:
-        """As API Gateway writes it: `GET /users/{id}`, `ANY /x` or `$default`."""
+        """API Gateway's route key: `GET /users/{id}`, `ANY /x` or `$default`."""
         return DEFAULT_ROUTE if self.path == DEFAULT_ROUTE else f"{self.method} {self.path}"
 
     @property
     def precedence(self) -> tuple[object, ...]:
-        """Literal segments before parameters before greedy ones, a method before ANY, $default last."""
+        """Sort key: literal segments, parameters, greedy parameters; a method before ANY; $default last."""
         kinds = tuple(2 if "+}" in part else 1 if "{" in part else 0 for part in self.path.split("/"))
         return (self.path == DEFAULT_ROUTE, kinds, self.method == "ANY")
 
@@ -63,7 +66,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Match:
-    """The route that a request takes, and the values of its path's parameters."""
+    """The route of a request, and the values of its path parameters."""
 
     route: Route
     path_parameters: Mapping[str, str]
@@ -71,7 +74,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Service:
-    """serverless.yml, as far as the offline cloud needs it."""
+    """The parts of serverless.yml that the offline cloud needs."""
 
     functions: Mapping[str, Function]
     routes: tuple[Route, ...]
@@ -79,7 +82,7 @@ class Service:
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str]) -> Self:
-        """`environment` resolves `${env:NAME, 'default'}`."""
+        """Parse serverless.yml, and resolve `${env:NAME, 'default'}` from `environment`."""
         document = yaml.load(path.read_text("utf-8"), _CloudFormationLoader)  # noqa: S506  (a safe loader)
         provider = document.get("provider") or {}
         functions, routes = {}, []
@@ -97,7 +100,7 @@ class Service:
         return cls(functions, tuple(sorted(routes, key=lambda route: route.precedence)), Cors.declared(cors))
 
     def match(self, method: str, path: str) -> Match | None:
-        """The most specific route for a request; `path` is decoded, as API Gateway matches it."""
+        """Return the most specific route for a request. Like API Gateway, it matches the decoded `path`."""
         for route in self.routes:
             if route.method in (method, "ANY") and (found := route.pattern.fullmatch(path)):
                 return Match(route, found.groupdict())
@@ -112,7 +115,7 @@ def _as_group(part: str) -> str:
 
 
 def _route_keys(events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """`httpApi: GET /x`, `httpApi: {method, path}` and `httpApi: "*"`, as (method, path)."""
+    """Yield (method, path) for `httpApi: GET /x`, `httpApi: {method, path}` and `httpApi: "*"`."""
     for event in events:
         declared = event.get("httpApi")
         if isinstance(declared, dict):

@@ -1,184 +1,194 @@
-"""Check the settings of a deploy, before anything is packaged: `python -m deploy.validate_settings`."""
+"""Validate the settings before a deploy packages anything: `python -m deploy.validate_settings`."""
 
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from deploy.config import place
+from deploy.config import load_environment
 from shared.database.url import PostgresUrl, rds_roots
-from shared.schemas.field_types import PASSWORD_LENGTH as ACCEPTED
+from shared.schemas.field_types import PASSWORD_LENGTH as ACCEPTED_PASSWORD_LENGTH
 from shared.settings import PUBLISHED_ADMIN_PASSWORD, PUBLISHED_CLIENT_PASSWORD, SettingsError
 
-KINDS = ("development", "production")
+CONFIG_TYPES = ("development", "production")
 SECRET_BYTES = 32
-"""RFC 7518, section 3.2: an HMAC key is at least as long as the hash."""
+"""Minimum length of a secret. RFC 7518, section 3.2: an HMAC key is at least as long as the hash."""
 SECRET_VARIETY = 10
-"""Different characters: what `openssl rand -hex 32` makes has 16, a key held down has one."""
+"""Minimum number of different characters. `openssl rand -hex 32` gives 16, a repeated key 1."""
 PASSWORD_LENGTH = 12
-"""ADMIN_PASSWORD makes an admin of whoever knows it, and one password stands between it and the money."""
+"""Minimum length. ADMIN_PASSWORD alone creates admins, who can grant credit."""
 ORIGIN = re.compile(r"https?://[^/*@\s]+")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 STAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
-"""It is part of the bucket's name, which has 63 characters at most."""
-FEWEST_CONNECTIONS = 30
-"""resources/database/choice.cjs keeps 20 of them from the API."""
+"""The stage is part of the bucket's name, which S3 limits to 63 characters."""
+MIN_CONNECTIONS = 30
+"""resources/database/choice.cjs reserves 20 of them for other clients than the API."""
 ZONES = re.compile(r"[a-z0-9-]+[a-z],[a-z0-9-]+[a-z]")
-HERE = ("localhost", "127.0.0.1", "::1")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 ROLLBACK_MINUTES = 180
-"""The longest time for which CloudFormation watches alarms after a deploy."""
+"""CloudFormation watches alarms for at most this long after a deploy."""
 
 
-def demand(environment: Mapping[str, str]) -> None:
-    """Exits naming all that is missing or weak."""
-    if found := weaknesses(environment):
-        sys.exit("\n".join(["Not deployed. Settings come from the environment and .env:", *found]))
+def validate_settings(environment: Mapping[str, str]) -> None:
+    """Exit with a line for each missing or weak setting, if there is any."""
+    if errors := setting_errors(environment):
+        sys.exit("\n".join(["Not deployed. Settings come from the environment and .env:", *errors]))
 
 
-def weaknesses(environment: Mapping[str, str]) -> list[str]:
-    """Each setting that is missing or weak, one line each and never its value; empty when all is well."""
-    return [f"  {name}: {reason}" for name, reason in _found(environment)]
+def setting_errors(environment: Mapping[str, str]) -> list[str]:
+    """Return one line for each missing or weak setting, without its value."""
+    return [f"  {name}: {reason}" for name, reason in _errors(environment)]
 
 
-def database_weaknesses(environment: Mapping[str, str]) -> list[str]:
-    """Return the same lines for the settings that set-up writes into a database, and for its URL.
+def database_setting_errors(environment: Mapping[str, str]) -> list[str]:
+    """Return the same lines for the settings that seeding writes to a database, and for its URL.
 
-    The database may be at `localhost`: a tunnel to a private one ends there.
+    The database may be at `localhost`, which may be a tunnel to a private one.
     """
-    kind = environment.get("CONFIG_TYPE") or "production"
-    found = [] if kind in KINDS else [("CONFIG_TYPE", f"is {' or '.join(KINDS)} for such a database")]
-    if kind != "development":
-        found += _passwords(environment)
+    config_type = environment.get("CONFIG_TYPE") or "production"
+    errors = []
+    if config_type not in CONFIG_TYPES:
+        errors.append(("CONFIG_TYPE", f"must be {' or '.join(CONFIG_TYPES)}"))
+    if config_type != "development":
+        errors += _password_errors(environment)
     try:
         PostgresUrl.parse(environment["AWS_PGSQL_PATH"])
     except SettingsError as error:
-        found.append(_url_fault(error))
-    return [f"  {name}: {reason}" for name, reason in found]
+        errors.append(_url_error(error))
+    return [f"  {name}: {reason}" for name, reason in errors]
 
 
-def _found(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    kind = given.get("CONFIG_TYPE") or "production"
-    if kind not in KINDS:
-        yield "CONFIG_TYPE", f"is {' or '.join(KINDS)} on AWS"
-    if not STAGE.fullmatch(given.get("STAGE") or "dev"):
-        yield "STAGE", "is 1 to 22 small letters, digits and hyphens, as in dev"
-    secret = given.get("JWT_SECRET_KEY", "")
+def _errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    config_type = environment.get("CONFIG_TYPE") or "production"
+    if config_type not in CONFIG_TYPES:
+        yield "CONFIG_TYPE", f"must be {' or '.join(CONFIG_TYPES)} on AWS"
+    if not STAGE.fullmatch(environment.get("STAGE") or "dev"):
+        yield "STAGE", "must be 1 to 22 lower-case letters, digits and hyphens, as in dev"
+    secret = environment.get("JWT_SECRET_KEY", "")
     if not secret:
-        yield "JWT_SECRET_KEY", "is missing; `openssl rand -hex 32` makes one"
+        yield "JWT_SECRET_KEY", "is missing. Generate one: openssl rand -hex 32"
     elif _guessable(secret):
-        yield "JWT_SECRET_KEY", "is too easy to guess; `openssl rand -hex 32` makes a good one"
-    if old := given.get("JWT_SECRET_KEY_OLD", ""):
+        yield "JWT_SECRET_KEY", "is too easy to guess. Generate one: openssl rand -hex 32"
+    if old := environment.get("JWT_SECRET_KEY_OLD", ""):
         if _guessable(old):
-            yield "JWT_SECRET_KEY_OLD", "is too easy to guess: leave it empty, and all sign in again"
+            yield "JWT_SECRET_KEY_OLD", "is too easy to guess. Leave it empty; every user signs in again"
         elif old == secret:
-            yield "JWT_SECRET_KEY_OLD", "is JWT_SECRET_KEY itself; it is the key before that, or empty"
-    if (origin := given.get("ORIGIN_SECRET", "")) and _guessable(origin):
-        yield "ORIGIN_SECRET", "is too easy to guess; `openssl rand -hex 32` makes a good one"
-    yield from _domain(given)
-    yield from _frontend(given.get("FRONTEND_URL") or "http://localhost:3000", kind == "production")
-    if kind == "production":
-        yield from _passwords(given)
-    minutes = given.get("ROLLBACK_MINUTES") or "0"
+            yield "JWT_SECRET_KEY_OLD", "equals JWT_SECRET_KEY. Set it to the previous key, or leave it empty"
+    if (origin := environment.get("ORIGIN_SECRET", "")) and _guessable(origin):
+        yield "ORIGIN_SECRET", "is too easy to guess. Generate one: openssl rand -hex 32"
+    yield from _domain_errors(environment)
+    frontend = environment.get("FRONTEND_URL") or "http://localhost:3000"
+    yield from _frontend_errors(frontend, config_type == "production")
+    if config_type == "production":
+        yield from _password_errors(environment)
+    minutes = environment.get("ROLLBACK_MINUTES") or "0"
     if not (minutes.isdecimal() and int(minutes) <= ROLLBACK_MINUTES):
-        yield "ROLLBACK_MINUTES", f"is a number of minutes, at most {ROLLBACK_MINUTES}"
-    yield from _budget(given)
-    if given.get("AWS_PGSQL_PATH"):
-        yield from _given_database(given)
+        yield "ROLLBACK_MINUTES", f"must be a whole number of minutes, at most {ROLLBACK_MINUTES}"
+    yield from _budget_errors(environment)
+    if environment.get("AWS_PGSQL_PATH"):
+        yield from _given_database_errors(environment)
     else:
-        yield from _own_database(given)
+        yield from _own_database_errors(environment)
 
 
 def _guessable(secret: str) -> bool:
     return len(secret.encode()) < SECRET_BYTES or len(set(secret)) < SECRET_VARIETY
 
 
-def _domain(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    domain, certificate = given.get("DOMAIN", ""), given.get("CERTIFICATE_ARN", "")
-    region = given.get("AWS_REGION") or "us-east-1"
+def _domain_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    domain, certificate = environment.get("DOMAIN", ""), environment.get("CERTIFICATE_ARN", "")
+    region = environment.get("AWS_REGION") or "us-east-1"
     if domain and not DOMAIN.fullmatch(domain):
-        yield "DOMAIN", "is a host name in small letters, as in api.example.com: no https://, no path"
+        yield "DOMAIN", "must be a lower-case host name without https:// or path, as in api.example.com"
     if certificate and not domain:
-        yield "DOMAIN", "is missing, and CERTIFICATE_ARN is of no use without it"
+        yield "DOMAIN", "is missing. CERTIFICATE_ARN needs it"
     elif domain and not re.fullmatch(
         rf"arn:aws[\w-]*:acm:{re.escape(region)}:\d{{12}}:certificate/\S+", certificate
     ):
-        yield "CERTIFICATE_ARN", "is the ARN of DOMAIN's certificate in Certificate Manager, in AWS_REGION"
+        yield (
+            "CERTIFICATE_ARN",
+            "must be the ARN of DOMAIN's certificate in Certificate Manager, in AWS_REGION",
+        )
 
 
-def _frontend(url: str, production: bool) -> Iterator[tuple[str, str]]:
+def _frontend_errors(url: str, production: bool) -> Iterator[tuple[str, str]]:
     if not ORIGIN.fullmatch(url):
-        yield "FRONTEND_URL", "is one origin, as in https://app.example.com: no path, no star"
-    elif production and (not url.startswith("https://") or urlsplit(url).hostname in HERE):
-        yield "FRONTEND_URL", "is an https:// origin in production, and not this machine's"
+        yield "FRONTEND_URL", "must be one origin without path or *, as in https://app.example.com"
+    elif production and (not url.startswith("https://") or urlsplit(url).hostname in LOCAL_HOSTS):
+        yield "FRONTEND_URL", "must be an https:// origin in production, and not on this machine"
 
 
-def _passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _password_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, published in (
         ("CLIENT_PASSWORD", PUBLISHED_CLIENT_PASSWORD),
         ("ADMIN_PASSWORD", PUBLISHED_ADMIN_PASSWORD),
     ):
-        password = given.get(name, "")
+        password = environment.get(name, "")
         if not password:
-            yield name, "is missing, and production has no default for it"
+            yield name, "is missing. Production has no default for it"
         elif password == published:
             yield name, "must not be the published default in production"
         elif len(password) < PASSWORD_LENGTH:
-            yield name, f"has fewer than {PASSWORD_LENGTH} characters"
-        elif len(password) > ACCEPTED[1]:
-            yield name, f"has more than {ACCEPTED[1]} characters, which nobody can sign in with"
-    if given.get("ADMIN_PASSWORD") and given["ADMIN_PASSWORD"] == given.get("CLIENT_PASSWORD"):
-        yield "ADMIN_PASSWORD", "is the same as CLIENT_PASSWORD: whoever knows the client's could make admins"
+            yield name, f"must have at least {PASSWORD_LENGTH} characters"
+        elif len(password) > ACCEPTED_PASSWORD_LENGTH[1]:
+            yield (
+                name,
+                f"must have at most {ACCEPTED_PASSWORD_LENGTH[1]} characters; a sign-in rejects longer ones",
+            )
+    admin, client = environment.get("ADMIN_PASSWORD"), environment.get("CLIENT_PASSWORD")
+    if admin and admin == client:
+        yield "ADMIN_PASSWORD", "must differ from CLIENT_PASSWORD, which does not authorize to create admins"
 
 
-def _budget(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if dollars := given.get("BUDGET_DOLLARS"):
+def _budget_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if dollars := environment.get("BUDGET_DOLLARS"):
         if not dollars.isdecimal() or int(dollars) == 0:
-            yield "BUDGET_DOLLARS", "is whole dollars a month, as in 50"
-        if not given.get("ALARM_EMAIL"):
-            yield "ALARM_EMAIL", "is missing, and BUDGET_DOLLARS needs an address to write to"
+            yield "BUDGET_DOLLARS", "must be whole dollars per month, as in 50"
+        if not environment.get("ALARM_EMAIL"):
+            yield "ALARM_EMAIL", "is missing. AWS sends the notifications of BUDGET_DOLLARS to it"
 
 
-def _database(url: str) -> Iterator[tuple[str, str]]:
+def _url_errors(url: str) -> Iterator[tuple[str, str]]:
     try:
         database = PostgresUrl.parse(url)
         if database.tls:
             database.tls_context()
     except SettingsError as error:
-        yield _url_fault(error)
+        yield _url_error(error)
         return
-    if database.unix_folder or database.host in HERE:
-        yield "AWS_PGSQL_PATH", "is on this machine, where no Lambda function can reach it"
+    if database.unix_folder or database.host in LOCAL_HOSTS:
+        yield "AWS_PGSQL_PATH", "is on this machine, which Lambda can't reach"
     elif not database.tls:
-        yield "AWS_PGSQL_PATH", "says sslmode=disable: the password would cross the internet in the open"
+        yield "AWS_PGSQL_PATH", "must not have sslmode=disable, which sends the password unencrypted"
 
 
-def _given_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    yield from _database(given["AWS_PGSQL_PATH"])
-    if given.get("DATABASE_PROXY") == "true":
-        yield "DATABASE_PROXY", "is for the stack's own database; AWS_PGSQL_PATH names another"
-    connections = given.get("DATABASE_CONNECTIONS") or str(FEWEST_CONNECTIONS)
-    if not connections.isdecimal() or int(connections) < FEWEST_CONNECTIONS:
+def _given_database_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield from _url_errors(environment["AWS_PGSQL_PATH"])
+    if environment.get("DATABASE_PROXY") == "true":
+        yield "DATABASE_PROXY", "needs the stack's own database. Leave AWS_PGSQL_PATH or DATABASE_PROXY empty"
+    connections = environment.get("DATABASE_CONNECTIONS") or str(MIN_CONNECTIONS)
+    if not connections.isdecimal() or int(connections) < MIN_CONNECTIONS:
         yield (
             "DATABASE_CONNECTIONS",
-            f"is a number from {FEWEST_CONNECTIONS}: what the database accepts at once",
+            f"must be the database's max_connections, a number of at least {MIN_CONNECTIONS}",
         )
 
 
-def _url_fault(error: SettingsError) -> tuple[str, str]:
+def _url_error(error: SettingsError) -> tuple[str, str]:
     return "AWS_PGSQL_PATH", str(error).removeprefix("AWS_PGSQL_PATH ").removeprefix("AWS_PGSQL_PATH: ")
 
 
-def _own_database(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _own_database_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     try:
-        rds_roots(given.get("AWS_REGION") or "us-east-1")
+        rds_roots(environment.get("AWS_REGION") or "us-east-1")
     except SettingsError as error:
         yield "AWS_REGION", str(error)
     for name in ("DATABASE_MULTI_AZ", "DATABASE_PROXY"):
-        if (given.get(name) or "false") not in ("true", "false"):
-            yield name, "is true or false"
-    if not ZONES.fullmatch(given.get("AVAILABILITY_ZONES") or "us-east-1a,us-east-1b"):
-        yield "AVAILABILITY_ZONES", "is two zones by name, as in eu-west-1a,eu-west-1b"
+        if (environment.get(name) or "false") not in ("true", "false"):
+            yield name, "must be true or false"
+    if not ZONES.fullmatch(environment.get("AVAILABILITY_ZONES") or "us-east-1a,us-east-1b"):
+        yield "AVAILABILITY_ZONES", "must be the names of two zones, as in eu-west-1a,eu-west-1b"
 
 
 if __name__ == "__main__":
-    demand(place())
+    validate_settings(load_environment())

@@ -1,7 +1,7 @@
-"""Looks every pinned package up among the known vulnerabilities: `python -m deploy.vulnerabilities`.
+"""Look up known vulnerabilities of every pinned package: `python -m deploy.vulnerabilities`.
 
-pip-audit for Python's pins, npm's own audit for the tools of the deploy. Ends with 0 when nothing is known
-against them, 2 when something is, and 1 when a database could not be asked, which is no good news.
+Runs pip-audit for Python's packages and npm audit for the deploy's tools. The exit status is 0 without known
+vulnerabilities, 2 with any, and 1 when a vulnerability database is unreachable, which proves nothing.
 """
 
 import json
@@ -13,12 +13,12 @@ from deploy.environment import ROOT
 
 PINS = ("requirements.txt", "requirements-dev.txt", "requirements-lint.txt", "requirements-localstack.txt")
 PIP_AUDIT = "pip-audit@2.10.1"
-PATIENCE = 300
-"""Seconds for one audit."""
+TIMEOUT_SECONDS = 300
+"""Time limit of one audit."""
 
 
 class Verdict(IntEnum):
-    """What an audit came to, and the exit status that says so."""
+    """The result of an audit; its value is the exit status."""
 
     CLEAN = 0
     UNKNOWN = 1
@@ -43,29 +43,30 @@ def main() -> int:
     }
     verdicts = list[Verdict]()
     for name, (command, judge) in audits.items():
-        done = run(command)
-        verdict = judge(done.stdout)
+        completed = run(command)
+        verdict = judge(completed.stdout)
         print(f"{name}: {verdict.name.lower()}")
         if verdict is not Verdict.CLEAN:
-            said = (done.stdout if verdict is Verdict.VULNERABLE else done.stderr or done.stdout).strip()
-            print(said.splitlines()[-1] if verdict is Verdict.UNKNOWN and said else said)
+            vulnerable = verdict is Verdict.VULNERABLE
+            output = (completed.stdout if vulnerable else completed.stderr or completed.stdout).strip()
+            print(output if vulnerable or not output else output.splitlines()[-1])
         verdicts.append(verdict)
     if Verdict.UNKNOWN in verdicts:
-        print("Not every pin was looked up: a database could not be reached. Nothing is proved of those.")
+        print("A vulnerability database was unreachable, so the packages marked unknown were not checked.")
     return max(verdicts)
 
 
 def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {PATIENCE} s")
+        return subprocess.CompletedProcess(command, 1, "", f"timed out after {TIMEOUT_SECONDS} s")
 
 
 def judge_pip_audit(report: str) -> Verdict:
-    """The verdict of pip-audit's JSON; it writes none when it could not look everything up."""
+    """Return the verdict of pip-audit's JSON. pip-audit writes none if a lookup fails."""
     try:
         packages = json.loads(report)["dependencies"]
     except (ValueError, KeyError, TypeError):
@@ -76,7 +77,7 @@ def judge_pip_audit(report: str) -> Verdict:
 
 
 def judge_npm_audit(report: str) -> Verdict:
-    """The verdict of npm's JSON; what it could not ask is an error in place of the counts."""
+    """Return the verdict of npm's JSON. If a lookup fails, npm writes an error instead of the counts."""
     try:
         found = json.loads(report)["metadata"]["vulnerabilities"]["total"]
     except (ValueError, KeyError, TypeError):

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 UNSUPPORTED = {"use1-az3", "usw1-az2", "cac1-az3"}
-"""Ids of zones that lack services. A zone's name differs between accounts, its id does not.
+"""Ids of zones that lack services. A zone's name differs between accounts; its id does not.
 
-RDS Proxy is in neither of the first two (RDS User Guide, "Quotas and limitations for RDS Proxy"). Lambda
+RDS Proxy does not support the first two (RDS User Guide, "Quotas and limitations for RDS Proxy"). Lambda
 rejects subnets in some zones ("The provided subnets contain availability zone Lambda doesn't support") and
-publishes no list; these three are the old zones that EKS excludes too (EKS User Guide, "View Amazon EKS
+publishes no list. These three are the old zones that EKS excludes too (EKS User Guide, "View Amazon EKS
 networking requirements").
 """
 NEEDED = 2
@@ -31,14 +31,14 @@ def choose(ec2: Any, resources: Mapping[str, str]) -> str:
     names = supported(ec2.describe_availability_zones()["AvailabilityZones"])
     if len(names) < NEEDED:
         sys.exit(
-            f"Not deployed: this account has {len(names)} usable zones in the region, and two are"
-            " needed. Set AVAILABILITY_ZONES to two zones by name, or AWS_REGION to another region."
+            f"Not deployed: this account has {len(names)} usable zones in the region, and the stack needs"
+            " two. Set AVAILABILITY_ZONES to the names of two zones, or AWS_REGION to another region."
         )
     return ",".join(names[:NEEDED])
 
 
 def supported(zones: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the zones in which the stack can run, in order."""
+    """Return the sorted names of the zones in which the stack can run."""
     return sorted(
         zone["ZoneName"]
         for zone in zones

@@ -1,6 +1,6 @@
-// BUDGET_DOLLARS: AWS writes to ALARM_EMAIL when the account's month costs 80 % of it, and when AWS forecasts more
-// than all of it. The budget counts the whole account: a filter needs a cost allocation tag, which only the payer's
-// account can activate. The first two budgets of an account are free.
+// BUDGET_DOLLARS: AWS sends an e-mail to ALARM_EMAIL when the account's monthly cost reaches 80 % of it, and when the
+// forecast exceeds it. The budget covers the whole account, because a filter needs a cost allocation tag, which only
+// the payer's account can activate. The first two budgets of an account are free.
 module.exports = async ({ resolveVariable }) => {
   const { BUDGET_DOLLARS, ALARM_EMAIL } = process.env;
   if (!BUDGET_DOLLARS) return {};

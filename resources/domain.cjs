@@ -1,5 +1,5 @@
-// The API's own domain, when DOMAIN and CERTIFICATE_ARN are set. The default endpoint is disabled then, so that
-// clients have one origin. Output HttpApiUrl replaces the one of the Serverless CLI.
+// The API's own domain, if DOMAIN and CERTIFICATE_ARN are set. It disables the default endpoint, so that the API has
+// one origin. The output HttpApiUrl replaces that of the Serverless CLI.
 const { DOMAIN, CERTIFICATE_ARN } = process.env;
 
 const withDomain = {

@@ -1,10 +1,10 @@
-// What the database settings choose: the template of the database, and the limits that follow from its class.
+// Chooses the template of the database and the limits that follow from its instance class.
 //
 // By size of the instance class:
 // - connections: what `SHOW max_connections` returns. RDS sets LEAST(DBInstanceClassMemory / 9531392, 5000), and
-//   DBInstanceClassMemory is less than the nominal memory. docs/explanation/connections.md has the sources; from
-//   medium on it is four fifths of the formula's result for the nominal memory.
-// - memoryGb: the nominal memory, of the smallest class of that size.
+//   DBInstanceClassMemory is less than the nominal memory. docs/explanation/connections.md has the sources. Values
+//   from medium on are four fifths of the formula's result for the nominal memory.
+// - memoryGb: the nominal memory of the smallest class of that size.
 // - creditsPerHour: CPU credits that a burstable class earns.
 const SIZES = {
   micro: { connections: 80, memoryGb: 1, creditsPerHour: 12 },
@@ -13,31 +13,31 @@ const SIZES = {
   large: { connections: 720, memoryGb: 8, creditsPerHour: 36 },
   xlarge: { connections: 1440, memoryGb: 16, creditsPerHour: 96 },
 };
-// Connections that the API leaves to others: 5 workers (serverless.yml), 3 for migrate, expire and audit, 5 that
-// Postgres and RDS reserve for superusers, and some for an administrator.
+// Connections that the API must not use: 5 workers (serverless.yml), 3 for migrate, expire and audit, 5 that Postgres
+// and RDS reserve for superusers, and the rest for an administrator.
 const RESERVED = 20;
-// Calls a second, and at once. Above them it is the account's concurrency that limits the API.
-const HIGHEST = { rate: 500, burst: 1000 };
+// Upper limits, in calls per second and in concurrent calls. Above them the account's concurrency limits the API.
+const MAXIMUM = { rate: 500, burst: 1000 };
 
 const env = process.env;
 const given = Boolean(env.AWS_PGSQL_PATH);
 const proxy = env.DATABASE_PROXY === 'true';
 const size = SIZES[(env.DATABASE_CLASS || 'db.t4g.micro').split('.').pop()] || SIZES.xlarge;
-// Of a given database; 100 is Postgres' own default.
+// 100 is Postgres' default.
 const connections = given ? Number(env.DATABASE_CONNECTIONS || 100) : size.connections;
 const forApi = connections - RESERVED;
 
-// deploy/zones.py sets it at a deploy. Without it (`make package` has no credentials) CloudFormation chooses.
+// deploy/zones.py sets AVAILABILITY_ZONES at a deploy. `make package` has no credentials, so CloudFormation chooses.
 const zones = (env.AVAILABILITY_ZONES || '').split(',').filter(Boolean);
 const zone = (index) => zones[index] || { 'Fn::Select': [index, { 'Fn::GetAZs': '' }] };
 
-// Each cold call opens a connection and takes about a second: burst + one second's rate must fit. RDS Proxy
-// bounds the connections itself.
+// A cold call opens a connection and takes about a second, so the burst plus one second's rate must fit into the
+// connections. RDS Proxy limits the connections itself.
 const throttle = proxy
-  ? HIGHEST
+  ? MAXIMUM
   : {
-      rate: Math.min(Math.floor((2 / 3) * forApi), HIGHEST.rate),
-      burst: Math.min(Math.floor(forApi / 3), HIGHEST.burst),
+      rate: Math.min(Math.floor((2 / 3) * forApi), MAXIMUM.rate),
+      burst: Math.min(Math.floor(forApi / 3), MAXIMUM.burst),
     };
 
 module.exports = () => ({
@@ -50,7 +50,7 @@ module.exports = () => ({
   rate: throttle.rate,
   burst: throttle.burst,
   proxyPercent: Math.floor((100 * forApi) / connections),
-  // Milliseconds. A frozen function can't close its connection. The proxy closes its own; 0 is never.
+  // Milliseconds; 0 disables the timeout. A frozen function can't close its connection. The proxy closes its own.
   idleSession: proxy ? '0' : '60000',
   manyConnections: Math.floor(0.8 * size.connections),
   littleMemory: Math.floor(0.05 * size.memoryGb * 2 ** 30),

@@ -129,7 +129,7 @@ def test_what_is_packaged_starts_and_migrates(tmp_path: Path) -> None:
     package.stage(tmp_path / "lambda", ("--python", sys.executable))
     lambdas_own = tmp_path / "runtime"
     lambdas_own.mkdir()
-    for name in package.LEFT_OUT - {"pycparser"}:
+    for name in package.EXCLUDED - {"pycparser"}:
         found = importlib.util.find_spec(name)
         assert found
         assert found.origin

@@ -178,7 +178,7 @@ def test_a_failed_migration_leaves_the_old_version_serving(deployment: Deploymen
     finally:
         broken.unlink()
     assert done.returncode == 1
-    assert "the version from before serves on" in done.stderr
+    assert "The old version keeps serving" in done.stderr
     assert "no_such_table" in done.stderr
     after = deployment.state()
     migrate = f"{STACK}-migrate"

@@ -13,12 +13,12 @@ def test_a_healthy_service_passes(url: str) -> None:
 
 
 def test_a_wrong_password_fails(url: str) -> None:
-    with pytest.raises(SmokeFailed, match=r"/login answers 401, not 200"):
+    with pytest.raises(SmokeFailed, match=r"/login returns 401, not 200"):
         check(url, "not-the-password-1!")
 
 
 def test_another_service_fails(url: str) -> None:
-    with pytest.raises(SmokeFailed, match=r"/docs/health answers 404"):
+    with pytest.raises(SmokeFailed, match=r"/docs/health returns 404"):
         check(f"{url}/docs", CLIENT_PASSWORD)
 
 

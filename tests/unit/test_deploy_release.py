@@ -55,7 +55,7 @@ def test_the_new_code_migrates_where_something_is_deployed(deployed: bytes | Non
 
 
 def test_a_failed_migration_ends_the_deploy_while_the_old_version_serves() -> None:
-    with pytest.raises(SystemExit, match=r"serves on\. no such table"):
+    with pytest.raises(SystemExit, match=r"keeps serving\. no such table"):
         release.migrate_first(Lambda(b"old", fails=True), "migrate", serves=lambda: True)
 
 

@@ -120,7 +120,7 @@ class Deliveries:
         if self._count(self._ground.dead_letters):
             # As if the minute had passed in which a dead worker's task counts as being processed.
             self._ground.sql("UPDATE tasks SET has_worker = false WHERE has_worker")
-            redrive(self._ground.cloud.sqs, self._ground.queue, patience=0)
+            redrive(self._ground.cloud.sqs, self._ground.queue, wait_seconds=0)
         return self._count(self._ground.queue)
 
     def _count(self, queue: str) -> int:

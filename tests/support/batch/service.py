@@ -69,7 +69,7 @@ class Running:
         return sum(int(told[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
 
     def redrive(self) -> int:
-        return redrive(self.cloud.sqs, self.queue, patience=0)
+        return redrive(self.cloud.sqs, self.queue, wait_seconds=0)
 
     def forget_uploads_of(self, account: "Account") -> None:
         """Let this user upload again at once."""

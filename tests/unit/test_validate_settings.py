@@ -1,4 +1,4 @@
-"""What a deploy demands of the settings."""
+"""Validation of the settings before a deploy."""
 
 import socket
 
@@ -6,7 +6,7 @@ import pytest
 
 from deploy import database
 from deploy.environment import ROOT, read_dotenv
-from deploy.validate_settings import weaknesses
+from deploy.validate_settings import setting_errors
 from shared.settings import settings
 
 GOOD = {
@@ -20,7 +20,7 @@ GOOD = {
 
 
 def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
-    assert weaknesses(GOOD) == []
+    assert setting_errors(GOOD) == []
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
     ],
 )
 def test_what_is_missing_or_weak_is_named_and_never_shown(name: str, value: str) -> None:
-    (said,) = weaknesses({**GOOD, name: value})
-    assert said.startswith(f"  {name}: ")
-    assert len(value) < 6 or value not in said or name == "AWS_REGION"
+    (error,) = setting_errors({**GOOD, name: value})
+    assert error.startswith(f"  {name}: ")
+    assert len(value) < 6 or value not in error or name == "AWS_REGION"
 
 
 @pytest.mark.parametrize(
@@ -77,34 +77,34 @@ def test_a_given_database_has_no_proxy_and_says_how_many_connections_it_accepts(
     name: str, value: str
 ) -> None:
     given = {**GOOD, "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
-    assert weaknesses({**given, "DATABASE_PROXY": "false", "DATABASE_CONNECTIONS": "500"}) == []
-    (said,) = weaknesses({**given, name: value})
-    assert said.startswith(f"  {name}: ")
+    assert setting_errors({**given, "DATABASE_PROXY": "false", "DATABASE_CONNECTIONS": "500"}) == []
+    (error,) = setting_errors({**given, name: value})
+    assert error.startswith(f"  {name}: ")
 
 
 @pytest.mark.parametrize("dollars", ["a lot", "0", "-5", "$50"])
 def test_a_budget_is_whole_dollars(dollars: str) -> None:
     settings = {**GOOD, "ALARM_EMAIL": "me@example.com"}
-    assert weaknesses({**settings, "BUDGET_DOLLARS": "50"}) == []
-    (said,) = weaknesses({**settings, "BUDGET_DOLLARS": dollars})
-    assert said.startswith("  BUDGET_DOLLARS: ")
+    assert setting_errors({**settings, "BUDGET_DOLLARS": "50"}) == []
+    (error,) = setting_errors({**settings, "BUDGET_DOLLARS": dollars})
+    assert error.startswith("  BUDGET_DOLLARS: ")
 
 
 def test_a_budget_needs_an_address_to_write_to() -> None:
-    (said,) = weaknesses({**GOOD, "BUDGET_DOLLARS": "50"})
-    assert said.startswith("  ALARM_EMAIL: ")
+    (error,) = setting_errors({**GOOD, "BUDGET_DOLLARS": "50"})
+    assert error.startswith("  ALARM_EMAIL: ")
 
 
 def test_a_region_without_known_roots_will_do_for_a_database_elsewhere() -> None:
     elsewhere = {"AWS_REGION": "mars-north-1", "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
-    assert weaknesses({**GOOD, **elsewhere}) == []
+    assert setting_errors({**GOOD, **elsewhere}) == []
 
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd"
 
 
 def test_a_domain_with_its_certificate_passes() -> None:
-    assert weaknesses({**GOOD, "DOMAIN": "api.example.com", "CERTIFICATE_ARN": CERTIFICATE}) == []
+    assert setting_errors({**GOOD, "DOMAIN": "api.example.com", "CERTIFICATE_ARN": CERTIFICATE}) == []
 
 
 @pytest.mark.parametrize(
@@ -120,22 +120,22 @@ def test_a_domain_with_its_certificate_passes() -> None:
     ],
 )
 def test_a_wrong_domain_or_certificate_is_named(domain: str, certificate: str, named: str) -> None:
-    (said,) = weaknesses({**GOOD, "DOMAIN": domain, "CERTIFICATE_ARN": certificate})
-    assert said.startswith(f"  {named}: ")
+    (error,) = setting_errors({**GOOD, "DOMAIN": domain, "CERTIFICATE_ARN": certificate})
+    assert error.startswith(f"  {named}: ")
 
 
 def test_all_are_named_at_once() -> None:
-    said = [line.split(":")[0].strip() for line in weaknesses({"CONFIG_TYPE": "production"})]
-    assert said == ["JWT_SECRET_KEY", "FRONTEND_URL", "CLIENT_PASSWORD", "ADMIN_PASSWORD"]
+    names = [line.split(":")[0].strip() for line in setting_errors({"CONFIG_TYPE": "production"})]
+    assert names == ["JWT_SECRET_KEY", "FRONTEND_URL", "CLIENT_PASSWORD", "ADMIN_PASSWORD"]
 
 
 def test_the_published_passwords_will_do_where_it_is_not_production() -> None:
-    assert weaknesses({"CONFIG_TYPE": "development", "JWT_SECRET_KEY": GOOD["JWT_SECRET_KEY"]}) == []
+    assert setting_errors({"CONFIG_TYPE": "development", "JWT_SECRET_KEY": GOOD["JWT_SECRET_KEY"]}) == []
 
 
 def test_the_example_lacks_nothing_but_the_secrets_and_the_frontend() -> None:
     example = read_dotenv(ROOT / ".env.example")
-    assert [line.split(":")[0].strip() for line in weaknesses(example)] == [
+    assert [line.split(":")[0].strip() for line in setting_errors(example)] == [
         "JWT_SECRET_KEY",
         "FRONTEND_URL",
         "CLIENT_PASSWORD",
@@ -178,7 +178,7 @@ def test_a_database_that_refuses_connections_is_named_with_its_port(
         assert build(monkeypatch, f"postgresql://me:secret@127.0.0.1:{port}/db", **strong) == 1
     finally:
         settings.cache_clear()
-    said = capsys.readouterr().err
-    assert f"127.0.0.1:{port}" in said
-    assert "refused" in said
-    assert "secret" not in said
+    output = capsys.readouterr().err
+    assert f"127.0.0.1:{port}" in output
+    assert "refused" in output
+    assert "secret" not in output
