@@ -1,4 +1,4 @@
-"""The child processes of the offline cloud: started, listened to, watched and ended as one."""
+"""Start, watch and stop the child processes of the offline cloud."""
 
 import os
 import signal
@@ -13,14 +13,14 @@ from pathlib import Path
 from deploy.environment import ROOT
 from localstack.lifeline import READY
 
-LineTaker = Callable[[str], None]
+LineHandler = Callable[[str], None]
 
 
 class Child:
-    """One `python -m module`, run in `folder`, and in a session of its own: only we hear Ctrl-C.
+    """Runs `python -m module` in `folder`, in its own session, so that Ctrl-C reaches only the parent.
 
-    Its standard input is the lifeline (`localstack.lifeline`); each line of its output goes to
-    `on_line`; `on_exit` is called when it has ended, expected or not.
+    Its standard input is the lifeline (`localstack.lifeline`). A thread passes each line of its output to
+    `on_line`, and calls `on_exit` after it has ended, expectedly or not.
     """
 
     def __init__(
@@ -29,18 +29,18 @@ class Child:
         module: str,
         folder: Path,
         environment: Mapping[str, str],
-        on_line: LineTaker,
+        on_line: LineHandler,
         on_exit: Callable[["Child"], None] = lambda child: None,
         arguments: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=20)
         self._on_line, self._on_exit = on_line, on_exit
-        self._said, self._ready = threading.Event(), False
+        self._ready_or_ended, self._ready = threading.Event(), False
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=folder,
-            # This package stays importable wherever the service's own files are.
+            # `folder` may be a test's; the project's root keeps this package importable.
             env={**environment, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -61,22 +61,22 @@ class Child:
         return self._process.poll() is None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended and all of its output is read; `timeout` in seconds."""
+        """Wait up to `timeout` seconds for its end and its last output, and return its exit code."""
         code = self._process.wait(timeout)
         self._reader.join(timeout)
         return code
 
     def wait_until_ready(self, timeout: float) -> bool:
-        """Whether it says that it is ready (`localstack.lifeline`) within `timeout` seconds."""
-        self._said.wait(timeout)
+        """Return whether it signals within `timeout` seconds that it is ready (`localstack.lifeline`)."""
+        self._ready_or_ended.wait(timeout)
         return self._ready
 
     def terminate(self) -> None:
-        """Asks it to end; `stop` sees to it."""
+        """Send SIGTERM without waiting. `stop` must follow."""
         self._process.terminate()
 
     def stop(self, grace: float = 5) -> None:
-        """Ends it and whatever it started; by force after `grace` seconds."""
+        """Stop it and its own children: SIGTERM, and SIGKILL after `grace` seconds."""
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
@@ -89,15 +89,15 @@ class Child:
                 stream.close()
 
     def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101  (told to mypy; it is a pipe)
-        with suppress(ValueError):  # closed under us at the end
+        assert self._process.stdout is not None  # noqa: S101  (for mypy; it is a pipe)
+        with suppress(ValueError):  # `stop` closes the stream
             for line in map(str.rstrip, self._process.stdout):
                 if line == READY:
                     self._ready = True
-                    self._said.set()
+                    self._ready_or_ended.set()
                     continue
                 self.last_lines.append(line)
                 self._on_line(line)
         self._process.wait()
-        self._said.set()
+        self._ready_or_ended.set()
         self._on_exit(self)

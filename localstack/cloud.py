@@ -1,4 +1,4 @@
-"""S3 and SQS: the emulator, and the bucket, queues and notification that the stack would make."""
+"""S3 and SQS: the emulators' settings, and the bucket, queues and notification of the stack."""
 
 import json
 import time
@@ -20,18 +20,18 @@ QUEUE = "opworker"
 DEAD_LETTER_QUEUE = "opworker-dlq"
 UPLOADS = "uploads/"
 MAX_RECEIVES = 5
-# Six times the worker's timeout, as AWS advises for a queue that is a Lambda's event source.
+# Seconds. AWS recommends six times the function's timeout for a Lambda event source.
 VISIBILITY_TIMEOUT = 6 * 900
 
 
 EDGE_HOST = "127.0.0.1"
-"""Where the emulator listens: on this machine only, since it requires no password."""
+"""The emulator listens on this machine only, because it requires no password."""
 CONFIRMATION_SECONDS = 10.0
-"""How long S3 may take to send the test event of a new notification."""
+"""Time limit for S3 to send the test event of a new notification."""
 
 
 def ministack_environment(port: int, folder: Path) -> dict[str, str]:
-    """The settings of MiniStack: S3 and SQS only, its state kept in `folder`."""
+    """Return MiniStack's settings: S3 and SQS only, with its state in `folder`."""
     return {
         "BIND_HOST": EDGE_HOST,
         "GATEWAY_PORT": str(port),
@@ -47,7 +47,7 @@ def ministack_environment(port: int, folder: Path) -> dict[str, str]:
 
 
 def localstack_environment(python: str, port: int, folder: Path) -> dict[str, str]:
-    """Return the settings of a LocalStack without Docker: S3 and SQS only, no download, nothing reported."""
+    """Return the settings of a LocalStack without Docker: S3 and SQS only, no downloads, no telemetry."""
     folder.mkdir(parents=True, exist_ok=True)
     return {
         "LOCALSTACK_PYTHON": python,
@@ -61,21 +61,21 @@ def localstack_environment(python: str, port: int, folder: Path) -> dict[str, st
 
 
 def queue_url(endpoint: str, access_key: str) -> str:
-    """Where the work queue will be: emulators take a key of 12 digits for the account's number."""
+    """Return the URL of the work queue. Emulators use an access key of 12 digits as the account id."""
     account = access_key if len(access_key) == 12 and access_key.isdigit() else ACCOUNT
     return f"{endpoint.rstrip('/')}/{account}/{QUEUE}"
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """S3 and SQS at one endpoint, MiniStack's or a LocalStack's."""
+    """Clients of S3 and SQS at one endpoint, of MiniStack or LocalStack."""
 
     s3: "S3Client"
     sqs: "SQSClient"
 
     @classmethod
     def connect(cls, environment: Mapping[str, str]) -> "Cloud":
-        """Clients for `AWS_ENDPOINT_URL`, region and credentials as the functions are told them."""
+        """Return clients for the endpoint, region and credentials of the functions' environment."""
         import boto3
         from botocore.config import Config
 
@@ -94,7 +94,7 @@ class Cloud:
         )
 
     def wait_until_ready(self, timeout: float) -> None:
-        """Raises: ClientError or BotoCoreError, the last one, when it is not within `timeout` seconds."""
+        """Wait until S3 responds. Raises: the last ClientError or BotoCoreError after `timeout` seconds."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         deadline = time.monotonic() + timeout
@@ -108,10 +108,10 @@ class Cloud:
                 time.sleep(0.05)
 
     def prepare(self, *origins: str) -> str:
-        """Create what is missing and return the URL of the work queue.
+        """Create the bucket, queues and notification that are missing, and return the URL of the work queue.
 
         Args:
-            origins: the pages that may upload to the bucket and download from it.
+            origins: the origins whose pages may use the bucket.
 
         Raises: CannotStart if S3 does not send to that queue.
         """
@@ -125,7 +125,7 @@ class Cloud:
         return queue
 
     def empty(self) -> None:
-        """Deletes every object and every message."""
+        """Delete every object and every message."""
         empty_bucket(self.s3, BUCKET)
         for name in (QUEUE, DEAD_LETTER_QUEUE):
             self.sqs.purge_queue(QueueUrl=self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
@@ -135,11 +135,14 @@ class Cloud:
         self.sqs.close()
 
     def queue_arn(self, url: str) -> str:
-        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        return answer["Attributes"]["QueueArn"]
+        response = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return response["Attributes"]["QueueArn"]
 
     def _queue(self, name: str, attributes: dict[str, str]) -> str:
-        """Made without attributes and then given them: SQS refuses to make one that differs."""
+        """Create a queue if it is missing, and set its attributes.
+
+        Two calls, because SQS rejects the creation of an existing queue with other attributes.
+        """
         url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         if attributes:
             self.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
@@ -148,8 +151,8 @@ class Cloud:
     def _bucket(self, origins: tuple[str, ...]) -> None:
         """Create the bucket with the CORS rule of `resources/batch.yml`.
 
-        LocalStack and S3 apply the rule. MiniStack allows every origin, but none that sends credentials;
-        a page that fetches presigned URLs without credentials works with all three.
+        LocalStack and S3 apply the rule. MiniStack allows every origin, but no credentials. Presigned URLs
+        need no credentials, so they work with all three.
         """
         if BUCKET not in [bucket.get("Name") for bucket in self.s3.list_buckets()["Buckets"]]:
             self.s3.create_bucket(Bucket=BUCKET)
@@ -162,9 +165,9 @@ class Cloud:
         self.s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
 
     def _notify(self, queue: str) -> None:
-        """Let S3 announce uploads to the queue, and wait for the s3:TestEvent by which it confirms that.
+        """Configure S3 to send upload events to the queue, and wait for its s3:TestEvent.
 
-        A queue that S3 does not feed would leave every upload `queued`, and nothing would log an error.
+        Without the events every upload would stay `queued` without an error.
         """
         before = self._messages(queue)
         rule: Any = {
@@ -181,12 +184,14 @@ class Cloud:
             if time.monotonic() > deadline:
                 raise CannotStart(
                     f"S3 does not send to the queue {queue}, so no upload would be processed. "
-                    "Another queue of that name may exist; `make build-local-db` creates all of them anew."
+                    "Another queue of that name may exist. `make build-local-db` recreates all of them."
                 )
             time.sleep(0.05)
 
     def _messages(self, queue: str) -> int:
-        """The number of messages in the queue: visible, received and delayed ones."""
-        answer = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
-        found: Any = answer["Attributes"]
-        return sum(int(found[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
+        """Return the number of messages in the queue: visible, received and delayed ones."""
+        response = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
+        counts: Any = response["Attributes"]
+        return sum(
+            int(counts[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed")
+        )

@@ -1,8 +1,9 @@
-"""A client's connection to the gateway, which buffers a whole request before the process works on it.
+"""A client's connection to the gateway. It buffers a whole request before the process handles it.
 
 A process handles one request at a time, so a read or a write that waits for a slow client would block every
-other client. Reads never wait: `Parser.has_request` says whether the request is complete. Writes are kept and
-sent after the function has returned; a thread sends what the client does not take at once.
+other client. Reads never wait: `Parser.has_request` returns whether the request is complete. Writes are
+buffered and sent after the function has returned; a thread sends the bytes that the client does not accept at
+once.
 """
 
 import socket
@@ -21,27 +22,28 @@ from gunicorn.workers.gthread import TConn
 from localstack.gateway import BODY_LIMIT
 
 _READ = memoryview(bytearray(1 << 18))
-"""Where `receive` reads to: one allocation for all, since only the event loop reads."""
+"""The read buffer of `receive`, shared by all connections because only the event loop reads."""
 HEAD_LIMIT = 1 << 16
-"""Bytes in which the request line and the headers must end."""
+"""Maximum size of the request line and the headers in bytes."""
 BUFFER_LIMIT = 2 * BODY_LIMIT
-"""Bytes of one connection that are kept. The framing of chunks counts, so it is more than a body may have."""
+"""Maximum number of buffered bytes of a connection. The framing of chunks needs more than BODY_LIMIT."""
 REQUEST_SECONDS = 60
-"""Seconds from the first byte of a request to its last."""
+"""Time limit from the first byte of a request to its last."""
 SEND_SECONDS = 30
-"""Seconds without progress after which a client that does not read its response is cut off."""
+"""Time without progress after which the gateway closes the connection of a client that does not read."""
 LINGER_SECONDS = 2
+"""Time for which a client may read the last response before the gateway closes its connection."""
 
 
 class Inbox(Unreader):
-    """Bytes received and not parsed yet. Unlike gunicorn's own source it never reads the socket itself."""
+    """Holds received bytes that are not parsed yet. Unlike gunicorn's own source it reads no socket."""
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting = bytearray()
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next bytes, or none where the parser would have to wait."""
+        """Return the next bytes, or b"" if none are buffered."""
         size = max(size_hint or 0, 8192)
         with memoryview(self.waiting) as waiting:
             part = bytes(waiting[:size])
@@ -55,20 +57,20 @@ class Inbox(Unreader):
         return self.waiting
 
     def give_back(self) -> None:
-        """Hand everything to the parser: gunicorn looks only there for a pipelined request."""
+        """Return all bytes to the parser, because gunicorn looks only there for a pipelined request."""
         if rest := bytes(self.gather()):
             self.unread(rest)
             self.waiting.clear()
 
 
 class Chunks:
-    """Finds the end of a chunked body that arrives in pieces. gunicorn parses and checks it afterwards."""
+    """Finds the end of a chunked body that arrives in pieces. gunicorn parses and validates it afterwards."""
 
     def __init__(self) -> None:
         self._next_size = self.total = 0
 
     def ended(self, received: bytearray) -> bool:
-        """Return True for a whole body, and for one that gunicorn or the gateway rejects as it is."""
+        """Return whether the body is complete, or so wrong that gunicorn or the gateway rejects it."""
         while (end := received.find(b"\r\n", self._next_size)) >= 0:
             digits = bytes(received[self._next_size : end]).partition(b";")[0].strip()
             if not digits.isalnum():
@@ -87,7 +89,7 @@ class Chunks:
 
 
 class Parser(RequestParser):
-    """gunicorn's parser over an Inbox, asked for a request only when all of it is there."""
+    """gunicorn's parser over an Inbox. Call `next` only after `has_request` has returned True."""
 
     unreader: Inbox
 
@@ -100,13 +102,16 @@ class Parser(RequestParser):
         self._searched = 0
 
     def has_request(self) -> bool:
-        """Whether `next` returns a request, or raises, without waiting for the client."""
+        """Return whether `next` returns a request, or raises, without waiting for the client."""
         if self._request is None and self._error is None and self._has_head():
             self._parse_head()
         return self._error is not None or (self._request is not None and self._has_body())
 
     def take_expectation(self) -> bool:
-        """Whether the client waits for `100 Continue` (RFC 9110, section 10.1.1); True once per request."""
+        """Return whether the client waits for `100 Continue` (RFC 9110, section 10.1.1).
+
+        Returns True only once per request.
+        """
         if self._request is None or not self._request._expected_100_continue:
             return False
         self._request._expected_100_continue = False
@@ -141,13 +146,13 @@ class Parser(RequestParser):
         else:
             whole, too_large = len(received) >= reader.length, reader.length > BODY_LIMIT
         if too_large:
-            # The gateway refuses it unread, so the next request's start is unknown.
+            # The gateway rejects it without reading it, so the start of the next request is unknown.
             self._request.force_close()
         return whole or too_large
 
 
 class ClientSocket(socket.socket):
-    """A socket whose `sendall` keeps the bytes until `send_now`."""
+    """A socket whose `sendall` buffers the bytes until `send_now`."""
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())
@@ -157,7 +162,10 @@ class ClientSocket(socket.socket):
         self.unsent += data
 
     def send_now(self) -> bool:
-        """Send what the client takes at once; whether that was all. Raises: OSError."""
+        """Send the bytes that the client accepts without waiting, and return whether all are sent.
+
+        Raises: OSError if the connection is broken.
+        """
         try:
             while self.unsent:
                 del self.unsent[: self.send(self.unsent, socket.MSG_DONTWAIT)]
@@ -166,7 +174,7 @@ class ClientSocket(socket.socket):
         return True
 
     def send_rest(self) -> bool:
-        """Send what is left, waiting for the client; whether it took all."""
+        """Send the remaining bytes, waiting for the client, and return whether all are sent."""
         try:
             self.settimeout(SEND_SECONDS)
             while self.unsent:
@@ -177,7 +185,7 @@ class ClientSocket(socket.socket):
 
 
 class Connection(TConn):
-    """gunicorn's connection with a buffered request. `closed_by_client`: no more bytes come."""
+    """gunicorn's connection with a buffered request. `closed_by_client`: the client sends no more bytes."""
 
     sock: ClientSocket
     parser: Parser
@@ -185,12 +193,12 @@ class Connection(TConn):
     def __init__(self, config: Any, sock: ClientSocket, client: Any, server: Any) -> None:
         super().__init__(config, sock, client, server)
         self.parser = Parser(config, client)
-        self.data_ready = True  # else gunicorn waits for the bytes that are buffered already
+        self.data_ready = True  # otherwise gunicorn would wait for bytes that are buffered already
         self.closed_by_client = False
         self._began = 0.0
 
     def receive(self) -> None:
-        """Buffer what has arrived."""
+        """Buffer the bytes that have arrived."""
         waiting = self.parser.unreader.gather()
         try:
             while len(waiting) <= BUFFER_LIMIT:
@@ -207,13 +215,13 @@ class Connection(TConn):
             self._began = time.monotonic()
 
     def may_become_ready(self) -> bool:
-        """Whether the rest of a request may still come."""
+        """Return whether the rest of a request may still arrive."""
         slow = self._began and time.monotonic() - self._began > REQUEST_SECONDS
         return not self.closed_by_client and not slow
 
     @property
     def pipelined(self) -> bool:
-        """Whether bytes of a next request are here already."""
+        """Whether bytes of the next request are buffered already."""
         return bool(self.parser.unreader.buf.getbuffer().nbytes)
 
     def request_done(self) -> None:
@@ -221,7 +229,7 @@ class Connection(TConn):
         self.parser.unreader.give_back()
 
     def close(self, graceful: bool = False) -> None:
-        """A client that has not closed its side gets seconds to read the response, but not of this thread."""
+        """Close the connection. With `graceful`, a thread first waits for the client to read the response."""
         if graceful and not self.closed_by_client:
             in_background(lambda: util.close_graceful(self.sock, LINGER_SECONDS, BUFFER_LIMIT))
         else:
@@ -229,5 +237,5 @@ class Connection(TConn):
 
 
 def in_background(call: Callable[[], object]) -> None:
-    """In a thread that does not keep a retired process alive."""
+    """Run `call` in a daemon thread, which does not keep a retired process alive."""
     threading.Thread(target=call, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What Lambda hands to a handler beside the event."""
+"""The context object that Lambda passes to a handler."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ ACCOUNT = "000000000000"
 
 @dataclass
 class LambdaContext:
-    """The `context` argument of one invocation, with the clock of its time limit."""
+    """The `context` argument of one invocation. Its time limit starts when it is created."""
 
     function: Function
     region: str = "us-east-1"

@@ -1,4 +1,4 @@
-"""What the offline cloud keeps between two runs, and who is using it now."""
+"""The folder in which the offline cloud keeps its data between runs, and its lock."""
 
 import fcntl
 import json
@@ -13,7 +13,7 @@ from localstack.settings import CannotStart
 
 
 class DataFolder:
-    """The `.data` folder: databases, objects, logs, the signing key. One process at a time uses it."""
+    """The `.data` folder: databases, objects, logs and the signing key. One process at a time may use it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -26,7 +26,7 @@ class DataFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process. Raises: CannotStart if it can't be used, or is in use."""
+        """Lock the folder for this process. Raises: CannotStart if it is unusable or locked."""
         with self._opened() as file:
             if not _lock(file):
                 raise CannotStart(
@@ -53,25 +53,25 @@ class DataFolder:
             ) from None
 
     def owner(self) -> int | None:
-        """The process id of who holds the folder."""
+        """Return the id of the process that locks the folder, or None."""
         if not self._pid_file.exists():
             return None
         with self._pid_file.open("r") as file:
             return None if _lock(file) else self._read_pid()
 
     def jwt_secret_key(self) -> str:
-        """A key of 48 random bytes, made once; only its owner can read it."""
+        """Return the folder's random key of 48 bytes, created once and readable only by its owner."""
         path = self.folder / "jwt_secret_key"
         with suppress(FileExistsError):
             _write_private(path, secrets.token_urlsafe(48), os.O_EXCL)
         return path.read_text("ascii")
 
     def publish(self, environment: Mapping[str, str]) -> None:
-        """Leaves the running functions' variables for `make audit` and the like."""
+        """Write the running functions' variables to a file for `make audit` and other commands."""
         _write_private(self._environment_file, json.dumps(environment, indent=1), os.O_TRUNC)
 
     def published(self) -> dict[str, str] | None:
-        """The variables of the running functions; None when none run."""
+        """Return the variables of the running functions, or None if the service is not running."""
         if self.owner() is None or not self._environment_file.exists():
             return None
         environment: dict[str, str] = json.loads(self._environment_file.read_text("utf-8"))

@@ -1,7 +1,7 @@
 """The emulated S3 and SQS, MiniStack or a LocalStack: `python -m localstack.emulator`.
 
-MiniStack names a queue by its URL, port included, and finds the queues of an earlier run by that name. The
-URL that it keeps therefore has a fixed port here, whatever port it listens on; callers see the real one.
+MiniStack identifies a queue by its URL, port included, also between runs. The stored URL therefore has a
+fixed port, independent of the port on which MiniStack listens. Callers see the real port.
 """
 
 import os
@@ -24,27 +24,28 @@ def main() -> None:
 
 
 def run_localstack(python: str) -> int:
-    """Run LocalStack until SIGTERM, with the Python of its own virtual environment; its exit status.
+    """Run LocalStack with its own Python environment until SIGTERM, and return its exit status.
 
-    It starts in its data folder, and without PYTHONPATH: this package has the same name as LocalStack's.
+    It runs in its data folder and without PYTHONPATH, because this package has the same name as LocalStack's.
     """
     signal.signal(signal.SIGTERM, lifeline.end_once)
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name != "PYTHONPATH" and not name.startswith("AWS_")  # its own clients would read AWS_ENDPOINT_URL
+        # LocalStack's own clients would use AWS_ENDPOINT_URL.
+        if name != "PYTHONPATH" and not name.startswith("AWS_")
     }
     command = [python, "-m", "localstack.runtime.main"]
     process = subprocess.Popen(command, cwd=os.environ["FILESYSTEM_ROOT"], env=environment)
     with suppress(KeyboardInterrupt):
         return process.wait()
     process.terminate()
-    return process.wait()  # the parent kills both after its grace period
+    return process.wait()  # without a timeout: the parent kills both after its grace period
 
 
 def run_ministack() -> None:
     port = os.environ["GATEWAY_PORT"]
-    os.environ["GATEWAY_PORT"] = NAMING_PORT  # which the module reads when it is imported
+    os.environ["GATEWAY_PORT"] = NAMING_PORT  # the sqs module reads it at import
     from ministack.services import sqs
 
     os.environ["GATEWAY_PORT"] = port
@@ -61,9 +62,9 @@ def run_ministack() -> None:
 
 
 def merge_queues(sqs: Any) -> None:
-    """Make one queue of those with the same name, with the messages of all.
+    """Merge queues with the same name, including their messages.
 
-    Earlier versions left one queue per port that the emulator had listened on.
+    Earlier versions stored one queue for each port on which the emulator had listened.
     """
     for (account, region, url), queue in sqs._queues.all_items():
         kept_url = f"http://{sqs.DEFAULT_HOST}:{sqs.DEFAULT_PORT}/{account}/{queue['name']}"

@@ -1,7 +1,7 @@
-"""Lambda's SQS event source mapping: polls the work queue and invokes the worker, batch size 1.
+"""Lambda's SQS event source mapping: polls the work queue and invokes the worker with batches of 1.
 
-`python -m localstack.event_source` runs until it is told to end. As on Lambda the poller stands
-outside of the environment that runs the function: it survives a crash, and ends what takes too long.
+`python -m localstack.event_source` runs until SIGTERM. As on Lambda the poller runs in another process than
+the function, so it survives a crash of the function and kills one that exceeds its timeout.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
@@ -23,16 +23,20 @@ from localstack.execution import ExecutionEnvironment, InvocationFailed
 from localstack.settings import CannotStart, Settings
 
 FUNCTION = "worker"
-# No longer: an emulator that is to end waits for the polls that are going on.
-LONG_POLL = 1
+# Short, because the emulator waits for pending polls when it stops.
+LONG_POLL_SECONDS = 1
 
 Message = Any
 
 
 @dataclass(frozen=True)
 class Queue:
-    """The work queue as the poller uses it. A message is invisible for `visibility` seconds at a time,
-    prolonged while it is being worked on: after a crash of everything it comes back that soon."""
+    """The work queue.
+
+    A received message is invisible for `visibility` seconds, and the poller extends that during an
+    invocation. After a crash of all processes SQS therefore redelivers it within `visibility` seconds.
+    `retry` is the delay in seconds after a failed invocation.
+    """
 
     cloud: Cloud
     url: str
@@ -44,7 +48,7 @@ class Queue:
         answer = self.cloud.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=1,
-            WaitTimeSeconds=LONG_POLL,
+            WaitTimeSeconds=LONG_POLL_SECONDS,
             VisibilityTimeout=self.visibility,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
@@ -54,14 +58,15 @@ class Queue:
     def delete(self, message: Message) -> None:
         self.cloud.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
-    def show_again_in(self, message: Message, seconds: int) -> None:
+    def set_visibility(self, message: Message, seconds: int) -> None:
+        """Make SQS redeliver the message in `seconds`, unless this changes or it is deleted."""
         self.cloud.sqs.change_message_visibility(
             QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=seconds
         )
 
 
 class Poller:
-    """One of the pollers, with the execution environment that it keeps for its invocations."""
+    """Receives messages and invokes the function, in an execution environment that it reuses."""
 
     def __init__(self, queue: Queue, function: Function, region: str, stopping: threading.Event) -> None:
         self._queue, self._function, self._region = queue, function, region
@@ -78,12 +83,12 @@ class Poller:
                 if message:
                     self._process(message)
             except Exception as error:
-                print(f"the queue can't be used, trying again: {error}")
+                print(f"the queue is unreachable, retrying in 1 s: {error}")
                 self._stopping.wait(1)
         self._idle.set()
 
     def stop(self) -> None:
-        """Interrupts an invocation, and waits until its message is given back to the queue."""
+        """Kill a running invocation, and wait until its message is visible in the queue again."""
         self._environment.kill()
         self._idle.wait(1)
 
@@ -92,29 +97,32 @@ class Poller:
         event = {"Records": [record(message, self._queue.arn, self._region)]}
         name = f"message {message['MessageId']} (delivery {attempt})"
         try:
-            answer = self._environment.invoke(event, self._heartbeat(message))
-            check_answer(answer, message["MessageId"])
+            response = self._environment.invoke(event, self._heartbeat(message))
+            check_response(response, message["MessageId"])
         except InvocationFailed as failure:
             retry = 0 if self._stopping.is_set() else self._queue.retry
-            self._queue.show_again_in(message, retry)
-            print(f"{name} failed, again in {retry} s: {failure}")
+            self._queue.set_visibility(message, retry)
+            print(f"{name} failed, retry in {retry} s: {failure}")
         else:
             self._queue.delete(message)
             print(f"{name} done in {(time.monotonic() - started) * 1000:.0f} ms")
 
     def _heartbeat(self, message: Message) -> tuple[float, Callable[[], None]]:
-        """Whatever becomes of the queue, the function goes on, as on Lambda: its message may come twice."""
+        """Return the interval and the call that keep the message invisible.
+
+        Errors are ignored: as on Lambda, the function continues and SQS may redeliver the message.
+        """
         visibility = self._queue.visibility
 
         def beat() -> None:
             with suppress(BotoCoreError, ClientError):
-                self._queue.show_again_in(message, visibility)
+                self._queue.set_visibility(message, visibility)
 
         return visibility / 3, beat
 
 
 def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
-    """One SQS message as a record of Lambda's event."""
+    """Return an SQS message as a record of Lambda's event."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -136,18 +144,21 @@ def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
     }
 
 
-def check_answer(answer: Any, message_id: str) -> None:
-    """Raises: InvocationFailed when the answer names the message, or names one that was not sent."""
-    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
+def check_response(response: Any, message_id: str) -> None:
+    """Raise InvocationFailed if the response reports the message as failed, or reports an unknown message."""
+    failures = response.get("batchItemFailures") if isinstance(response, dict) else None
     if failures is None or failures == []:
         return
     if failures == [{"itemIdentifier": message_id}]:
         raise InvocationFailed("reported in batchItemFailures")
-    raise InvocationFailed(f"batchItemFailures is not understood: {failures!r}")
+    raise InvocationFailed(f"batchItemFailures is invalid: {failures!r}")
 
 
 def connect(settings: Settings) -> Queue:
-    """Return the work queue, created if need be. Raises: CannotStart, BotoCoreError, ClientError."""
+    """Create the work queue if it is missing, and return it.
+
+    Raises: CannotStart, BotoCoreError or ClientError.
+    """
     cloud = Cloud.connect(os.environ)
     cloud.wait_until_ready(settings.start_timeout)
     own_pages = [f"http://{host}:{settings.port}" for host in ("localhost", "127.0.0.1")]
@@ -169,7 +180,7 @@ def main() -> None:
     ]
     for poller in pollers:
         threading.Thread(target=poller.run, daemon=True).start()
-    lifeline.tell_ready()
+    lifeline.signal_ready()
     lifeline.wait_for_end()
     stopping.set()
     for poller in pollers:

@@ -19,17 +19,17 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class InvocationFailed(Exception):
-    """The handler raised, ran out of time, or its process died."""
+    """The handler raised or timed out, or its process died."""
 
 
 class _Outcome(Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    LEFT_UNKNOWN = "a timeout or an exit: nobody knows in what state the process is"
+    INTERRUPTED = "a timeout or an exit: the state of the process is unknown"
 
 
 class ExecutionEnvironment:
-    """Made at the first invocation and kept for the next; after a crash or a timeout made anew."""
+    """Starts a process at the first invocation and reuses it. Replaces it after a crash or a timeout."""
 
     def __init__(self, function: Function) -> None:
         self._function = function
@@ -37,13 +37,18 @@ class ExecutionEnvironment:
         self._connection: Connection[Any, Any] | None = None
 
     def invoke(self, event: Mapping[str, Any], heartbeat: tuple[float, Callable[[], None]]) -> Any:
-        """The handler's answer. `heartbeat` is called whenever its seconds have passed meanwhile.
+        """Invoke the handler and return its result.
 
-        Raises: InvocationFailed, or what `heartbeat` raises. An answer that nobody waits for any more ends
-        with its process: the next invocation would take it for its own.
+        Any exception kills the process; otherwise its late response would answer the next invocation.
+
+        Args:
+            heartbeat: seconds and a function to call each time that they have passed.
+
+        Raises: InvocationFailed, and exceptions of the heartbeat.
         """
         connection = self._started()
-        # The function's own process raises at its timeout; this is for one that blocks even that.
+        # The function's process raises at its timeout. This second limit is for a handler that blocks
+        # signals.
         deadline = time.monotonic() + self._function.timeout + 1
         interval, beat = heartbeat
         try:
@@ -52,21 +57,21 @@ class ExecutionEnvironment:
                 if time.monotonic() >= deadline:
                     raise InvocationFailed(f"Task timed out after {self._function.timeout} seconds")
                 beat()
-            outcome, answer = connection.recv()
+            outcome, result = connection.recv()
         except (EOFError, OSError):
             self.kill()
             raise InvocationFailed("the function's process died") from None
         except BaseException:
             self.kill()
             raise
-        if outcome is _Outcome.LEFT_UNKNOWN:
+        if outcome is _Outcome.INTERRUPTED:
             self.kill()
         if outcome is not _Outcome.SUCCEEDED:
-            raise InvocationFailed(answer)
-        return answer
+            raise InvocationFailed(result)
+        return result
 
     def kill(self) -> None:
-        """Ends the process where it stands, as the end of a Lambda environment does."""
+        """Kill the process immediately, as Lambda does at the end of an environment."""
         process, self._process = self._process, None
         if process:
             process.kill()
@@ -82,7 +87,7 @@ class ExecutionEnvironment:
 
 
 def _serve(connection: "Connection[Any, Any]", function: Function) -> None:
-    """What runs in the process: invocations, until the other end of the connection is gone."""
+    """Handle invocations in the child process until the parent closes the connection."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     runtime = Runtime()
@@ -93,5 +98,5 @@ def _serve(connection: "Connection[Any, Any]", function: Function) -> None:
                 connection.send((_Outcome.SUCCEEDED, runtime.invoke(function, event)))
             except BaseException as error:
                 sys.stderr.write(traceback.format_exc())
-                outcome = _Outcome.FAILED if isinstance(error, Exception) else _Outcome.LEFT_UNKNOWN
+                outcome = _Outcome.FAILED if isinstance(error, Exception) else _Outcome.INTERRUPTED
                 connection.send((outcome, f"{type(error).__name__}: {error}"))

@@ -1,6 +1,6 @@
-"""API Gateway (HTTP API) as a WSGI application: serverless.yml's routes in front of their functions.
+"""API Gateway (HTTP API) as a WSGI application that invokes the functions of serverless.yml.
 
-It knows no route by itself. One request at a time in a process, as in a Lambda environment.
+All routes come from serverless.yml. A process handles one request at a time, like a Lambda environment.
 """
 
 import json
@@ -12,13 +12,13 @@ from uuid import uuid4
 
 from deploy.serverless_file import Match, Service
 from localstack.gateway_error import gateway_error
-from localstack.http_event import Environ, InvalidAnswer, Response, decoded_path, http_event, http_response
+from localstack.http_event import Environ, InvalidResponse, Response, decoded_path, http_event, http_response
 from localstack.runtime import FunctionTimedOut, Runtime
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 BODY_LIMIT = 10_000_000
 HEADERS_LIMIT = 10_240
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, both ways
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, for requests and responses
 EVENT_LIMIT = 6 * 1024 * 1024
 
 
@@ -27,12 +27,15 @@ class StartResponse(Protocol):
 
 
 class TooLarge(Exception):
-    """The request is over one of the limits of API Gateway or Lambda."""
+    """The request exceeds a limit of API Gateway or Lambda."""
 
 
 class Gateway:
-    """A WSGI application. `after_timeout` is called when a function had to be interrupted: its
-    process is then in no known state, and Lambda would not use it again either."""
+    """A WSGI application.
+
+    It calls `after_timeout` after it has interrupted a function. The state of the process is unknown then,
+    and Lambda would not reuse it either.
+    """
 
     def __init__(self, service: Service, after_timeout: Callable[[], None] = lambda: None) -> None:
         self._service = service
@@ -40,7 +43,7 @@ class Gateway:
         self._after_timeout = after_timeout
 
     def preload(self) -> None:
-        """Imports every function that has a route. One that can't be imported fails at its requests."""
+        """Import every function with a route. Requests to a function that can't be imported fail."""
         for route in self._service.routes:
             try:
                 self._runtime.handler(route.function)
@@ -79,14 +82,14 @@ class Gateway:
         except FunctionTimedOut:
             _log_traceback()
             self._after_timeout()
-        except InvalidAnswer as refusal:
-            print(f"{match.route.function.handler}: {refusal}", file=sys.stderr)
+        except InvalidResponse as error:
+            print(f"{match.route.function.handler}: {error}", file=sys.stderr)
         except Exception:
             _log_traceback()
         return gateway_error(500)
 
     def _with_cors(self, headers: list[tuple[str, str]], origin: str) -> list[tuple[str, str]]:
-        """The gateway's CORS headers in place of any the function made, but those of a preflight."""
+        """Replace the function's CORS headers by the gateway's, except in a preflight response."""
         cors = self._service.cors
         preflight = any(name == "Access-Control-Allow-Methods" for name, _ in headers)
         if cors is None or preflight:
@@ -96,7 +99,10 @@ class Gateway:
 
 
 def _read_body(environ: Environ) -> bytes:
-    """Raises TooLarge before it holds more than the limit, whatever the client says of the length."""
+    """Return the body, or raise TooLarge without reading more than the limit.
+
+    The client's Content-Length may be wrong.
+    """
     if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
         raise TooLarge
     body: bytes = environ["wsgi.input"].read(BODY_LIMIT + 1)
@@ -106,7 +112,7 @@ def _read_body(environ: Environ) -> bytes:
 
 
 def _check_event(event: dict[str, Any]) -> None:
-    # JSON's escapes make a character six bytes at most: a short body needs no second look.
+    # A JSON escape has at most six bytes, so a short body needs no encoding to measure it.
     if len(event.get("body", "")) * 6 < EVENT_LIMIT - 2 * HEADERS_LIMIT:
         return
     if len(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")) > EVENT_LIMIT:

@@ -1,7 +1,7 @@
 """The errors that API Gateway itself sends.
 
-An HTTP API has no gateway responses to customize, so on AWS these can't have the contract's problem form
-(RFC 9457). Here they have the body that AWS sends.
+The errors of an HTTP API are not customizable, so on AWS they are not problem documents (RFC 9457). The local
+gateway sends the same body as AWS.
 """
 
 import json
@@ -13,7 +13,7 @@ _MESSAGES = {413: "Request Entity Too Large"}  # Python 3.13 renamed the phrase
 
 
 def gateway_error(status: int) -> Response:
-    """Return API Gateway's own response to a request that no function answered."""
+    """Return API Gateway's own error response."""
     message = _MESSAGES.get(status) or HTTPStatus(status).phrase
     body = json.dumps({"message": message}, separators=(",", ":"))
     return Response(status, [("Content-Type", "application/json")], body.encode())

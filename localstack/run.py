@@ -35,38 +35,39 @@ _SCREEN = """
     curl -i {url}/login -H 'Content-Type: application/json' \\
       -d '{{"email": "defaultclient@client.as", "password": "{password}"}}'
 
-  Ctrl-C, or `make down` elsewhere, ends it. The data stays until `make build-local-db`.
+  Stop it with Ctrl-C, or `make down` in another terminal. `make build-local-db` deletes the data.
 """
 
 
 def up(settings: Settings) -> int:
-    """Starts everything and stays until Ctrl-C, SIGTERM, or the end of a part (exit code 1)."""
+    """Run all parts until Ctrl-C, SIGTERM, or the unexpected end of a part (exit code 1)."""
     from localstack.stack import Stack
 
-    # `make deploy` reads the same .env: nobody means to serve production's database from a laptop.
+    # `make deploy` reads the same .env, so this prevents serving production's database from a laptop by
+    # mistake.
     if settings.variables.get("CONFIG_TYPE") == "production":
-        raise CannotStart("CONFIG_TYPE=production is for `make deploy`: set it to local, or leave it out.")
+        raise CannotStart("CONFIG_TYPE=production is for `make deploy`. Set it to local, or remove it.")
     began = time.monotonic()
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lifeline.end_once)
     log = DataFolder(settings.data_dir).log
     try:
-        with Stack(settings, say=lambda part: _tell(f"starting {part} …"), echo=_tell) as stack:
-            _tell(_screen(stack.url, stack.environment, settings, began))
-            casualty = stack.wait()
+        with Stack(settings, on_start=lambda part: _print(f"starting {part} …"), on_line=_print) as stack:
+            _print(_screen(stack.url, stack.environment, settings, began))
+            ended_part = stack.wait()
     except KeyboardInterrupt:
-        _tell("ended")
+        _print("stopped")
         return 0
-    raise CannotStart(f"{casualty} ended unexpectedly, so all was ended. See {log}")
+    raise CannotStart(f"{ended_part} ended unexpectedly, so the service was stopped. See {log}")
 
 
 def down(settings: Settings) -> int:
-    """Ends what `up` started, from another terminal, and waits for it."""
+    """Stop the service that `up` started in another terminal, and wait for its end."""
     folder = DataFolder(settings.data_dir)
     owner = folder.owner()
     if owner is None:
         _end_leftover(folder)
-        _tell(f"Nothing is running in {folder.folder}.")
+        _print(f"Nothing is running in {folder.folder}.")
         return 0
     os.kill(owner, signal.SIGTERM)
     deadline = time.monotonic() + 30
@@ -74,18 +75,18 @@ def down(settings: Settings) -> int:
         if time.monotonic() > deadline:
             raise CannotStart(f"Process {owner} has not ended within 30 s.")
         time.sleep(0.05)
-    _tell("ended")
+    _print("stopped")
     return 0
 
 
 def logs(settings: Settings) -> int:
-    """Follows the log, as `tail -F` does, until Ctrl-C."""
+    """Follow the log with `tail -F` until Ctrl-C."""
     log = DataFolder(settings.data_dir).log
     os.execvp("tail", ["tail", "-n", "100", "-F", str(log)])  # noqa: S606, S607
 
 
 def reset_db(settings: Settings) -> int:
-    """Makes database, bucket and queues anew, whether the service runs or not."""
+    """Recreate the database, bucket and queues, whether the service is running or not."""
     from localstack.cloud import Cloud
     from localstack.postgres import recreate
     from localstack.stack import Stack
@@ -106,14 +107,14 @@ def reset_db(settings: Settings) -> int:
                 recreate(settings.database_url)
         with Stack(replace(settings, port=0, edge_port=0)) as stack:
             Cloud.connect(stack.environment).empty()
-    _tell("The database is made anew, with the default users and operations; bucket and queues are empty.")
+    _print("Recreated the database with the default users and operations, and emptied the bucket and queues.")
     return 0
 
 
 def audit(settings: Settings) -> int:
-    """Audits the service's database as it is: whether the service runs or not, nothing is migrated.
+    """Audit the service's database without migrating it, whether the service is running or not.
 
-    The exit status is shared.billing.audit's.
+    Return the exit status of shared.billing.audit.
     """
     from localstack.postgres import Postgres
 
@@ -123,7 +124,7 @@ def audit(settings: Settings) -> int:
     if settings.database_url:
         return _run(command, settings, {"AWS_PGSQL_PATH": settings.database_url})
     if not folder.postgres.exists():
-        print(f"There is no database in {folder.folder} yet: `make up` makes it.", file=sys.stderr)
+        print(f"There is no database in {folder.folder} yet. `make up` creates it.", file=sys.stderr)
         return 2
     with folder.locked():
         postgres = Postgres(folder.postgres)
@@ -135,7 +136,7 @@ def audit(settings: Settings) -> int:
 
 
 def execute(settings: Settings, command: list[str]) -> int:
-    """Runs a command with the functions' variables; starts the service for it if it does not run."""
+    """Run a command with the functions' variables. If the service is not running, start it meanwhile."""
     from localstack.stack import Stack
 
     if environment := DataFolder(settings.data_dir).published():
@@ -160,18 +161,18 @@ def main() -> int:
     except CannotStart as reason:
         print(f"\n{reason}", file=sys.stderr)
         return 1
-    except OSError as error:  # a full disk, a folder that can't be written
-        print(f"\nThis can't be done: {error}", file=sys.stderr)
+    except OSError as error:  # for example a full disk, or a folder without write permission
+        print(f"\nThe command failed: {error}", file=sys.stderr)
         return 1
 
 
 def _run(command: list[str], settings: Settings, environment: dict[str, str]) -> int:
-    told = {**os.environ, **settings.variables, **environment}
-    return subprocess.run(command, env=told, cwd=ROOT, check=False).returncode
+    variables = {**os.environ, **settings.variables, **environment}
+    return subprocess.run(command, env=variables, cwd=ROOT, check=False).returncode
 
 
 def _end_leftover(folder: DataFolder) -> None:
-    """Postgres is a daemon: a killed `make up` leaves it behind."""
+    """Stop the Postgres of a killed `make up`, which survives as a daemon."""
     if (folder.postgres / "postmaster.pid").exists():
         from localstack.postgres import Postgres
 
@@ -188,20 +189,20 @@ def _screen(url: str, environment: Mapping[str, str], settings: Settings, began:
         database=_without_password(environment["AWS_PGSQL_PATH"]),
         endpoint=environment["AWS_ENDPOINT_URL"],
         log=os.path.relpath(DataFolder(settings.data_dir).log),
-        client="what CLIENT_PASSWORD says" if client else "Test1234!",
-        admin="what ADMIN_PASSWORD says" if admin else "adminpass",
+        client="the value of CLIENT_PASSWORD" if client else "Test1234!",
+        admin="the value of ADMIN_PASSWORD" if admin else "adminpass",
         password="$CLIENT_PASSWORD" if client else "Test1234!",
     )
 
 
 def _without_password(url: str) -> str:
-    """The database's URL as `psql` takes it, but for the password."""
+    """Return the database's URL for `psql`, without the password."""
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
     return parts._replace(netloc=user + parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)
 
 

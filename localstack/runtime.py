@@ -1,7 +1,7 @@
-"""Lambda's runtime: finds a function's handler, calls it within its time, checks what it returns.
+"""Lambda's runtime: imports a function's handler, calls it within its timeout, and validates its result.
 
-`python -m localstack.runtime NAME [EVENT]` invokes a function of serverless.yml once, as
-`aws lambda invoke` does, and prints its answer.
+`python -m localstack.runtime NAME [EVENT]` invokes a function of serverless.yml once, like
+`aws lambda invoke`, and prints its result.
 """
 
 import json
@@ -25,27 +25,27 @@ Handler = Callable[[Mapping[str, Any], LambdaContext], object]
 
 
 class FunctionTimedOut(BaseException):
-    """The function took longer than its timeout. No function's `except Exception` may swallow it."""
+    """The function exceeded its timeout. A BaseException, so that no `except Exception` catches it."""
 
 
 class Runtime:
-    """The functions of one process, each imported when it is first needed."""
+    """The functions of one process. Each is imported at its first use."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
 
     def handler(self, function: Function) -> Handler:
-        """Raises: whatever the import of its module raises; AttributeError when it has no such handler."""
+        """Import and return the handler. Raises: AttributeError if it is missing; import errors."""
         if function.name not in self._handlers:
             module, _, attribute = function.handler.rpartition(".")
             self._handlers[function.name] = getattr(import_module(module.replace("/", ".")), attribute)
         return self._handlers[function.name]
 
     def invoke(self, function: Function, event: Mapping[str, Any], request_id: str = "") -> Any:
-        """What the handler returns, as the JSON that leaves Lambda is read again.
+        """Call the handler and return its result after a round trip through JSON, as on Lambda.
 
-        Raises: FunctionTimedOut; TypeError or ValueError when the answer is no JSON; and whatever
-        the handler raises.
+        Raises: FunctionTimedOut; TypeError or ValueError if JSON can't represent the result; exceptions of
+        the handler.
         """
         context = LambdaContext(function, os.environ.get("AWS_REGION", "us-east-1"))
         if request_id:
@@ -57,7 +57,7 @@ class Runtime:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raises FunctionTimedOut in the block when it is over. Only the main thread can be interrupted."""
+    """Raise FunctionTimedOut in the block after `seconds`. Works only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -79,7 +79,7 @@ def main(name: str, event: str = "{}") -> None:
     try:
         print(json.dumps(Runtime().invoke(service.functions[name], json.loads(event))))
     except (SettingsError, DomainError, OSError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")  # their messages say all that the user can mend
+        sys.exit(f"{type(error).__name__}: {error}")  # without a traceback: the message names the cause
 
 
 if __name__ == "__main__":

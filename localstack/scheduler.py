@@ -1,8 +1,7 @@
 """EventBridge's rules: invokes each function of serverless.yml that has a schedule, when it is due.
 
-`python -m localstack.scheduler` runs until it gets SIGTERM. A daily run that was missed while nothing ran is
-not repeated, as on AWS. A rate begins a minute after the start, so that tasks whose message was lost when the
-service was killed go on soon.
+`python -m localstack.scheduler` runs until SIGTERM. As on AWS, it does not repeat a missed daily run. A rate
+starts a minute after the start, so that tasks whose message was lost in a crash continue soon.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 """
 
@@ -21,23 +20,23 @@ from localstack.execution import ExecutionEnvironment, InvocationFailed
 from localstack.settings import CannotStart, Settings
 
 FIRST_RUN = timedelta(minutes=1)
-"""Time from the start to the first run of a rate."""
+"""Delay between the start and the first run of a rate."""
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _DAILY = re.compile(r"cron\((\d+) (\d+) \* \* \? \*\)")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Every `period`, reckoned from `start`."""
+    """Due every `period`, counted from `start`."""
 
     period: timedelta
     start: datetime
 
     @classmethod
     def parse(cls, expression: str, now: datetime) -> "Schedule":
-        """Parse `rate(1 hour)`, or `cron(17 3 * * ? *)` for each day at 03:17 UTC.
+        """Parse `rate(1 hour)`, or `cron(17 3 * * ? *)` for every day at 03:17 UTC.
 
-        Raises: CannotStart for any other expression, even one that EventBridge knows.
+        Raises: CannotStart for any other expression, even if EventBridge supports it.
         """
         if rate := _RATE.fullmatch(expression):
             period = timedelta(**{f"{rate[2]}s": int(rate[1])})
@@ -45,15 +44,15 @@ class Schedule:
         if daily := _DAILY.fullmatch(expression):
             start = now.replace(hour=int(daily[2]), minute=int(daily[1]), second=0, microsecond=0)
             return cls(timedelta(days=1), start)
-        raise CannotStart(f"The offline cloud knows rate(…) and a daily cron(…), and no {expression!r}.")
+        raise CannotStart(f"The offline cloud supports rate(…) and a daily cron(…), but not {expression!r}.")
 
     def after(self, moment: datetime) -> datetime:
-        """When it is next due."""
+        """Return the first due time after `moment`."""
         return self.start + ((moment - self.start) // self.period + 1) * self.period
 
 
 class Timer:
-    """One function and its schedule. Each invocation has a process of its own, which ends with it."""
+    """Invokes one function by its schedule. Each invocation has its own process."""
 
     def __init__(self, function: Function, schedule: Schedule, stopping: threading.Event) -> None:
         self._function, self._schedule, self._stopping = function, schedule, stopping
@@ -68,8 +67,8 @@ class Timer:
     def _invoke(self, due: datetime) -> None:
         environment = ExecutionEnvironment(self._function)
         try:
-            answer = environment.invoke(event(due), (self._function.timeout, lambda: None))
-            print(f"{self._function.name} done: {answer}")
+            result = environment.invoke(event(due), (self._function.timeout, lambda: None))
+            print(f"{self._function.name} done: {result}")
         except InvocationFailed as failure:
             print(f"{self._function.name} failed: {failure}")
         finally:
@@ -77,7 +76,7 @@ class Timer:
 
 
 def event(due: datetime) -> dict[str, Any]:
-    """What EventBridge hands to a function."""
+    """Return EventBridge's event for a scheduled invocation."""
     return {
         "version": "0",
         "id": str(uuid4()),
@@ -100,7 +99,7 @@ def main() -> None:
         if function.schedule:
             timer = Timer(function, Schedule.parse(function.schedule, now), stopping)
             threading.Thread(target=timer.run, daemon=True).start()
-    lifeline.tell_ready()
+    lifeline.signal_ready()
     lifeline.wait_for_end()
     stopping.set()
 

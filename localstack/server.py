@@ -27,16 +27,16 @@ class FunctionWorker(ThreadWorker):
     """gunicorn's event loop, which runs the functions itself, one after the other.
 
     A busy process accepts no connection, so an idle one does, as on Lambda. A function runs in the main
-    thread, because only there can its time limit interrupt it. Clients never block the loop: a connection
-    waits in it until its request is complete (`localstack.connection`), and a thread sends what a client is
-    slow to read.
+    thread, because its time limit can interrupt it only there. Clients never block the loop: a connection
+    waits in it until its request is complete (`localstack.connection`), and a thread sends the rest of a
+    response to a slow client.
     """
 
     def accept(self, listener: Any) -> None:
         try:
             accepted, client = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return  # another process was first, or the client has left
+            return  # another process accepted the connection, or the client closed it
         self.nr_conns += 1
         self.enqueue_req(Connection(self.cfg, ClientSocket(accepted), client, listener.getsockname()))
 
@@ -50,7 +50,9 @@ class FunctionWorker(ThreadWorker):
         if not sent:
             in_background(lambda: self._finish_later(conn, conn.sock.send_rest() and outcome))
         elif conn.pipelined:
-            self._finish_later(conn, outcome)  # it handles the next request, and would recurse
+            self._finish_later(
+                conn, outcome
+            )  # finish_request handles the next request, and would recurse here
         else:
             self.finish_request(conn, _done(outcome))
 
@@ -58,7 +60,7 @@ class FunctionWorker(ThreadWorker):
         self.method_queue.defer(self.finish_request, conn, _done(outcome))
 
     def handle(self, conn: Connection) -> Any:
-        """Whether the connection stays open, or `_DEFER` until more of its request has arrived."""
+        """Handle a complete request and return whether the connection stays open; else return `_DEFER`."""
         conn.receive()
         if not conn.parser.has_request():
             if conn.parser.take_expectation():
@@ -79,7 +81,7 @@ class FunctionWorker(ThreadWorker):
 
 
 def _done(outcome: object) -> Future[object]:
-    """What gunicorn's `finish_request` expects of its thread pool, which is not used."""
+    """Return the future that gunicorn's `finish_request` expects from its thread pool, which is not used."""
     future: Future[object] = Future()
     future.set_result(outcome)
     return future
@@ -99,9 +101,9 @@ class Server(BaseApplication):
             "worker_class": FunctionWorker,
             "preload_app": True,
             "keepalive": 60,
-            # The longest that gunicorn takes; API Gateway takes 10,240 bytes of line and headers.
+            # gunicorn's maximum. API Gateway accepts 10,240 bytes of request line and headers.
             "limit_request_line": 8190,
-            # A function ends at its own timeout; this is for one that blocks even that.
+            # A function ends at its own timeout. This limit is for a handler that blocks signals.
             "timeout": 90,
             "graceful_timeout": 1,
             "control_socket_disable": True,
@@ -119,16 +121,18 @@ class Server(BaseApplication):
 
 
 def _listening(arbiter: Any) -> None:
-    """The kernel keeps a new connection until it has something to say, where it can: no process then
-    takes one whose request comes only when it is busy with another."""
+    """Let the kernel hold new connections until their first bytes arrive, if it supports that.
+
+    Otherwise a process may accept a connection whose request arrives while the process is busy with another.
+    """
     if hasattr(socket, "TCP_DEFER_ACCEPT"):
         for listener in arbiter.LISTENERS:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
-    lifeline.tell_ready()
+    lifeline.signal_ready()
 
 
 def retire() -> None:
-    """Lets this process end after its present response; gunicorn then makes a new one."""
+    """Stop this process after its current response. gunicorn then starts a new one."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,4 +1,4 @@
-"""The settings of the offline cloud, read in one place."""
+"""The settings of the offline cloud."""
 
 import os
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ from shared.settings import SettingsError
 
 
 class CannotStart(Exception):
-    """The offline cloud can't start or go on; the message tells the user what to change."""
+    """The offline cloud can't start or continue. The message is for the user and contains the next step."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the offline cloud listens, what it keeps where, and how it treats the queue.
+    """The addresses, folders and queue settings of the offline cloud.
 
-    A port of 0 means any free one. `variables` is what the functions are told besides (from the
-    environment and `.env`). Durations are in whole seconds, as SQS counts them.
+    A port of 0 means any free one. `variables` are further variables for the functions, from the environment
+    and `.env`. Durations are in whole seconds, like SQS's.
     """
 
     host: str = field(default="127.0.0.1", metadata={"variable": "HOST"})
     port: int = field(default=8080, metadata={"variable": "PORT"})
     edge_port: int = field(default=4566, metadata={"variable": "LOCALSTACK_PORT"})
     data_dir: Path = field(default=ROOT / ".data", metadata={"variable": "DATA_DIR"})
-    # Of the environment even without `from_environment`, so that `make test-localstack` runs the same tests.
+    # Read from the environment even without `from_environment`, for the tests of `make test-localstack`.
     localstack_python: str = field(
         default_factory=lambda: os.environ.get("LOCALSTACK_PYTHON", ""),
         metadata={"variable": "LOCALSTACK_PYTHON"},
@@ -43,7 +43,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """The environment's, with the project's `.env` behind it. Raises: CannotStart."""
+        """Read the settings from the environment, and from `.env` where it has none. Raises: CannotStart."""
         if environment is None:
             try:
                 environment = {**read_dotenv(ROOT / ".env"), **os.environ}
@@ -57,7 +57,7 @@ class Settings:
         return cls(**given, variables=environment)
 
     def as_environment(self) -> dict[str, str]:
-        """The variables from which a child process reads these very settings."""
+        """Return the variables from which a child process reads the same settings."""
         return {
             item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self) if item.metadata
         }
@@ -73,5 +73,5 @@ def _read(text: str, variable: str, default: object) -> Any:
     if variable in ("PORT", "LOCALSTACK_PORT") and int(text) > 65535:
         raise CannotStart(f"{variable} must be a port, at most 65535, not {text}")
     if variable == "GATEWAY_WORKERS" and int(text) < 1:
-        raise CannotStart("GATEWAY_WORKERS must be at least 1: no process would answer a request")
+        raise CannotStart("GATEWAY_WORKERS must be at least 1, or no process handles requests")
     return int(text)

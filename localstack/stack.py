@@ -1,4 +1,4 @@
-"""The whole offline cloud as one context manager. `make up` and the tests start the very same.
+"""The whole offline cloud as one context manager, for `make up` and the tests.
 
 with Stack(Settings(port=0, edge_port=0, data_dir=folder)) as stack:
     httpx.get(f"{stack.url}/health")
@@ -18,48 +18,54 @@ from localstack import ports
 from localstack.children import Child
 from localstack.cloud import BUCKET, EDGE_HOST, localstack_environment, ministack_environment, queue_url
 from localstack.data_folder import DataFolder
-from localstack.log import Journal
+from localstack.log import LogFile
 from localstack.settings import CannotStart, Settings
 
 if TYPE_CHECKING:
     from localstack.postgres import Postgres
 
-Teller = Callable[[str], None]
+TextHandler = Callable[[str], None]
 
 EMULATOR, MIGRATION, GATEWAY, BATCH, SCHEDULE = "s3+sqs", "migrate", "gateway", "batch", "schedule"
 
 
-def _nobody(line: str) -> None:
+def _ignore(text: str) -> None:
     pass
 
 
 class Stack:
-    """Postgres, S3, SQS, the gateway, the event source and the scheduler, from entry to exit.
+    """Runs Postgres, S3, SQS, the gateway, the event source and the scheduler while the context is open.
 
-    After entry: `url` of the gateway, and `environment`, the variables that the functions are given
-    (`AWS_PGSQL_PATH`, `AWS_ENDPOINT_URL`, `BUCKET`, `QUEUE_URL`, `JWT_SECRET_KEY` …), with which a
-    test may run the service's code in its own process. `say` is told what is being started, `echo`
-    every line of the log. Entry raises CannotStart; exit leaves no process and keeps the data.
+    After entry it has the `url` of the gateway, and `environment`, the functions' variables
+    (`AWS_PGSQL_PATH`, `AWS_ENDPOINT_URL`, `BUCKET`, `QUEUE_URL`, `JWT_SECRET_KEY` …), with which a test can
+    run the service's code in its own process. Entry raises CannotStart. Exit stops all processes and keeps
+    the data.
+
+    Args:
+        on_start: receives the name of each part before it starts.
+        on_line: receives every line of the log.
     """
 
-    def __init__(self, settings: Settings, say: Teller = _nobody, echo: Teller = _nobody) -> None:
+    def __init__(
+        self, settings: Settings, on_start: TextHandler = _ignore, on_line: TextHandler = _ignore
+    ) -> None:
         self.settings = settings
         self.environment: dict[str, str] = {}
-        self._say, self._echo = say, echo
+        self._on_start, self._on_line = on_start, on_line
         self._folder = DataFolder(settings.data_dir)
         self._exits = ExitStack()
         self._children: dict[str, Child] = {}
         self._postgres: Postgres | None = None
         self._ended = threading.Event()
-        self._casualty = ""
+        self._ended_part = ""
         self._stopping = False
 
     @property
     def url(self) -> str:
-        """Where a browser finds the gateway.
+        """The gateway's URL.
 
-        By the name `localhost`, not its address: cookies are SameSite=Lax here, and the default front end
-        at http://localhost:3000 sends them only to the same site.
+        It contains the name `localhost` instead of the address. Cookies are SameSite=Lax here, and the
+        default front end at http://localhost:3000 sends them only to the same site.
         """
         host = "localhost" if self.settings.host in ("127.0.0.1", "0.0.0.0") else self.settings.host
         return f"http://{host}:{self.settings.port}"
@@ -77,28 +83,28 @@ class Stack:
         self._exits.close()
 
     def wait(self, timeout: float = float("inf")) -> str:
-        """Waits until a part ends unexpectedly and names it; "" after `timeout` seconds."""
+        """Wait for the unexpected end of a part and return its name, or "" after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not self._ended.wait(max(0, min(1, deadline - time.monotonic()))):
             if self._postgres and not self._postgres.running:
                 return "postgres"
             if time.monotonic() >= deadline:
                 return ""
-        return self._casualty
+        return self._ended_part
 
     def kill(self, part: str) -> None:
-        """For tests of what follows: ends `gateway`, `batch` or `s3+sqs` with SIGKILL."""
+        """Send SIGKILL to `gateway`, `batch` or `s3+sqs`. For tests."""
         os.kill(self.pid(part), signal.SIGKILL)
 
     def pid(self, part: str) -> int:
-        """For tests that watch or break: the process of `gateway`, `batch`, `schedule` or `s3+sqs`."""
+        """Return the process id of `gateway`, `batch`, `schedule` or `s3+sqs`. For tests."""
         return self._children[part].pid
 
     @contextmanager
-    def database_away(self) -> Iterator[None]:
-        """For tests of what follows: no Postgres in the block, and the same one again after it."""
+    def database_stopped(self) -> Iterator[None]:
+        """Stop Postgres for the block, and start it again after it. For tests."""
         if self._postgres is None:
-            raise RuntimeError("AWS_PGSQL_PATH names a database that is not ours to stop.")
+            raise RuntimeError("AWS_PGSQL_PATH is set, and the stack only stops its embedded Postgres.")
         self._postgres.stop()
         try:
             yield
@@ -108,8 +114,8 @@ class Stack:
     def _start(self) -> None:
         self._exits.enter_context(self._folder.locked())
         self._choose_ports()
-        self._journal = Journal(self._folder.log, self._echo)
-        self._exits.callback(self._journal.close)
+        self._log = LogFile(self._folder.log, self._on_line)
+        self._exits.callback(self._log.close)
         self.environment = self._constants()
         if not self.settings.endpoint_url:
             self._start_emulator()
@@ -126,32 +132,32 @@ class Stack:
             self.settings = replace(self.settings, edge_port=edge_port)
 
     def _constants(self) -> dict[str, str]:
-        """What the functions are told that does not wait for anything to start."""
-        given = self.settings.variables
+        """Return the functions' variables that are known before any part starts."""
+        variables = self.settings.variables
         defaults = {
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": given.get("AWS_DEFAULT_REGION") or "us-east-1",
-            "AWS_DEFAULT_REGION": given.get("AWS_REGION") or "us-east-1",
+            "AWS_REGION": variables.get("AWS_DEFAULT_REGION") or "us-east-1",
+            "AWS_DEFAULT_REGION": variables.get("AWS_REGION") or "us-east-1",
             "CONFIG_TYPE": "local",
             "FRONTEND_URL": "http://localhost:3000",
         }
         endpoint = self.settings.endpoint_url or f"http://{EDGE_HOST}:{self.settings.edge_port}"
-        told = {name: given.get(name) or default for name, default in defaults.items()}
+        environment = {name: variables.get(name) or default for name, default in defaults.items()}
         return {
-            **told,
-            "JWT_SECRET_KEY": given.get("JWT_SECRET_KEY") or self._folder.jwt_secret_key(),
+            **environment,
+            "JWT_SECRET_KEY": variables.get("JWT_SECRET_KEY") or self._folder.jwt_secret_key(),
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_PGSQL_PATH": self.settings.database_url,
             "BUCKET": BUCKET,
-            "QUEUE_URL": queue_url(endpoint, told["AWS_ACCESS_KEY_ID"]),
+            "QUEUE_URL": queue_url(endpoint, environment["AWS_ACCESS_KEY_ID"]),
             "POWERTOOLS_SERVICE_NAME": "restcalculator",
             "POWERTOOLS_METRICS_NAMESPACE": "restcalculator",
             "POWERTOOLS_TRACE_DISABLED": "1",
         }
 
     def _start_emulator(self) -> None:
-        self._say("S3 and SQS")
+        self._on_start("S3 and SQS")
         python, port = self.settings.localstack_python, self.settings.edge_port
         extra = (
             localstack_environment(python, port, self._folder.localstack)
@@ -161,8 +167,8 @@ class Stack:
         self._child(EMULATOR, "localstack.emulator", extra=extra, quiet=True)
 
     def _start_postgres(self) -> None:
-        self._say("Postgres")
-        # Half a second of imports, in which the emulator starts already.
+        self._on_start("Postgres")
+        # Imported here, while the emulator starts, because the import takes half a second.
         from localstack.postgres import Postgres
 
         self._postgres = Postgres(self._folder.postgres)
@@ -171,21 +177,21 @@ class Stack:
         self.environment["AWS_PGSQL_PATH"] = self._postgres.url
 
     def _start_service(self) -> None:
-        """All at once: what they wait for is mostly their own imports."""
-        self._say("the database's tables and rows, bucket and queue, the gateway")
+        """Start the service's processes in parallel, because most of their start is importing."""
+        self._on_start("the database's tables and rows, bucket and queue, the gateway")
         migration = self._child(MIGRATION, "localstack.runtime", arguments=("migrate",), watched=False)
         batch = self._child(BATCH, "localstack.event_source")
         gateway = self._child(GATEWAY, "localstack.server")
         schedule = self._child(SCHEDULE, "localstack.scheduler")
         for child in (batch, gateway, schedule):
-            # Called before any `stop`, so they end side by side.
+            # Runs before any `stop`, so that the children end in parallel.
             self._exits.callback(child.terminate)
-        patience = self.settings.start_timeout + 10  # a child gives up first, and says why
-        if not batch.wait_until_ready(patience):
+        timeout = self.settings.start_timeout + 10  # longer than a child's, so that its error is shown
+        if not batch.wait_until_ready(timeout):
             raise self._failure(f"S3 and SQS at {self.environment['AWS_ENDPOINT_URL']} can't be used", batch)
-        if not gateway.wait_until_ready(patience):
+        if not gateway.wait_until_ready(timeout):
             raise self._failure("The gateway can't start", gateway)
-        if not schedule.wait_until_ready(patience):
+        if not schedule.wait_until_ready(timeout):
             raise self._failure("The scheduler can't start", schedule)
         if migration.wait() != 0:
             raise self._failure("The database can't be migrated", migration)
@@ -200,13 +206,13 @@ class Stack:
         quiet: bool = False,
         watched: bool = True,
     ) -> Child:
-        told = {**os.environ, **self.settings.variables, **self.settings.as_environment()}
+        variables = {**os.environ, **self.settings.variables, **self.settings.as_environment()}
         child = Child(
             name,
             module,
             self.settings.service_file.parent,
-            {**told, **self.environment, **(extra or {})},
-            on_line=lambda line: self._journal.write(name, line, quiet=quiet),
+            {**variables, **self.environment, **(extra or {})},
+            on_line=lambda line: self._log.write(name, line, quiet=quiet),
             on_exit=self._note_end if watched else lambda child: None,
             arguments=arguments,
         )
@@ -216,7 +222,7 @@ class Stack:
 
     def _note_end(self, child: Child) -> None:
         if not self._stopping:
-            self._casualty = child.name
+            self._ended_part = child.name
             self._ended.set()
 
     def _failure(self, message: str, child: Child) -> CannotStart:

@@ -35,7 +35,7 @@ def test_a_file_that_came_while_the_database_was_away_is_billed_once_it_is_put_b
     account, content = running.client(), mixed_file(50, 1)
     size = {"filename": "file.csv", "size": len(content)}
     task = account.call("POST", "/api/v1/tasks", json=size).json()
-    with running.stack.database_away():
+    with running.stack.database_stopped():
         before = running.count(running.dead_letters)
         account.upload(task, content)
         eventually(lambda: running.count(running.dead_letters) == before + 1, 30)

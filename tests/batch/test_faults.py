@@ -37,7 +37,7 @@ def test_a_restarted_database_costs_nothing(
     ground: Ground, deliveries: Deliveries, undisturbed: Task, step: str, moment: str, nth: int
 ) -> None:
     def restart() -> bool:
-        with ground.stack.database_away():
+        with ground.stack.database_stopped():
             return False
 
     suffer(ground, deliveries, undisturbed, Fault(step, moment, restart, nth))

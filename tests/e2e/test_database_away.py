@@ -37,7 +37,7 @@ def test_without_its_database_the_service_says_503_and_recovers_by_itself(
     client: Client, stack: Stack, connect: Connect
 ) -> None:
     before = client.me
-    with stack.database_away():
+    with stack.database_stopped():
         for name, request in requests(client).items():
             began = time.monotonic()
             response = request()
@@ -63,7 +63,7 @@ def test_a_request_after_the_database_restarted_does_not_see_that_it_did(
     client: Client, stack: Stack
 ) -> None:
     assert client.compute().status_code == 200
-    with stack.database_away():
+    with stack.database_stopped():
         pass
     assert client.compute().status_code == 200
     assert client.balance == 10

@@ -233,7 +233,7 @@ def test_make_up_tells_where_and_make_down_ends_it(tmp_path: Path) -> None:
         assert "restcalculator is ready" in said
         assert "Test1234!" in said
         down = start_command(settings, "down")
-        assert "ended" in down.communicate(timeout=20)[0]
+        assert "stopped" in down.communicate(timeout=20)[0]
         assert (command.wait(20), down.returncode) == (0, 0)
     assert processes(tmp_path) == []
 
@@ -257,7 +257,7 @@ def test_build_local_db_makes_all_anew_beside_the_running_service(tmp_path: Path
         with cloud_of(stack) as cloud:
             cloud.s3.put_object(Bucket=BUCKET, Key="gone", Body=b"1")
             reset = start_command(stack.settings, "reset-db")
-            assert "made anew" in reset.communicate(timeout=20)[0]
+            assert "Recreated the database" in reset.communicate(timeout=20)[0]
             assert cloud.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
         with pg8000.native.Connection(
             "postgres", database="restcalculator", unix_sock=socket_path

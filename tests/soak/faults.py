@@ -54,7 +54,7 @@ class Faults:
         return self._kill(gateway_workers(self._stack)[1:])
 
     def _restart_postgres(self) -> bool:
-        with self._stack.database_away():
+        with self._stack.database_stopped():
             threading.Event().wait(self._chance.uniform(0, LONGEST))
         return True
 

@@ -14,9 +14,9 @@ from localstack.cloud import Cloud, queue_url
 from localstack.context import ACCOUNT
 from localstack.data_folder import DataFolder
 from localstack.emulator import merge_queues
-from localstack.event_source import check_answer, record
+from localstack.event_source import check_response, record
 from localstack.execution import InvocationFailed
-from localstack.log import Journal, readable
+from localstack.log import LogFile, readable
 from localstack.run import _without_password, up
 from localstack.settings import CannotStart, Settings
 from localstack.stack import Stack
@@ -200,7 +200,7 @@ def test_any_other_line_is_left_as_it_is(line: str) -> None:
 
 def test_every_line_is_kept_and_a_quiet_part_s_is_not_shown(tmp_path: Path) -> None:
     shown: list[str] = []
-    journal = Journal(tmp_path / "logs" / "x.log", shown.append)
+    journal = LogFile(tmp_path / "logs" / "x.log", shown.append)
     journal.write("gateway", "100% of it {} %s")
     journal.write("s3+sqs", "hidden", quiet=True)
     journal.close()
@@ -255,7 +255,7 @@ def test_message_attributes_come_as_lambda_names_them() -> None:
 
 @pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}, "done"])
 def test_an_answer_that_names_no_failure_is_a_success(answer: Any) -> None:
-    check_answer(answer, "1")
+    check_response(answer, "1")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_an_answer_that_names_no_failure_is_a_success(answer: Any) -> None:
 )
 def test_an_answer_that_names_a_failure_or_is_not_understood_is_a_failure(failures: Any) -> None:
     with pytest.raises(InvocationFailed):
-        check_answer({"batchItemFailures": failures}, "1")
+        check_response({"batchItemFailures": failures}, "1")
 
 
 def test_make_up_refuses_the_settings_of_production() -> None:

@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any
 
 from deploy.redrive import redrive
-from localstack.event_source import check_answer, record
+from localstack.event_source import check_response, record
 from localstack.execution import InvocationFailed
 from tests.support.batch.harness import Ground
 from tests.support.batch.processes import Died, Knobs, WorkerProcess
@@ -57,7 +57,7 @@ class Deliveries:
         """What became of a message: `done`, `failed`, or `died`."""
         try:
             event = {"Records": [record(message, "arn:aws:sqs:us-east-1:000000000000:opworker", "us-east-1")]}
-            check_answer(worker.handle(event, self._seconds), message["MessageId"])
+            check_response(worker.handle(event, self._seconds), message["MessageId"])
             outcome = "done"
         except Died:
             outcome = "died"
