@@ -1,1 +1,1 @@
-"""The client for files."""
+"""The command-line client for files."""

@@ -1,9 +1,9 @@
-"""A client for files: `python -m client.batch FILE` uploads it, follows it, and fetches the results.
+"""Upload a file, show its progress and download its results: `python -m client.batch FILE`.
 
     RESTCALCULATOR_EMAIL=… RESTCALCULATOR_PASSWORD=… python -m client.batch operations.csv
 
-The results go to FILE.results.csv. Ends with 0 when every row was done, 1 when some failed, and 2
-when the task did not come to its end. Works on any deployment: --url, or RESTCALCULATOR_URL.
+Writes the results to FILE.results.csv. The exit status is 0 if all rows succeeded, 1 if some failed, and 2 if
+the task did not complete. Set --url or RESTCALCULATOR_URL for a deployed service.
 """
 
 import argparse
@@ -34,15 +34,15 @@ from rich.progress import (
 from localstack.settings import CannotStart, Settings
 
 ALL_DONE, ROWS_FAILED, NOT_COMPLETED = 0, 1, 2
-POLL = 0.5
-"""Seconds between two looks at a task."""
+POLL_SECONDS = 0.5
+"""Interval between two requests for the task."""
 ENDED = ("completed", "out_of_credit", "failed", "cancelled")
-PATIENCE = 20
-"""Looks that may fail in a row (a service that is being deployed, a network that changes)."""
+FAILURE_LIMIT = 20
+"""Consecutive requests that may fail, for example during a deploy or a change of the network."""
 
 
-class CannotGoOn(Exception):
-    """What went wrong, in words for the user; `status` is that of the answer, if there was one."""
+class ClientError(Exception):
+    """An error with a message for the user. `status` is the HTTP status of the response, or 0."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -50,14 +50,14 @@ class CannotGoOn(Exception):
 
 
 class Service:
-    """The service over HTTP, signed in by the session's cookies. Every method raises CannotGoOn."""
+    """Calls the service over HTTP with the session's cookies. Every method raises ClientError."""
 
     def __init__(self, url: str) -> None:
-        # A service on this machine has a bucket on it: no certificate to verify, no proxy that leads there.
+        # The bucket of a local service is local too, so it needs neither TLS nor a proxy.
         local = not url.startswith("https")
         tls: ssl.SSLContext | bool = False if local else ssl.create_default_context()
         self._http = httpx.Client(base_url=url, verify=tls, trust_env=not local, timeout=30)
-        # Signed links need no session, and may take their time.
+        # Presigned URLs need no session. Large files need longer timeouts.
         slow = httpx.Timeout(30, read=300, write=300)
         self._bucket = httpx.Client(verify=tls, trust_env=not local, timeout=slow)
         self._csrf = ""
@@ -70,64 +70,64 @@ class Service:
         self._bucket.close()
 
     def sign_in(self, email: str, password: str) -> None:
-        answer = self._ask("POST", "/login", json={"email": email, "password": password})
-        self._csrf = answer.json()["csrf_token"]
+        response = self._request("POST", "/login", json={"email": email, "password": password})
+        self._csrf = response.json()["csrf_token"]
 
-    def call(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """An answer of the API; a session that has run out meanwhile is refreshed."""
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Call the API and return its response. Refresh an expired session once."""
         try:
-            return self._ask(method, path, **how)
-        except CannotGoOn as error:
+            return self._request(method, path, **options)
+        except ClientError as error:
             refresh = self._http.cookies.get("csrf_refresh_token")
             if error.status != HTTPStatus.UNAUTHORIZED or refresh is None:
                 raise
         self._csrf = refresh
-        self._csrf = self._ask("POST", "/refresh").json()["csrf_token"]
-        return self._ask(method, path, **how)
+        self._csrf = self._request("POST", "/refresh").json()["csrf_token"]
+        return self._request(method, path, **options)
 
     def upload(self, grant: Mapping[str, Any], file: Any) -> None:
-        """Send a file to where a new task says."""
+        """Upload a file to the bucket with the form fields of a new task."""
         try:
-            answer = self._bucket.post(grant["url"], data=grant["fields"], files={"file": file})
+            response = self._bucket.post(grant["url"], data=grant["fields"], files={"file": file})
         except httpx.HTTPError as error:
-            raise CannotGoOn(f"The upload broke off: {error or type(error).__name__}") from None
-        if answer.is_error:
-            raise CannotGoOn(f"The bucket refused the file ({answer.status_code}): {answer.text[:300]}")
+            raise ClientError(f"The upload failed: {error or type(error).__name__}") from None
+        if response.is_error:
+            raise ClientError(f"The bucket rejected the file ({response.status_code}): {response.text[:300]}")
 
     def download(self, task_id: str, to: Path, advance: Callable[[int, int], None]) -> None:
-        """Fetch a task's results; the file appears when they are whole."""
+        """Download a task's results. The file appears only when it is complete."""
         link = self.call("GET", f"/api/v1/tasks/{task_id}/results").headers["Location"]
         part = to.with_name(f"{to.name}.part")
         try:
-            with self._bucket.stream("GET", link) as answer, part.open("wb") as sink:
-                answer.raise_for_status()
-                for block in answer.iter_bytes(1 << 20):
+            with self._bucket.stream("GET", link) as response, part.open("wb") as sink:
+                response.raise_for_status()
+                for block in response.iter_bytes(1 << 20):
                     sink.write(block)
-                    advance(sink.tell(), int(answer.headers.get("Content-Length", 0)))
+                    advance(sink.tell(), int(response.headers.get("Content-Length", 0)))
             part.replace(to)
         except httpx.HTTPError as error:
-            raise CannotGoOn(f"The results could not be fetched: {error}") from None
+            raise ClientError(f"The download of the results failed: {error}") from None
         finally:
             with suppress(FileNotFoundError):
                 part.unlink()
 
-    def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"X-CSRF-TOKEN": self._csrf} if self._csrf and method != "GET" else {}
         try:
-            answer = self._http.request(method, path, headers=headers, **how)
+            response = self._http.request(method, path, headers=headers, **options)
         except httpx.HTTPError as error:
-            raise CannotGoOn(f"{self._http.base_url} can't be reached: {error}") from None
-        if answer.is_error:
-            raise CannotGoOn(_problem(answer), answer.status_code)
-        return answer
+            raise ClientError(f"{self._http.base_url} can't be reached: {error}") from None
+        if response.is_error:
+            raise ClientError(_problem(response), response.status_code)
+        return response
 
 
 def run(service: Service, file: Path, progress: Progress) -> dict[str, Any]:
-    """Upload a file and follow it to its end; the task as it is then."""
+    """Upload a file, wait for the end of its task, and return the task."""
     size = file.stat().st_size
     task = _task(service.call("POST", "/api/v1/tasks", json={"filename": file.name[:255], "size": size}))
     progress.console.print(f"task {task['id']}")
-    sending = progress.add_task("uploading", total=size, told="")
+    sending = progress.add_task("uploading", total=size, detail="")
     with file.open("rb") as content:
         service.upload(task, progress.wrap_file(content, task_id=sending, total=size))
     progress.update(sending, visible=False)
@@ -135,15 +135,15 @@ def run(service: Service, file: Path, progress: Progress) -> dict[str, Any]:
 
 
 def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]:
-    """Wait for a task's end, and show how far it is."""
-    bar, failures = progress.add_task("queued", total=None, told=""), 0
+    """Show the progress of a task, wait for its end, and return it."""
+    bar, failures = progress.add_task("queued", total=None, detail=""), 0
     while True:
         try:
             task = _task(service.call("GET", f"/api/v1/tasks/{task_id}"))
             failures = 0
-        except CannotGoOn:
+        except ClientError:
             failures += 1
-            if failures >= PATIENCE:
+            if failures >= FAILURE_LIMIT:
                 raise
         else:
             progress.update(
@@ -151,11 +151,11 @@ def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]
                 description=task["status"].replace("_", " "),
                 total=task["bytes_total"],
                 completed=task["bytes_done"],
-                told=_told(task),
+                detail=_detail(task),
             )
             if task["status"] in ENDED:
                 return task
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -164,45 +164,45 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--url",
         default=os.environ.get("RESTCALCULATOR_URL"),
-        help="the service; that of `make up` by default",
+        help="the service's URL; by default that of `make up`",
     )
     parser.add_argument("--email", default=os.environ.get("RESTCALCULATOR_EMAIL"))
-    parser.add_argument("--results", type=Path, help="where the results go; FILE.results.csv by default")
+    parser.add_argument("--results", type=Path, help="the file for the results; by default FILE.results.csv")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
         return _work(options, console)
-    except CannotGoOn as error:
+    except ClientError as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return NOT_COMPLETED
     except KeyboardInterrupt:
-        console.print("\nLeft alone: a task that was begun goes on by itself.")
+        console.print("\nStopped. The service continues a task that has started.")
         return 130
 
 
 def _work(options: argparse.Namespace, console: Console) -> int:
     file: Path = options.file
     if not file.is_file():
-        raise CannotGoOn(f"{file} is no file.")
+        raise ClientError(f"{file} is not a file.")
     if not file.stat().st_size:
-        raise CannotGoOn(f"{file} is empty.")
+        raise ClientError(f"{file} is empty.")
     url = options.url or _local_url()
-    email = options.email or _asked("E-mail: ", input)
-    password = os.environ.get("RESTCALCULATOR_PASSWORD") or _asked("Password: ", getpass.getpass)
+    email = options.email or _prompt("E-mail: ", input)
+    password = os.environ.get("RESTCALCULATOR_PASSWORD") or _prompt("Password: ", getpass.getpass)
     columns = (
         TextColumn("{task.description:13}"),
         BarColumn(),
         TaskProgressColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[detail]}"),
     )
     results = options.results or file.with_name(f"{file.name}.results.csv")
     with Service(url) as service, Progress(*columns, console=console) as progress:
         service.sign_in(email, password)
         task = run(service, file, progress)
         if task["status"] == "completed":
-            fetching = progress.add_task("fetching", total=None, told="")
+            fetching = progress.add_task("fetching", total=None, detail="")
             service.download(
                 task["id"],
                 results,
@@ -221,26 +221,28 @@ def _work(options: argparse.Namespace, console: Console) -> int:
 
 
 def _local_url() -> str:
-    """Where `make up` serves with the same settings."""
+    """Return the URL of `make up` with the same settings."""
     try:
         return f"http://localhost:{Settings.from_environment().port}"
     except CannotStart as error:
-        raise CannotGoOn(str(error)) from None
+        raise ClientError(str(error)) from None
 
 
-def _asked(prompt: str, ask: Callable[[str], str]) -> str:
+def _prompt(prompt: str, ask: Callable[[str], str]) -> str:
     if not sys.stdin.isatty():
-        raise CannotGoOn("Set RESTCALCULATOR_EMAIL and RESTCALCULATOR_PASSWORD: there is nobody to ask.")
+        raise ClientError(
+            "Set RESTCALCULATOR_EMAIL and RESTCALCULATOR_PASSWORD: standard input is not a terminal."
+        )
     return ask(prompt)
 
 
-def _task(answer: httpx.Response) -> dict[str, Any]:
-    """Parse a task; credits keep all their digits, of which a float would lose some."""
-    task: dict[str, Any] = json.loads(answer.text, parse_float=Decimal)
+def _task(response: httpx.Response) -> dict[str, Any]:
+    """Parse a task. Credits become Decimal, because a float would lose digits."""
+    task: dict[str, Any] = json.loads(response.text, parse_float=Decimal)
     return task
 
 
-def _told(task: Mapping[str, Any]) -> str:
+def _detail(task: Mapping[str, Any]) -> str:
     parts = [f"{task['rows_done']} rows"]
     if task["rows_per_second"]:
         parts.append(f"{task['rows_per_second']:.0f} rows/s")
@@ -250,15 +252,15 @@ def _told(task: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _problem(answer: httpx.Response) -> str:
-    """What an error says (RFC 9457), and how long to wait when it says so."""
+def _problem(response: httpx.Response) -> str:
+    """Return the detail of an error response (RFC 9457), and its Retry-After."""
     try:
-        problem = answer.json()
-        said = problem.get("detail") or problem["title"]
+        problem = response.json()
+        detail = problem.get("detail") or problem["title"]
     except (ValueError, KeyError, AttributeError):
-        said = answer.text[:300] or answer.reason_phrase
-    wait = answer.headers.get("Retry-After")
-    return f"{said} ({answer.status_code}{f', try again in {wait} s' if wait else ''})"
+        detail = response.text[:300] or response.reason_phrase
+    wait = response.headers.get("Retry-After")
+    return f"{detail} ({response.status_code}{f', try again in {wait} s' if wait else ''})"
 
 
 if __name__ == "__main__":

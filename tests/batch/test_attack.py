@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from threading import Event, Thread
 
-from client.batch import CannotGoOn
+from client.batch import ClientError
 from shared.tasks import RESUMES_AT_ONCE, RESUMES_PER_SECOND
 from tests.support.batch.harness import mixed_file
 from tests.support.batch.service import Account, Running
@@ -68,7 +68,7 @@ class Attack:
     def _cancel_and_resume(self) -> None:
         for task_id in self._tasks:
             for act in ("cancel", "resume"):
-                with suppress(CannotGoOn):
+                with suppress(ClientError):
                     self._account.call("POST", f"/api/v1/tasks/{task_id}/{act}")
                     self.accepted[act] += 1
 

@@ -62,7 +62,7 @@ def test_its_errors_are_plain_and_never_show_the_password(running: Running, tmp_
     assert "(401)" in said[0]
     assert "can't be reached" in said[1]
     assert "RESTCALCULATOR_PASSWORD" in said[2]
-    assert "is no file" in said[3]
+    assert "is not a file" in said[3]
     assert "is empty" in said[4]
     assert all("Traceback" not in text and "password-1!" not in text for text in said)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.batch import CannotGoOn
+from client.batch import ClientError
 from tests.support.batch.harness import mixed_file
 from tests.support.batch.service import Account, Running
 from tests.support.eventually import eventually
@@ -52,7 +52,7 @@ def test_cancelling_takes_effect_within_a_chunk_and_a_resumption_does_the_rest(r
     eventually(lambda: account.task(task_id)["rows_done"], WITHIN)
     cancelled = account.call("POST", f"/api/v1/tasks/{task_id}/cancel").json()
     assert cancelled["status"] == "cancelled"
-    with pytest.raises(CannotGoOn) as caught:
+    with pytest.raises(ClientError) as caught:
         account.call("POST", f"/api/v1/tasks/{task_id}/cancel")
     assert caught.value.status == 409
     account.call("POST", f"/api/v1/tasks/{task_id}/resume")
@@ -111,7 +111,7 @@ def test_the_seventh_upload_at_once_is_refused_until_ten_seconds_have_passed(run
     account, size = running.client(credit=0), {"filename": "file.csv", "size": 10}
     for _ in range(6):
         account.call("POST", "/api/v1/tasks", json=size)
-    with pytest.raises(CannotGoOn) as caught:
+    with pytest.raises(ClientError) as caught:
         account.call("POST", "/api/v1/tasks", json=size)
     assert caught.value.status == 429
     assert "try again in" in str(caught.value)
