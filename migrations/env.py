@@ -1,6 +1,6 @@
-"""Alembic's environment: the tables' metadata, over the service's own connection settings.
+"""Alembic's environment: run all migrations in one transaction, with the service's connection settings.
 
-It migrates in one transaction. `attributes["revision"]` of its Config says at the end where the database is.
+Afterwards, `attributes["revision"]` of Alembic's Config holds the database's revision.
 """
 
 import pg8000.dbapi
@@ -15,9 +15,9 @@ from shared.database.url import PostgresUrl
 from shared.settings import settings
 
 ONE_AT_A_TIME = 0x72657374
-"""The advisory lock of migrations: two deploys at once take turns."""
+"""The advisory lock of migrations: of two concurrent deploys, the second waits."""
 LOCK_TIMEOUT = "5s"
-"""How long a step waits for a table: whoever else asks for it meanwhile, even to read, waits behind it."""
+"""How long a migration waits for a table lock. Meanwhile, all other statements on the table wait too."""
 
 logger = Logger(service="restcalculator")
 
@@ -39,7 +39,7 @@ def _connect() -> pg8000.dbapi.Connection:
 
 def _migrate(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-    # After it, for another deploy's migration may well take longer.
+    # Set after acquiring the advisory lock: another deploy's migration may take longer than this timeout.
     connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
     context.configure(connection=connection, target_metadata=metadata)
     database, code = context.get_context(), ScriptDirectory.from_config(context.config)
@@ -47,7 +47,7 @@ def _migrate(connection: Connection) -> None:
     if revision is None or revision in {known.revision for known in code.walk_revisions()}:
         context.run_migrations()
     else:
-        # The code was turned back; migrations only expand, so it runs by the schema as it is.
+        # An older release was deployed. Migrations only expand the schema, so older code runs on it.
         logger.warning("the database is ahead of this code: not migrated", revision=revision)
     context.config.attributes["revision"] = database.get_current_revision()
 

@@ -1,6 +1,7 @@
-"""The Lambda that `make deploy` calls, and `make build-local-db` too: schema to head, then the
-default rows. Safe to run again: it makes only what is missing. And as it alone of what `make` calls
-reaches the stack's database, it audits, too.
+"""The Lambda function that migrates the schema and inserts the default rows that are missing.
+
+`make deploy` and `make build-local-db` invoke it. Only this function of those that `make` invokes reaches the
+stack's private database, so it also runs the audit for `make audit`.
 """
 
 from decimal import Decimal
@@ -20,35 +21,35 @@ from shared.ids import uuid7
 from shared.settings import SettingsError, settings
 
 PRICED = ("addition", "substraction", "multiplication", "division", "square_root", "random_string")
-"""What is priced at set-up. An operation that is added later costs what an admin says."""
+"""Operations that get DEFAULT_COST at set-up. An admin sets the price of operations added later."""
 DEFAULT_COST = Decimal(5)
 DEFAULT_ADMIN = "defaultadmin@admin.as"
 DEFAULT_ADMIN_CREDIT = Decimal(1000)
 DEFAULT_CLIENT = "defaultclient@client.as"
 MIGRATIONS = Path(__file__).parent
 LOCK_NOT_AVAILABLE = "55P03"
-"""What Postgres says when the lock_timeout is over (PostgreSQL manual, appendix A)."""
-REFUSED = {
+"""The SQLSTATE of an exceeded lock_timeout (PostgreSQL manual, appendix A)."""
+NEXT_STEPS = {
     "3D000": "Create the database first (CREATE DATABASE).",
     "28000": "Check the user and the server's pg_hba.conf.",
     "28P01": "Check the user and the password.",
 }
-"""Codes with which Postgres refuses a connection (same appendix), and the next step for each."""
+"""The next step for the user, by the SQLSTATE of a rejected connection (same appendix)."""
 AUDIT_TIMEOUT = 280.0
-"""Seconds: Postgres gives up before the function must."""
+"""Seconds until Postgres cancels the audit, before the function times out."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Migrate and seed, or for `{"audit": true}` do nothing but that.
+    """Migrate and insert the default rows, or only run the audit for `{"audit": true}`.
 
     Returns:
-        `{"revision": the database's, "created": [names of the default rows that were missing]}`, or
-        `{"off": [a line for each user whose money is off]}`.
+        `{"revision": the schema's, "created": [names of the inserted rows]}`, or
+        `{"off": [a line for each user whose balance is not the sum of the ledger]}`.
 
     Raises:
-        SettingsError: in production with a published default password, or there is no such database or
-            user; nothing was done then.
-        ServiceUnavailable: a table was in use, so nothing was migrated; or the audit can't be made now.
+        SettingsError: a password is a published default in production, or Postgres rejected the
+            connection. Nothing was changed.
+        ServiceUnavailable: a table was in use, so nothing was migrated; or the audit did not run.
     """
     if event.get("audit"):
         return {"off": audit.findings(AUDIT_TIMEOUT)}
@@ -70,28 +71,27 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _migrate() -> str:
-    """Bring the schema to this code's head, or leave it where it is further; its revision then."""
+    """Migrate the schema to this code's head, unless it is newer, and return its revision."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
         command.upgrade(config, "head")
     except DBAPIError as error:
-        said: Any = error.orig.args[0] if error.orig and error.orig.args else {}
-        code = said.get("C") if isinstance(said, dict) else None
-        if code in REFUSED:
-            raise SettingsError(f"AWS_PGSQL_PATH: {said['M']}. {REFUSED[code]}") from None
+        fields: Any = error.orig.args[0] if error.orig and error.orig.args else {}
+        code = fields.get("C") if isinstance(fields, dict) else None
+        if code in NEXT_STEPS:
+            raise SettingsError(f"AWS_PGSQL_PATH: {fields['M']}. {NEXT_STEPS[code]}") from None
         if code != LOCK_NOT_AVAILABLE:
             raise
         raise ServiceUnavailable(
-            "A table that is to change was in use for too long, so nothing was migrated: try again, when"
-            " no batch is running."
+            "A table was in use for too long, so nothing was migrated. Try again when no batch is running."
         ) from None
     revision: str = config.attributes["revision"]
     return revision
 
 
 def _price(uow: UnitOfWork, operation: str) -> bool:
-    """Price an operation unless it ever had a price: one that an admin took away stays away."""
+    """Price an operation that never had a price. Leave one that an admin deleted."""
     if uow.one("known_operation", type=operation) is not None:
         return False
     uow.one("create_operation", id=uuid7(), type=operation, cost=DEFAULT_COST)

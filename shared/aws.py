@@ -1,4 +1,4 @@
-"""The bucket and the queue. Only functions that use them import this: boto3 is dear at a cold start."""
+"""S3 and SQS. Only functions that use them import this module: importing boto3 slows a cold start."""
 
 import json
 import logging
@@ -12,9 +12,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.addresses import skip_unreachable_ipv4
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
+from shared.socket_addresses import skip_unreachable_ipv4
 from shared.tracing import trace_client
 
 if TYPE_CHECKING:
@@ -22,30 +22,29 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 LINK_LIFETIME = 15 * 60
-"""Seconds that a presigned upload or download is good for."""
+"""Seconds until a presigned upload or download expires."""
 CSV = "text/csv"
 
-# However loud a deployer makes the log: at DEBUG it writes down the signature and token of each request.
+# At DEBUG, botocore logs the signature and the session token of each request.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
 TRIES = 3
 CALL_TIMEOUT = 3.0
-"""Seconds for each try of what somebody waits for; all tries end within the functions' 15 seconds."""
+"""Seconds for each try of a call that a client waits for; all tries end within the functions' 15 seconds."""
 STREAM_TIMEOUT = 10.0
-"""Seconds for each try of the worker's reading and writing, and between two of its bytes."""
+"""Seconds for each try when the worker reads or writes an object, and between two bytes of it."""
 
 _CALL = Config(
     connect_timeout=CALL_TIMEOUT,
     read_timeout=CALL_TIMEOUT,
     retries={"total_max_attempts": TRIES, "mode": "standard"},
 )
-# Signature version 4 has to be asked for: boto3 signs POSTs with version 2 by default.
+# By default, boto3 presigns POSTs with signature version 2.
 _S3 = _CALL.merge(
     Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
-        # Whatever AWS_USE_DUALSTACK_ENDPOINT says for SQS: S3's IPv6 addresses lead past its endpoint
-        # in the VPC.
+        # AWS_USE_DUALSTACK_ENDPOINT is for SQS only: S3's IPv6 addresses bypass its VPC endpoint.
         use_dualstack_endpoint=False,
     )
 )
@@ -53,7 +52,7 @@ _S3 = _CALL.merge(
 
 @cache
 def s3(read_timeout: float = STREAM_TIMEOUT) -> "S3Client":
-    """The client of the bucket; `read_timeout` in seconds."""
+    """Return the S3 client. `read_timeout` is in seconds."""
     config = _S3.merge(Config(read_timeout=read_timeout))
     client: S3Client = boto3.client("s3", config=config, endpoint_url=settings().aws_endpoint_url)
     trace_client(client)
@@ -62,7 +61,7 @@ def s3(read_timeout: float = STREAM_TIMEOUT) -> "S3Client":
 
 @cache
 def sqs() -> "SQSClient":
-    """The client of the queue."""
+    """Return the SQS client."""
     skip_unreachable_ipv4()
     client: SQSClient = boto3.client("sqs", config=_CALL, endpoint_url=settings().aws_endpoint_url)
     trace_client(client)
@@ -70,25 +69,25 @@ def sqs() -> "SQSClient":
 
 
 def upload_key(user_id: UUID, task_id: UUID) -> str:
-    """Where a task's file is."""
+    """Return the S3 key of a task's uploaded file."""
     return f"uploads/{user_id}/{task_id}.csv"
 
 
 def results_key(user_id: UUID, task_id: UUID) -> str:
-    """Where a task's results are."""
+    """Return the S3 key of a task's results."""
     return f"results/{user_id}/{task_id}.csv"
 
 
 def store(key: str, content: bytes) -> None:
-    """Put a small file into the bucket. Raises: ServiceUnavailable."""
+    """Store a small CSV file in the bucket. Raises: ServiceUnavailable."""
     try:
         s3(CALL_TIMEOUT).put_object(Bucket=settings().bucket, Key=key, Body=content, ContentType=CSV)
     except (BotoCoreError, ClientError) as error:
         raise _unavailable("S3") from error
 
 
-def grant_upload(key: str, size: int) -> dict[str, Any]:
-    """A presigned POST (`url`, `fields`) for this key, up to `size` bytes of CSV."""
+def presign_upload(key: str, size: int) -> dict[str, Any]:
+    """Return a presigned POST (`url`, `fields`) for a CSV of at most `size` bytes."""
     return s3().generate_presigned_post(
         settings().bucket,
         key,
@@ -98,8 +97,8 @@ def grant_upload(key: str, size: int) -> dict[str, Any]:
     )
 
 
-def grant_download(key: str, filename: str) -> str:
-    """A presigned URL that downloads an object under a file name of plain characters."""
+def presign_download(key: str, filename: str) -> str:
+    """Return a presigned URL that downloads an object. Special characters of the file name become `_`."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in filename)
     return s3().generate_presigned_url(
         "get_object",
@@ -113,11 +112,11 @@ def grant_download(key: str, filename: str) -> str:
 
 
 def enqueue(key: str, delay: int = 0) -> None:
-    """Send the worker to an object: as S3 does for a new one, but as ourselves.
+    """Send the worker a message about an uploaded file, in the form of S3's events.
 
     Args:
-        key: the object.
-        delay: seconds until the message is seen.
+        key: the S3 key of the file.
+        delay: seconds until SQS delivers the message.
 
     Raises:
         ServiceUnavailable.
@@ -134,8 +133,8 @@ def enqueue(key: str, delay: int = 0) -> None:
         raise _unavailable("SQS") from error
 
 
-def show_again(receipt: str, seconds: int) -> None:
-    """Let a message that was received be seen again that soon; when SQS can't, it is as late as ever."""
+def set_visibility_timeout(receipt: str, seconds: int) -> None:
+    """Make SQS deliver a message again after this time. If the call fails, the queue's timeout applies."""
     with suppress(BotoCoreError, ClientError):
         sqs().change_message_visibility(
             QueueUrl=settings().queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds

@@ -1,6 +1,6 @@
 """Write JSON with exact decimals.
 
-`json.dumps` writes a Decimal only by way of a float, which keeps 15 to 17 digits; credits have 18.
+`json.dumps` needs a Decimal converted to a float, which keeps 15 to 17 digits; credits have up to 18.
 """
 
 import json
@@ -11,10 +11,10 @@ _encode = json.JSONEncoder(allow_nan=False).encode
 
 
 def dumps(value: Any) -> str:
-    """Return the JSON text of a value, each Decimal with all its digits.
+    """Return a value as JSON, each Decimal with all its digits.
 
     Raises:
-        TypeError, ValueError: the value has no JSON form, such as NaN.
+        TypeError, ValueError: JSON can't express the value, such as NaN.
     """
     if isinstance(value, Decimal):
         if not value.is_finite():

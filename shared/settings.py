@@ -1,4 +1,4 @@
-"""The settings, read once from the environment: the one place that knows a variable's name."""
+"""The settings, read once from the environment. No other module reads a settings variable."""
 
 import os
 from functools import cache
@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-PUBLISHED_CLIENT_PASSWORD = "Test1234!"  # noqa: S105  published, and refused in production
+PUBLISHED_CLIENT_PASSWORD = "Test1234!"  # noqa: S105  published, so rejected in production
 PUBLISHED_ADMIN_PASSWORD = "adminpass"  # noqa: S105
 
 
 class SettingsError(Exception):
-    """A setting is missing or wrong; the message names each."""
+    """A setting is missing or invalid. The message names each."""
 
 
 class Settings(BaseModel):
@@ -23,55 +23,56 @@ class Settings(BaseModel):
     aws_pgsql_path: SecretStr
     """A `postgresql…://user:password@host:port/database` URL; `?host=/folder` for a Unix socket."""
     jwt_secret_key: SecretStr | None = Field(None, min_length=32)
-    """HMAC key of all tokens; RFC 7518 (section 3.2) requires at least as many bytes as the hash has.
+    """HMAC key of all tokens. RFC 7518 (section 3.2) requires at least as many bytes as the hash has.
 
     None in a function that handles no tokens: see `signing_key`.
     """
     jwt_secret_key_old: SecretStr | None = Field(None, min_length=32)
-    """The previous key. It still verifies tokens, so that a rotation signs no user out, and signs none."""
+    """The previous key. It verifies tokens but signs none, so a key rotation signs no user out."""
     client_password: SecretStr = SecretStr(PUBLISHED_CLIENT_PASSWORD)
     admin_password: SecretStr = SecretStr(PUBLISHED_ADMIN_PASSWORD)
     random_string_api_key: SecretStr | None = None
     origin_secret: SecretStr | None = Field(None, min_length=32)
-    """What the deployer's proxy or CDN sends as X-Origin-Secret; see shared/http/source_address.py."""
+    """The X-Origin-Secret that the deployer's proxy or CDN sends; see shared/http/source_address.py."""
     aws_endpoint_url: str | None = None
     bucket: str = "buckeeto"
     queue_url: str = ""
     outbound_ipv6_only: bool = False
-    """Whether IPv4 addresses outside the VPC can't be reached. The stack sets it; see shared/addresses.py."""
+    """Whether only IPv6 leads out of the VPC. The stack sets it; see shared/socket_addresses.py."""
     powertools_metrics_namespace: str = "restcalculator"
 
     @property
     def production(self) -> bool:
+        """Whether this is a production deployment."""
         return self.config_type == "production"
 
     def signing_key(self) -> str:
         """Return JWT_SECRET_KEY.
 
         Raises:
-            SettingsError: this process was started without it.
+            SettingsError: it is not set.
         """
         if self.jwt_secret_key is None:
             raise SettingsError("JWT_SECRET_KEY: is missing; `openssl rand -hex 32` makes one")
         return self.jwt_secret_key.get_secret_value()
 
     def passwords(self) -> tuple[str, str]:
-        """The (client, admin) passwords of set-up.
+        """Return the passwords of the default client and the default admin.
 
         Raises:
             SettingsError: in production, when one of them is the published default.
         """
-        return self._private("client_password", PUBLISHED_CLIENT_PASSWORD), self.password_of_admins()
+        return self._unpublished("client_password", PUBLISHED_CLIENT_PASSWORD), self.password_of_admins()
 
     def password_of_admins(self) -> str:
-        """What `POST /admin` asks for.
+        """Return the password that `POST /admin` requires.
 
         Raises:
             SettingsError: in production, when it is the published default.
         """
-        return self._private("admin_password", PUBLISHED_ADMIN_PASSWORD)
+        return self._unpublished("admin_password", PUBLISHED_ADMIN_PASSWORD)
 
-    def _private(self, name: str, published: str) -> str:
+    def _unpublished(self, name: str, published: str) -> str:
         password: str = getattr(self, name).get_secret_value()
         if self.production and password == published:
             raise SettingsError(f"{name.upper()} must not be the published default in production")
@@ -80,10 +81,10 @@ class Settings(BaseModel):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process.
+    """Return the settings of this process.
 
     Raises:
-        SettingsError: naming every variable that is missing or wrong, and never its value.
+        SettingsError: names every variable that is missing or invalid, but never its value.
     """
     present = {
         name: value for name in Settings.model_fields if (value := os.environ.get(name.upper(), "")) != ""

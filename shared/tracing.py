@@ -1,9 +1,9 @@
-"""Subsegments of a function's X-Ray trace: its calls of Postgres, S3 and SQS.
+"""Send X-Ray subsegments for a function's calls to Postgres, S3 and SQS.
 
 Lambda writes the segment of an invocation and runs the X-Ray daemon beside the function. This module sends
-the daemon one UDP datagram for each call, in the form of "X-Ray segment documents" and "Sending trace data to
-X-Ray" (AWS X-Ray Developer Guide). The X-Ray SDK would do the same, but importing it imports botocore too,
-and takes longer than everything else that a function without S3 or SQS imports.
+the daemon one UDP datagram for each call, as the AWS X-Ray Developer Guide defines in "X-Ray segment
+documents" and "Sending trace data to X-Ray". The X-Ray SDK does the same, but it imports botocore, which
+takes longer than all other imports of a function without S3 or SQS.
 """
 
 import json
@@ -19,10 +19,10 @@ _HEADER = b'{"format": "json", "version": 1}\n'
 
 @contextmanager
 def subsegment(name: str, **members: Any) -> Iterator[None]:
-    """Trace a call, if this invocation is sampled.
+    """Trace the block as one call, if this invocation is sampled.
 
     Args:
-        name: the service that is called.
+        name: the called service.
         members: further members of the subsegment. Never a parameter or a result of the call.
     """
     if (trace := _sampled_trace()) is None:
@@ -54,7 +54,7 @@ def trace_client(client: Any) -> None:
 
 
 def _sampled_trace() -> dict[str, str] | None:
-    """The parts of this invocation's trace header; None if it is not sampled, or there is no daemon."""
+    """Return the parts of the trace header, or None if the invocation is not sampled or has no daemon."""
     header = os.environ.get("_X_AMZN_TRACE_ID", "")
     if "Sampled=1" not in header or "AWS_XRAY_DAEMON_ADDRESS" not in os.environ:
         return None

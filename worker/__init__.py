@@ -1,1 +1,1 @@
-"""The batch: from an SQS message about a new file to its last row billed and its results written."""
+"""The batch worker: process uploaded CSV files, bill their rows and write their results."""

@@ -1,4 +1,4 @@
-"""One task: process it from its checkpoint to its end, or until this worker must stop."""
+"""Process one task from its checkpoint to its end, or until this worker must stop."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.errors import ServiceUnavailable
 from shared.operations.catalog import CATALOG
 from shared.settings import settings
-from worker.chunk_billing import Bill, Outcome, Position, bill_chunk
-from worker.chunks import Credit, chunks
+from worker.chunk_billing import ChunkTotals, Outcome, Position, bill_chunk
+from worker.chunks import RemoteBudget, chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import NotUnderstood, Upload
 from worker.results import Checkpoint, Fenced, write_results
@@ -26,12 +26,12 @@ from worker.results import Checkpoint, Fenced, write_results
 HANDOVER_MARGIN = 60.0
 """Seconds of a worker's time that must be left for it to begin another chunk."""
 TURN = 60.0
-"""Seconds after which a worker hands its task over, so that a small file of another user waits for a large
-one no longer than that, however few workers there are."""
+"""Seconds after which a worker sends its task back to the queue. Even with one worker, another user's small
+file then waits no longer than this for a large one."""
 CHUNKS_A_COLLECTION = 32
 """Chunks from one garbage collection to the next."""
 BLOCK = 1024 * 1024
-"""Bytes read from S3 at a time."""
+"""Bytes of one read from S3."""
 UNFINISHED = ("awaiting_upload", "queued", "processing")
 
 logger = Logger(service="restcalculator")
@@ -47,7 +47,7 @@ class End(Enum):
     NOT_RUNNING = "the task had ended before"
     IN_PROGRESS = "another worker has the task"
     TAKEN_OVER = "cancelled, or another worker took the task over"
-    HANDED_OVER = "this worker's turn is over: handed over to the next one"
+    HANDED_OVER = "this worker ran out of time: handed over to the next one"
     WAITING = "another task of its owner is being processed"
 
     @property
@@ -63,18 +63,18 @@ class _File:
 
 
 def run_task(uow: UnitOfWork, upload: Upload, redelivered: bool, seconds_left: Callable[[], float]) -> End:
-    """Bill an upload's rows from the checkpoint on.
+    """Bill an upload's rows from its checkpoint on, and write the results.
 
     Args:
-        redelivered: whether an earlier delivery of the same message failed or its worker died.
-        seconds_left: how long this worker may still run.
+        redelivered: whether this is not the first delivery: the earlier worker failed or died.
+        seconds_left: returns the seconds that this worker may still run.
 
     Raises:
         NotUnderstood: there is no such task.
         ServiceUnavailable: the database, S3 or random.org can't be reached; committed work stays.
     """
     try:
-        if end := _nothing_to_do(uow, upload, redelivered):
+        if end := _end_without_work(uow, upload, redelivered):
             return end
         file = _head(upload.key)
         if file is None:
@@ -95,11 +95,11 @@ def run_task(uow: UnitOfWork, upload: Upload, redelivered: bool, seconds_left: C
         raise ServiceUnavailable(f"S3: {error}") from error
 
 
-def _nothing_to_do(uow: UnitOfWork, upload: Upload, redelivered: bool) -> End | None:
-    """How the message ends if it has no work to do; None if it has some.
+def _end_without_work(uow: UnitOfWork, upload: Upload, redelivered: bool) -> End | None:
+    """Return the end for a message that needs no work, or None.
 
-    This takes one or two short statements and waits for no chunk, so that a user who causes many messages
-    keeps no worker busy.
+    It runs one or two short statements and waits for no lock, so a user who causes many messages keeps no
+    worker busy.
     """
     task = uow.one("peek_task", id=upload.task_id, user_id=upload.user_id)
     if task is None:
@@ -109,7 +109,7 @@ def _nothing_to_do(uow: UnitOfWork, upload: Upload, redelivered: bool) -> End | 
     # A redelivered message belonged to a worker that failed, so its task is taken over at once.
     if task["status"] == "processing" and task["has_live_worker"] and not redelivered:
         return End.IN_PROGRESS
-    # Asked after the status is known: the worker that ends the other task then sees this one wait.
+    # Check this after the status: then the worker that ends the other task sees this one as waiting.
     if task["status"] == "queued" and task["has_file"] and _owner_is_busy(uow, upload):
         return End.WAITING
     return None
@@ -136,22 +136,22 @@ def _bill(
     rows = CsvRows(_blocks(upload.key, file, at.offset), at.offset, at.lines)
     if at.offset == 0:
         rows.header()
-    credit = _credit(uow, task["balance"])
-    for number, chunk in enumerate(_one_ahead(chunks(rows, credit)), 1):
+    budget = _remote_budget(uow, task["balance"])
+    for number, chunk in enumerate(_one_ahead(chunks(rows, budget)), 1):
         if number % CHUNKS_A_COLLECTION == 0:
             interpreter.collect_garbage()
         with uow:
-            outcome, bill = bill_chunk(uow, upload.task_id, at, chunk)
+            outcome, totals = bill_chunk(uow, upload.task_id, at, chunk)
         if outcome is Outcome.FENCED:
             return End.TAKEN_OVER
         if outcome is Outcome.OWNER_DELETED:
             return _fail(uow, upload, "The account was deleted.")
-        _emit_metrics(outcome, bill)
+        _emit_metrics(outcome, totals)
         if outcome is not Outcome.BILLED:
             return End.OUT_OF_CREDIT if outcome is Outcome.OUT_OF_CREDIT else End.FAILED
-        at = bill.end
+        at = totals.end
         # If no rows remain, write the results even when time is short.
-        if chunk.is_cut or (out_of_time() and (bill.rows or at.offset < file.size)):
+        if chunk.ends_early or (out_of_time() and (totals.rows or at.offset < file.size)):
             return _hand_over(uow, upload, at)
     key = aws.results_key(upload.user_id, upload.task_id)
     if not write_results(uow, upload.task_id, at.rows, key, Checkpoint.of(task), out_of_time):
@@ -163,30 +163,30 @@ def _bill(
 
 
 def _hand_over(uow: UnitOfWork, upload: Upload, at: Position) -> End:
-    """Let another worker go on. Only the worker whose checkpoint is the task's may send it a message."""
+    """Release the task to another worker. Return TAKEN_OVER if another worker moved the checkpoint."""
     released = uow.one("release_task", id=upload.task_id, bytes_done=at.offset)
     return End.HANDED_OVER if released else End.TAKEN_OVER
 
 
 def _lines_before(upload: Upload, file: _File, task: Row) -> int:
-    """The lines before the checkpoint: counted in the file if the task was begun by a release without
-    `lines_done`."""
+    """Return the number of lines before the checkpoint. Count them if an older release, which did not store
+    `lines_done`, started the task."""
     if task["lines_done"] or task["bytes_done"] in (0, file.size):
         return int(task["lines_done"])
     return sum(block.count(b"\n") for block in _blocks(upload.key, file, 0, task["bytes_done"]))
 
 
-def _credit(uow: UnitOfWork, balance: Decimal) -> Credit | None:
-    """The credit for operations that call other services; None if the catalog has none of them."""
+def _remote_budget(uow: UnitOfWork, balance: Decimal) -> RemoteBudget | None:
+    """Return the budget for remote calls, or None if no operation of the catalog is remote."""
     if not any(operation.is_remote() for operation in CATALOG.values()):
         return None
-    return Credit(balance, {row["type"]: row["cost"] for row in uow.all("prices")})
+    return RemoteBudget(balance, {row["type"]: row["cost"] for row in uow.all("prices")})
 
 
-def _emit_metrics(outcome: Outcome, bill: Bill) -> None:
+def _emit_metrics(outcome: Outcome, totals: ChunkTotals) -> None:
     """Emit a committed chunk's business metrics."""
-    if bill.rows:
-        metrics.emit(RowsBilled=bill.billed, RowsRefused=len(bill.refused), BatchCredits=bill.spent)
+    if totals.rows:
+        metrics.emit(RowsBilled=totals.billed, RowsRefused=len(totals.error_lines), BatchCredits=totals.spent)
     if outcome is Outcome.OUT_OF_CREDIT:
         metrics.emit(TasksOutOfCredit=1)
     elif outcome is Outcome.TOO_MANY_BAD_ROWS:
@@ -227,7 +227,7 @@ def _head(key: str) -> _File | None:
 
 
 def _blocks(key: str, file: _File, start: int, end: int | None = None) -> Iterator[bytes]:
-    """The file's bytes from `start` to before `end`. S3 rejects the request if the file was replaced."""
+    """Yield the file's bytes from `start` to before `end`. S3 rejects the request for a replaced file."""
     if start >= file.size:
         return
     last = "" if end is None else end - 1
@@ -238,9 +238,9 @@ def _blocks(key: str, file: _File, start: int, end: int | None = None) -> Iterat
 
 
 def _one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each computed in a thread while the caller uses the one before."""
+    """Yield the items, each computed in a thread while the caller processes the previous one."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
+        pending = pool.submit(next, items, None)
+        while (item := pending.result()) is not None:
+            pending = pool.submit(next, items, None)
             yield item

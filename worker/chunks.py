@@ -1,4 +1,4 @@
-"""Chunks: rows parsed, checked and computed, ready to be billed. Pure but for random strings."""
+"""Split a CSV file into chunks of rows, and parse, validate and compute them. Only random strings do I/O."""
 
 import decimal
 import json
@@ -22,23 +22,23 @@ from shared.operations.catalog import (
 from worker.csv_rows import CsvRows, Row, is_blank
 
 CHUNK_ROWS = 8192
-"""Rows billed in one transaction: about 0.2 s of its owner's lock."""
+"""Rows billed in one transaction, which locks the owner for about 0.2 s."""
 CHUNK_BYTES = 4 * 1024 * 1024
-"""Bytes after which a chunk ends with fewer rows: they are in memory, and blank lines take time too."""
-JOINED = 128
-"""Arguments that one call of json.loads reads."""
+"""A chunk of this many bytes ends with fewer rows. It limits the memory, and the time for blank lines."""
+CELLS_PER_PARSE = 128
+"""Argument cells that one call of json.loads parses."""
 _PLAIN = "[0123456789.-, ]"
-"""Characters of JSON's lists of numbers that have no exponents."""
-MOST_DIGITS = DECIMAL128.prec
-LONGEST_ECHO = 1000
-"""Characters of a bad row's cells that are kept for its report."""
+"""The characters of a JSON list of numbers without exponents."""
+DIGITS_LIMIT = DECIMAL128.prec
+CELL_TEXT_LIMIT = 1000
+"""Characters of each cell of a rejected row that its error line keeps."""
 NO_PRICE = "the operation has no price: it can't be called"
 Arguments = list[Decimal] | str
-"""A row's arguments, or the reason why it has none."""
+"""A row's arguments, or the reason to reject the row."""
 
 
-class Computed(NamedTuple):
-    """A row that can be billed; `arguments` and `result` are JSON."""
+class ComputedRow(NamedTuple):
+    """A row with a result, ready to be billed. `arguments` and `result` are JSON."""
 
     operation: str
     arguments: str
@@ -50,8 +50,8 @@ class Computed(NamedTuple):
     last_line: int
 
 
-class Refused(NamedTuple):
-    """A bad row, and the reason."""
+class RejectedRow(NamedTuple):
+    """A row without a result, and the reason. It costs nothing."""
 
     operation: str
     arguments: str
@@ -61,7 +61,7 @@ class Refused(NamedTuple):
     last_line: int
 
 
-class Uncomputed(NamedTuple):
+class DeferredRow(NamedTuple):
     """Not computed: the balance ran out before its remote call. Always the last row of its chunk."""
 
     operation: str
@@ -72,37 +72,43 @@ class Uncomputed(NamedTuple):
     last_line: int
 
 
-Done = Computed | Refused | Uncomputed
+ProcessedRow = ComputedRow | RejectedRow | DeferredRow
 
 
 @dataclass(slots=True)
 class Chunk:
-    """Consecutive rows in the file's order, and the bytes and lines of the file up to their end."""
+    """Consecutive rows of a file. `end` and `lines` are the offset and the number of lines after them."""
 
     end: int
     lines: int
-    rows: list[Done] = field(default_factory=list)
+    rows: list[ProcessedRow] = field(default_factory=list)
 
     @property
-    def is_cut(self) -> bool:
-        return bool(self.rows) and type(self.rows[-1]) is Uncomputed
+    def ends_early(self) -> bool:
+        """Whether the last row was not computed because the balance ran out."""
+        return bool(self.rows) and type(self.rows[-1]) is DeferredRow
 
 
 @dataclass(slots=True)
-class Credit:
-    """What may still be computed by operations that ask another service, before anybody is billed.
+class RemoteBudget:
+    """The credit left for operations that call an external service.
 
-    Other rows may spend the same credit: it bounds what is asked for in vain, it is no bill.
+    It limits remote calls for rows that the owner can't pay. It is only an estimate, since other rows spend
+    the same balance; billing checks the balance itself.
     """
 
     balance: Decimal
     costs: Mapping[str, Decimal]
 
     def spend(self, called: Sequence[Operation | None], lists: MutableSequence[Arguments]) -> int:
-        """How many of the rows can be computed; those that have no price are given that as their reason."""
+        """Return how many of the rows the balance covers. Mark remote calls without a price as rejected."""
         remote = {name for name, operation in CATALOG.items() if operation.is_remote()}
         for index, operation in enumerate(called):
-            if operation is None or operation.name not in remote or not _fits(operation, lists[index]):
+            if (
+                operation is None
+                or operation.name not in remote
+                or not _has_valid_count(operation, lists[index])
+            ):
                 continue
             cost = self.costs.get(operation.name)
             if cost is None:
@@ -114,56 +120,57 @@ class Credit:
         return len(called)
 
 
-def chunks(rows: CsvRows, credit: Credit | None = None) -> Iterator[Chunk]:
-    """Cut a file into computed chunks; the last one, maybe empty, ends where the file does, or else is cut.
+def chunks(rows: CsvRows, budget: RemoteBudget | None = None) -> Iterator[Chunk]:
+    """Yield a file's rows in computed chunks. The last one may be empty; it ends at the file's end, unless it
+    ends early at a DeferredRow.
 
     Args:
-        credit: what operations of other services may spend; None for no limit.
+        budget: the limit for remote calls; None for no limit.
 
     Raises:
-        ServiceUnavailable: random strings are not to be had.
+        ServiceUnavailable: an operation's external service is unavailable.
     """
     gathered, start = list[Row](), rows.offset
     for row in rows:
         if not is_blank(row):
             gathered.append(row)
         if len(gathered) == CHUNK_ROWS or row.end - start >= CHUNK_BYTES:
-            yield (chunk := _chunk(row.end, row.last_line, gathered, credit))
-            if chunk.is_cut:
+            yield (chunk := _chunk(row.end, row.last_line, gathered, budget))
+            if chunk.ends_early:
                 return
             gathered, start = [], row.end
-    yield _chunk(rows.offset, rows.lines, gathered, credit)
+    yield _chunk(rows.offset, rows.lines, gathered, budget)
 
 
-def _chunk(end: int, lines: int, rows: Sequence[Row], credit: Credit | None) -> Chunk:
-    chunk = Chunk(end, lines, compute_all(rows, credit))
-    if chunk.is_cut:
+def _chunk(end: int, lines: int, rows: Sequence[Row], budget: RemoteBudget | None) -> Chunk:
+    chunk = Chunk(end, lines, compute_all(rows, budget))
+    if chunk.ends_early:
         chunk.end, chunk.lines = chunk.rows[-1].end, chunk.rows[-1].last_line
     return chunk
 
 
-def compute_all(rows: Sequence[Row], credit: Credit | None = None) -> list[Done]:
-    """Each row's result, or the reason why it has none; up to the first that the credit does not reach."""
+def compute_all(rows: Sequence[Row], budget: RemoteBudget | None = None) -> list[ProcessedRow]:
+    """Compute rows in order, up to the first one that the budget does not cover."""
     called = [_find(row) for row in rows]
     texts = [_arguments_cell(row) for row in rows]
     lists = _parse(texts)
-    reached = len(rows) if credit is None else credit.spend(called, lists)
+    reached = len(rows) if budget is None else budget.spend(called, lists)
     for operation in {operation.name: operation for operation in called[:reached] if operation}.values():
         if operation.prepare is not None:
             rows_of_it = (
                 args for other, args in zip(called[:reached], lists, strict=False) if other is operation
             )
-            operation.prepare(sum(_fits(operation, args) for args in rows_of_it))
+            operation.prepare(sum(_has_valid_count(operation, args) for args in rows_of_it))
     with decimal.localcontext(DECIMAL128):
-        done: list[Done] = list(map(_compute, rows[:reached], called, texts, lists))
+        done: list[ProcessedRow] = list(map(_compute, rows[:reached], called, texts, lists))
     if reached < len(rows) and (beyond := called[reached]):
         row = rows[reached]
-        done.append(Uncomputed(beyond.name, texts[reached], "", row.end, row.line, row.last_line))
+        done.append(DeferredRow(beyond.name, texts[reached], "", row.end, row.line, row.last_line))
     return done
 
 
-def _fits(operation: Operation, arguments: Arguments) -> bool:
-    """Whether there are as many arguments as the operation takes."""
+def _has_valid_count(operation: Operation, arguments: Arguments) -> bool:
+    """Whether the row was parsed and the operation accepts its number of arguments."""
     return type(arguments) is list and operation.min_arguments <= len(arguments) <= operation.max_arguments
 
 
@@ -179,22 +186,24 @@ def _arguments_cell(row: Row) -> str:
     return (row.cells[1].strip() if len(row.cells) > 1 else "") or "[]"
 
 
-def _compute(row: Row, operation: Operation | None, text: str, arguments: Arguments) -> Computed | Refused:
+def _compute(
+    row: Row, operation: Operation | None, text: str, arguments: Arguments
+) -> ComputedRow | RejectedRow:
     if operation is None or isinstance(arguments, str):
-        return _refuse(row, row.fault or _fault(row, operation, arguments))
+        return _reject(row, row.fault or _fault(row, operation, arguments))
     try:
-        # Short and plain, the text holds no number of more digits than decimal128 has, none out of
-        # range, and no tab or line feed, with which COPY's cells and lines would end.
-        if len(text) <= MOST_DIGITS and not text.strip(_PLAIN):
+        # A short text of plain characters needs no rounding, range check or escaping: its numbers have at
+        # most 34 digits and no exponent, and it holds no tab or line feed, which would end COPY's cells.
+        if len(text) <= DIGITS_LIMIT and not text.strip(_PLAIN):
             check_count(operation, arguments)
             result = as_json(apply(operation, arguments))
         else:
             result = as_json(compute_in_current_context(operation, arguments))
             text = arguments_json(arguments)
     except InvalidInput as error:
-        return _refuse(row, error.detail)
-    # As `Computed(…)`, at a third of its time: no code of Computed's is run.
-    return tuple.__new__(Computed, (operation.name, text, result, row.end, row.line, row.last_line))
+        return _reject(row, error.detail)
+    # Same as `ComputedRow(…)` in a third of the time: it skips the generated __new__.
+    return tuple.__new__(ComputedRow, (operation.name, text, result, row.end, row.line, row.last_line))
 
 
 def _fault(row: Row, operation: Operation | None, arguments: Arguments) -> str:
@@ -205,29 +214,31 @@ def _fault(row: Row, operation: Operation | None, arguments: Arguments) -> str:
     return str(arguments)
 
 
-def _refuse(row: Row, reason: str) -> Refused:
+def _reject(row: Row, reason: str) -> RejectedRow:
     operation, arguments, *_ = [*row.cells, "", ""]
-    return Refused(_echo(operation), _echo(arguments), reason, row.end, row.line, row.last_line)
+    return RejectedRow(
+        _limited_text(operation), _limited_text(arguments), reason, row.end, row.line, row.last_line
+    )
 
 
-def _echo(cell: str) -> str:
-    return cell[:LONGEST_ECHO].replace("\0", "�")
+def _limited_text(cell: str) -> str:
+    return cell[:CELL_TEXT_LIMIT].replace("\0", "�")
 
 
 def _parse(texts: Sequence[str]) -> list[Arguments]:
-    """The argument lists of many cells; a reason in place of one that is no list of numbers."""
+    """Parse argument cells. A cell that is not a list of numbers yields the reason to reject its row."""
     parsed = list[Arguments]()
-    for start in range(0, len(texts), JOINED):
-        some = texts[start : start + JOINED]
-        parsed += _parse_joined(some) or [_parse_one(text) for text in some]
+    for start in range(0, len(texts), CELLS_PER_PARSE):
+        part = texts[start : start + CELLS_PER_PARSE]
+        parsed += _parse_joined(part) or [_parse_one(text) for text in part]
     return parsed
 
 
 def _parse_joined(texts: Sequence[str]) -> list[Arguments] | None:
-    """The lists of cells that hold plain numbers and brackets only; None when it takes a closer look.
+    """Parse cells in one call of json.loads, in a quarter of the time; return None if that is not safe.
 
-    Read at once, they take a quarter of the time. A cell with one opening bracket, at its beginning,
-    and a closing one at its end makes one list at the most, so as many lists as cells are one of each.
+    Each cell has exactly one opening bracket, at its start, and ends with a closing one. Such a cell
+    contributes at most one list, so if the number of lists equals the number of cells, list i is cell i.
     """
     joined = ",".join(texts)
     if joined.strip(_PLAIN) or joined.count("[") != len(texts):
@@ -255,8 +266,8 @@ def _parse_one(text: str) -> Arguments:
 
 
 def _loads(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_reject_constant)
 
 
-def _no_number(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")

@@ -1,6 +1,6 @@
-"""Read a CSV file's rows as a stream from any row's beginning, with the exact offset and line of each.
+"""Stream the rows of a CSV file, starting at any row, with the exact byte offset and line number of each.
 
-Memory stays the same for any file: a line over 64 KiB is skipped as it comes, never gathered.
+Memory is constant: lines over 64 KiB are skipped while they are read.
 """
 
 import csv
@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate, repeat
 from typing import NamedTuple
 
-LONGEST_LINE = 64 * 1024
-"""Bytes."""
-MOST_LINES = 128
-"""Lines that one quoted row may span: a hundred arguments, one a line, and some."""
+LINE_BYTES_LIMIT = 64 * 1024
+"""Bytes of one line."""
+ROW_LINES_LIMIT = 128
+"""Lines that one quoted row may span: enough for 100 arguments, one on each line."""
 PART_LINES = 1024
-"""Lines that are read at once."""
+"""Lines parsed by one call of csv.reader."""
 HEADER = ["operation", "arguments"]
 BOM = b"\xef\xbb\xbf"
 
-TOO_LONG = f"the line is longer than {LONGEST_LINE // 1024} KiB"
+TOO_LONG = f"the line is longer than {LINE_BYTES_LIMIT // 1024} KiB"
 NOT_UTF8 = "the line is not UTF-8"
 UNCLOSED = "a quote is not closed"
 _REASONS = {
@@ -26,15 +26,15 @@ _REASONS = {
     "unexpected end of data": UNCLOSED,
     "',' expected after": "text follows a closing quote",
 }
-"""What the beginning of a csv.Error means, in words for the file's owner."""
+"""The message for the file's owner, by the beginning of the csv.Error."""
 
 
 class NotACsv(Exception):
-    """The file is not a CSV with the required header; the message tells its owner the reason."""
+    """The file is not a CSV with the required header. The message is for the file's owner."""
 
 
 class Row(NamedTuple):
-    """One row: its cells, or a fault instead."""
+    """One row: its cells, or the fault that made it unreadable."""
 
     cells: list[str]
     end: int
@@ -59,7 +59,7 @@ class _Part(NamedTuple):
     number: int
     """The number of the first line, from 1."""
     cut: bool
-    """Whether the first line is only the end of one that is too long."""
+    """Whether the first line is the rest of a line whose beginning was skipped as too long."""
 
 
 class _Line(NamedTuple):
@@ -69,17 +69,17 @@ class _Line(NamedTuple):
     fault: str | None = None
 
 
-class _Unclosed(Exception):
-    """A quote stays open for longer than a row may be."""
+class _UnclosedQuote(Exception):
+    """A quoted cell spans more lines than a row may have."""
 
 
 class CsvRows:
-    """The rows of a file from an offset on, blank lines included.
+    """Iterate over the rows of a file from an offset on, blank lines included.
 
     Args:
         blocks: the file's bytes from `offset` on, in pieces of any size.
         offset: 0, or the end of an earlier row.
-        lines: how many lines the file has before `offset`.
+        lines: the number of lines before `offset`.
     """
 
     def __init__(self, blocks: Iterable[bytes], offset: int, lines: int = 0) -> None:
@@ -87,12 +87,12 @@ class CsvRows:
         self._lines: deque[_Line] = deque()
         self._pending: list[_Line] = []
         self.offset = offset
-        """The first byte that no part read so far holds; once all rows are read, the size of the file."""
+        """The offset after the lines parsed so far; at the end, the size of the file."""
         self.lines = lines
-        """The lines before `offset`."""
+        """The number of lines before `offset`."""
 
     def header(self) -> None:
-        """Read the first line.
+        """Read and check the first line.
 
         Raises:
             NotACsv: it is not `operation,arguments`.
@@ -100,32 +100,32 @@ class CsvRows:
         part = next(self._parts, None)
         if part is None:
             raise NotACsv("The file is empty.")
-        first, *others = _each(part._replace(lines=[part.lines[0].removeprefix(BOM), *part.lines[1:]]))
+        first, *others = _split_lines(part._replace(lines=[part.lines[0].removeprefix(BOM), *part.lines[1:]]))
         if first.fault:
             raise NotACsv(f"The first line can't be read: {first.fault}.")
         try:
             cells = next(csv.reader([first.text]), [])
-        except csv.Error:  # a file of the oldest Macs, whose lines end with a carriage return only
+        except csv.Error:  # classic Mac OS line ends: carriage returns only
             cells = []
         if [cell.strip().lower() for cell in cells] != HEADER:
             raise NotACsv(f"The first line must be '{','.join(HEADER)}', not {first.text.rstrip()[:80]!r}.")
-        self._pass(first)
+        self._advance(first)
         self._lines.extend(others)
 
     def __iter__(self) -> Iterator[Row]:
-        yield from self._one_by_one()
+        yield from self._parse_line_by_line()
         for part in self._parts:
-            if (rows := _at_once(part)) is not None:
+            if (rows := _parse_simple_part(part)) is not None:
                 self.offset, self.lines = part.ends[-1], part.number + len(part.lines) - 1
                 yield from rows
             else:
-                self._lines.extend(_each(part))
-                yield from self._one_by_one()
+                self._lines.extend(_split_lines(part))
+                yield from self._parse_line_by_line()
 
-    def _pass(self, line: _Line) -> None:
+    def _advance(self, line: _Line) -> None:
         self.offset, self.lines = line.end, line.number
 
-    def _one_by_one(self) -> Iterator[Row]:
+    def _parse_line_by_line(self) -> Iterator[Row]:
         """The rows of the buffered lines, and of as many more as the last row spans."""
         while self._lines:
             reader = csv.reader(self._texts(), strict=True)
@@ -133,34 +133,34 @@ class CsvRows:
                 for cells in reader:
                     lines = self._pending
                     self._pending = []
-                    self._pass(lines[-1])
+                    self._advance(lines[-1])
                     fault = next((line.fault for line in lines if line.fault), None)
                     yield Row(cells, self.offset, lines[0].number, self.lines, fault)
-            except (csv.Error, _Unclosed) as error:
-                # Only the row's first line is faulty: those after it are read again.
+            except (csv.Error, _UnclosedQuote) as error:
+                # Reject only the first line of the row, and read its other lines again.
                 first, *others = self._pending
                 self._pending = []
                 self._lines.extendleft(reversed(others))
-                self._pass(first)
+                self._advance(first)
                 reason = UNCLOSED if others else _reason(error)
                 yield Row([], first.end, first.number, first.number, first.fault or reason)
 
     def _texts(self) -> Iterator[str]:
-        """The lines for csv.reader; `_pending` holds those of its current row."""
+        """Yield lines to csv.reader; `_pending` holds the lines of its current row."""
         while True:
             if not self._lines and self._pending and (part := next(self._parts, None)):
-                self._lines.extend(_each(part))
+                self._lines.extend(_split_lines(part))
             if not self._lines:
                 return
             line = self._lines.popleft()
             self._pending.append(line)
-            if len(self._pending) > MOST_LINES:
-                raise _Unclosed
+            if len(self._pending) > ROW_LINES_LIMIT:
+                raise _UnclosedQuote
             yield line.text
 
 
 def _reason(error: Exception) -> str:
-    """A csv.Error in words for the file's owner; its own text is for programmers."""
+    """Return the message for the file's owner: csv.Error's own text is for programmers."""
     return next(
         (reason for start, reason in _REASONS.items() if str(error).startswith(start)), "the line is not CSV"
     )
@@ -172,14 +172,14 @@ def _parts(blocks: Iterable[bytes], offset: int, line: int) -> Iterator[_Part]:
         lines = (rest + block).split(b"\n")
         rest = lines.pop()
         for start in range(0, len(lines), PART_LINES):
-            some = lines[start : start + PART_LINES]
-            ends = list(accumulate([len(line) + 1 for line in some], initial=offset))[1:]
+            part = lines[start : start + PART_LINES]
+            ends = list(accumulate([len(line) + 1 for line in part], initial=offset))[1:]
             offset = ends[-1]
-            yield _Part(some, ends, number, cut)
-            number += len(some)
+            yield _Part(part, ends, number, cut)
+            number += len(part)
             cut = False
-        if len(rest) > LONGEST_LINE:
-            if offset == 0:  # no header: the file is refused without reading on
+        if len(rest) > LINE_BYTES_LIMIT:
+            if offset == 0:  # the header is too long: stop reading, the file will be rejected
                 yield _Part([b""], [len(rest)], number, cut=True)
                 return
             offset, rest, cut = offset + len(rest), b"", True
@@ -187,11 +187,12 @@ def _parts(blocks: Iterable[bytes], offset: int, line: int) -> Iterator[_Part]:
         yield _Part([rest], [offset + len(rest)], number, cut)
 
 
-def _at_once(part: _Part) -> list[Row] | None:
-    """The rows of a part in which every line is a row, as in nearly all parts: then there are as many rows
-    as lines. None for any other part, which is read line by line, in three times the time.
+def _parse_simple_part(part: _Part) -> list[Row] | None:
+    """Parse a part in which each line is one row, as in nearly all parts, with one csv.reader.
+
+    Return None for any other part. Parsing that line by line takes three times as long.
     """
-    if part.cut or max(map(len, part.lines)) > LONGEST_LINE:
+    if part.cut or max(map(len, part.lines)) > LINE_BYTES_LIMIT:
         return None
     try:
         rows = list(csv.reader([line.decode() for line in part.lines], strict=True))
@@ -199,12 +200,12 @@ def _at_once(part: _Part) -> list[Row] | None:
         return None
     if len(rows) != len(part.lines):
         return None
-    # As `Row(…)` for each, at a third of its time: no code of Row's is run.
+    # Same as `Row(…)` for each, in a third of the time: it skips the generated __new__.
     numbers = range(part.number, part.number + len(rows))
     return list(map(tuple.__new__, repeat(Row), zip(rows, part.ends, numbers, numbers, repeat(None))))
 
 
-def _each(part: _Part) -> Iterator[_Line]:
+def _split_lines(part: _Part) -> Iterator[_Line]:
     cut = part.cut
     for number, (line, end) in enumerate(zip(part.lines, part.ends, strict=True), part.number):
         yield _line(line, end, number, cut)
@@ -212,8 +213,8 @@ def _each(part: _Part) -> Iterator[_Line]:
 
 
 def _line(line: bytes, end: int, number: int, cut: bool) -> _Line:
-    """A line for csv.reader; a line that is too long or not UTF-8 has a fault instead of text."""
-    if cut or len(line) > LONGEST_LINE:
+    """Decode a line for csv.reader. A line that is too long or not UTF-8 gets a fault and no text."""
+    if cut or len(line) > LINE_BYTES_LIMIT:
         return _Line("", end, number, TOO_LONG)
     try:
         return _Line(line.rstrip(b"\r").decode() + "\n", end, number)

@@ -1,4 +1,4 @@
-"""The Lambda that SQS invokes: it processes the uploads that each message names."""
+"""The Lambda function that SQS invokes: process the uploads that each message names."""
 
 from typing import Any
 from uuid import UUID
@@ -14,16 +14,16 @@ from worker.messages import NotUnderstood, uploads
 logger = Logger(service="restcalculator")
 
 RETRY_AFTER = (10, 60, 6 * 60, 36 * 60)
-"""Seconds until SQS delivers a failed message again, by the number of its deliveries: 43 minutes in all for
-an outage to end. By the queue's visibility timeout alone it would be 90 minutes each time."""
+"""Seconds until SQS delivers a failed message again, by the number of its deliveries. Together they give an
+outage 43 minutes to end. Otherwise each retry would wait for the queue's visibility timeout, 90 minutes."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
     """Process the messages of one invocation.
 
     Returns:
-        The messages that failed, as a partial batch response. SQS delivers them again, and moves them to
-        the dead-letter queue after five deliveries.
+        The messages that failed, as a partial batch response. SQS retries them, and moves them to the
+        dead-letter queue after five deliveries.
     """
     failed = []
     for record in event["Records"]:
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
             logger.exception("message failed, to be retried")
             retry = _retry_after(record)
         failed.append({"itemIdentifier": record["messageId"]})
-        aws.show_again(record["receiptHandle"], retry)
+        aws.set_visibility_timeout(record["receiptHandle"], retry)
     if failed:
         metrics.emit(MessagesFailed=len(failed))
     return {"batchItemFailures": failed}
@@ -58,20 +58,20 @@ def _retry_after(record: dict[str, Any]) -> int:
 def _process(record: dict[str, Any], context: Any) -> None:
     redelivered = _deliveries(record) > 1
     for upload in uploads(record["body"]):
-        # No limit on a statement: COPY takes as long as it takes.
+        # No statement timeout: the duration of a COPY depends on the chunk.
         with UnitOfWork(statement_timeout=0) as uow:
             end = run_task(uow, upload, redelivered, lambda: context.get_remaining_time_in_millis() / 1000)
             if end is End.HANDED_OVER:
                 aws.enqueue(upload.key)
             elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
-                # A message about a task that has ended may be the last trace of a worker that died
-                # before this step, or of a task that was cancelled between two workers. S3's own messages
-                # are left out: an uploader can cause any number of them.
+                # A message for an ended task may mean that a worker died before this step, or that the
+                # owner cancelled the task between two workers. First deliveries of S3's own messages don't
+                # count: a client can cause any number of them.
                 _start_next(uow, upload.user_id)
         logger.info("task left", task_id=str(upload.task_id), end=end.value)
 
 
 def _start_next(uow: UnitOfWork, user_id: UUID) -> None:
-    """Send a message for the owner's next waiting task. If that fails, the message is retried from here."""
+    """Send a message for the owner's next waiting task. If that fails, SQS retries the current message."""
     if task := uow.one("next_task", user_id=user_id):
         aws.enqueue(aws.upload_key(user_id, task["id"]))

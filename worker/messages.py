@@ -1,4 +1,4 @@
-"""SQS messages: an S3 event in a body, or several, or S3's test event."""
+"""Parse SQS messages: the body is an S3 event with one or more records, or S3's test event."""
 
 import json
 import re
@@ -13,26 +13,27 @@ _KEY = re.compile(f"uploads/({_UUID})/({_UUID})\\.csv")
 
 
 class NotUnderstood(Exception):
-    """The message is none of ours; it belongs into the dead-letter queue."""
+    """The message is not about an upload of this service. It belongs into the dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that is in the bucket, if S3 announced it; our own messages only say to look."""
+    """The upload that a message names."""
 
     key: str
     user_id: UUID
     task_id: UUID
     announced: bool
+    """Whether S3 sent the message, so the file existed. This service also sends messages, to start a task."""
 
 
 def uploads(body: str) -> list[Upload]:
-    """The uploads that a message is about; none for S3's test event.
+    """Return the uploads that a message names: none for S3's test event.
 
-    S3 encodes keys as forms do: a space is a plus (Amazon S3 User Guide, "Event message structure").
+    S3 encodes keys like form data: a space becomes a plus (Amazon S3 User Guide, "Event message structure").
 
     Raises:
-        NotUnderstood: it is no S3 event, or its key is none of ours.
+        NotUnderstood: it is not an S3 event, or a key is not an upload's.
     """
     try:
         event: Any = json.loads(body)
@@ -47,5 +48,5 @@ def _upload(record: Mapping[str, Any]) -> Upload:
     key = unquote_plus(record["s3"]["object"]["key"])
     found = _KEY.fullmatch(key)
     if found is None:
-        raise NotUnderstood(f"no key of ours: {key[:100]!r}")
+        raise NotUnderstood(f"not the key of an upload: {key[:100]!r}")
     return Upload(key, UUID(found[1]), UUID(found[2]), record.get("eventSource") == "aws:s3")

@@ -1,34 +1,28 @@
-"""The result CSV: streamed from Postgres into a multipart upload, in constant memory and any number of
-turns. It appears whole or never, and is the same when it is made again.
+"""Write a task's result CSV: stream it from Postgres to S3, in constant memory.
+
+Several workers may write it one after the other, each from the checkpoint of the previous one. A worker that
+writes the same results again produces the same bytes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from botocore.exceptions import ClientError
 
-from shared.aws import CSV, s3
 from shared.database.connection import Row, statement_text
 from shared.database.unit_of_work import UnitOfWork
-from shared.settings import settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
-
-PART_SIZE = 5 * 1024 * 1024
-"""Bytes: the smallest part that S3 takes, for one is held in memory; 10,000 of them are 50 GB."""
+from worker.s3_writer import S3ObjectWriter
 
 ROWS_AT_ONCE = 10_000
-"""Rows that one statement reads: Postgres sorts them in memory. All at once it would sort on its disk,
-and say nothing for longer than we wait."""
+"""Rows that one statement reads. Postgres sorts so many in memory; sorting all on disk could exceed
+the socket's timeout before the first row arrives."""
 HEADER = b"row,operation,arguments,result,amount,user_balance,error\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far the results are written: the upload, its parts, and the next row, from 1."""
+    """How far the results are written: the upload, its number of parts, and the next row, from 1."""
 
     upload_id: str | None
     parts: int
@@ -39,66 +33,6 @@ class Checkpoint:
         return cls(task["results_upload"], task["results_parts"], task["results_row"])
 
 
-class MultipartUpload:
-    """A sink (`write`) that ends up as one S3 object, which appears whole at `complete` or never."""
-
-    def __init__(self, key: str, upload_id: str | None = None, parts: int = 0) -> None:
-        """Go on with an upload after its first `parts` parts, or begin one.
-
-        Raises: ClientError, NoSuchUpload when it was completed or forgotten.
-        """
-        self._bucket, self._key = settings().bucket, key
-        self._buffer = bytearray()
-        self._parts: list[CompletedPartTypeDef] = []
-        if upload_id is None:
-            created = s3().create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=CSV)
-            self.id = created["UploadId"]
-            return
-        self.id = upload_id
-        pages = s3().get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
-        known = [part for page in pages for part in page.get("Parts", [])]
-        self._parts = [
-            {"ETag": p["ETag"], "PartNumber": p["PartNumber"]} for p in known if p["PartNumber"] <= parts
-        ]
-
-    @property
-    def parts(self) -> int:
-        return len(self._parts)
-
-    @property
-    def full(self) -> bool:
-        """Whether what is held makes a part."""
-        return len(self._buffer) >= PART_SIZE
-
-    def write(self, data: bytes) -> None:
-        self._buffer += data
-
-    def send(self) -> None:
-        """Send what is held as the next part."""
-        number = len(self._parts) + 1
-        part = s3().upload_part(
-            Bucket=self._bucket,
-            Key=self._key,
-            UploadId=self.id,
-            PartNumber=number,
-            Body=self._buffer,  # type: ignore[arg-type]  # botocore takes a bytearray as it is
-        )
-        self._parts.append({"ETag": part["ETag"], "PartNumber": number})
-        self._buffer = bytearray()
-
-    def complete(self) -> None:
-        """Send the rest and make the object."""
-        if self._buffer:
-            self.send()
-        s3().complete_multipart_upload(
-            Bucket=self._bucket, Key=self._key, UploadId=self.id, MultipartUpload={"Parts": self._parts}
-        )
-
-    def abort(self) -> None:
-        """Forget what was sent."""
-        s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self.id)
-
-
 class Fenced(Exception):
     """Another worker writes these results, or the task was cancelled."""
 
@@ -106,65 +40,66 @@ class Fenced(Exception):
 def write_results(
     uow: UnitOfWork, task_id: UUID, rows: int, key: str, done: Checkpoint, out_of_time: Callable[[], bool]
 ) -> bool:
-    """Write a finished task's results, or some more parts of them.
+    """Write the results of a task whose rows are all billed, until they are complete or time runs out.
 
     Args:
-        rows: how many the task has.
-        done: where an earlier worker left off.
-        out_of_time: asked after each part.
+        rows: the number of rows of the task.
+        done: the checkpoint of an earlier worker.
+        out_of_time: called after each part.
 
     Returns:
-        Whether they are whole.
+        Whether the results are complete.
 
     Raises:
-        Fenced; DomainError, ClientError, BotoCoreError: then it can be tried again.
+        Fenced: this worker must stop.
+        DomainError, ClientError, BotoCoreError: the caller can try again.
     """
-    upload, row = _go_on(key, done)
+    writer, row = _resume(key, done)
     checkpoint = done.row
     try:
         if row == 1:
-            upload.write(HEADER)
+            writer.write(HEADER)
         while row <= rows:
-            uow.database.copy_out(_statement(task_id, row), upload)
+            uow.database.copy_out(_statement(task_id, row), writer)
             row += ROWS_AT_ONCE
-            if upload.full and row <= rows:
-                upload.send()
-                if not _keep(uow, task_id, upload, checkpoint, row):
+            if writer.has_full_part and row <= rows:
+                writer.upload_part()
+                if not _save_checkpoint(uow, task_id, writer, checkpoint, row):
                     raise Fenced
                 checkpoint = row
                 if out_of_time():
                     return False
-        upload.complete()
+        writer.complete()
     except BaseException:
-        if checkpoint == 1:  # nobody knows of it: there is nothing to go on with
-            upload.abort()
+        if checkpoint == 1:  # no checkpoint names this upload, so no worker could resume it
+            writer.abort()
         raise
     return True
 
 
-def _go_on(key: str, done: Checkpoint) -> tuple[MultipartUpload, int]:
-    """The upload and its next row; from the beginning where the earlier one is not there any more."""
+def _resume(key: str, done: Checkpoint) -> tuple[S3ObjectWriter, int]:
+    """Return a writer and the row to continue with. Start again if S3 lost the earlier upload or a part."""
     try:
-        upload = MultipartUpload(key, done.upload_id, done.parts)
-        if upload.parts == done.parts:
-            return upload, done.row
+        writer = S3ObjectWriter(key, done.upload_id, done.parts)
+        if writer.parts == done.parts:
+            return writer, done.row
     except ClientError as error:
         if done.upload_id is None or error.response["Error"]["Code"] != "NoSuchUpload":
             raise
-    return MultipartUpload(key), 1
+    return S3ObjectWriter(key), 1
 
 
-def _keep(uow: UnitOfWork, task_id: UUID, upload: MultipartUpload, row: int, next_row: int) -> bool:
-    """Move the checkpoint, if it is still where we know it."""
-    kept = uow.one(
+def _save_checkpoint(uow: UnitOfWork, task_id: UUID, writer: S3ObjectWriter, row: int, next_row: int) -> bool:
+    """Move the checkpoint from `row` to `next_row`. Return False if another worker has moved it."""
+    saved = uow.one(
         "checkpoint_results",
         id=task_id,
-        upload_id=upload.id,
-        parts=upload.parts,
+        upload_id=writer.upload_id,
+        parts=writer.parts,
         row=row,
         next_row=next_row,
     )
-    return kept is not None
+    return saved is not None
 
 
 def _statement(task_id: UUID, first: int) -> str:

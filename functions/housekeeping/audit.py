@@ -1,23 +1,23 @@
-"""Every night: prove for every user that the balance is the sum of the ledger."""
+"""Nightly audit: verify for every user that the balance is the sum of the ledger."""
 
 from typing import Any
 
 from shared.billing import audit
 
 STATEMENT_TIMEOUT = 880.0
-"""Seconds: Postgres gives up before the function must."""
+"""Seconds until Postgres cancels the statement, before the function times out."""
 
 
 class BooksAreOff(Exception):
-    """Somebody's money is not what the ledger says; `make audit` says whose."""
+    """A balance is not the sum of its ledger entries. `make audit` lists the users."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """Look, and change nothing. What this raises counts as an error of the function, which has an alarm.
+    """Run the audit, which changes nothing. An exception triggers the alarm on the function's errors.
 
     Raises:
-        BooksAreOff: no name or sum is told, for the log keeps it.
-        ServiceUnavailable: nobody knows, for the database can't be asked.
+        BooksAreOff: it names no user and no amount, because the log would keep them.
+        ServiceUnavailable: the audit did not run, because the database can't be reached.
     """
     if audit.findings(STATEMENT_TIMEOUT):
         raise BooksAreOff(BooksAreOff.__doc__)

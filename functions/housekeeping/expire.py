@@ -1,7 +1,7 @@
-"""Every hour: delete expired rows, and cancel the tasks that nothing happens to.
+"""Hourly cleanup: delete expired rows and cancel abandoned tasks.
 
-Each statement takes a limited number of rows in a transaction of its own and skips those that another
-transaction has locked, so a live call waits for one such statement at most.
+Each statement processes a limited number of rows in its own transaction and skips rows that another
+transaction has locked, so a request waits for at most one such statement.
 """
 
 from typing import Any
@@ -18,22 +18,22 @@ STATEMENTS = (
     "expire_tasks",
     "expire_task_errors",
 )
-MOST = 1000
-"""Rows that a statement takes."""
+ROWS_LIMIT = 1000
+"""Rows that one statement processes."""
 MARGIN = STATEMENT_TIMEOUT + 5
-"""Seconds of the function's time that must be left for another statement. The next hour does the rest."""
+"""Seconds that must be left to start another statement. The next run processes the remaining rows."""
 
 logger = Logger(service="restcalculator")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Run each statement until it finds nothing more, or time is short.
+    """Run each statement until no rows remain or time is short.
 
     Returns:
-        The rows that each has deleted or ended.
+        The number of rows that each statement deleted or cancelled.
 
     Raises:
-        ServiceUnavailable: the database is away; what was done stands.
+        ServiceUnavailable: the database can't be reached; earlier statements stay committed.
     """
     with UnitOfWork() as uow:
         expired = {statement: _all_of(uow, statement, context) for statement in STATEMENTS}
@@ -44,8 +44,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
 def _all_of(uow: UnitOfWork, statement: str, context: Any) -> int:
     total = 0
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
-        rows = uow.only(statement, most=MOST)["rows"]
+        rows = uow.only(statement, most=ROWS_LIMIT)["rows"]
         total += rows
-        if rows < MOST:
+        if rows < ROWS_LIMIT:
             break
     return total

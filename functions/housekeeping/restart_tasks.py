@@ -1,7 +1,7 @@
-"""Every five minutes: send messages for the tasks whose message was lost.
+"""Every five minutes, send messages for tasks whose message was lost.
 
-A worker that ends a task starts its owner's next one, and SQS retries what fails. This is the net beneath
-both: for a worker that died at the wrong moment, and for messages that ended in the dead-letter queue.
+Usually the worker that ends a task starts its owner's next one, and SQS retries failed messages. This
+function covers the rest: workers that died between the two steps, and messages in the dead-letter queue.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ from shared import aws
 from shared.database.connection import STATEMENT_TIMEOUT
 from shared.database.unit_of_work import UnitOfWork
 
-MOST = 10
-"""Tasks that one transaction locks while their messages are sent."""
+TASKS_LIMIT = 10
+"""Tasks that one transaction locks while it sends their messages."""
 MARGIN = STATEMENT_TIMEOUT + 20
-"""Seconds of the function's time that must be left to begin another transaction."""
+"""Seconds that must be left to start another transaction."""
 
 logger = Logger(service="restcalculator")
 
@@ -24,21 +24,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Send the messages.
 
     Returns:
-        How many were sent.
+        The number of messages sent.
 
     Raises:
-        ServiceUnavailable: the database or SQS can't be reached. Nothing is recorded as sent that was not.
+        ServiceUnavailable: the database or SQS can't be reached. No unsent message is recorded as sent.
     """
     sent = 0
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
         with UnitOfWork() as uow:
             uow.begin()
-            tasks = uow.all("restart_tasks", most=MOST)
+            tasks = uow.all("restart_tasks", most=TASKS_LIMIT)
             for task in tasks:
                 aws.enqueue(aws.upload_key(task["user_id"], task["id"]))
             uow.commit()
         sent += len(tasks)
-        if len(tasks) < MOST:
+        if len(tasks) < TASKS_LIMIT:
             break
     logger.info("tasks restarted", extra={"sent": sent})
     return {"sent": sent}

@@ -25,7 +25,7 @@ def create_task(body: NewTask) -> Response[str]:
     """A task, and a presigned S3 POST that takes this one file from this one user for 15 minutes."""
 
     def grant(task_id: UUID) -> dict[str, Any]:
-        return aws.grant_upload(aws.upload_key(app.caller.id, task_id), body.size)
+        return aws.presign_upload(aws.upload_key(app.caller.id, task_id), body.size)
 
     with UnitOfWork() as uow:
         task_id, task = tasks.create(uow, app.caller, body.filename, body.size, "awaiting_upload", grant)

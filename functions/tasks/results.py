@@ -29,7 +29,7 @@ def get_results(task_id: UUID) -> Response[str]:
         raise Conflict(f"The task is {task['status']}: its results are there once it is completed.")
     # The signature counts whole seconds.
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=aws.LINK_LIFETIME)
-    link = aws.grant_download(aws.results_key(task["user_id"], task_id), f"{task_id}-results.csv")
+    link = aws.presign_download(aws.results_key(task["user_id"], task_id), f"{task_id}-results.csv")
     if app.accepts(JSON):
         # A page can't follow the redirect: after it, browsers send `Origin: null`, which no CORS rule allows.
         return ok(exact_json.dumps({"url": link, "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}))

@@ -16,22 +16,22 @@ FUNCTIONS = (
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
     """,
-    # Percent of the file's bytes that are billed, to one place; all of an empty one is done.
+    # Return the percentage of the file's bytes that are billed, to one decimal place; 100 for an empty file.
     """
     CREATE FUNCTION task_percentage(status text, done bigint, total bigint) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN status = 'completed' THEN 100
                 ELSE trim_scale(round(least(done, total) * 100.0 / greatest(total, 1), 1)) END
     """,
-    # Units (rows, bytes) a second of a task's present run; null before there is any.
+    # Return the units (rows or bytes) per second of a task's current run; null if it has not started.
     """
     CREATE FUNCTION task_speed(task tasks, units bigint) RETURNS numeric
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN trim_scale(round(
         units / nullif(extract(epoch FROM task.updated_at - task.run_at), 0), 1))
     """,
-    # Take a token from a bucket that refills at `per_second`: 0 when there was one, or else the
-    # seconds until there is.
+    # Take a token from a bucket that refills at `per_second` and return 0, or return the seconds until the
+    # bucket holds one.
     """
     CREATE FUNCTION take_token(name text, capacity numeric, per_second numeric) RETURNS numeric
     LANGUAGE plpgsql VOLATILE AS $$

@@ -1,4 +1,4 @@
-"""A task as the API shows it, in one place for all statements that answer with one."""
+"""Add task_json, the API's JSON of a task, for all statements that return one."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""An index of the tasks that have not ended, for housekeeping to find those that nothing happens to."""
+"""Add an index of unfinished tasks, with which housekeeping finds abandoned ones."""
 
 import sqlalchemy as sa
 from alembic import op

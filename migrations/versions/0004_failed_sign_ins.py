@@ -1,4 +1,4 @@
-"""The functions of the sign-in throttle, which counts failures only."""
+"""Add the functions of the sign-in throttle, which counts only failures."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""The last rotation of a session: which refresh token it replaced, and when."""
+"""Store the last rotation of a session: the replaced refresh token and the time."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,8 +1,8 @@
-"""Fold stored e-mails as sign-ins now compare them: NFKC and case folding, not lower case only.
+"""Fold stored e-mails as sign-in now does: NFKC and case folding instead of lower case.
 
-Where living accounts fold to the same e-mail, the one that already has it keeps it, otherwise the oldest
-gets it. The others keep their old spelling and can't sign in with it: their sessions and API keys still
-work, and an admin can give them another e-mail. The migration logs the ids of these accounts.
+If several active accounts fold to the same e-mail, the account that already has it keeps it, otherwise the
+oldest gets it. The others keep their old spelling and can't sign in with it: their sessions and API keys
+still work, and an admin can give them another e-mail. The migration logs the ids of these accounts.
 """
 
 from unicodedata import normalize
@@ -18,7 +18,7 @@ depends_on = None
 
 logger = Logger(service="restcalculator")
 
-# ASCII in lower case is folded already, so most tables have no such row.
+# Lower-case ASCII needs no folding, so few rows match.
 CANDIDATES = text(
     "SELECT id, email FROM users WHERE deleted_at IS NULL AND email ~ '[^ -~]' ORDER BY created_at, id"
 )

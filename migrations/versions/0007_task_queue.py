@@ -1,4 +1,4 @@
-"""Tasks: who waits for a worker, line numbers, sums past 10^14, and when bad rows are deleted."""
+"""Extend tasks: waiting for a worker, line numbers, sums over 10^14, and deletion of rejected rows."""
 
 import importlib
 
@@ -30,7 +30,7 @@ RETURN EXISTS (
 def upgrade() -> None:
     for column in COLUMNS:
         op.add_column("tasks", column)
-    # Postgres alters no column that the body of an SQL function names.
+    # Postgres can't alter a column that the body of an SQL function uses.
     op.execute("DROP FUNCTION task_json(tasks)")
     op.alter_column("tasks", "spent", type_=sa.Numeric(38, 4))
     op.execute(importlib.import_module("migrations.versions.0002_task_json").TASK_JSON)

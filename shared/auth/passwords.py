@@ -1,6 +1,6 @@
 """Password hashes and the password policy.
 
-Argon2id with 19 MiB, t=2, p=1: the OWASP Password Storage Cheat Sheet's first choice.
+Argon2id with 19 MiB, t=2 and p=1, as the OWASP Password Storage Cheat Sheet recommends.
 """
 
 from argon2 import PasswordHasher
@@ -13,12 +13,14 @@ SYMBOLS = "@$!%*?&"
 POLICY = f"A password has {MINIMUM} to {MAXIMUM} characters, with a digit and one of {SYMBOLS} among them."
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# The hash of nobody's password: verifying against it costs an unknown e-mail the same time.
-_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Jg4DkPnYuJ2hY3tGvDHJkJ9Wy6rKpM0w3yBYwQbEMZQ"
+# Verified when an e-mail is unknown, so that the response takes as long as for a wrong password.
+_DUMMY_HASH = (
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Jg4DkPnYuJ2hY3tGvDHJkJ9Wy6rKpM0w3yBYwQbEMZQ"
+)
 
 
 def complies(password: str) -> bool:
-    """Whether somebody may sign up with it."""
+    """Whether a password follows POLICY."""
     return (
         MINIMUM <= len(password) <= MAXIMUM
         and any(c.isdigit() for c in password)
@@ -27,18 +29,18 @@ def complies(password: str) -> bool:
 
 
 def hash_password(password: str) -> str:
-    """The encoded Argon2id hash, with its parameters and salt."""
+    """Return the encoded Argon2id hash, with its parameters and salt."""
     return _hasher.hash(password)
 
 
 def verify(password: str, encoded: str | None) -> bool:
-    """Whether the hash is of this password; as slow for nobody (None) as for somebody."""
+    """Whether the hash matches the password. No hash (None) matches none, after the same time."""
     try:
-        return _hasher.verify(encoded or _NOBODY, password) and encoded is not None
+        return _hasher.verify(encoded or _DUMMY_HASH, password) and encoded is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
 def outdated(encoded: str) -> bool:
-    """Whether the hash was made with other parameters than today's."""
+    """Whether the hash was made with older parameters."""
     return _hasher.check_needs_rehash(encoded)

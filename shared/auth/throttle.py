@@ -1,4 +1,4 @@
-"""The throttle: token buckets in the database. A failed sign-in takes a token, and so does a new upload."""
+"""Rate limits by token buckets in the database, for failed sign-ins and for uploads."""
 
 import math
 from decimal import Decimal
@@ -7,7 +7,7 @@ from shared.errors import TooManyRequests
 
 FAILURES_PER_EMAIL = 5
 FAILURES_PER_ADDRESS = 30
-"""Failed sign-ins per minute. Successful ones take no token."""
+"""Failed sign-ins per minute. A successful sign-in takes no token."""
 
 
 def sign_in_buckets(email: str, address: str) -> dict[str, str | int]:
@@ -21,10 +21,10 @@ def sign_in_buckets(email: str, address: str) -> dict[str, str | int]:
 
 
 def check(wait: Decimal) -> None:
-    """Raise TooManyRequests if the caller has to wait.
+    """Raise TooManyRequests if the client has to wait.
 
     Args:
-        wait: in seconds.
+        wait: seconds until the bucket holds a token.
     """
     seconds = math.ceil(wait)
     if seconds > 0:

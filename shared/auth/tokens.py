@@ -19,7 +19,7 @@ ISSUER = "restcalculator"
 AUDIENCE = "restcalculator-api"
 ALGORITHM = "HS256"
 LEEWAY = 5
-"""Seconds that two clocks may differ."""
+"""Seconds by which the clocks of two servers may differ."""
 
 
 class TokenType(StrEnum):
@@ -28,12 +28,12 @@ class TokenType(StrEnum):
 
 
 LIFETIME = {TokenType.ACCESS: 15 * 60, TokenType.REFRESH: 30 * 24 * 3600}
-"""Seconds that a token is good for."""
+"""Seconds until a token expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says. The role is a hint for clients: the database decides."""
+    """The claims of a verified token. The role is only for clients; the service reads the database's."""
 
     token_id: UUID
     session_id: UUID
@@ -70,13 +70,13 @@ def issue(session_id: UUID, user_id: UUID, role: str, refresh_id: UUID | None = 
 
 
 def verify(token: str, kind: TokenType) -> Claims:
-    """The claims of a token that we signed, of this kind, and that has not expired.
+    """Verify a token's signature, expiry and type, and return its claims.
 
     Raises:
-        NotSignedIn: whatever is wrong with it.
+        NotSignedIn: the token is invalid, expired or of the other type.
     """
     try:
-        claims = _signed_by_us(token)
+        claims = _decode_with_any_key(token)
         if claims["exp"] <= time.time() - LEEWAY:
             raise jwt.ExpiredSignatureError
         if claims.get("type") != kind:
@@ -94,24 +94,25 @@ def verify(token: str, kind: TokenType) -> Claims:
         raise NotSignedIn("The token is not valid.") from None
 
 
-def _signed_by_us(token: str) -> Mapping[str, Any]:
-    """Return the claims of a token that the current or the previous key signed.
+def _decode_with_any_key(token: str) -> Mapping[str, Any]:
+    """Return the claims of a token signed by the current or the previous key.
 
     Raises: jwt.InvalidTokenError.
     """
     try:
-        return _proven(token, settings().signing_key())
+        return _decode(token, settings().signing_key())
     except jwt.InvalidSignatureError:
         old = settings().jwt_secret_key_old
         if old is None:
             raise
-        return _proven(token, old.get_secret_value())
+        return _decode(token, old.get_secret_value())
 
 
 @lru_cache(maxsize=1024)
-def _proven(token: str, secret: str) -> Mapping[str, Any]:
-    """The claims of a token that we signed. Remembered: to prove one takes as long as all else that is
-    done before the charge, and a program or a page comes with the same one for 15 minutes.
+def _decode(token: str, secret: str) -> Mapping[str, Any]:
+    """Verify a token's signature and return its claims.
+
+    The cache halves the time before a charge: a client sends the same access token for 15 minutes.
 
     Raises: jwt.InvalidTokenError.
     """

@@ -1,7 +1,7 @@
-"""The tables, as SQLAlchemy Core metadata: what migrations create and what built queries select from.
+"""The tables as SQLAlchemy Core metadata. Migrations create them and the lists' queries select from them.
 
-Every constraint has a name, since a violated constraint's name is how a database error becomes a
-domain error (`shared/database/connection.py`). Money is `numeric(18, 4)`, in credits.
+Every constraint has a name: `shared/database/connection.py` maps the name of a violated constraint to a
+domain error. Money is `numeric(18, 4)`, in credits.
 """
 
 from sqlalchemy import (
@@ -38,7 +38,7 @@ metadata = MetaData(
 
 MONEY = Numeric(18, 4)
 TIME = DateTime(timezone=True)
-# clock_timestamp(), not now(): two entries of one transaction keep their order.
+# clock_timestamp() instead of now(), so that two entries of one transaction have an order.
 CLOCK = func.clock_timestamp()
 
 
@@ -78,9 +78,8 @@ operations = Table(
     Index("operations_type_living_key", "type", unique=True, postgresql_where=text("deleted_at IS NULL")),
 )
 
-# No foreign keys on records: checking them is more than half of a batch chunk's time, and whoever
-# writes a record has just locked its user's row and read its operation's. Neither is ever deleted
-# but softly.
+# Records have no foreign keys: checking them took more than half of a batch chunk's time. Each statement
+# that inserts a record has locked the user and read the operation; both are only ever soft-deleted.
 records = Table(
     "records",
     metadata,
@@ -113,8 +112,8 @@ records = Table(
     Index("records_newest_of_all_idx", text("date DESC"), text("id DESC")),
 )
 
-# Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. `seq` is drawn under the user's row
-# lock, so per user it is the order in which the money moved.
+# Append-only: a trigger rejects UPDATE, DELETE and TRUNCATE. The statement that assigns `seq` holds the lock
+# of the user's row, so `seq` orders the entries of each user.
 ledger = Table(
     "ledger",
     metadata,
@@ -143,8 +142,8 @@ idempotency_keys = Table(
     Index("idempotency_keys_created_at_idx", "created_at"),
 )
 
-# `bytes_done` is the batch's checkpoint and its fence: the offset of the first byte not yet billed.
-# `lines_done` counts the lines before it, for error messages.
+# `bytes_done` is the batch's checkpoint and fence: the offset of the first byte not yet billed. `lines_done`
+# is the number of lines before it, for error messages.
 tasks = Table(
     "tasks",
     metadata,
@@ -156,26 +155,26 @@ tasks = Table(
     Column("bytes_done", BigInteger, nullable=False, server_default="0"),
     Column("rows_done", BigInteger, nullable=False, server_default="0"),
     Column("rows_failed", BigInteger, nullable=False, server_default="0"),
-    # Wider than a balance: top-ups and resumptions can take the sum of all charges past 10^14.
+    # Wider than a balance: after top-ups and resumptions, the sum of all charges can exceed 10^14.
     Column("spent", Numeric(38, 4), nullable=False, server_default="0"),
     Column("error", Text),
     Column("etag", Text),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("started_at", TIME),
-    # Where and when the present run began, for its speed: a pause is none of its time.
+    # The start of the current run, to compute its speed without earlier pauses.
     Column("run_at", TIME),
     Column("run_rows", BigInteger, nullable=False, server_default="0"),
     Column("run_bytes", BigInteger, nullable=False, server_default="0"),
-    # The checkpoint of writing the results: the multipart upload, its parts, and the next row.
+    # The checkpoint of the results: the multipart upload's id, its number of parts, and the next row.
     Column("results_upload", Text),
     Column("results_parts", Integer, nullable=False, server_default="0"),
     Column("results_row", BigInteger, nullable=False, server_default="1"),
     Column("updated_at", TIME, nullable=False, server_default=CLOCK),
     Column("finished_at", TIME),
     Column("lines_done", BigInteger, nullable=False, server_default="0"),
-    # Whether a worker processes the task, as long as `updated_at` is less than a minute ago.
+    # Whether a worker processes the task. It counts only if `updated_at` is less than a minute ago.
     Column("has_worker", Boolean, nullable=False, server_default=false()),
-    # When housekeeping last sent a message in place of a lost one.
+    # When housekeeping last sent a message to replace a lost one.
     Column("restarted_at", TIME),
     Column("errors_deleted", Boolean, nullable=False, server_default=false()),
     CheckConstraint(
@@ -184,7 +183,7 @@ tasks = Table(
         name="status",
     ),
     Index("tasks_running_idx", "user_id", postgresql_where=text("status = 'processing'")),
-    # By what never changes, so that a chunk's checkpoint leaves it alone.
+    # Indexes a column that never changes, so that checkpoints don't update this index.
     Index(
         "tasks_unfinished_idx",
         "created_at",
@@ -239,8 +238,9 @@ api_keys = Table(
     Index("api_keys_user_id_idx", "user_id"),
 )
 
-# Token buckets (RFC 2697's idea): `tokens` as of `filled_at`; the statement that takes one refills.
-# Unlogged: an attempt need not wait for the disk, and after a crash of the server all may try anew.
+# Token buckets (as in RFC 2697). `tokens` is the number at `filled_at`; the statement that takes a token
+# refills the bucket first. Unlogged, so that taking one writes no WAL; a crash of the server refills all
+# buckets.
 rate_limits = Table(
     "rate_limits",
     metadata,

@@ -1,4 +1,4 @@
-"""Cursors of a list: the sort they were given for, and the position of the last row that was shown."""
+"""Encode and decode cursors: the sort of a list, and the position of the last row of a page."""
 
 import base64
 import binascii
@@ -9,12 +9,12 @@ from shared.lists.query import Query
 
 
 def encode(query: Query, position: list[str]) -> str:
-    """The cursor of a position: the sort keys' values as text."""
+    """Return the cursor for a position, which is the values of the sort keys as text."""
     return base64.urlsafe_b64encode(json.dumps([query.sort, position]).encode()).decode().rstrip("=")
 
 
 def decode(query: Query, length: int) -> list[str]:
-    """The position of a cursor made for this very sort. Raises: InvalidInput."""
+    """Return the position in a cursor. Raises: InvalidInput if it was made for another sort."""
     try:
         padded = (query.cursor or "") + "=" * (-len(query.cursor or "") % 4)
         sort, position = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))

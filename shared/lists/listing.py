@@ -1,7 +1,6 @@
-"""Lists: one table's rows by page or cursor, filtered, sorted and cut to fields, in one statement.
+"""Lists: read a table's rows by page or cursor, filtered, sorted and with selected fields, in one statement.
 
-The statement is built with SQLAlchemy Core and makes the JSON itself, so that money leaves as the
-digits that Postgres holds; Python only joins the rows.
+SQLAlchemy Core builds the statement. Postgres writes the JSON, so that money keeps all its digits.
 """
 
 import json
@@ -39,15 +38,15 @@ from shared.lists import cursor as listing_cursor
 from shared.lists.query import FieldType, Filter, Query, field_types, parse
 
 COUNT_LIMIT = 10_000
-"""Rows that are counted at the most. A longer list gives a lower bound as its total."""
+"""The count stops at this many rows. For a longer list, the total is a lower bound."""
 
 COUNT_AFTER = 3.0
-"""Seconds that a page may have taken for its list to be counted too: both end within a function's 15."""
+"""If reading the page took longer than this many seconds, skip the count: the function has 15 s for both."""
 
 TOO_SLOW = "This takes too long: filter it further, leave out the sort, or follow the cursor."
 
 _DIALECT = PGDialect_pg8000(paramstyle="named")  # type: ignore[no-untyped-call]
-# What stands in for null in a sort, beside the key that says that it is null.
+# The substitute for null in a sort key; a preceding key sorts by whether the value is null.
 _ZERO: Mapping[type, str] = {DateTime: "epoch", Numeric: "0", BigInteger: "0", Uuid: f"{0:032x}", Text: ""}
 
 _COMPARISONS = {
@@ -64,8 +63,10 @@ SortKey = tuple[ColumnElement[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the statement of a query depends on. A filter's value is here the names of its parameters;
-    `starts` is "top", "offset" or "cursor"."""
+    """What determines the SQL text of a query. Queries of one shape differ in their parameters only.
+
+    A filter's value holds the names of its parameters. `starts` is "top", "offset" or "cursor".
+    """
 
     fields: tuple[str, ...]
     filters: tuple[Filter, ...]
@@ -80,15 +81,15 @@ class Listing:
     """One list of the API.
 
     Args:
-        name: of the member that holds the rows.
-        table: what it reads.
-        schema: the public fields, in their order.
+        name: the JSON member that holds the rows.
+        table: the table to read.
+        schema: the public fields, in order.
         json_function: the SQL function that returns one row as JSON.
-        newest: the columns that order it by default, all descending; the last is unique.
-        expressions: public fields that are no column of their own.
-        owner: the column of whose rows a client sees; None where all see all.
-        admins_see_all: whether an admin sees everybody's.
-        hidden: the column that is set on rows that are gone.
+        newest: the columns of the default order, all descending; the last is unique.
+        expressions: SQL expressions of the public fields that are not columns.
+        owner: the column with the owner's id; None if all callers see all rows.
+        admins_see_all: whether admins see the rows of all users.
+        hidden: the column that is not null on deleted rows.
     """
 
     name: str
@@ -103,9 +104,11 @@ class Listing:
 
     @cached_property
     def public(self) -> dict[str, FieldType]:
+        """The public fields and their types."""
         return field_types(self.schema)
 
     def may_see_deleted(self, caller: Caller) -> bool:
+        """Whether the caller may ask for deleted rows."""
         return caller.is_admin and "deleted_at" in self.public
 
     def page(self, uow: UnitOfWork, query_string: str, caller: Caller) -> str:
@@ -114,16 +117,16 @@ class Listing:
         Raises: InvalidInput if the query is not allowed or takes too long.
         """
         query = parse(query_string, self.public, may_see_deleted=self.may_see_deleted(caller))
-        shape, values = self._shaped(query, caller)
+        shape, values = self._split(query, caller)
         began = time.monotonic()
         try:
-            rows = uow.database.query(_selecting(self, shape), values)
+            rows = uow.database.query(_page_sql(self, shape), values)
         except StatementTimeout:
             raise InvalidInput.at("#/query", TOO_SLOW) from None
         is_quick = time.monotonic() - began < COUNT_AFTER
         more = len(rows) > query.page_size
         rows = rows[: query.page_size]
-        # Skipped, shown, and one if another page follows. A page past the end proves no row before it.
+        # Rows known to exist: skipped, returned, and one more if a page follows. An empty page proves none.
         known = (query.page - 1) * query.page_size + len(rows) + more if rows else 0
         if query.cursor is not None:
             counted = {}
@@ -132,14 +135,14 @@ class Listing:
         else:
             total = self._count(uow, shape, values) if is_quick else None
             counted = _totals(query, *_bounded(total, known))
-        keys = [f"key{i}" for i in range(self._depth(shape))]
+        keys = [f"key{i}" for i in range(self._key_count(shape))]
         cursor = listing_cursor.encode(query, [rows[-1][key] for key in keys]) if more else None
         members = {name: json.dumps(value) for name, value in {**counted, "next_cursor": cursor}.items()}
         members[self.name] = f"[{', '.join(row['body'] for row in rows)}]"
         return "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}"
 
-    def _shaped(self, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:
-        """What a query's statement depends on, and what is left: the values of its parameters."""
+    def _split(self, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:
+        """Split a query into its shape and the values of its parameters."""
         filters, values = list[Filter](), dict[str, Any]()
         for number, wanted in enumerate(query.filters):
             given = wanted.value if isinstance(wanted.value, list) else [wanted.value]
@@ -158,13 +161,13 @@ class Listing:
         if is_owners:
             values["owner"] = caller.id
         if query.cursor is not None:
-            position = listing_cursor.decode(query, self._depth(shape))
+            position = listing_cursor.decode(query, self._key_count(shape))
             values.update((f"position{i}", text) for i, text in enumerate(position))
         elif query.page > 1:
             values["skipped"] = (query.page - 1) * query.page_size
         return shape, {**values, "wanted": query.page_size + 1}
 
-    def _depth(self, shape: Shape) -> int:
+    def _key_count(self, shape: Shape) -> int:
         return len(self._sort_keys(shape))
 
     def _select(self, shape: Shape) -> Statement:
@@ -192,14 +195,14 @@ class Listing:
 
     def _select_count(self, shape: Shape) -> Statement:
         matching = self._conditions(shape)
-        some: Statement = select(literal_column("1")).select_from(self.table).where(*matching)
-        counted = some.limit(bindparam("most", type_=BigInteger)).subquery()
+        matches: Statement = select(literal_column("1")).select_from(self.table).where(*matching)
+        counted = matches.limit(bindparam("count_limit", type_=BigInteger)).subquery()
         return select(func.count().label("total")).select_from(counted)
 
     def _count(self, uow: UnitOfWork, shape: Shape, values: Mapping[str, Any]) -> int | None:
         """Count the matching rows, up to COUNT_LIMIT + 1; None if the count times out."""
         try:
-            rows = uow.database.query(_counting(self, shape), {**values, "most": COUNT_LIMIT + 1})
+            rows = uow.database.query(_count_sql(self, shape), {**values, "count_limit": COUNT_LIMIT + 1})
         except StatementTimeout:
             return None
         total: int = rows[0]["total"]
@@ -226,7 +229,7 @@ class Listing:
                 )
             keys.append((expression, descending))
         keys.append((self.newest[-1], True))
-        # By an id as it is, everybody's rows might be read, in the order of its index, to find the owner's.
+        # Cast ids to text; otherwise Postgres may scan the primary-key index across all users.
         return [(cast(key, Text) if shape.is_owners and _is_id(key) else key, down) for key, down in keys]
 
     def _expression(self, name: str) -> ColumnElement[Any]:
@@ -234,13 +237,14 @@ class Listing:
 
 
 @lru_cache(maxsize=256)
-def _selecting(listing: Listing, shape: Shape) -> str:
-    """The text of a page's statement. Remembered: to build it takes longer than to run it."""
+def _page_sql(listing: Listing, shape: Shape) -> str:
+    """Return the SQL of a page. Cached, because building it takes longer than running it."""
     return _text(listing._select(shape))
 
 
 @lru_cache(maxsize=256)
-def _counting(listing: Listing, shape: Shape) -> str:
+def _count_sql(listing: Listing, shape: Shape) -> str:
+    """Return the SQL that counts a list."""
     return _text(listing._select_count(shape))
 
 
@@ -252,11 +256,11 @@ def _bounded(counted: int | None, known: int) -> tuple[int, str]:
     """Return a list's total, and whether it is exact (`eq`) or a lower bound (`gte`).
 
     Args:
-        counted: up to COUNT_LIMIT + 1; None if the count took too long.
-        known: the rows that the page itself shows to exist. The total is never less, also if rows were
-            deleted before they were counted.
+        counted: the count, up to COUNT_LIMIT + 1; None if it timed out.
+        known: the number of rows known from the page. The total is never less, even if rows were deleted
+            before the count.
 
-    Raises: InvalidInput if neither says anything.
+    Raises: InvalidInput if the count timed out and no row is known.
     """
     if counted is None and not known:
         raise InvalidInput.at("#/query", TOO_SLOW)
@@ -274,21 +278,22 @@ def _text(statement: Statement) -> str:
 
 
 def _presented(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    """As the API shows it: times in RFC 3339, money without trailing zeros."""
+    """Format a value for the API: times as in RFC 3339, money without trailing zeros."""
     if isinstance(expression.type, DateTime):
         return func.rfc3339(expression)
     return func.trim_scale(expression) if isinstance(expression.type, Numeric) else expression
 
 
 def _condition(expression: ColumnElement[Any], wanted: Filter) -> ColumnElement[bool]:
-    """A filter's condition; its value is the names of the parameters, None where it is null."""
+    """Return the SQL condition of a filter whose value is a tuple of parameter names, with None for null."""
     if wanted.operator == "in":
         return or_(*(_condition(expression, Filter(wanted.field, "eq", (name,))) for name in wanted.value))
     (name,) = wanted.value
     if isinstance(expression.type, JSONB):
         if name:
             return expression == cast(bindparam(name, type_=Text), JSONB)
-        null = cast(literal_column("'null'"), JSONB)  # JSON's, as which SQL's is shown too
+        # The API shows SQL null as JSON null, so the filter matches both.
+        null = cast(literal_column("'null'"), JSONB)
         return func.coalesce(expression, null) == null
     if name is None:
         return expression.is_(None)
@@ -300,7 +305,7 @@ def _condition(expression: ColumnElement[Any], wanted: Filter) -> ColumnElement[
 
 
 def _after(keys: Sequence[SortKey]) -> ColumnElement[bool]:
-    """What comes after a position: as a row comparison where an index can serve it."""
+    """Return the condition for rows after a position: one row comparison if an index can serve it."""
     values = [cast(bindparam(f"position{i}", type_=Text), key.type) for i, (key, _) in enumerate(keys)]
     directions = {descending for _, descending in keys}
     if len(directions) == 1:

@@ -1,7 +1,8 @@
-"""A list's query string, read and checked: values in, values out.
+"""Parse and validate the query string of a list.
 
-`page`, `page_size`, `cursor`, `fields`, `sort`, `deleted`, and filters: a public field's name for
-equality, or with `__gte`, `__lte`, `__gt`, `__lt`, `__in`, `__like` where its type allows.
+The parameters are `page`, `page_size`, `cursor`, `fields`, `sort`, `deleted` and filters. A filter is the
+name of a public field for equality, or the name with `__gte`, `__lte`, `__gt`, `__lt`, `__in` or `__like`,
+if its type allows.
 """
 
 import json
@@ -20,16 +21,16 @@ from shared.schemas.field_types import fold_email
 
 DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
 LARGEST_PAGE = 1_000_000
-"""Pages by number read and drop all rows before; a cursor reaches any depth at once."""
-MOST_VALUES = 100
-"""Values that an `__in` may name, and filters that a query may have."""
+"""A page by number reads and skips all rows before it. A cursor starts at its row."""
+VALUES_LIMIT = 100
+"""The limit of values in one `__in`, and of parameters in one query string."""
 
 _ORDERED = ("gte", "lte", "gt", "lt")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """What a public field holds: a Python type (`object` is any JSON), and whether it may be null."""
+    """The Python type of a public field (`object` means any JSON), and whether it may be null."""
 
     python: type
     nullable: bool
@@ -39,7 +40,7 @@ class FieldType:
 
     @property
     def operators(self) -> tuple[str, ...]:
-        """The filters it allows beside equality."""
+        """The filter operators that the type allows besides equality."""
         if self.python is object:
             return ()
         if self.choices or self.python is UUID:
@@ -47,7 +48,7 @@ class FieldType:
         return (*_ORDERED, "in", "like") if self.python is str else (*_ORDERED, "in")
 
     def parse(self, text: str) -> Any:
-        """A value of this type. Raises: ValueError, saying what was expected."""
+        """Parse a value. Raises: ValueError, whose message names the expected type."""
         if self.nullable and text == "null":
             return None
         if self.choices and text not in self.choices:
@@ -61,7 +62,7 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`field operator value`, the operator being `eq` or one of FieldType.operators."""
+    """A condition `field operator value`. The operator is `eq` or one of FieldType.operators."""
 
     field: str
     operator: str
@@ -70,20 +71,20 @@ class Filter:
 
 @dataclass(slots=True)
 class Query:
-    """A list's query."""
+    """A parsed query string."""
 
     page: int = 1
     page_size: int = DEFAULT_PAGE_SIZE
     cursor: str | None = None
     fields: tuple[str, ...] = ()
     sort: tuple[tuple[str, bool], ...] = ()
-    """Field and whether descending."""
+    """Pairs of a field and whether it sorts in descending order."""
     deleted: bool = False
     filters: list[Filter] = field(default_factory=list)
 
 
 def field_types(model: type[BaseModel]) -> dict[str, FieldType]:
-    """The public fields of a schema and what they hold."""
+    """Return the public fields of a schema and their types."""
     return {
         name: replace(_field_type(info.annotation), folds=fold_email in info.metadata)
         for name, info in model.model_fields.items()
@@ -91,19 +92,19 @@ def field_types(model: type[BaseModel]) -> dict[str, FieldType]:
 
 
 def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: bool) -> Query:
-    """Read a query string.
+    """Parse a query string.
 
     Raises:
-        InvalidInput: naming each unknown name and each ill-typed value.
+        InvalidInput: lists every unknown name and every invalid value.
     """
     query, faults = Query(), list[dict[str, str]]()
     try:
-        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=MOST_VALUES)
+        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=VALUES_LIMIT)
     except UnicodeDecodeError:
         raise InvalidInput.at("#/query", "The query string is not UTF-8.") from None
     except ValueError:
         raise InvalidInput.at(
-            "#/query", f"The query string has more than {MOST_VALUES} parameters."
+            "#/query", f"The query string has more than {VALUES_LIMIT} parameters."
         ) from None
     seen = set[str]()
     for name, text in pairs:
@@ -150,8 +151,8 @@ def _filter(name: str, text: str, public: dict[str, FieldType]) -> Filter:
         raise ValueError("unknown here")
     if operator == "in":
         parts = text.split(",")
-        if len(parts) > MOST_VALUES:
-            raise ValueError(f"at most {MOST_VALUES} values")
+        if len(parts) > VALUES_LIMIT:
+            raise ValueError(f"at most {VALUES_LIMIT} values")
         return Filter(plain, operator, [kind.parse(part) for part in parts])
     if operator == "like" and (len(text) - len(text.rstrip("\\"))) % 2:
         raise ValueError("the \\ at the end escapes nothing")
@@ -174,9 +175,9 @@ def _sort_key(part: str, public: dict[str, FieldType]) -> tuple[str, bool]:
     return name, part.startswith("-")
 
 
-def _bounded(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-        raise ValueError(f"expected a whole number from 1 to {most}")
+def _bounded(text: str, limit: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= limit):
+        raise ValueError(f"expected a whole number from 1 to {limit}")
     return int(text)
 
 
@@ -232,13 +233,13 @@ def _json(text: str) -> str:
     Numbers stay text: a float would change the digits that the filter compares.
     """
     try:
-        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         return json.dumps(text)
     return text
 
 
-def _refuse(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 

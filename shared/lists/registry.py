@@ -1,4 +1,4 @@
-"""The API's lists."""
+"""The lists that the API offers."""
 
 from sqlalchemy import BigInteger, Numeric, Text, case, cast, func, literal_column, type_coerce
 

@@ -9,10 +9,10 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from shared.addresses import skip_unreachable_ipv4
 from shared.errors import ServiceUnavailable
 from shared.operations.catalog import operation
 from shared.settings import settings
+from shared.socket_addresses import skip_unreachable_ipv4
 
 LENGTH = 32
 """Characters of a string: random.org's limit."""

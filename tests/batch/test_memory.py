@@ -6,7 +6,7 @@ from tests.support.batch.harness import Ground
 SMALL = {
     "worker.chunks.CHUNK_ROWS": 500,
     "worker.batch.BLOCK": 1 << 16,
-    "worker.results.PART_SIZE": 1 << 18,
+    "worker.s3_writer.PART_SIZE": 1 << 18,
 }
 """A fifteenth of what is held at a time, so that a fifteenth of the rows shows it."""
 

@@ -7,7 +7,7 @@ from tests.support.batch.harness import Ground, mixed_file
 
 CHUNKS = 25
 FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=11)
-SMALL_PARTS = {"worker.results.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": CHUNK_ROWS}
+SMALL_PARTS = {"worker.s3_writer.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": CHUNK_ROWS}
 Make = Callable[..., Deliveries]
 
 

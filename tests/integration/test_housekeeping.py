@@ -199,7 +199,7 @@ def ended_with_errors(uow: UnitOfWork, owner: Person, sql: Sql, age: timedelta, 
 def test_bad_rows_go_with_their_tasks_results_by_a_few_at_a_time(
     uow: UnitOfWork, client: Person, sql: Sql
 ) -> None:
-    rows = 2 * expire.MOST + 1
+    rows = 2 * expire.ROWS_LIMIT + 1
     over = ended_with_errors(uow, client, sql, KEPT_RESULTS + MOMENT, rows)
     nearly = ended_with_errors(uow, client, sql, KEPT_RESULTS - MOMENT, 3)
     assert uow.only("expire_task_errors", most=10)["rows"] == 10
@@ -228,7 +228,7 @@ def many_buckets(sql: Sql, rows: int) -> None:
 
 
 def test_however_many_there_are_all_go_by_statements_of_a_few_rows(uow: UnitOfWork, sql: Sql) -> None:
-    rows = 2 * expire.MOST + 1
+    rows = 2 * expire.ROWS_LIMIT + 1
     many_buckets(sql, rows)
     assert uow.only("expire_rate_limits", most=10)["rows"] == 10
     assert housekeep()["expire_rate_limits"] == rows - 10

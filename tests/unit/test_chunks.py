@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from shared.operations import random_string
 from shared.operations.catalog import CATALOG
 from worker import chunks
-from worker.chunks import Chunk, Computed, Credit, Done, Refused, Uncomputed, compute_all
+from worker.chunks import (
+    Chunk,
+    ComputedRow,
+    DeferredRow,
+    ProcessedRow,
+    RejectedRow,
+    RemoteBudget,
+    compute_all,
+)
 from worker.csv_rows import CsvRows, Row
 
 ADVERSARIAL = [
@@ -89,14 +97,14 @@ def row(*cells: str, end: int = 1, fault: str | None = None) -> Row:
     return Row(list(cells), end, line=end, last_line=end, fault=fault)
 
 
-def only(*cells: str) -> Done:
+def only(*cells: str) -> ProcessedRow:
     (found,) = compute_all([row(*cells)])
     return found
 
 
 def reason(*cells: str) -> str:
     found = only(*cells)
-    assert isinstance(found, Refused)
+    assert isinstance(found, RejectedRow)
     return found.reason
 
 
@@ -107,7 +115,7 @@ def test_no_row_ever_gets_anothers_arguments(table: list[tuple[str, str]]) -> No
     assert compute_all(rows) == [found for one in rows for found in compute_all([one])]
 
 
-@given(st.lists(st.sampled_from(ADVERSARIAL), min_size=1, max_size=chunks.JOINED))
+@given(st.lists(st.sampled_from(ADVERSARIAL), min_size=1, max_size=chunks.CELLS_PER_PARSE))
 def test_cells_read_at_once_are_read_as_one_by_one(texts: list[str]) -> None:
     texts = [text.strip() or "[]" for text in texts]
     assert chunks._parse(texts) == [chunks._parse([text])[0] for text in texts]
@@ -121,7 +129,7 @@ def test_no_mixture_of_brackets_and_quotes_shifts_what_is_read(texts: list[str])
 @given(cell)
 def test_what_is_kept_of_the_arguments_is_json_on_one_line_that_postgres_can_hold(text: str) -> None:
     found = only("addition", text)
-    if isinstance(found, Computed):
+    if isinstance(found, ComputedRow):
         assert found.arguments.isprintable()
         numbers = json.loads(found.arguments, parse_float=Decimal, parse_int=Decimal)
         assert all(len(number.as_tuple().digits) <= 34 for number in numbers)
@@ -146,14 +154,14 @@ def test_what_is_kept_of_the_arguments_is_json_on_one_line_that_postgres_can_hol
 )
 def test_a_good_row_has_its_result_as_json(operation: str, arguments: str, result: str) -> None:
     found = only(operation, arguments)
-    assert isinstance(found, Computed)
+    assert isinstance(found, ComputedRow)
     assert found.result == result
 
 
 @pytest.mark.parametrize("cells", [("random_string",), ("random_string", ""), ("random_string", " [] ")])
 def test_a_random_string_needs_no_arguments(cells: tuple[str, ...]) -> None:
     found = only(*cells)
-    assert isinstance(found, Computed)
+    assert isinstance(found, ComputedRow)
     assert (found.arguments, len(json.loads(found.result))) == ("[]", random_string.LENGTH)
 
 
@@ -185,13 +193,13 @@ def test_a_bad_row_says_what_is_wrong_with_it(cells: tuple[str, ...], said: str)
 
 def test_a_row_that_could_not_be_read_keeps_that_reason() -> None:
     (found,) = compute_all([row(fault="a quote is not closed", end=7)])
-    assert found == Refused("", "", "a quote is not closed", 7, 7, 7)
+    assert found == RejectedRow("", "", "a quote is not closed", 7, 7, 7)
 
 
 def test_of_a_bad_row_no_more_is_kept_than_a_report_needs_and_nothing_that_postgres_refuses() -> None:
     found = only("x\0" * 5000, "y" * 60_000)
-    assert isinstance(found, Refused)
-    assert len(found.operation) == len(found.arguments) == chunks.LONGEST_ECHO
+    assert isinstance(found, RejectedRow)
+    assert len(found.operation) == len(found.arguments) == chunks.CELL_TEXT_LIMIT
     assert "\0" not in found.operation + found.reason
 
 
@@ -211,12 +219,12 @@ def test_no_more_random_strings_are_fetched_than_the_owner_can_pay(monkeypatch: 
     asked = list[int]()
     remote = replace(CATALOG["random_string"], prepare=asked.append, is_remote=lambda: True)
     monkeypatch.setitem(CATALOG, "random_string", remote)
-    credit = Credit(Decimal(14), {"random_string": Decimal(5)})
+    credit = RemoteBudget(Decimal(14), {"random_string": Decimal(5)})
     some = [row("random_string", end=1), row("addition", "[1, 2]", end=2), row("random_string", "[1]", end=3)]
     kinds = [type(one) for one in compute_all(some, credit)]
-    assert kinds == [Computed, Computed, Refused]
+    assert kinds == [ComputedRow, ComputedRow, RejectedRow]
     found = compute_all([row("random_string", end=4), row("random_string", end=5), *some], credit)
-    assert found[1:] == [Uncomputed("random_string", "[]", "", 5, 5, 5)]
+    assert found[1:] == [DeferredRow("random_string", "[]", "", 5, 5, 5)]
     assert asked == [1, 1]
 
 
@@ -226,8 +234,8 @@ def test_an_operation_of_another_service_that_has_no_price_asks_for_nothing(
     asked = list[int]()
     remote = replace(CATALOG["random_string"], prepare=asked.append, is_remote=lambda: True)
     monkeypatch.setitem(CATALOG, "random_string", remote)
-    (found,) = compute_all([row("random_string")], Credit(Decimal(99), {}))
-    assert found == Refused("random_string", "", chunks.NO_PRICE, 1, 1, 1)
+    (found,) = compute_all([row("random_string")], RemoteBudget(Decimal(99), {}))
+    assert found == RejectedRow("random_string", "", chunks.NO_PRICE, 1, 1, 1)
     assert asked == [0]
 
 

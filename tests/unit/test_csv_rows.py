@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from worker.csv_rows import (
     _REASONS,
-    LONGEST_LINE,
-    MOST_LINES,
+    LINE_BYTES_LIMIT,
     NOT_UTF8,
+    ROW_LINES_LIMIT,
     TOO_LONG,
     CsvRows,
     NotACsv,
@@ -108,7 +108,7 @@ def test_offsets_grow_and_each_is_the_end_of_a_line(body: bytes) -> None:
 
 
 @given(bodies)
-@example(b'a,1\n\n"b\n\nc",2\n' + b"x" * (LONGEST_LINE + 1) + b"\nd,3")
+@example(b'a,1\n\n"b\n\nc",2\n' + b"x" * (LINE_BYTES_LIMIT + 1) + b"\nd,3")
 @example(b'""\na')
 def test_each_row_has_the_numbers_of_its_first_and_last_line(body: bytes) -> None:
     content = HEADER + body
@@ -130,7 +130,7 @@ def test_what_the_csv_module_writes_is_read_again(table: list[list[str]], ending
     # A line feed stays one; a blank line, which a single blank cell makes, is no row.
     expected = [row for row in table if len(row) > 1 or row[0].strip()]
     content = text.getvalue().encode()
-    if content.count(b"\n") < MOST_LINES:
+    if content.count(b"\n") < ROW_LINES_LIMIT:
         assert cells(content) == expected
 
 
@@ -160,7 +160,7 @@ def test_the_header_may_have_a_bom_spaces_capitals_quotes_and_crlf() -> None:
         ("operation,arguments\n".encode("utf-16-le"), "must be"),
         (b"PK\x03\x04\x14\x00\x00\x00\x08\x00\xff\xfe", "is not UTF-8"),
         (b"\x1f\x8b\x08\x00", "is not UTF-8"),
-        (b"x" * (LONGEST_LINE + 1), "longer than 64 KiB"),
+        (b"x" * (LINE_BYTES_LIMIT + 1), "longer than 64 KiB"),
     ],
 )
 def test_a_file_that_is_not_ours_is_refused_with_a_plain_reason(content: bytes, reason: str) -> None:
@@ -203,7 +203,7 @@ def test_an_unclosed_quote_is_given_up_after_as_many_lines_as_a_row_may_have() -
         (b'a,"1"2', "text follows a closing quote"),
         (b"a,1\rb,2", "a carriage return stands inside the line"),
         (b'a,"' + b"x\n" * 5, "a quote is not closed"),
-        (b'a,"' + b"\n".join([b"x" * (LONGEST_LINE - 10)] * 3) + b'"', "a quote is not closed"),
+        (b'a,"' + b"\n".join([b"x" * (LINE_BYTES_LIMIT - 10)] * 3) + b'"', "a quote is not closed"),
     ],
     ids=["text after a quote", "carriage return", "open quote", "long cell"],
 )
@@ -230,16 +230,16 @@ def test_a_nul_is_a_character_like_another() -> None:
 
 
 def test_a_line_of_64_kib_is_read_and_a_longer_one_is_skipped() -> None:
-    longest = b"a," + b"x" * (LONGEST_LINE - 2)
+    longest = b"a," + b"x" * (LINE_BYTES_LIMIT - 2)
     content = HEADER + longest + b"\n" + longest + b"x\nb,2\n"
     rows = read(content, block=1000)
     assert [row.fault for row in rows] == [None, TOO_LONG, None]
     assert rows == read(content)
-    assert len(rows[0].cells[1]) == LONGEST_LINE - 2
+    assert len(rows[0].cells[1]) == LINE_BYTES_LIMIT - 2
 
 
 def test_a_quoted_row_past_the_csv_modules_limit_is_refused_and_the_next_is_read() -> None:
-    line = b"x" * (LONGEST_LINE - 10)
+    line = b"x" * (LINE_BYTES_LIMIT - 10)
     rows = read(HEADER + b'a,"' + b"\n".join([line] * 3) + b'"\nb,2\n')
     assert rows[0].fault
     assert rows[-1].cells == ["b", "2"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInput
-from shared.lists.query import MOST_VALUES, FieldType, Filter, Query, field_types, parse
+from shared.lists.query import VALUES_LIMIT, FieldType, Filter, Query, field_types, parse
 from shared.schemas import responses
 
 RECORDS = field_types(responses.Record)
@@ -188,7 +188,7 @@ def test_an_operator_works_where_the_type_allows_and_is_unknown_elsewhere(
 
 def test_in_takes_a_list_of_at_most_100() -> None:
     assert only_filter("amount__in=1,2.5") == Filter("amount", "in", [Decimal(1), Decimal("2.5")])
-    assert len(only_filter("amount__in=" + ",".join(["1"] * MOST_VALUES)).value) == 100
+    assert len(only_filter("amount__in=" + ",".join(["1"] * VALUES_LIMIT)).value) == 100
     assert faults("amount__in=" + ",".join(["1"] * 101)) == ["#/query/amount__in"]
 
 

@@ -46,9 +46,9 @@ def test_nobodys_password_is_never_right() -> None:
 def test_nobodys_hash_is_computed_in_full_with_somebodys_parameters() -> None:
     # A hash that can't be read would be refused at once, with another exception than a mismatch.
     with pytest.raises(VerifyMismatchError):
-        passwords._hasher.verify(passwords._NOBODY, "Test1234!")
+        passwords._hasher.verify(passwords._DUMMY_HASH, "Test1234!")
     theirs = argon2.extract_parameters(passwords.hash_password("Test1234!"))
-    nobodys = argon2.extract_parameters(passwords._NOBODY)
+    nobodys = argon2.extract_parameters(passwords._DUMMY_HASH)
     assert nobodys == theirs
 
 
@@ -62,7 +62,7 @@ def test_verifying_for_nobody_runs_argon2(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(passwords, "_hasher", Watched())
     assert not passwords.verify("Test1234!", None)
-    assert ran == [passwords._NOBODY]
+    assert ran == [passwords._DUMMY_HASH]
 
 
 def test_a_hash_made_with_other_parameters_is_outdated() -> None:

@@ -26,7 +26,7 @@ class Queue:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shown_again = list[tuple[str, int]]()
         self.sent = list[str]()
-        monkeypatch.setattr(aws, "show_again", lambda *asked: self.shown_again.append(asked))
+        monkeypatch.setattr(aws, "set_visibility_timeout", lambda *asked: self.shown_again.append(asked))
         monkeypatch.setattr(aws, "enqueue", self.sent.append)
 
 

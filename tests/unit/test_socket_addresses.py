@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from shared import aws
-from shared.addresses import skip_unreachable_ipv4
 from shared.operations import random_string
 from shared.settings import settings
+from shared.socket_addresses import skip_unreachable_ipv4
 
 HOST = "remote.test"
 QUICK = 1.0

@@ -1,4 +1,7 @@
-"""The addresses that clients use where only IPv6 leads out (docs/how-to/deploy.md, "The network")."""
+"""Make HTTP clients connect by IPv6 only, where the VPC has no route for IPv4 to the internet.
+
+See docs/how-to/deploy.md, "The network".
+"""
 
 import socket
 from collections.abc import Callable
@@ -12,12 +15,12 @@ Resolver = Callable[..., list[Any]]
 
 @cache
 def skip_unreachable_ipv4() -> None:
-    """Ignore the IPv4 addresses of hosts that have IPv6, where the settings say that IPv4 has no way out.
+    """Ignore the IPv4 addresses of hosts that have IPv6, if OUTBOUND_IPV6_ONLY is set.
 
-    A packet to such an IPv4 address is dropped, so a client that tries it first spends its whole timeout.
+    The VPC drops packets to such an IPv4 address, so a client that tries it first waits for its timeout.
     boto3, urllib3 and http.client have no setting for the address family; all of them call
-    `socket.getaddrinfo` and connect to its results in their order. Postgres and S3 are reached inside the
-    VPC, by names with IPv4 addresses only, and keep them.
+    `socket.getaddrinfo` and connect to its results in order. Postgres and S3 are inside the VPC; their names
+    have only IPv4 addresses and keep them.
     """
     if settings().outbound_ipv6_only:
         socket.getaddrinfo = _ipv6_or_all(socket.getaddrinfo)

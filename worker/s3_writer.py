@@ -1,0 +1,77 @@
+"""Write one S3 object in parts, without holding it in memory."""
+
+from typing import TYPE_CHECKING
+
+from shared.aws import CSV, s3
+from shared.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART_SIZE = 5 * 1024 * 1024
+"""Bytes. One part is held in memory, so it is S3's smallest; S3's limit of 10,000 parts allows 50 GB."""
+
+
+class S3ObjectWriter:
+    """A writable object that becomes one S3 object at `complete`. Until then, S3 shows nothing of it."""
+
+    def __init__(self, key: str, upload_id: str | None = None, parts: int = 0) -> None:
+        """Continue a multipart upload after its first `parts` parts, or start one.
+
+        Raises: ClientError with the code NoSuchUpload if the upload was completed or aborted.
+        """
+        self._bucket, self._key = settings().bucket, key
+        self._buffer = bytearray()
+        self._parts: list[CompletedPartTypeDef] = []
+        if upload_id is None:
+            created = s3().create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=CSV)
+            self.upload_id = created["UploadId"]
+            return
+        self.upload_id = upload_id
+        pages = s3().get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
+        known = [part for page in pages for part in page.get("Parts", [])]
+        self._parts = [
+            {"ETag": p["ETag"], "PartNumber": p["PartNumber"]} for p in known if p["PartNumber"] <= parts
+        ]
+
+    @property
+    def parts(self) -> int:
+        """The number of parts uploaded."""
+        return len(self._parts)
+
+    @property
+    def has_full_part(self) -> bool:
+        """Whether the buffer holds enough for a part."""
+        return len(self._buffer) >= PART_SIZE
+
+    def write(self, data: bytes) -> None:
+        """Append to the buffer."""
+        self._buffer += data
+
+    def upload_part(self) -> None:
+        """Upload the buffer as the next part."""
+        number = len(self._parts) + 1
+        part = s3().upload_part(
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self.upload_id,
+            PartNumber=number,
+            Body=self._buffer,  # type: ignore[arg-type]  # botocore accepts a bytearray; its stubs do not
+        )
+        self._parts.append({"ETag": part["ETag"], "PartNumber": number})
+        self._buffer = bytearray()
+
+    def complete(self) -> None:
+        """Upload the rest of the buffer and create the object."""
+        if self._buffer:
+            self.upload_part()
+        s3().complete_multipart_upload(
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self.upload_id,
+            MultipartUpload={"Parts": self._parts},
+        )
+
+    def abort(self) -> None:
+        """Delete the uploaded parts."""
+        s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self.upload_id)
