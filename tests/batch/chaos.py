@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.processes import WorkerProcess
 from tests.support.batch.stage import AFTER, BEFORE, BILLING, DURING, WRITING, Fault
 
@@ -32,8 +32,8 @@ BILLING_SHARE = 0.7
 class Killer:
     """Kills each worker that it is told of, until it has killed enough."""
 
-    def __init__(self, ground: Ground, kills: int, seed: int) -> None:
-        self._ground, self._wanted, self._chance = ground, kills, random.Random(seed)
+    def __init__(self, harness: Harness, kills: int, seed: int) -> None:
+        self._harness, self._wanted, self._chance = harness, kills, random.Random(seed)
         self._timer: threading.Timer | None = None
         self.kills: Counter[tuple[str, str]] = Counter()
         """How many workers died at each step and moment of it."""
@@ -52,18 +52,18 @@ class Killer:
         billing = self._billing() and self.kills.total() < self._wanted * BILLING_SHARE
         if billing and self._chance.random() < TIMED:
             self._timer = threading.Timer(self._chance.uniform(0, 0.3), self._kill, (worker, True))
-            self._ground.stage.expect(Fault("HEAD file", BEFORE, self._start_timer))
+            self._harness.stage.expect(Fault("HEAD file", BEFORE, self._start_timer))
         else:
             step, moment = self._choose((*BILLING, "GET file data") if billing else WRITING)
             nth = 1 if step in ONCE or step in WRITING else self._chance.randint(1, 3)
-            self._ground.stage.expect(Fault(step, moment, lambda: self._kill(worker), nth))
+            self._harness.stage.expect(Fault(step, moment, lambda: self._kill(worker), nth))
 
     def disarm(self) -> None:
         timer, self._timer = self._timer, None
         if timer and timer.is_alive():
             timer.cancel()
             timer.join()
-        self._ground.stage.expect(None)
+        self._harness.stage.expect(None)
 
     def _start_timer(self) -> bool:
         if self._timer:
@@ -72,7 +72,7 @@ class Killer:
 
     def _billing(self) -> bool:
         assert self.task
-        state = self._ground.state(self.task)
+        state = self._harness.state(self.task)
         return bool(state["bytes_done"] < state["bytes_total"])
 
     def _choose(self, steps: Sequence[str]) -> tuple[str, str]:
@@ -82,7 +82,7 @@ class Killer:
         return self._chance.choice([it for it in ahead if self.kills[it] == least])
 
     def _kill(self, worker: WorkerProcess, timed: bool = False) -> bool:
-        self.kills[self._ground.stage.now] += 1
+        self.kills[self._harness.stage.now] += 1
         self.timed += timed
         worker.kill()
         return False
@@ -95,18 +95,18 @@ def moments(step: str) -> tuple[str, ...]:
     return (BEFORE, DURING) if step.startswith("copy") and step.endswith("data") else (BEFORE, DURING, AFTER)
 
 
-def run(ground: Ground, kills: int, seed: int, rows: int) -> Killer:
+def run(harness: Harness, kills: int, seed: int, rows: int) -> Killer:
     """Files billed by workers that are killed, one after the other until there were enough kills."""
-    killer = Killer(ground, kills, seed)
-    deliveries = Deliveries(ground)
+    killer = Killer(harness, kills, seed)
+    deliveries = Deliveries(harness)
     content = mixed_file(rows, seed)
-    undisturbed = ground.upload(ground.client(), content)
+    undisturbed = harness.upload(harness.client(), content)
     deliveries.until_idle(limit=60 + kills)
     while not killer.satisfied:
-        killer.task = ground.upload(ground.client(), content)
+        killer.task = harness.upload(harness.client(), content)
         deliveries.until_idle(prepare=killer.prepare, limit=60 + kills)
         killer.disarm()
-        ground.check_completed(killer.task, undisturbed)
+        harness.check_completed(killer.task, undisturbed)
     deliveries.close()
     return killer
 
@@ -117,11 +117,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}: {arguments.kills} kills", flush=True)
-    with Ground.prepared() as ground:
-        os.environ.update(ground.environment)
+    with Harness.prepared() as harness:
+        os.environ.update(harness.environment)
         began = time.monotonic()
         rows = arguments.kills * 2 * CHUNK_ROWS
-        killer = run(ground, arguments.kills, arguments.seed, rows)
+        killer = run(harness, arguments.kills, arguments.seed, rows)
     for step in dict.fromkeys((*BILLING, *WRITING, *(step for step, _ in killer.kills))):
         hits = {moment: killer.kills[step, moment] for moment in (BEFORE, DURING, AFTER)}
         print(f"  {step:20}" + "".join(f"{moment:>8} {hits[moment]:3}" for moment in hits))

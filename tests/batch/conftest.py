@@ -1,4 +1,4 @@
-"""The ground for all tests of the batch, and this process's settings that go with it."""
+"""The harness for all tests of the batch, and this process's settings that go with it."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,19 +8,19 @@ from shared import aws
 from shared.database.unit_of_work import dispose_connections
 from shared.settings import settings
 from tests.support.batch.deliveries import Deliveries
-from tests.support.batch.harness import Ground
+from tests.support.batch.harness import Harness
 from tests.support.batch.service import Running
 
 
 @pytest.fixture(scope="session")
-def running_ground() -> Iterator[Ground]:
-    with Ground.prepared() as ground:
-        yield ground
+def running_ground() -> Iterator[Harness]:
+    with Harness.prepared() as harness:
+        yield harness
 
 
 @pytest.fixture
-def ground(running_ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
-    """The ground, its queues empty; its settings are this process's."""
+def harness(running_ground: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    """The harness, its queues empty; its settings are this process's."""
     for name, value in running_ground.environment.items():
         monkeypatch.setenv(name, value)
     forget()
@@ -40,19 +40,19 @@ def forget() -> None:
 
 
 @pytest.fixture
-def deliveries(ground: Ground) -> Iterator[Deliveries]:
-    made = Deliveries(ground)
+def deliveries(harness: Harness) -> Iterator[Deliveries]:
+    made = Deliveries(harness)
     yield made
     made.close()
 
 
 @pytest.fixture
-def deliveries_with(ground: Ground) -> Iterator[Callable[..., Deliveries]]:
+def deliveries_with(harness: Harness) -> Iterator[Callable[..., Deliveries]]:
     """Makes deliveries with other knobs, or to workers with little time: `seconds=…`."""
     made = list[Deliveries]()
 
     def make(**how: object) -> Deliveries:
-        made.append(Deliveries(ground, **how))  # type: ignore[arg-type]
+        made.append(Deliveries(harness, **how))  # type: ignore[arg-type]
         return made[-1]
 
     yield make

@@ -6,7 +6,7 @@ import time
 
 from localstack.cloud import BUCKET
 from tests.support.batch.deliveries import Deliveries
-from tests.support.batch.harness import Ground, mixed_file
+from tests.support.batch.harness import Harness, mixed_file
 from tests.support.batch.processes import Knobs
 from worker.chunks import CHUNK_ROWS
 from worker.results import ROWS_AT_ONCE
@@ -17,15 +17,15 @@ ALLOWED = 1.1
 AS_SHIPPED: Knobs = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.results.ROWS_AT_ONCE": ROWS_AT_ONCE}
 
 
-def peak(ground: Ground, rows: int, knobs: Knobs = AS_SHIPPED) -> int:
+def peak(harness: Harness, rows: int, knobs: Knobs = AS_SHIPPED) -> int:
     """The most that a fresh worker has in memory for a file of so many rows, in KiB."""
-    deliveries = Deliveries(ground, {**knobs, "worker.batch.TURN": 1e9})
-    task = ground.task(ground.client(10**12), 1)
+    deliveries = Deliveries(harness, {**knobs, "worker.batch.TURN": 1e9})
+    task = harness.task(harness.client(10**12), 1)
     header, piece = b"operation,arguments\n", mixed_file(PIECE, 1).partition(b"\n")[2]
-    ground.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=header + piece * (rows // PIECE))
+    harness.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=header + piece * (rows // PIECE))
     deliveries.until_idle(limit=60 + rows / 1000)
     assert deliveries.outcomes == {"done": 1}
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_done"]) == ("completed", rows)
     worker = deliveries.worker()
     found = worker.peak_memory()
@@ -35,11 +35,11 @@ def peak(ground: Ground, rows: int, knobs: Knobs = AS_SHIPPED) -> int:
 
 def main() -> None:
     peaks = list[int]()
-    with Ground.prepared() as ground:
-        os.environ.update(ground.environment)
+    with Harness.prepared() as harness:
+        os.environ.update(harness.environment)
         for rows in map(int, sys.argv[1:]):
             began = time.monotonic()
-            peaks.append(peak(ground, rows))
+            peaks.append(peak(harness, rows))
             took = time.monotonic() - began
             print(f"{rows:>10} rows  {peaks[-1] / 1024:6.1f} MiB at the most  {took:5.0f} s", flush=True)
     if max(peaks) > ALLOWED * peaks[0]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.support.batch.harness import PRICES, Ground, mixed_file
+from tests.support.batch.harness import PRICES, Harness, mixed_file
 from worker.chunk_billing import BAD_ROWS_LIMIT
 
 HEADER, GOOD, BAD = b"operation,arguments\n", b'multiplication,"[2, 3]"\n', b"cube,[3]\n"
@@ -23,40 +23,40 @@ def test_the_limit_is_the_contracts() -> None:
     assert BAD_ROWS_LIMIT == 100_000
 
 
-def test_a_file_with_as_many_bad_rows_as_are_kept_is_completed(ground: Ground, limited: Deliveries) -> None:
-    task = ground.upload(ground.client(), HEADER + BAD * LIMIT + GOOD)
+def test_a_file_with_as_many_bad_rows_as_are_kept_is_completed(harness: Harness, limited: Deliveries) -> None:
+    task = harness.upload(harness.client(), HEADER + BAD * LIMIT + GOOD)
     limited.until_idle()
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_failed"], state["rows_done"]) == ("completed", LIMIT, LIMIT + 1)
-    ground.check_books(task)
+    harness.check_books(task)
 
 
 @pytest.mark.parametrize("seconds", [900, 59], ids=["by one worker", "by one worker for each chunk"])
 def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
-    ground: Ground, deliveries_with: Make, seconds: int
+    harness: Harness, deliveries_with: Make, seconds: int
 ) -> None:
     limited = deliveries_with(knobs={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT}, seconds=seconds)
     content = HEADER + (BAD + b"\n" + GOOD) * LIMIT + BAD + GOOD
-    task = ground.upload(ground.client(), content)
+    task = harness.upload(harness.client(), content)
     limited.until_idle()
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_failed"], state["rows_done"]) == ("failed", LIMIT, 2 * LIMIT)
     assert state["spent"] == LIMIT * int(PRICES["multiplication"])
     assert state["error"] == (
         f"More than {LIMIT} rows are bad. Processing stopped at row {2 * LIMIT + 1} (line {3 * LIMIT + 2});"
         " what was charged before is recorded. Correct the file and upload the rest."
     )
-    ground.check_books(task)
+    harness.check_books(task)
 
 
 def test_each_bad_row_names_its_line_whichever_worker_read_it(
-    ground: Ground, deliveries: Deliveries, deliveries_with: Make
+    harness: Harness, deliveries: Deliveries, deliveries_with: Make
 ) -> None:
     content = mixed_file(5 * CHUNK_ROWS, seed=13)
-    task = ground.upload(ground.client(), content)
+    task = harness.upload(harness.client(), content)
     deliveries_with(seconds=59).until_idle()
-    reports = [row for row in csv.DictReader(ground.results(task).decode().splitlines()) if row["error"]]
-    assert len(reports) == ground.state(task)["rows_failed"] > CHUNK_ROWS / 4
+    reports = [row for row in csv.DictReader(harness.results(task).decode().splitlines()) if row["error"]]
+    assert len(reports) == harness.state(task)["rows_failed"] > CHUNK_ROWS / 4
     lines = content.decode().split("\n")
     for report in reports:
         number = int(report["error"].removeprefix("line ").partition(":")[0])
@@ -65,23 +65,25 @@ def test_each_bad_row_names_its_line_whichever_worker_read_it(
 
 
 def test_lines_are_counted_in_a_file_that_an_older_release_began(
-    ground: Ground, deliveries: Deliveries, deliveries_with: Make
+    harness: Harness, deliveries: Deliveries, deliveries_with: Make
 ) -> None:
     content = mixed_file(5 * CHUNK_ROWS, seed=13)
-    undisturbed = ground.upload(ground.client(), content)
+    undisturbed = harness.upload(harness.client(), content)
     deliveries.until_idle()
-    task = ground.upload(ground.client(), content)
+    task = harness.upload(harness.client(), content)
     hurried = deliveries_with(seconds=59)
-    hurried.until_idle(until=lambda: ground.state(task)["rows_done"] == 2 * CHUNK_ROWS)
-    ground.sql("UPDATE tasks SET lines_done = 0 WHERE id = :id", id=task.id)
+    hurried.until_idle(until=lambda: harness.state(task)["rows_done"] == 2 * CHUNK_ROWS)
+    harness.sql("UPDATE tasks SET lines_done = 0 WHERE id = :id", id=task.id)
     hurried.until_idle()
-    ground.check_completed(task, undisturbed)
+    harness.check_completed(task, undisturbed)
 
 
-def test_a_task_may_spend_more_in_all_than_a_balance_can_hold(ground: Ground, deliveries: Deliveries) -> None:
-    task = ground.upload(ground.client(), HEADER + GOOD * 3)
+def test_a_task_may_spend_more_in_all_than_a_balance_can_hold(
+    harness: Harness, deliveries: Deliveries
+) -> None:
+    task = harness.upload(harness.client(), HEADER + GOOD * 3)
     before = 99_999_999_999_999
-    ground.sql("UPDATE tasks SET spent = :before WHERE id = :id", before=before, id=task.id)
+    harness.sql("UPDATE tasks SET spent = :before WHERE id = :id", before=before, id=task.id)
     deliveries.until_idle()
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["spent"]) == ("completed", before + 3 * int(PRICES["multiplication"]))

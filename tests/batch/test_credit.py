@@ -13,7 +13,7 @@ from shared.database.connection import Database
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InsufficientCredit
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.support.batch.harness import PRICES, Ground
+from tests.support.batch.harness import PRICES, Harness
 from tests.support.batch.stage import BEFORE, Fault
 from tests.support.fake_random_org import KEY, RandomOrg
 from tests.support.users import Person
@@ -34,62 +34,62 @@ def top_up(owner: Person, amount: Decimal) -> None:
 
 @pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, ROWS - 1])
 def test_credit_that_runs_out_ends_a_task_at_exactly_the_affordable_row(
-    ground: Ground, deliveries: Deliveries, affordable: int
+    harness: Harness, deliveries: Deliveries, affordable: int
 ) -> None:
     balance = affordable * COST + COST - Decimal("0.0001")
-    task = ground.upload(ground.client(balance), file_of(ROWS))
+    task = harness.upload(harness.client(balance), file_of(ROWS))
     deliveries.until_idle()
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_done"]) == ("out_of_credit", affordable)
     assert state["error"] == f"There is not enough credit for row {affordable + 1} (line {affordable + 2})."
-    assert ground.balance(task.owner) == balance - affordable * COST
-    ground.check_books(task)
+    assert harness.balance(task.owner) == balance - affordable * COST
+    harness.check_books(task)
 
 
-def test_credit_for_exactly_all_rows_completes_the_task(ground: Ground, deliveries: Deliveries) -> None:
-    task = ground.upload(ground.client(ROWS * COST), file_of(ROWS))
+def test_credit_for_exactly_all_rows_completes_the_task(harness: Harness, deliveries: Deliveries) -> None:
+    task = harness.upload(harness.client(ROWS * COST), file_of(ROWS))
     deliveries.until_idle()
-    assert ground.state(task)["status"] == "completed"
-    assert ground.balance(task.owner) == 0
-    ground.check_books(task)
+    assert harness.state(task)["status"] == "completed"
+    assert harness.balance(task.owner) == 0
+    harness.check_books(task)
 
 
-def test_bad_and_free_rows_need_no_credit(ground: Ground, deliveries: Deliveries) -> None:
+def test_bad_and_free_rows_need_no_credit(harness: Harness, deliveries: Deliveries) -> None:
     rows = b'cube,[3]\nsquare_root,[4]\ndivision,"[1, 0]"\n'
-    task = ground.upload(ground.client(0), b"operation,arguments\n" + rows)
+    task = harness.upload(harness.client(0), b"operation,arguments\n" + rows)
     deliveries.until_idle()
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_done"], state["rows_failed"], state["spent"]) == (
         "completed",
         3,
         2,
         0,
     )
-    ground.check_books(task)
+    harness.check_books(task)
 
 
-def test_top_ups_and_resumptions_bill_the_rest_in_order(ground: Ground, deliveries: Deliveries) -> None:
-    undisturbed = ground.upload(ground.client(ROWS * COST), file_of(ROWS))
+def test_top_ups_and_resumptions_bill_the_rest_in_order(harness: Harness, deliveries: Deliveries) -> None:
+    undisturbed = harness.upload(harness.client(ROWS * COST), file_of(ROWS))
     deliveries.until_idle()
-    task = ground.upload(ground.client(7 * COST), file_of(ROWS))
+    task = harness.upload(harness.client(7 * COST), file_of(ROWS))
     deliveries.until_idle()
-    ground.resume(task)  # still without credit
+    harness.resume(task)  # still without credit
     deliveries.until_idle()
-    assert ground.state(task)["rows_done"] == 7
+    assert harness.state(task)["rows_done"] == 7
     for rows in (1, CHUNK_ROWS, ROWS - CHUNK_ROWS - 8):
         top_up(task.owner, rows * COST)
-        ground.resume(task)
+        harness.resume(task)
         deliveries.until_idle()
-    assert ground.state(task) == ground.state(undisturbed)
-    ground.check_books(task)
+    assert harness.state(task) == harness.state(undisturbed)
+    harness.check_books(task)
     # The balance after each row is another, for the credit came in pieces.
-    lines = ground.results(task).splitlines()
+    lines = harness.results(task).splitlines()
     assert [line.split(b",")[0] for line in lines[1:]] == [b"%d" % n for n in range(1, ROWS + 1)]
 
 
 @pytest.fixture
-def random_org(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
-    monkeypatch.setitem(ground.behind_wires, "RANDOM_STRING_API_KEY", KEY)
+def random_org(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
+    monkeypatch.setitem(harness.behind_wires, "RANDOM_STRING_API_KEY", KEY)
     with RandomOrg.running() as running:
         yield running
 
@@ -100,91 +100,91 @@ def strings_asked_for(random_org: RandomOrg) -> int:
 
 @pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS + 1])
 def test_no_random_string_is_asked_for_that_cannot_be_paid(
-    ground: Ground, deliveries_with: Make, random_org: RandomOrg, affordable: int
+    harness: Harness, deliveries_with: Make, random_org: RandomOrg, affordable: int
 ) -> None:
     deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     content = b"operation,arguments\n" + b"random_string,[]\n" * ROWS
-    task = ground.upload(ground.client(5 * affordable + 4), content)
+    task = harness.upload(harness.client(5 * affordable + 4), content)
     deliveries.until_idle()
-    ground.resume(task)  # still without credit
+    harness.resume(task)  # still without credit
     deliveries.until_idle()
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_done"]) == ("out_of_credit", affordable)
     assert strings_asked_for(random_org) == affordable
     top_up(task.owner, Decimal(5 * (ROWS - affordable)))
-    ground.resume(task)
+    harness.resume(task)
     deliveries.until_idle()
-    assert ground.state(task)["status"] == "completed"
+    assert harness.state(task)["status"] == "completed"
     assert strings_asked_for(random_org) == ROWS
-    ground.check_books(task)
+    harness.check_books(task)
 
 
 def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
-    ground: Ground, deliveries_with: Make, random_org: RandomOrg
+    harness: Harness, deliveries_with: Make, random_org: RandomOrg
 ) -> None:
     deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
-    task = ground.upload(ground.client(5), b"operation,arguments\n" + b"random_string,[]\n" * 3)
+    task = harness.upload(harness.client(5), b"operation,arguments\n" + b"random_string,[]\n" * 3)
 
     def pay() -> bool:
         top_up(task.owner, Decimal(10))
         return True
 
-    ground.stage.expect(Fault("begin", BEFORE, pay, nth=2))
+    harness.stage.expect(Fault("begin", BEFORE, pay, nth=2))
     deliveries.until_idle()
-    state = ground.state(task)
-    assert (state["status"], state["rows_done"], ground.balance(task.owner)) == ("completed", 3, 0)
+    state = harness.state(task)
+    assert (state["status"], state["rows_done"], harness.balance(task.owner)) == ("completed", 3, 0)
     assert strings_asked_for(random_org) == 3
-    ground.check_books(task)
+    harness.check_books(task)
 
 
 def test_a_price_that_goes_while_a_worker_runs_loses_no_row_behind_the_unpaid_one(
-    ground: Ground, deliveries_with: Make, random_org: RandomOrg
+    harness: Harness, deliveries_with: Make, random_org: RandomOrg
 ) -> None:
     deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     rows = b"random_string,[]\n" * 2 + b'multiplication,"[2, 3]"\n'
-    task = ground.upload(ground.client(COST), b"operation,arguments\n" + rows)
+    task = harness.upload(harness.client(COST), b"operation,arguments\n" + rows)
 
     def withdraw() -> bool:
-        ground.sql("UPDATE operations SET deleted_at = now() WHERE type = 'random_string'")
+        harness.sql("UPDATE operations SET deleted_at = now() WHERE type = 'random_string'")
         return True
 
-    ground.stage.expect(Fault("begin", BEFORE, withdraw, nth=2))
+    harness.stage.expect(Fault("begin", BEFORE, withdraw, nth=2))
     try:
         deliveries.until_idle()
-        state = ground.state(task)
+        state = harness.state(task)
         assert (state["status"], state["rows_done"], state["rows_failed"]) == ("completed", 3, 2)
-        assert ground.balance(task.owner) == 0
-        ground.check_books(task)
+        assert harness.balance(task.owner) == 0
+        harness.check_books(task)
     finally:
-        ground.sql("UPDATE operations SET deleted_at = NULL WHERE type = 'random_string'")
+        harness.sql("UPDATE operations SET deleted_at = NULL WHERE type = 'random_string'")
 
 
 @contextmanager
-def nobody_busy(ground: Ground) -> Iterator[None]:
+def nobody_busy(harness: Harness) -> Iterator[None]:
     """Let several tasks of one user run at once."""
-    ((text,),) = ground.sql("SELECT pg_get_functiondef('owner_is_busy'::regproc)")
+    ((text,),) = harness.sql("SELECT pg_get_functiondef('owner_is_busy'::regproc)")
     start = text[: text.index("RETURN ")]
-    ground.sql(f"{start} RETURN false")
+    harness.sql(f"{start} RETURN false")
     try:
         yield
     finally:
-        ground.sql(text)
+        harness.sql(text)
 
 
 def test_two_tasks_and_single_charges_of_one_user_never_overspend(
-    ground: Ground, deliveries_with: Make
+    harness: Harness, deliveries_with: Make
 ) -> None:
     """Eight at once: four workers with two tasks that both run, four callers."""
     affordable = ROWS + 20
-    owner = ground.client(affordable * COST + 1)
+    owner = harness.client(affordable * COST + 1)
     both = deliveries_with(knobs={"worker.chunks.CHUNK_ROWS": 8})
-    found = [ground.upload(owner, file_of(ROWS)) for _ in range(2)]
+    found = [harness.upload(owner, file_of(ROWS)) for _ in range(2)]
     for task in found:
         enqueue(task.key)
 
     def call_until_refused(_: int) -> int:
         unit, charged = UnitOfWork(), 0
-        unit.database = Database(ground.environment["AWS_PGSQL_PATH"])
+        unit.database = Database(harness.environment["AWS_PGSQL_PATH"])
         try:
             while True:
                 charges.charge(
@@ -196,12 +196,12 @@ def test_two_tasks_and_single_charges_of_one_user_never_overspend(
         finally:
             unit.database.dispose()
 
-    with nobody_busy(ground), ThreadPoolExecutor(8) as pool:
+    with nobody_busy(harness), ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(call_until_refused, number) for number in range(4)]
         both.until_idle(workers=4)
         singly = sum(caller.result() for caller in callers)
     assert both.outcomes["failed"] == 0
-    assert ground.balance(owner) == 1
-    assert singly + sum(ground.state(task)["spent"] for task in found) / COST == affordable
-    assert {ground.state(task)["status"] for task in found} <= {"out_of_credit", "completed"}
-    ground.check_books(*found)
+    assert harness.balance(owner) == 1
+    assert singly + sum(harness.state(task)["spent"] for task in found) / COST == affordable
+    assert {harness.state(task)["status"] for task in found} <= {"out_of_credit", "completed"}
+    harness.check_books(*found)

@@ -6,7 +6,7 @@ import pytest
 
 from shared.operations import random_string
 from tests.support.batch.deliveries import Deliveries
-from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import AFTER, BEFORE, DURING, Fault
 from tests.support.fake_random_org import KEY, RandomOrg, strings
 
@@ -17,12 +17,12 @@ Make = Callable[..., Deliveries]
 
 
 @pytest.fixture
-def undisturbed(ground: Ground, deliveries: Deliveries) -> Task:
+def undisturbed(harness: Harness, deliveries: Deliveries) -> Task:
     """The same file, billed for somebody else with nothing in its way; made once."""
-    if ground.undisturbed is None:
-        ground.undisturbed = ground.upload(ground.client(), FILE)
+    if harness.undisturbed is None:
+        harness.undisturbed = harness.upload(harness.client(), FILE)
         deliveries.until_idle()
-    return ground.undisturbed
+    return harness.undisturbed
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def undisturbed(ground: Ground, deliveries: Deliveries) -> Task:
     ],
 )
 def test_a_restarted_database_costs_nothing(
-    ground: Ground, deliveries: Deliveries, undisturbed: Task, step: str, moment: str, nth: int
+    harness: Harness, deliveries: Deliveries, undisturbed: Task, step: str, moment: str, nth: int
 ) -> None:
     def restart() -> bool:
-        with ground.stack.database_stopped():
+        with harness.stack.database_stopped():
             return False
 
-    suffer(ground, deliveries, undisturbed, Fault(step, moment, restart, nth))
+    suffer(harness, deliveries, undisturbed, Fault(step, moment, restart, nth))
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ def test_a_restarted_database_costs_nothing(
     [("start_task", AFTER), ("end_chunk", AFTER), ("complete_task", BEFORE)],
 )
 def test_a_connection_that_the_server_ends_costs_nothing(
-    ground: Ground, deliveries: Deliveries, undisturbed: Task, step: str, moment: str
+    harness: Harness, deliveries: Deliveries, undisturbed: Task, step: str, moment: str
 ) -> None:
     def end() -> bool:
-        ground.sql(
+        harness.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restcalculator'"
         )
         return True
 
-    suffer(ground, deliveries, undisturbed, Fault(step, moment, end))
+    suffer(harness, deliveries, undisturbed, Fault(step, moment, end))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_connection_that_the_server_ends_costs_nothing(
     ],
 )
 def test_a_line_that_breaks_costs_nothing(
-    ground: Ground,
+    harness: Harness,
     deliveries: Deliveries,
     undisturbed: Task,
     step: str,
@@ -81,40 +81,40 @@ def test_a_line_that_breaks_costs_nothing(
     times: int,
 ) -> None:
     """In the middle of a row, among others: `GET file data` ends within a block."""
-    suffer(ground, deliveries, undisturbed, Fault(step, moment, lambda: False, nth, times))
+    suffer(harness, deliveries, undisturbed, Fault(step, moment, lambda: False, nth, times))
 
 
 def test_a_queue_that_refuses_the_hand_over_costs_nothing(
-    ground: Ground, deliveries_with: Make, undisturbed: Task
+    harness: Harness, deliveries_with: Make, undisturbed: Task
 ) -> None:
     hurried = deliveries_with(seconds=1)
-    suffer(ground, hurried, undisturbed, Fault("queue", BEFORE, lambda: False, nth=2, times=TRIES))
+    suffer(harness, hurried, undisturbed, Fault("queue", BEFORE, lambda: False, nth=2, times=TRIES))
 
 
 def test_a_random_org_that_is_away_costs_nothing(
-    ground: Ground, deliveries_with: Make, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, deliveries_with: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, credit = 100, 1000
     with RandomOrg.running() as random_org:
         random_org.answers = [*[random_org.says_nothing] * random_string.TRIES, strings]
-        monkeypatch.setitem(ground.behind_wires, "RANDOM_STRING_API_KEY", KEY)
+        monkeypatch.setitem(harness.behind_wires, "RANDOM_STRING_API_KEY", KEY)
         knobs = {
             "shared.operations.random_string.ENDPOINT": random_org.endpoint,
             "shared.operations.random_string.TIMEOUT": 0.5,
         }
-        task = ground.upload(ground.client(credit), b"operation,arguments\n" + b"random_string,[]\n" * rows)
+        task = harness.upload(harness.client(credit), b"operation,arguments\n" + b"random_string,[]\n" * rows)
         deliveries = deliveries_with(knobs=knobs)
         deliveries.until_idle()
     assert deliveries.outcomes["failed"] == 1
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_done"], state["rows_failed"]) == ("completed", rows, 0)
-    assert ground.balance(task.owner) == credit - state["spent"]
-    ground.check_books(task)
+    assert harness.balance(task.owner) == credit - state["spent"]
+    harness.check_books(task)
 
 
-def suffer(ground: Ground, deliveries: Deliveries, undisturbed: Task, fault: Fault) -> None:
-    task = ground.upload(ground.client(), FILE)
-    ground.stage.expect(fault)
+def suffer(harness: Harness, deliveries: Deliveries, undisturbed: Task, fault: Fault) -> None:
+    task = harness.upload(harness.client(), FILE)
+    harness.stage.expect(fault)
     deliveries.until_idle()
     assert fault.struck == fault.times
-    ground.check_completed(task, undisturbed)
+    harness.check_completed(task, undisturbed)

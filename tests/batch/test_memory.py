@@ -1,7 +1,7 @@
 """Memory: a large file takes what a small one does. The real sizes: `make memory`."""
 
 from tests.batch import memory
-from tests.support.batch.harness import Ground
+from tests.support.batch.harness import Harness
 
 SMALL = {
     "worker.chunks.CHUNK_ROWS": 500,
@@ -11,6 +11,6 @@ SMALL = {
 """A fifteenth of what is held at a time, so that a fifteenth of the rows shows it."""
 
 
-def test_the_peak_of_a_file_five_times_as_large_is_within_ten_percent(ground: Ground) -> None:
-    small, large = (memory.peak(ground, rows, SMALL) for rows in (10_000, 50_000))
+def test_the_peak_of_a_file_five_times_as_large_is_within_ten_percent(harness: Harness) -> None:
+    small, large = (memory.peak(harness, rows, SMALL) for rows in (10_000, 50_000))
     assert large < memory.ALLOWED * small

@@ -1,4 +1,4 @@
-"""What the worker tells CloudWatch: each committed chunk once, and how tasks end."""
+"""The worker emits metrics for each committed chunk once, and for each end of a task."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ import pytest
 from localstack.event_source import record
 from shared.aws import enqueue
 from tests.support.batch.deliveries import Deliveries
-from tests.support.batch.harness import Ground
+from tests.support.batch.harness import Harness
 from tests.support.eventually import eventually
-from tests.support.metric_lines import told
+from tests.support.metric_lines import emitted
 from worker.handler import handler
 
 GOOD, FREE, BAD = b'multiplication,"[2, 3]"\n', b"square_root,[4]\n", b"cube,[3]\n"
@@ -43,11 +43,11 @@ def work(deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch) -> Work:
 
 
 @contextmanager
-def no_commit(ground: Ground) -> Iterator[None]:
+def no_commit(harness: Harness) -> Iterator[None]:
     """No chunk can be kept in the block: its last statement fails."""
-    ground.sql("ALTER TABLE ledger ADD CONSTRAINT no_batch CHECK (kind <> 'batch') NOT VALID")
+    harness.sql("ALTER TABLE ledger ADD CONSTRAINT no_batch CHECK (kind <> 'batch') NOT VALID")
     yield
-    ground.sql("ALTER TABLE ledger DROP CONSTRAINT no_batch")
+    harness.sql("ALTER TABLE ledger DROP CONSTRAINT no_batch")
 
 
 def rows(billed: int, refused: int, credits: float) -> dict[str, Any]:
@@ -55,44 +55,44 @@ def rows(billed: int, refused: int, credits: float) -> dict[str, Any]:
 
 
 def test_each_chunk_is_told_once_and_the_end(
-    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+    harness: Harness, work: Work, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = ground.upload(ground.client(), FILE)
+    task = harness.upload(harness.client(), FILE)
     assert work() == 0
-    assert told(capsys) == [rows(3, 1, 15), rows(2, 0, 5), {"TasksCompleted": 1}]
+    assert emitted(capsys) == [rows(3, 1, 15), rows(2, 0, 5), {"TasksCompleted": 1}]
     enqueue(task.key)  # as a message that comes twice
     assert work() == 0
-    assert told(capsys) == []
-    assert ground.state(task)["spent"] == 20
+    assert emitted(capsys) == []
+    assert harness.state(task)["spent"] == 20
 
 
 def test_what_was_not_kept_is_not_told(
-    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+    harness: Harness, work: Work, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = ground.upload(ground.client(), FILE)
-    with no_commit(ground):
+    task = harness.upload(harness.client(), FILE)
+    with no_commit(harness):
         assert work() == 1
-    assert told(capsys) == [{"MessagesFailed": 1}]
-    assert ground.state(task)["rows_done"] == 0
+    assert emitted(capsys) == [{"MessagesFailed": 1}]
+    assert harness.state(task)["rows_done"] == 0
     assert work() == 0
-    assert told(capsys)[-1] == {"TasksCompleted": 1}
+    assert emitted(capsys)[-1] == {"TasksCompleted": 1}
 
 
 def test_a_task_out_of_credit_is_told_with_the_rows_that_were_paid(
-    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+    harness: Harness, work: Work, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = ground.upload(ground.client(9), FILE)
+    task = harness.upload(harness.client(9), FILE)
     assert work() == 0
-    assert told(capsys) == [rows(1, 0, 5), {"TasksOutOfCredit": 1}]
-    ground.resume(task)
+    assert emitted(capsys) == [rows(1, 0, 5), {"TasksOutOfCredit": 1}]
+    harness.resume(task)
     assert work() == 0
-    assert told(capsys) == [{"TasksOutOfCredit": 1}]
+    assert emitted(capsys) == [{"TasksOutOfCredit": 1}]
 
 
 def test_a_task_that_fails_is_told_once(
-    ground: Ground, work: Work, capsys: pytest.CaptureFixture[str]
+    harness: Harness, work: Work, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = ground.upload(ground.client(), b"no,header,of,ours\n")
+    task = harness.upload(harness.client(), b"no,header,of,ours\n")
     enqueue(task.key)
     assert (work(), work()) == (0, 0)
-    assert told(capsys) == [{"TasksFailed": 1}]
+    assert emitted(capsys) == [{"TasksFailed": 1}]

@@ -8,7 +8,7 @@ import pytest
 from localstack.cloud import BUCKET
 from shared.database.unit_of_work import UnitOfWork
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import AFTER, Fault
 
 PART = 8 << 20
@@ -21,11 +21,11 @@ def zipped() -> bytes:
     return file.getvalue()
 
 
-def ended(ground: Ground, deliveries: Deliveries, task: Task) -> tuple[str, str | None]:
+def ended(harness: Harness, deliveries: Deliveries, task: Task) -> tuple[str, str | None]:
     deliveries.until_idle()
     assert deliveries.outcomes["failed"] == 0
-    state = ground.state(task)
-    ground.check_books(task)
+    state = harness.state(task)
+    harness.check_books(task)
     return state["status"], state["error"]
 
 
@@ -49,85 +49,85 @@ def ended(ground: Ground, deliveries: Deliveries, task: Task) -> tuple[str, str 
     ids=["empty", "UTF-16", "zip", "JSON", "Mac", "NUL", "PDF"],
 )
 def test_a_file_that_is_no_csv_fails_with_a_reason(
-    ground: Ground, deliveries: Deliveries, content: bytes, reason: str
+    harness: Harness, deliveries: Deliveries, content: bytes, reason: str
 ) -> None:
-    status, error = ended(ground, deliveries, ground.upload(ground.client(), content))
+    status, error = ended(harness, deliveries, harness.upload(harness.client(), content))
     assert status == "failed"
     assert error is not None
     assert error.startswith(reason)
 
 
 def test_a_file_of_a_header_only_is_completed_with_results_of_a_header(
-    ground: Ground, deliveries: Deliveries
+    harness: Harness, deliveries: Deliveries
 ) -> None:
-    task = ground.upload(ground.client(), b"\xef\xbb\xbfoperation,arguments")
-    assert ended(ground, deliveries, task) == ("completed", None)
-    assert ground.results(task) == b"row,operation,arguments,result,amount,user_balance,error\n"
+    task = harness.upload(harness.client(), b"\xef\xbb\xbfoperation,arguments")
+    assert ended(harness, deliveries, task) == ("completed", None)
+    assert harness.results(task) == b"row,operation,arguments,result,amount,user_balance,error\n"
 
 
-def test_a_file_that_is_gone_fails_with_a_reason(ground: Ground, deliveries: Deliveries) -> None:
-    task = ground.upload(ground.client(), mixed_file(9, 1))
-    ground.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
-    assert ended(ground, deliveries, task) == ("failed", "The file is not there.")
+def test_a_file_that_is_gone_fails_with_a_reason(harness: Harness, deliveries: Deliveries) -> None:
+    task = harness.upload(harness.client(), mixed_file(9, 1))
+    harness.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
+    assert ended(harness, deliveries, task) == ("failed", "The file is not there.")
 
 
 @pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "deleted"])
 def test_a_file_that_changes_while_it_is_billed_fails_and_what_was_billed_stands(
-    ground: Ground, deliveries: Deliveries, replaced: bool
+    harness: Harness, deliveries: Deliveries, replaced: bool
 ) -> None:
-    task = ground.upload(ground.client(), mixed_file(5 * CHUNK_ROWS, 1))
+    task = harness.upload(harness.client(), mixed_file(5 * CHUNK_ROWS, 1))
 
     def change_and_break() -> bool:
         if replaced:
-            ground.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=mixed_file(9, 2))
+            harness.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=mixed_file(9, 2))
         else:
-            ground.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
+            harness.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
         return False
 
-    ground.stage.expect(Fault("commit", AFTER, change_and_break, nth=3))
+    harness.stage.expect(Fault("commit", AFTER, change_and_break, nth=3))
     deliveries.until_idle()
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_done"]) == ("failed", 2 * CHUNK_ROWS)
     reason = "The file was replaced after its processing started." if replaced else "The file is not there."
     assert state["error"] == reason
-    ground.check_books(task)
+    harness.check_books(task)
 
 
-def test_an_account_that_is_deleted_is_charged_no_further(ground: Ground, deliveries: Deliveries) -> None:
-    task = ground.upload(ground.client(), mixed_file(5 * CHUNK_ROWS, 1))
+def test_an_account_that_is_deleted_is_charged_no_further(harness: Harness, deliveries: Deliveries) -> None:
+    task = harness.upload(harness.client(), mixed_file(5 * CHUNK_ROWS, 1))
 
     def delete_owner() -> bool:
         with UnitOfWork() as uow:
             uow.one("delete_user", id=task.owner.id)
         return True
 
-    ground.stage.expect(Fault("commit", AFTER, delete_owner, nth=3))
-    assert ended(ground, deliveries, task) == ("failed", "The account was deleted.")
-    assert ground.state(task)["rows_done"] == 2 * CHUNK_ROWS
+    harness.stage.expect(Fault("commit", AFTER, delete_owner, nth=3))
+    assert ended(harness, deliveries, task) == ("failed", "The account was deleted.")
+    assert harness.state(task)["rows_done"] == 2 * CHUNK_ROWS
 
 
 @pytest.mark.parametrize(
     ("header", "status"), [(b"", "failed"), (b"operation,arguments\n", "completed")], ids=["first", "second"]
 )
 def test_a_line_of_64_mb_takes_no_memory(
-    ground: Ground, deliveries: Deliveries, header: bytes, status: str
+    harness: Harness, deliveries: Deliveries, header: bytes, status: str
 ) -> None:
-    ground.upload(ground.client(), mixed_file(CHUNK_ROWS, 1))
+    harness.upload(harness.client(), mixed_file(CHUNK_ROWS, 1))
     deliveries.until_idle()
     worker = deliveries.worker()
     before = worker.peak_memory()
-    task = ground.task(ground.client(), 1)
-    message = upload_line(ground, deliveries, task, header, parts=8)
+    task = harness.task(harness.client(), 1)
+    message = upload_line(harness, deliveries, task, header, parts=8)
     assert deliveries.deliver(message, worker) == "done"
     deliveries.settle(message, "done")
-    state = ground.state(task)
+    state = harness.state(task)
     assert (state["status"], state["rows_failed"]) == (status, 1 if header else 0)
     assert worker.peak_memory() - before < 2 * PART // 1024
 
 
-def upload_line(ground: Ground, deliveries: Deliveries, task: Task, header: bytes, parts: int) -> object:
+def upload_line(harness: Harness, deliveries: Deliveries, task: Task, header: bytes, parts: int) -> object:
     """A file of one endless line after its header, sent in parts; the message about it."""
-    s3, where = ground.cloud.s3, {"Bucket": BUCKET, "Key": task.key}
+    s3, where = harness.cloud.s3, {"Bucket": BUCKET, "Key": task.key}
     upload = s3.create_multipart_upload(**where)["UploadId"]
     sent = [
         s3.upload_part(

@@ -11,7 +11,7 @@ from localstack.context import LambdaContext
 from shared import aws, tasks
 from shared.database.unit_of_work import UnitOfWork
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.support.batch.harness import Ground, Task, mixed_file
+from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import BEFORE, Fault
 from tests.support.eventually import eventually
 from worker.messages import uploads
@@ -38,8 +38,8 @@ def deliver(deliveries: Deliveries, *expected: Task) -> None:
         deliveries.settle(message, deliveries.deliver(message, deliveries.worker()))
 
 
-def statuses(ground: Ground, *found: Task) -> list[str]:
-    return [ground.state(task)["status"] for task in found]
+def statuses(harness: Harness, *found: Task) -> list[str]:
+    return [harness.state(task)["status"] for task in found]
 
 
 def restart() -> int:
@@ -47,21 +47,21 @@ def restart() -> int:
 
 
 def test_a_waiting_task_has_no_message_until_the_one_before_it_ends(
-    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
-    first = ground.upload(ground.client(), FILE)
+    first = harness.upload(harness.client(), FILE)
     deliver(hurried, first)
-    second, third = (ground.upload(first.owner, FILE) for _ in range(2))
+    second, third = (harness.upload(first.owner, FILE) for _ in range(2))
     deliver(hurried, first, second, third)
     deliver(hurried, first)
-    assert statuses(ground, first, second, third) == ["processing", "queued", "queued"]
+    assert statuses(harness, first, second, third) == ["processing", "queued", "queued"]
     deliver(deliveries, first)
-    assert statuses(ground, first, second, third) == ["completed", "queued", "queued"]
+    assert statuses(harness, first, second, third) == ["completed", "queued", "queued"]
     deliver(deliveries, second)
     deliver(deliveries, third)
     deliver(deliveries)
-    assert statuses(ground, first, second, third) == ["completed"] * 3
-    ground.check_books(first, second, third)
+    assert statuses(harness, first, second, third) == ["completed"] * 3
+    harness.check_books(first, second, third)
 
 
 @pytest.mark.parametrize(
@@ -70,73 +70,73 @@ def test_a_waiting_task_has_no_message_until_the_one_before_it_ends(
     ids=["failed", "out of credit"],
 )
 def test_a_task_that_ends_in_any_way_starts_the_next_one(
-    ground: Ground, deliveries: Deliveries, hurried: Deliveries, content: bytes, balance: int, status: str
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries, content: bytes, balance: int, status: str
 ) -> None:
-    owner = ground.client(balance)
-    first, second = ground.upload(owner, content), ground.task(owner, 99)
-    ground.sql("UPDATE tasks SET status = 'queued', etag = 'x' WHERE id = :id", id=second.id)
+    owner = harness.client(balance)
+    first, second = harness.upload(owner, content), harness.task(owner, 99)
+    harness.sql("UPDATE tasks SET status = 'queued', etag = 'x' WHERE id = :id", id=second.id)
     deliver(deliveries, first)
-    assert statuses(ground, first) == [status]
+    assert statuses(harness, first) == [status]
     deliver(deliveries, second)
 
 
 def test_a_task_cancelled_between_two_workers_starts_the_next_one(
-    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
-    first = ground.upload(ground.client(), FILE)
+    first = harness.upload(harness.client(), FILE)
     deliver(hurried, first)
-    second = ground.upload(first.owner, FILE)
+    second = harness.upload(first.owner, FILE)
     deliver(hurried, *(first, second))
     cancel(first)
     deliver(deliveries, first)
     deliver(deliveries, second)
-    assert statuses(ground, first, second) == ["cancelled", "completed"]
+    assert statuses(harness, first, second) == ["cancelled", "completed"]
 
 
 def test_a_task_cancelled_under_a_worker_starts_the_next_one(
-    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
-    first = ground.upload(ground.client(), FILE)
+    first = harness.upload(harness.client(), FILE)
     deliver(hurried, first)
-    second = ground.upload(first.owner, FILE)
+    second = harness.upload(first.owner, FILE)
     deliver(hurried, *(first, second))
 
     def cancel_it() -> bool:
         cancel(first)
         return True
 
-    ground.stage.expect(Fault("begin_chunk", BEFORE, cancel_it, nth=2))
+    harness.stage.expect(Fault("begin_chunk", BEFORE, cancel_it, nth=2))
     deliver(deliveries, first)
     deliver(deliveries, second)
-    assert statuses(ground, first, second) == ["cancelled", "completed"]
+    assert statuses(harness, first, second) == ["cancelled", "completed"]
 
 
 def test_a_file_sent_again_and_again_makes_no_work_and_waits_for_no_lock(
-    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
     """While it is processed, while it waits, and after its end."""
-    owner = ground.client()
-    ended = ground.upload(owner, FILE)
+    owner = harness.client()
+    ended = harness.upload(owner, FILE)
     deliver(deliveries, ended)
-    running = ground.upload(owner, FILE)
+    running = harness.upload(owner, FILE)
     deliver(hurried, running)
-    waiting = ground.upload(owner, FILE)
+    waiting = harness.upload(owner, FILE)
     deliver(hurried, running, waiting)
     deliver_nothing_of(deliveries, running)
-    ground.sql("UPDATE tasks SET has_worker = true WHERE id = :id", id=running.id)
+    harness.sql("UPDATE tasks SET has_worker = true WHERE id = :id", id=running.id)
     again = [task for task in (ended, running, waiting) for _ in range(3)]
     for task in again:
-        ground.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=FILE)
-    requests = ground.stage.history["HEAD file", BEFORE]
-    with ground.connect() as chunk:
+        harness.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=FILE)
+    requests = harness.stage.history["HEAD file", BEFORE]
+    with harness.connect() as chunk:
         chunk.run("BEGIN")
         chunk.run("SELECT FROM users WHERE id = :id FOR NO KEY UPDATE", id=owner.id)
         chunk.run("SELECT FROM tasks WHERE id = :id FOR NO KEY UPDATE", id=running.id)
         deliver(deliveries, *again)
         chunk.run("ROLLBACK")
     deliver(deliveries)
-    assert ground.stage.history["HEAD file", BEFORE] == requests
-    assert statuses(ground, ended, running, waiting) == ["completed", "processing", "queued"]
+    assert harness.stage.history["HEAD file", BEFORE] == requests
+    assert statuses(harness, ended, running, waiting) == ["completed", "processing", "queued"]
 
 
 def deliver_nothing_of(deliveries: Deliveries, task: Task) -> None:
@@ -147,36 +147,36 @@ def deliver_nothing_of(deliveries: Deliveries, task: Task) -> None:
 
 
 def test_a_lost_message_is_replaced_once_its_task_shows_no_sign_of_life(
-    ground: Ground, deliveries: Deliveries, hurried: Deliveries
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
-    first = ground.upload(ground.client(), FILE)
+    first = harness.upload(harness.client(), FILE)
     deliver(hurried, first)
-    second, third = (ground.upload(first.owner, FILE) for _ in range(2))
+    second, third = (harness.upload(first.owner, FILE) for _ in range(2))
     deliver(hurried, first, second, third)
     deliver_nothing_of(deliveries, first)
     assert restart() == 0
-    ground.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=first.id)
-    ground.sql("UPDATE tasks SET updated_at = now() - interval '2 minutes' WHERE id = :id", id=second.id)
+    harness.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=first.id)
+    harness.sql("UPDATE tasks SET updated_at = now() - interval '2 minutes' WHERE id = :id", id=second.id)
     assert (restart(), restart()) == (2, 0)
     deliveries.until_idle()
-    assert statuses(ground, first, second, third) == ["completed"] * 3
-    ground.check_books(first, second, third)
+    assert statuses(harness, first, second, third) == ["completed"] * 3
+    harness.check_books(first, second, third)
 
 
 def test_a_queue_that_refuses_a_replacement_gets_it_the_next_time(
-    ground: Ground, deliveries: Deliveries, hurried: Deliveries, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = ground.upload(ground.client(), FILE)
+    task = harness.upload(harness.client(), FILE)
     deliver(hurried, task)
     deliver_nothing_of(deliveries, task)
-    ground.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=task.id)
+    harness.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=task.id)
     with monkeypatch.context() as patch:
         patch.setattr(aws, "enqueue", refuse)
         with pytest.raises(ConnectionError):
             restart()
     assert restart() == 1
     deliver(deliveries, task)
-    assert statuses(ground, task) == ["completed"]
+    assert statuses(harness, task) == ["completed"]
 
 
 def refuse(key: str) -> None:

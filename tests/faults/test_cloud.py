@@ -7,41 +7,41 @@ import pytest
 
 from tests.support import expect
 from tests.support.eventually import eventually
-from tests.support.faults.harness import Ground
+from tests.support.faults.harness import Harness
 from tests.support.faults.routes import WELL, begin_file, check_fault, task
 from tests.support.http_client import API, Client
 
 ROWS = 10_000
 NO_UPLOAD = {**WELL, "upload": 503}
-Fault = Callable[[Ground], AbstractContextManager[None]]
+Fault = Callable[[Harness], AbstractContextManager[None]]
 
 
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        pytest.param(lambda ground: ground.cloud.refusing(), NO_UPLOAD, id="refusing"),
-        pytest.param(lambda ground: ground.cloud.slow(0.1), WELL, id="slow"),
-        pytest.param(lambda ground: ground.cloud.silent(), NO_UPLOAD, id="silent", marks=pytest.mark.slow),
+        pytest.param(lambda harness: harness.cloud.refusing(), NO_UPLOAD, id="refusing"),
+        pytest.param(lambda harness: harness.cloud.slow(0.1), WELL, id="slow"),
+        pytest.param(lambda harness: harness.cloud.silent(), NO_UPLOAD, id="silent", marks=pytest.mark.slow),
     ],
 )
 def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
-    ground: Ground, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
+    harness: Harness, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
 ) -> None:
-    check_fault(client, saver, fault(ground), ROWS, expected)
+    check_fault(client, saver, fault(harness), ROWS, expected)
 
 
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(lambda ground: ground.cloud.refusing(), id="refusing"),
-        pytest.param(lambda ground: ground.cloud.silent(), id="silent", marks=pytest.mark.slow),
+        pytest.param(lambda harness: harness.cloud.refusing(), id="refusing"),
+        pytest.param(lambda harness: harness.cloud.silent(), id="silent", marks=pytest.mark.slow),
     ],
 )
-def test_a_task_that_cant_be_queued_stays_as_it_was(ground: Ground, client: Client, fault: Fault) -> None:
+def test_a_task_that_cant_be_queued_stays_as_it_was(harness: Harness, client: Client, fault: Fault) -> None:
     rows = 5  # one more than the credit is good for
     task_id = begin_file(client, rows)
     eventually(lambda: task(client, task_id)["status"] == "out_of_credit")
-    with fault(ground):
+    with fault(harness):
         expect.problem(client.post(f"{API}/tasks/{task_id}/resume"), 503)
         assert task(client, task_id)["status"] == "out_of_credit"
     assert client.balance == 0

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.support.faults.harness import Ground, all_taken
+from tests.support.faults.harness import Harness, all_taken
 from tests.support.faults.routes import (
     KEY,
     NOT_NOW,
@@ -19,29 +19,29 @@ from tests.support.http_client import Client
 
 ROWS = 10_000
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restcalculator'"
-Fault = Callable[[Ground], AbstractContextManager[None]]
+Fault = Callable[[Harness], AbstractContextManager[None]]
 
 
 @contextmanager
-def stopped(ground: Ground) -> Iterator[None]:
-    ground.postgres.stop()
+def stopped(harness: Harness) -> Iterator[None]:
+    harness.postgres.stop()
     try:
         yield
     finally:
-        ground.postgres.start()
+        harness.postgres.start()
 
 
 @contextmanager
-def silent_to_new_connections(ground: Ground) -> Iterator[None]:
-    with ground.database.refusing():
+def silent_to_new_connections(harness: Harness) -> Iterator[None]:
+    with harness.database.refusing():
         pass
-    with ground.database.silent():
+    with harness.database.silent():
         yield
 
 
 @contextmanager
-def a_locked_table(ground: Ground) -> Iterator[None]:
-    with ground.sql() as connection:
+def a_locked_table(harness: Harness) -> Iterator[None]:
+    with harness.sql() as connection:
         connection.run("BEGIN")
         connection.run("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         yield
@@ -50,14 +50,14 @@ def a_locked_table(ground: Ground) -> Iterator[None]:
 READS_GO_ON = {**NOT_NOW, "list": 200}
 FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
     "stopped": (stopped, NOT_NOW),
-    "refusing": (lambda ground: ground.database.refusing(), NOT_NOW),
+    "refusing": (lambda harness: harness.database.refusing(), NOT_NOW),
     "silent to new connections": (silent_to_new_connections, NOT_NOW),
-    "out of connections": (lambda ground: all_taken(ground.postgres, END_ALL), NOT_NOW),
-    "read-only": (lambda ground: ground.set("default_transaction_read_only", "on"), READS_GO_ON),
-    "slow": (lambda ground: ground.database.slow(0.1), WELL),
+    "out of connections": (lambda harness: all_taken(harness.postgres, END_ALL), NOT_NOW),
+    "read-only": (lambda harness: harness.set("default_transaction_read_only", "on"), READS_GO_ON),
+    "slow": (lambda harness: harness.database.slow(0.1), WELL),
 }
 LONG_FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
-    "silent": (lambda ground: ground.database.silent(), NOT_NOW),
+    "silent": (lambda harness: harness.database.silent(), NOT_NOW),
     "locked": (a_locked_table, NOT_NOW),
 }
 """Those that are told from slowness only by waiting."""
@@ -71,15 +71,15 @@ LONG_FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
     ],
 )
 def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
-    ground: Ground, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
+    harness: Harness, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
 ) -> None:
     call_all(saver)  # nearly every process of the gateway has a connection that is about to break
-    check_fault(client, saver, fault(ground), ROWS, expected)
+    check_fault(client, saver, fault(harness), ROWS, expected)
 
 
-def test_a_charge_after_a_restart_does_not_see_it(ground: Ground, client: Client, saver: Client) -> None:
+def test_a_charge_after_a_restart_does_not_see_it(harness: Harness, client: Client, saver: Client) -> None:
     task_id = begin_file(saver, ROWS)
-    with stopped(ground):
+    with stopped(harness):
         pass
     assert client.compute(key=KEY).status_code == 200
     assert client.balance == 15

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import expect
 from tests.support.eventually import eventually
-from tests.support.faults.harness import Ground
+from tests.support.faults.harness import Harness
 from tests.support.faults.routes import COST, begin_file, check_file
 from tests.support.http_client import API, Client
 
@@ -24,11 +24,11 @@ MOST_CHARGES = 1000
 
 
 @pytest.fixture
-def disk(ground: Ground) -> Iterator[Path]:
+def disk(harness: Harness) -> Iterator[Path]:
     """A small disk of its own, where all of the service's tables are."""
     if os.getuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can mount a small disk")
-    ((used,),) = ground.told("SELECT pg_database_size(current_database())")
+    ((used,),) = harness.query("SELECT pg_database_size(current_database())")
     with ExitStack() as exits:
         folder = exits.enter_context(TemporaryDirectory(prefix="faults-disk-"))
         os.chmod(folder, 0o755)
@@ -36,18 +36,18 @@ def disk(ground: Ground) -> Iterator[Path]:
         exits.callback(subprocess.run, ["umount", folder], check=True)
         tables = Path(folder, "tables")
         tables.mkdir()
-        owner = Path(ground.told("SHOW data_directory")[0][0]).stat()
+        owner = Path(harness.query("SHOW data_directory")[0][0]).stat()
         os.chown(tables, owner.st_uid, owner.st_gid)
-        ground.told(f"CREATE TABLESPACE small LOCATION '{tables}'")
-        exits.callback(ground.told, "DROP TABLESPACE small")
-        exits.callback(move, ground, "small", "pg_default")
-        move(ground, "pg_default", "small")
+        harness.query(f"CREATE TABLESPACE small LOCATION '{tables}'")
+        exits.callback(harness.query, "DROP TABLESPACE small")
+        exits.callback(move, harness, "small", "pg_default")
+        move(harness, "pg_default", "small")
         yield Path(folder)
 
 
-def move(ground: Ground, source: str, target: str) -> None:
+def move(harness: Harness, source: str, target: str) -> None:
     for kind in ("TABLE", "INDEX"):
-        ground.told(f"ALTER {kind} ALL IN TABLESPACE {source} SET TABLESPACE {target}")
+        harness.query(f"ALTER {kind} ALL IN TABLESPACE {source} SET TABLESPACE {target}")
 
 
 def fill(file: int, disk: Path) -> bool:
@@ -70,7 +70,7 @@ def full(disk: Path) -> Iterator[None]:
 
 
 def test_what_writes_waits_reading_goes_on_and_nothing_is_lost(
-    ground: Ground, saver: Client, disk: Path
+    harness: Harness, saver: Client, disk: Path
 ) -> None:
     """The worker is in the middle of a file when the disk is full."""
     before, task_id = saver.balance, begin_file(saver, ROWS)
@@ -86,4 +86,4 @@ def test_what_writes_waits_reading_goes_on_and_nothing_is_lost(
     eventually(lambda: saver.compute(key=str(charged - 1)).status_code == 200)
     check_file(saver, task_id, ROWS)
     assert saver.balance == before - COST * (charged + ROWS)
-    assert ground.audit() == []
+    assert harness.audit() == []

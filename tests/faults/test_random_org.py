@@ -12,7 +12,7 @@ from shared.database.unit_of_work import dispose_connections
 from shared.operations import random_string
 from shared.settings import settings
 from tests.support.fake_random_org import GARBAGE, KEY, Answerer, RandomOrg, strings
-from tests.support.faults.harness import Ground
+from tests.support.faults.harness import Harness
 from tests.support.faults.routes import BOUND, COST, CREDIT
 from tests.support.http_client import Client
 from tests.support.lambda_event import event, problem
@@ -28,9 +28,9 @@ FAULTS: dict[str, Choose] = {
 
 
 @pytest.fixture
-def random_org(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
+def random_org(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
     """In the place of the real one, for the function, which runs in this process."""
-    for name, value in {**ground.stack.environment, "RANDOM_STRING_API_KEY": KEY}.items():
+    for name, value in {**harness.stack.environment, "RANDOM_STRING_API_KEY": KEY}.items():
         monkeypatch.setenv(name, value)
     forget()
     with RandomOrg.running() as organisation:

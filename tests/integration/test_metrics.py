@@ -13,7 +13,7 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.ids import uuid7
 from shared.settings import settings
 from tests.support.lambda_event import event
-from tests.support.metric_lines import told
+from tests.support.metric_lines import emitted
 from tests.support.users import Person, enrol
 
 Sql = Callable[..., list[list[Any]]]
@@ -43,7 +43,7 @@ def test_a_charge_is_told_by_its_operation_with_its_credits(
 ) -> None:
     sql("UPDATE operations SET cost = 0.25 WHERE type = 'square_root'")
     assert (call("addition", [1, 2]), call("square_root", [4])) == (200, 200)
-    assert told(capsys) == [
+    assert emitted(capsys) == [
         CHARGED,
         {"operation": "square_root", "OperationsCharged": 1, "CreditsCharged": 0.25},
     ]
@@ -51,9 +51,9 @@ def test_a_charge_is_told_by_its_operation_with_its_credits(
 
 def test_a_replay_is_no_new_charge(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert [call("addition", [1, 2], key="key") for _ in range(3)] == [200] * 3
-    assert told(capsys) == [CHARGED]
+    assert emitted(capsys) == [CHARGED]
     assert call("addition", [1, 3], key="key") == 422
-    assert told(capsys) == []
+    assert emitted(capsys) == []
 
 
 @pytest.mark.parametrize("operation", ["addition", "random_string"])
@@ -69,7 +69,7 @@ def test_a_refusal_for_lack_of_credit_is_told(
     settings.cache_clear()
     poor = enrol(uow, balance=Decimal("4.9999"))
     assert call(operation, [1, 2] if operation == "addition" else [], who=poor) == 402
-    assert told(capsys) == [{"ChargesRefused": 1}]
+    assert emitted(capsys) == [{"ChargesRefused": 1}]
 
 
 @pytest.mark.parametrize(("operation", "arguments"), [("division", [1, 0]), ("cube", [2]), ("addition", [1])])
@@ -77,4 +77,4 @@ def test_what_is_refused_for_its_input_is_not_told(
     call: Call, operation: str, arguments: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(operation, arguments) == 422
-    assert told(capsys) == []
+    assert emitted(capsys) == []

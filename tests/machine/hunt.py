@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.machine.machine import RULES, Machine
 from tests.machine.service import Service
-from tests.support.batch.harness import Ground
+from tests.support.batch.harness import Harness
 from tests.support.batch.processes import preload
 from tests.support.batch.stage import AFTER, BEFORE
 
@@ -52,8 +52,8 @@ REQUIRED = (
 @contextmanager
 def machines() -> Iterator[type[Machine]]:
     """The machine's class, on a service of its own."""
-    with Ground.prepared() as ground:
-        service = Service(ground)
+    with Harness.prepared() as harness:
+        service = Service(harness)
         try:
             yield type("TheMachine", (Machine,), {"service": service})
         finally:

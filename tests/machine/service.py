@@ -19,7 +19,7 @@ from tests.machine import books
 from tests.machine.batch_model import CHUNK_ROWS
 from tests.machine.model import Result
 from tests.support.batch.deliveries import LIMIT, Deliveries
-from tests.support.batch.harness import Ground
+from tests.support.batch.harness import Harness
 from tests.support.batch.processes import Died, WorkerProcess
 from tests.support.batch.stage import Fault
 from worker.messages import uploads
@@ -67,11 +67,11 @@ class Answer:
 class Service:
     """What the machine does to the service. It lives through many runs."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
         self._containers = [self._container(), self._container()]
-        self._workers = {hurried: Deliveries(ground, KNOBS, SECONDS[hurried]) for hurried in SECONDS}
-        self._books = ground.connect()
+        self._workers = {hurried: Deliveries(harness, KNOBS, SECONDS[hurried]) for hurried in SECONDS}
+        self._books = harness.connect()
         self._pool = ThreadPoolExecutor(2)
         self.waiting = list[Any]()
         """Messages that nobody has worked off."""
@@ -149,14 +149,14 @@ class Service:
 
     def store(self, key: str, content: bytes) -> None:
         """Put a file into the bucket, whose message then waits."""
-        self.ground.cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+        self.harness.cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
         self.expect_message()
 
     def results(self, owner_id: str, task_id: str) -> list[Result]:
         """Those of a completed task; as they were when they were read first, since they stay the same."""
         if task_id not in self._results:
             key = aws.results_key(UUID(owner_id), UUID(task_id))
-            text = self.ground.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+            text = self.harness.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
             self._results[task_id] = [
                 (
                     int(row["row"]),
@@ -181,12 +181,12 @@ class Service:
 
     def receive(self) -> int:
         """Take all that is in the queue; how many messages wait now."""
-        while found := self.ground.cloud.sqs.receive_message(
-            QueueUrl=self.ground.queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        while found := self.harness.cloud.sqs.receive_message(
+            QueueUrl=self.harness.queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
         ).get("Messages"):
             for message in found:
-                self.ground.cloud.sqs.delete_message(
-                    QueueUrl=self.ground.queue, ReceiptHandle=message["ReceiptHandle"]
+                self.harness.cloud.sqs.delete_message(
+                    QueueUrl=self.harness.queue, ReceiptHandle=message["ReceiptHandle"]
                 )
             self.waiting += found
         return len(self.waiting)
@@ -211,10 +211,10 @@ class Service:
 
         if fault and fault.action is dies:
             fault.action = kill
-        self.ground.stage.expect(fault)
+        self.harness.stage.expect(fault)
 
     def _container(self) -> WorkerProcess:
-        return WorkerProcess(self.ground.behind_wires, {}, "tests.machine.functions.handler")
+        return WorkerProcess(self.harness.behind_wires, {}, "tests.machine.functions.handler")
 
 
 def count_delivery(message: Any) -> None:

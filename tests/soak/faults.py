@@ -11,7 +11,7 @@ import psutil
 from localstack.stack import BATCH, GATEWAY, Stack
 from shared.database.connection import Database
 from shared.errors import ServiceUnavailable
-from tests.support.faults.tcp_line import Line
+from tests.support.faults.tcp_line import TcpLine
 
 LONGEST = 2.0
 """Seconds that a database or a bucket is away."""
@@ -23,7 +23,7 @@ class Faults:
     The oldest worker of each kind is never killed: it is watched for leaks from its beginning to the end.
     """
 
-    def __init__(self, stack: Stack, line: Line, chance: random.Random, pause: float) -> None:
+    def __init__(self, stack: Stack, line: TcpLine, chance: random.Random, pause: float) -> None:
         """Args:
         pause: seconds between two faults, in the mean.
         """

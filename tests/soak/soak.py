@@ -25,7 +25,7 @@ from tests.soak.leaks import Watch
 from tests.soak.promises import Promises
 from tests.soak.user import User
 from tests.support.faults.emulator import emulator
-from tests.support.faults.tcp_line import Line
+from tests.support.faults.tcp_line import TcpLine
 from tests.support.http_client import API, Client
 
 GATEWAY_WORKERS, BATCH_WORKERS = 3, 2
@@ -80,12 +80,12 @@ class Soak:
 
 
 @contextmanager
-def stack_and_line() -> Iterator[tuple[Stack, Line]]:
+def stack_and_line() -> Iterator[tuple[Stack, TcpLine]]:
     """The whole service, and its line to S3 and SQS."""
     with ExitStack() as exits:
         # Not in pytest's folder, which other users may not enter: Postgres runs as one.
         folder = Path(exits.enter_context(TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True)))
-        line = Line.to(exits.enter_context(emulator(folder)))
+        line = TcpLine.to(exits.enter_context(emulator(folder)))
         exits.callback(line.close)
         settings = Settings(
             port=0,

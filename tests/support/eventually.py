@@ -1,4 +1,4 @@
-"""Waiting for a condition with a limit: what tests do instead of sleeping."""
+"""Wait for a condition, with a timeout. Tests use this instead of sleeping."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def eventually(condition: Callable[[], T | None], within: float = 30) -> T:
-    """The first true value of `condition`. Raises: AssertionError after `within` seconds."""
+    """Return the first true value of `condition`. Raises: AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {within} s: {condition}"

@@ -1,4 +1,4 @@
-"""The metrics that were told on standard output."""
+"""Read the metrics that were emitted on standard output."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def emitted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """Each line of metrics since the last look: its dimensions' and metrics' values.
 
     What CloudWatch asks of the form is asserted: each name that the line declares is in it, and what is

@@ -1,4 +1,4 @@
-"""The event source of these tests: it gives SQS's messages to worker processes, and minds their death."""
+"""The event source of these tests: it delivers SQS messages to worker processes and replaces dead ones."""
 
 import time
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Any
 from deploy.redrive import redrive
 from localstack.event_source import check_response, record
 from localstack.execution import InvocationFailed
-from tests.support.batch.harness import Ground
+from tests.support.batch.harness import Harness
 from tests.support.batch.processes import Died, Knobs, WorkerProcess
 
 CHUNK_ROWS = 32
@@ -19,34 +19,34 @@ KNOBS: Knobs = {
 }
 """Small chunks, so that a small file has many."""
 LIMIT = 60.0
-"""Seconds that anything may take."""
+"""Seconds after which a test fails."""
 
 
 class Deliveries:
-    """Delivers the queue's messages, each to a worker that is alive, one at a time to each.
+    """Deliver the queue's messages to live workers, one at a time to each.
 
-    As on AWS a message is deleted when the worker's answer does not name it, and comes again when
-    it does or when the worker died; at once, so that no test waits. The fifth time it goes to the
-    dead-letter queue, from which it is put back as `make redrive` does.
+    As on AWS, a message is deleted if the worker's response does not list it as failed. Otherwise, or if the
+    worker died, it is retried, but at once, so that no test waits. After five deliveries it moves to the
+    dead-letter queue, from which it is redriven as by `make redrive`.
     """
 
-    def __init__(self, ground: Ground, knobs: Knobs = KNOBS, seconds: float = 900) -> None:
-        self._ground, self._knobs, self._seconds = ground, {**KNOBS, **knobs}, seconds
+    def __init__(self, harness: Harness, knobs: Knobs = KNOBS, seconds: float = 900) -> None:
+        self._harness, self._knobs, self._seconds = harness, {**KNOBS, **knobs}, seconds
         self._idle = list[WorkerProcess]()
         self.outcomes: Counter[str] = Counter()
 
     def worker(self) -> WorkerProcess:
-        """A worker that is alive, to be given back to `idle`."""
-        return self._idle.pop() if self._idle else WorkerProcess(self._ground.behind_wires, self._knobs)
+        """Return a live worker: an idle one or a new one."""
+        return self._idle.pop() if self._idle else WorkerProcess(self._harness.behind_wires, self._knobs)
 
     def close(self) -> None:
         for worker in self._idle:
             worker.close()
 
     def receive(self) -> Any | None:
-        """The next message, until `settle`."""
-        answer = self._ground.cloud.sqs.receive_message(
-            QueueUrl=self._ground.queue,
+        """Receive the next message, or return None. The caller must `settle` it."""
+        answer = self._harness.cloud.sqs.receive_message(
+            QueueUrl=self._harness.queue,
             VisibilityTimeout=int(LIMIT),
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
@@ -54,7 +54,7 @@ class Deliveries:
         return next(iter(answer.get("Messages", [])), None)
 
     def deliver(self, message: Any, worker: WorkerProcess) -> str:
-        """What became of a message: `done`, `failed`, or `died`."""
+        """Deliver a message to a worker and return the outcome: `done`, `failed` or `died`."""
         try:
             event = {"Records": [record(message, "arn:aws:sqs:us-east-1:000000000000:opworker", "us-east-1")]}
             check_response(worker.handle(event, self._seconds), message["MessageId"])
@@ -71,12 +71,12 @@ class Deliveries:
         return outcome
 
     def settle(self, message: Any, outcome: str) -> None:
-        """Delete a message that is done; let another be seen again."""
-        found = {"QueueUrl": self._ground.queue, "ReceiptHandle": message["ReceiptHandle"]}
+        """Delete a message that is done; make any other visible again."""
+        found = {"QueueUrl": self._harness.queue, "ReceiptHandle": message["ReceiptHandle"]}
         if outcome == "done":
-            self._ground.cloud.sqs.delete_message(**found)
+            self._harness.cloud.sqs.delete_message(**found)
         else:
-            self._ground.cloud.sqs.change_message_visibility(**found, VisibilityTimeout=0)
+            self._harness.cloud.sqs.change_message_visibility(**found, VisibilityTimeout=0)
 
     def until_idle(
         self,
@@ -85,7 +85,7 @@ class Deliveries:
         until: Callable[[], bool] = lambda: False,
         limit: float = LIMIT,
     ) -> None:
-        """Deliver until no message is left anywhere, or `until` says so; `prepare` is told each worker.
+        """Deliver until no message is left or `until` returns true. Call `prepare` with each worker first.
 
         Raises: AssertionError after `limit` seconds.
         """
@@ -116,16 +116,16 @@ class Deliveries:
             raise failures[0]
 
     def _waiting(self) -> int:
-        """Messages in the work queue, seen or not; those of the dead-letter queue come back to it."""
-        if self._count(self._ground.dead_letters):
-            # As if the minute had passed in which a dead worker's task counts as being processed.
-            self._ground.sql("UPDATE tasks SET has_worker = false WHERE has_worker")
-            redrive(self._ground.cloud.sqs, self._ground.queue, wait_seconds=0)
-        return self._count(self._ground.queue)
+        """Redrive the dead-letter queue, and return the number of messages in the work queue."""
+        if self._count(self._harness.dead_letters):
+            # Skip the minute in which the task of a dead worker counts as being processed.
+            self._harness.sql("UPDATE tasks SET has_worker = false WHERE has_worker")
+            redrive(self._harness.cloud.sqs, self._harness.queue, wait_seconds=0)
+        return self._count(self._harness.queue)
 
     def _count(self, queue: str) -> int:
-        told = self._ground.cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
+        attributes = self._harness.cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
         return sum(
-            int(told["Attributes"][f"ApproximateNumberOfMessages{kind}"])
+            int(attributes["Attributes"][f"ApproximateNumberOfMessages{kind}"])
             for kind in ("", "NotVisible", "Delayed")
         )

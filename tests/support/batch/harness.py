@@ -1,4 +1,4 @@
-"""The ground that the worker is tested on: the real Postgres, S3 and SQS, and wires before them."""
+"""The harness of the worker's tests: a real Postgres, S3 and SQS behind proxies that can inject faults."""
 
 import csv
 import io
@@ -27,12 +27,12 @@ from tests.support.batch.stage import Stage
 from tests.support.users import Person, enrol
 
 PRICES = {"addition": "1.5", "substraction": "0.0001", "multiplication": "5", "square_root": "0"}
-"""Credits; of different places, one of them nothing. What is not named costs what set-up says."""
+"""Credits, with different decimal places and one free operation. Others have the price of set-up."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task and whose it is."""
+    """A task and its owner."""
 
     id: UUID
     owner: Person
@@ -42,11 +42,11 @@ class Task:
         return aws.upload_key(self.owner.id, self.id)
 
 
-class Ground:
-    """A running stack with no event source of its own: who delivers messages is the test.
+class Harness:
+    """A running stack without an event source: the test delivers the messages.
 
-    The environment of this process is to be `environment`; workers get `behind_wires`, so that what
-    they send and are sent passes the `stage`.
+    This process must run with `environment`. Workers get `behind_wires`, so that all their traffic passes the
+    `stage`.
     """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
@@ -65,11 +65,11 @@ class Ground:
         }
         self.cloud = Cloud.connect(self.environment)
         self.undisturbed: Task | None = None
-        """A file that nothing disturbed, for tests of what does."""
+        """A task processed without faults, to compare with tasks that had some."""
         self.queue = self.environment["QUEUE_URL"]
         self.dead_letters = dead_letter_queue(self.cloud.sqs, self.queue)
-        self.cloud.sqs.purge_queue(QueueUrl=self.queue)  # of the notification's test event
-        # What is tested is what a process's end leaves behind, not a power cut's: no waiting for the disk.
+        self.cloud.sqs.purge_queue(QueueUrl=self.queue)  # removes S3's test event
+        # These tests kill processes, not the machine, so Postgres need not wait for the disk.
         self.sql("ALTER SYSTEM SET fsync = off")
         self.sql("SELECT pg_reload_conf()")
         for operation, cost in PRICES.items():
@@ -77,25 +77,25 @@ class Ground:
 
     @classmethod
     @contextmanager
-    def prepared(cls) -> Iterator["Ground"]:
+    def prepared(cls) -> Iterator["Harness"]:
         with ExitStack() as exits:
             # Not in pytest's folder, which other users may not enter: Postgres runs as one.
             folders = [Path(exits.enter_context(TemporaryDirectory(prefix="batch-"))) for _ in range(2)]
             settings = Settings(port=0, edge_port=0, data_dir=folders[0], gateway_workers=1, batch_workers=0)
-            ground = cls(exits.enter_context(Stack(settings)), folders[1])
-            exits.callback(ground.cloud.close)
-            exits.callback(ground.http.close)
-            exits.callback(ground.postgres.close)
-            yield ground
+            harness = cls(exits.enter_context(Stack(settings)), folders[1])
+            exits.callback(harness.cloud.close)
+            exits.callback(harness.http.close)
+            exits.callback(harness.postgres.close)
+            yield harness
 
     def sql(self, statement: str, **parameters: Any) -> list[list[Any]]:
-        """Runs SQL behind the service's back."""
+        """Run SQL on a connection of the test, bypassing the service."""
         with self.connect() as connection:
             rows: list[list[Any]] = connection.run(statement, **parameters) or []
             return rows
 
     def connect(self) -> pg8000.native.Connection:
-        """A connection that knows nothing of the service."""
+        """Open a connection that bypasses the service."""
         return pg8000.native.Connection(
             "postgres", database=self._database, unix_sock=self._socket, ssl_context=False
         )
@@ -105,13 +105,13 @@ class Ground:
             return enrol(uow, balance=balance)
 
     def task(self, owner: Person, size: int) -> Task:
-        """A task that waits for its file."""
+        """Create a task that waits for its file."""
         with UnitOfWork() as uow:
             task_id, _ = tasks.create(uow, owner.caller, "file.csv", size, "awaiting_upload")
         return Task(task_id, owner)
 
     def upload(self, owner: Person, content: bytes) -> Task:
-        """A task whose file is in the bucket, so that S3 has sent its message."""
+        """Create a task and upload its file, for which S3 sends a message."""
         task = self.task(owner, len(content))
         self.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=content)
         return task
@@ -134,7 +134,7 @@ class Ground:
         return Decimal(balance)
 
     def check_books(self, *found: Task) -> None:
-        """Every row of each task once and in no other, what was charged, and everybody's money."""
+        """Check that each row of these tasks was billed or rejected once, and that all balances are right."""
         for task in found:
             state = self.state(task)
             rows = self.sql(
@@ -159,7 +159,7 @@ class Ground:
             assert charges.audit(uow) == []
 
     def check_completed(self, task: Task, undisturbed: Task) -> None:
-        """The task came out as the other one did, to the last byte of its results."""
+        """Check that a task ended like the other one, with byte-identical results."""
         assert self.state(task) == self.state(undisturbed)
         assert self.state(task)["status"] == "completed"
         assert self.results(task) == self.results(undisturbed)
@@ -167,7 +167,7 @@ class Ground:
 
 
 def mixed_file(rows: int, seed: int) -> bytes:
-    """A CSV of so many rows, a tenth of them bad, with blank lines, and one cell of two lines in ten."""
+    """Return a CSV with this many rows. One in ten is bad, one in ten spans two lines, and some are blank."""
     chance, text = random.Random(seed), io.StringIO()
     text.write("\ufeffoperation,arguments\n")
     write = csv.writer(text, lineterminator="\r\n").writerow

@@ -1,4 +1,4 @@
-"""Worker processes: a real handler, in a process of its own that can be killed at any instant."""
+"""Worker processes: each runs a real handler and can be killed at any time."""
 
 import logging
 import multiprocessing
@@ -13,22 +13,22 @@ from multiprocessing.connection import Connection
 from types import ModuleType
 from typing import Any
 
-# Forked from a process that has imported everything: a killed worker is replaced in milliseconds.
+# Workers fork from a process that has imported everything, so a new one starts in milliseconds.
 _FORKS = multiprocessing.get_context("forkserver")
 PRELOADED = ["tests.support.batch.preloaded"]
 _FORKS.set_forkserver_preload(PRELOADED)
 
 Knobs = Mapping[str, Any]
-"""Constants of the worker by `module.name`, which a test makes smaller."""
+"""Constants of the worker by `module.name`, which a test overrides."""
 
 
 class Died(Exception):
-    """The worker's process ended while it worked."""
+    """The worker process ended while it handled an event."""
 
 
 @dataclass
 class Clock:
-    """The handler's context: what a Lambda has left of its time, in seconds."""
+    """The handler's context, with the seconds that a Lambda function has left."""
 
     seconds: float
 
@@ -37,12 +37,12 @@ class Clock:
 
 
 def preload(module: str) -> None:
-    """Fork processes with this module besides. It is too late when there is one already."""
+    """Import this module too before forking. Call it before the first worker starts."""
     _FORKS.set_forkserver_preload([*PRELOADED, module])
 
 
 class WorkerProcess:
-    """One worker, or what else has a handler; it serves until it is killed or closed."""
+    """A process that runs a worker, or another handler, until it is killed or closed."""
 
     def __init__(
         self, environment: Mapping[str, str], knobs: Knobs, handler: str = "worker.handler.handler"
@@ -60,7 +60,7 @@ class WorkerProcess:
         return self._process.pid
 
     def handle(self, event: Mapping[str, Any], seconds: float = 900) -> Any:
-        """The handler's answer to an event, with that many seconds left. Raises: Died."""
+        """Return the handler's response to an event, with this many seconds left. Raises: Died."""
         try:
             self._connection.send(("handle", event, seconds))
             return self._connection.recv()
@@ -69,13 +69,13 @@ class WorkerProcess:
             raise Died from None
 
     def peak_memory(self) -> int:
-        """The most that it had in memory so far, in KiB."""
+        """Return the peak memory of the process in KiB."""
         self._connection.send(("peak_memory", None, 0))
         peak: int = self._connection.recv()
         return peak
 
     def kill(self) -> None:
-        """kill -9, and no word of it to anybody."""
+        """Send SIGKILL, and leave it to the caller of `handle` to notice."""
         os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ def _serve(
         module, name = _found(path)
         setattr(module, name, value)
     logging.getLogger("restcalculator").setLevel(logging.WARNING)
-    # Metrics; a log goes where this led before.
+    # Discard metrics. The logger still writes to the original stream.
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     handle = getattr(*_found(handler))
     while True:

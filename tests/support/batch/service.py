@@ -1,4 +1,4 @@
-"""The whole service with its real event source, and two workers as `make up` has them."""
+"""The whole service with its real event source and two workers, as `make up` starts it."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ ADMIN = ("defaultadmin@admin.as", "adminpass")
 
 
 class Running:
-    """A stack, and what tests ask of it from outside."""
+    """A running stack, and the requests that tests send to it."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.url = stack, stack.url
@@ -54,7 +54,7 @@ class Running:
         self.cloud.close()
 
     def client(self, credit: int = 10**9) -> "Account":
-        """A new account with some credit more than it opens with."""
+        """Create an account with this much credit more than the opening credit."""
         account = Account(self.url, f"{uuid4().hex}@batch.example")
         self._accounts.append(account)
         if credit:
@@ -64,19 +64,19 @@ class Running:
         return account
 
     def count(self, queue: str) -> int:
-        """The messages of a queue, seen, unseen and delayed."""
-        told = self.cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-        return sum(int(told[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
+        """Return the number of messages in a queue: visible, in flight and delayed."""
+        found = self.cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        return sum(int(found[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
 
     def redrive(self) -> int:
         return redrive(self.cloud.sqs, self.queue, wait_seconds=0)
 
     def forget_uploads_of(self, account: "Account") -> None:
-        """Let this user upload again at once."""
+        """Reset the upload limit of this user."""
         self._sql("DELETE FROM rate_limits WHERE bucket = 'upload:' || :id", id=account.id)
 
     def forget_uploads(self) -> None:
-        """Let every user upload again at once."""
+        """Reset all rate limits."""
         self._sql("DELETE FROM rate_limits")
 
     def _sql(self, statement: str, **parameters: Any) -> None:
@@ -91,7 +91,7 @@ class Running:
 
 
 class Account(Service):
-    """Somebody who is signed in."""
+    """A signed-in user."""
 
     def __init__(self, url: str, email: str) -> None:
         super().__init__(url)
@@ -100,7 +100,7 @@ class Account(Service):
         self.id = self.call("GET", "/api/v1/users/me").json()["id"]
 
     def begin(self, content: bytes) -> str:
-        """The id of a task whose file is uploaded."""
+        """Create a task, upload its file, and return the task's id."""
         size = {"filename": "file.csv", "size": len(content)}
         task = self.call("POST", "/api/v1/tasks", json=size).json()
         self.upload(task, content)
@@ -111,7 +111,7 @@ class Account(Service):
         return found
 
     def ended(self, task_id: str) -> dict[str, Any] | None:
-        """The task, once it is no longer going on."""
+        """Return the task if it has ended, otherwise None."""
         task = self.task(task_id)
         return None if task["status"] in ("awaiting_upload", "queued", "processing") else task
 
@@ -119,8 +119,8 @@ class Account(Service):
 def run_client(
     running: Running, file: Path, email: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    """`python -m client.batch FILE`."""
-    told = {
+    """Run `python -m client.batch FILE`."""
+    variables = {
         **os.environ,
         "RESTCALCULATOR_URL": running.url,
         "RESTCALCULATOR_EMAIL": email,
@@ -129,5 +129,11 @@ def run_client(
     }
     command = [sys.executable, "-m", "client.batch", str(file)]
     return subprocess.run(
-        command, env=told, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        command,
+        env=variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )

@@ -1,5 +1,4 @@
-"""What passes between a worker and its database, bucket and queue, step by step; and a fault that
-waits there for its moment."""
+"""The steps of a worker's traffic with its database, bucket and queue, and faults injected at a step."""
 
 import threading
 from collections import Counter
@@ -7,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 BEFORE, DURING, AFTER = "before", "during", "after"
-"""A request has been sent but not passed on; it has been passed on; its answer is there but not passed on."""
+"""The request was sent but not forwarded; it was forwarded; the response arrived but was not forwarded."""
 
 BILLING = (
     "peek_task",
@@ -27,7 +26,7 @@ BILLING = (
     "end_chunk",
     "commit",
 )
-"""The steps of a worker that bills, in their order."""
+"""The steps of a worker that bills, in order."""
 WRITING = (
     "begin results",
     "read results",
@@ -42,9 +41,9 @@ WRITING = (
 
 @dataclass
 class Fault:
-    """What happens (`action`) at the nth time that a step reaches a moment, and `times` times on.
+    """Run `action` the nth time that a step reaches a moment, and `times` times in all.
 
-    The action says whether what was to pass still does; if not, the connection is cut.
+    If the action returns False, the data is dropped and the connection closed.
     """
 
     step: str
@@ -56,25 +55,25 @@ class Fault:
 
 
 class Stage:
-    """Notes every step, and lets the fault happen that it was given."""
+    """Record every step, and inject the expected fault."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._fault: Fault | None = None
         self._passed: Counter[tuple[str, str]] = Counter()
         self.now = ("nothing yet", AFTER)
-        """The step and the moment that were noted last."""
+        """The last recorded step and moment."""
         self.history: Counter[tuple[str, str]] = Counter()
 
     def expect(self, fault: Fault | None) -> None:
-        """Forget what passed, and wait for this fault's moment."""
+        """Reset the recorded steps, and expect a fault."""
         with self._lock:
             self._fault = fault
             self._passed.clear()
             self.now = ("nothing yet", AFTER)
 
     def passing(self, step: str, moment: str) -> bool:
-        """Note a step; whether it may pass."""
+        """Record a step and return whether the data may pass."""
         with self._lock:
             self.now = (step, moment)
             self.history[self.now] += 1

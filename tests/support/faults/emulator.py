@@ -1,4 +1,4 @@
-"""S3 and SQS without the rest of the stack, for a test to stand between."""
+"""S3 and SQS without the rest of the stack, so that a test can put a proxy before them."""
 
 import os
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from localstack.cloud import EDGE_HOST, ministack_environment
 
 @contextmanager
 def emulator(folder: Path) -> Iterator[int]:
-    """S3 and SQS on a port that only the test knows."""
+    """Run S3 and SQS, and yield their port."""
     port = ports.available(0, EDGE_HOST, "LOCALSTACK_PORT")
-    told = ministack_environment(port, folder / "emulator")
-    child = Child("s3+sqs", "localstack.emulator", ROOT, {**os.environ, **told}, on_line=lambda line: None)
+    environment = {**os.environ, **ministack_environment(port, folder / "emulator")}
+    child = Child("s3+sqs", "localstack.emulator", ROOT, environment, on_line=lambda line: None)
     try:
         yield port
     finally:

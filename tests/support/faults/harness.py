@@ -1,4 +1,4 @@
-"""The ground of the faults: the whole service, and between it and its Postgres, S3 and SQS lines."""
+"""The harness of the fault tests: the whole service, with TCP proxies before its Postgres, S3 and SQS."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,24 +18,24 @@ from shared.database.url import PostgresUrl
 from tests.support.eventually import eventually
 from tests.support.faults.emulator import emulator
 from tests.support.faults.routes import CALLS
-from tests.support.faults.tcp_line import Line
+from tests.support.faults.tcp_line import TcpLine
 
 MOST_CONNECTIONS = 20
-"""Of Postgres: few, so that they are soon used up."""
+"""The limit of Postgres's connections: low, so that tests can exhaust it."""
 RETRY = 3
-"""Seconds until a message that failed comes again: five times, a fault of these tests is over."""
+"""Seconds until SQS retries a message. Each fault of these tests ends before the fifth try."""
 
 
-class Ground:
-    """A service whose database, bucket and queue are elsewhere, as on AWS, behind `database` and `cloud`."""
+class Harness:
+    """A service that reaches its database, bucket and queue through the proxies `database` and `cloud`."""
 
-    def __init__(self, postgres: Postgres, database: Line, cloud: Line, stack: Stack) -> None:
+    def __init__(self, postgres: Postgres, database: TcpLine, cloud: TcpLine, stack: Stack) -> None:
         self.postgres, self.database, self.cloud, self.stack = postgres, database, cloud, stack
         self.url = stack.url
 
     @classmethod
     @contextmanager
-    def prepared(cls) -> Iterator["Ground"]:
+    def prepared(cls) -> Iterator["Harness"]:
         with ExitStack() as exits:
             # Not in pytest's folder, which other users may not enter: Postgres runs as one.
             folder = Path(
@@ -44,8 +44,8 @@ class Ground:
             postgres = Postgres(folder / "postgres")
             exits.callback(postgres.stop)
             tune(postgres)
-            database = Line(lambda: PostgresUrl.parse(postgres.url).open_socket(5))
-            cloud = Line.to(exits.enter_context(emulator(folder)))
+            database = TcpLine(lambda: PostgresUrl.parse(postgres.url).open_socket(5))
+            cloud = TcpLine.to(exits.enter_context(emulator(folder)))
             settings = Settings(
                 port=0,
                 data_dir=folder / "stack",
@@ -63,21 +63,21 @@ class Ground:
 
     @contextmanager
     def sql(self) -> Iterator[pg8000.native.Connection]:
-        """A connection behind the service's back, past the line."""
+        """Open a connection that bypasses the service and the proxy."""
         with connect(self.postgres) as connection:
             yield connection
 
-    def told(self, statement: str, **parameters: Any) -> list[list[Any]]:
+    def query(self, statement: str, **parameters: Any) -> list[list[Any]]:
         with self.sql() as connection:
             rows: list[list[Any]] = connection.run(statement, **parameters) or []
             return rows
 
     @contextmanager
     def set(self, name: str, value: str) -> Iterator[None]:
-        """A setting of the server, for all connections, in the block."""
+        """Change a setting of the server, for all connections, within the block."""
         self._reload(f"ALTER SYSTEM SET {name} = {value}")
-        # A new connection shows it once the server has told all that there are.
-        eventually(lambda: self.told(f"SHOW {name}") == [[value]])
+        # The server's processes reload the setting at different times.
+        eventually(lambda: self.query(f"SHOW {name}") == [[value]])
         try:
             yield
         finally:
@@ -89,7 +89,7 @@ class Ground:
             connection.run("SELECT pg_reload_conf()")
 
     def audit(self) -> list[dict[str, Any]]:
-        """Whose balance is not the sum of the ledger."""
+        """Return the users whose balance is not the sum of their ledger."""
         database = Database(self.postgres.url)
         try:
             return database.run("audit")
@@ -104,8 +104,11 @@ def connect(postgres: Postgres) -> pg8000.native.Connection:
 
 @contextmanager
 def all_taken(postgres: Postgres, meanwhile: str) -> Iterator[None]:
-    """Every connection of the server is somebody else's, the superuser's reserve too; `meanwhile` is what
-    is said over one of them before each next one is taken."""
+    """Use up every connection of the server, including those reserved for superusers, within the block.
+
+    Args:
+        meanwhile: a statement to run before each new connection.
+    """
     with ExitStack() as taken:
         first = taken.enter_context(connect(postgres))
         more = True
@@ -113,13 +116,13 @@ def all_taken(postgres: Postgres, meanwhile: str) -> Iterator[None]:
             struck = first.run(meanwhile)
             try:
                 taken.enter_context(connect(postgres))
-            except (DatabaseError, InterfaceError):  # the driver may find the line cut before it reads why
-                more = bool(struck)  # whose places will be free when they have gone
+            except (DatabaseError, InterfaceError):  # the error, or a socket closed before it
+                more = bool(struck)  # the sessions that it ended will free their connections
         yield
 
 
 def tune(postgres: Postgres) -> None:
-    """Few connections; and no waiting for the disk, for no test is of a power cut."""
+    """Limit the connections, and turn fsync off: no test cuts the power."""
     postgres.start()
     with connect(postgres) as connection:
         connection.run(f"ALTER SYSTEM SET max_connections = {MOST_CONNECTIONS}")

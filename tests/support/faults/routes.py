@@ -1,4 +1,4 @@
-"""What callers do while something is broken, what they are told, and what it must have cost in the end."""
+"""The calls of clients during a fault, and checks of their responses and of the money afterwards."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ COST, CREDIT = 5, 20
 KEY = "the one charge"
 FILE = b'operation,arguments\naddition,"[1, 2]"\n'
 BOUND = 15.0
-"""Seconds: what serverless.yml gives a function. Who answers later is not the function."""
+"""The timeout of a function in seconds. A later response comes from the gateway."""
 
 Call = Callable[[Client], httpx.Response]
 
@@ -29,7 +29,7 @@ CALLS: Mapping[str, Call] = {
     "presign": lambda client: client.post(f"{API}/tasks", json={"filename": "a.csv", "size": len(FILE)}),
 }
 WELL = {"charge": 200, "list": 200, "login": 200, "upload": 202, "presign": 201}
-"""The answers when nothing is wrong."""
+"""The status codes without a fault."""
 NOT_NOW = dict.fromkeys(CALLS, 503)
 
 
@@ -40,13 +40,13 @@ class Answer:
 
 
 def sign_in_elsewhere(client: Client) -> httpx.Response:
-    """The same account, from another browser."""
+    """Sign in to the same account from another browser."""
     with Client(str(client.base_url)) as other:
         return other.sign_in(client.email)
 
 
 def call_all(client: Client) -> dict[str, Answer]:
-    """Every call, all at once: each has a process of the gateway's to itself."""
+    """Make every call at the same time. The gateway has a process for each."""
 
     def timed(call: Call) -> Answer:
         began = time.monotonic()
@@ -57,7 +57,7 @@ def call_all(client: Client) -> dict[str, Answer]:
 
 
 def check(answers: Mapping[str, Answer], expected: Mapping[str, int], bound: float = BOUND) -> None:
-    """Each has its status, in time; and what is not now possible is a problem that says when it may be."""
+    """Check the status and time of each response, and that a 503 is a problem with Retry-After."""
     assert {name: answer.response.status_code for name, answer in answers.items()} == expected
     for name, answer in answers.items():
         assert answer.seconds < bound, name
@@ -67,7 +67,7 @@ def check(answers: Mapping[str, Answer], expected: Mapping[str, int], bound: flo
 
 
 def check_recovered(client: Client, answers: Mapping[str, Answer]) -> None:
-    """By itself all is well again; the charge was made once, and each accepted file, and nothing else."""
+    """Check that the service recovers, and charged the call and each accepted file exactly once."""
     eventually(lambda: all(client.get("/health").status_code == 200 for _ in range(12)))
     replayed = client.compute(key=KEY)
     assert replayed.status_code == 200
@@ -83,13 +83,13 @@ def check_recovered(client: Client, answers: Mapping[str, Answer]) -> None:
 
 
 def task(client: Client, task_id: str) -> dict[str, object]:
-    """A task as its owner sees it."""
+    """Return a task as its owner sees it."""
     found: dict[str, object] = client.get(f"{API}/tasks/{task_id}").raise_for_status().json()
     return found
 
 
 def begin_file(client: Client, rows: int) -> str:
-    """The id of a task whose file of so many additions is in the bucket."""
+    """Create a task, upload a file with this many additions, and return the task's id."""
     content = b"operation,arguments\n" + b'addition,"[1, 2]"\n' * rows
     made = client.post(f"{API}/tasks", json={"filename": "a.csv", "size": len(content)}).raise_for_status()
     grant = made.json()
@@ -99,7 +99,7 @@ def begin_file(client: Client, rows: int) -> str:
 
 
 def check_file(client: Client, task_id: str, rows: int) -> None:
-    """It comes to its end, each row once."""
+    """Check that a task completes and bills each row once."""
     ended = eventually(lambda: _ended(client, task_id), within=60)
     assert (ended["status"], ended["rows_done"], ended["rows_failed"]) == ("completed", rows, 0)
     assert ended["spent"] == rows * COST
@@ -117,7 +117,7 @@ def check_fault(
     rows: int,
     expected: Mapping[str, int],
 ) -> None:
-    """It begins when the worker is in the middle of the saver's file, and the client calls everything."""
+    """Start a fault while the worker processes the saver's file, make all calls, and check the outcome."""
     task_id = begin_file(saver, rows)
     with fault:
         answers = call_all(client)

@@ -1,4 +1,4 @@
-"""A line before a server that can be cut, go silent, or become slow, and be well again."""
+"""A TCP proxy before a server. It can reset connections, stop forwarding, or delay data, and recover."""
 
 import socket
 import threading
@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 Connect = Callable[[], socket.socket]
 
 BLOCK = 1 << 16
-"""Bytes that are carried at a time."""
+"""Bytes forwarded at a time."""
 
 
-class Line:
-    """A TCP port of this machine that leads to where `connect` does."""
+class TcpLine:
+    """A local TCP port that forwards each connection to the socket that `connect` returns."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
@@ -25,12 +25,12 @@ class Line:
         self.port: int = self._listener.getsockname()[1]
 
     @classmethod
-    def to(cls, port: int) -> "Line":
+    def to(cls, port: int) -> "TcpLine":
         return cls(lambda: socket.create_connection(("127.0.0.1", port)))
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Every connection is reset, and no new one is taken."""
+        """Close all connections and refuse new ones within the block."""
         self.close()
         try:
             yield
@@ -39,7 +39,7 @@ class Line:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Connections are taken, and not a byte passes until it is over."""
+        """Accept connections but forward no data within the block."""
         self._flows.clear()
         try:
             yield
@@ -48,7 +48,7 @@ class Line:
 
     @contextmanager
     def slow(self, seconds: float) -> Iterator[None]:
-        """Each block comes so much later."""
+        """Delay each block of data within the block."""
         self._delay = seconds
         try:
             yield
@@ -56,7 +56,7 @@ class Line:
             self._delay = 0.0
 
     def close(self) -> None:
-        """Stop listening, and end all connections."""
+        """Stop listening and close all connections."""
         self._flows.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -80,13 +80,13 @@ class Line:
                 except OSError:
                     client.close()
                     continue
-                server.settimeout(None)  # a line has no patience to lose
+                server.settimeout(None)  # the proxy itself must not time out
                 self._ends |= {client, server}
                 for source, target in ((client, server), (server, client)):
                     threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
 
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
-        """What `source` sends, to `target`; the end of one is the end of both."""
+        """Forward data from `source` to `target`. When one closes, close both."""
         with suppress(OSError):
             while data := source.recv(BLOCK):
                 time.sleep(self._delay)
@@ -95,6 +95,6 @@ class Line:
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        # Its other thread closes the other one: a number that is free again may be another's.
+        # The thread of the other direction closes `target`: a second close could hit a reused descriptor.
         self._ends.discard(source)
         source.close()
