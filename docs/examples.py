@@ -1,12 +1,15 @@
 """One example of each body, by its schema's name, and of each refusal: what the OpenAPI document shows."""
 
+import json
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from shared import errors
+from shared import errors, exact_json
 from shared.accounts import WRONG
 from shared.errors import DomainError
-from shared.http.responses import PROBLEM
+from shared.http import problems
+from shared.http.problems import PROBLEM, problem_of
 from shared.lists.listing import Listing
 
 _ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
@@ -109,19 +112,19 @@ REFUSALS: list[DomainError] = [
     errors.MalformedRequest("The body is not JSON."),
     errors.NotSignedIn("The session has ended; sign in again."),
     errors.WrongCredentials(WRONG),
-    errors.InsufficientCredit("This costs 5, and the balance is 3.", balance=3, cost=5),
+    errors.InsufficientCredit("This costs 5, and the balance is 3.", balance=Decimal(3), cost=Decimal(5)),
     errors.Forbidden("Only an admin may do that."),
     errors.CsrfMismatch("Send the csrf_token of your sign-in as the X-CSRF-TOKEN header."),
     errors.NotFound("There is no such record."),
-    errors.MethodNotAllowed("This path takes GET, POST.", headers={"Allow": "GET, POST"}),
+    errors.MethodNotAllowed("This path takes GET, POST.", allowed=["GET", "POST"]),
     errors.Conflict("A request with this idempotency key is still running."),
     errors.PayloadTooLarge("At most 262144 bytes are taken here."),
     errors.UnsupportedMediaType("Send application/json, not 'text/plain'."),
     errors.InvalidInput.at("#/arguments/0", "Input should be a number"),
     errors.IdempotencyKeyReused("Send a new Idempotency-Key with a new request."),
-    errors.TooManyRequests("Try again in 12 s.", headers={"Retry-After": "12"}),
+    errors.TooManyRequests("Try again in 12 s.", retry_after=12),
     errors.InternalError(),
-    errors.ServiceUnavailable("The database can't do that just now.", headers={"Retry-After": "5"}),
+    errors.ServiceUnavailable("The database can't do that just now.", retry_after=5),
 ]
 
 HEADERS = {
@@ -133,12 +136,12 @@ HEADERS = {
 
 def response_name(status: int) -> str:
     """What the document calls the refusals of a status: by its first error, `NotFound`."""
-    return next(type(error).__name__ for error in REFUSALS if error.status == status)
+    return next(type(error).__name__ for error in REFUSALS if problem_of(error).status == status)
 
 
 def refusals() -> dict[str, Any]:
     """The document's shared responses: for each status its description, headers and examples."""
-    by_status = groupby(REFUSALS, key=lambda error: error.status)
+    by_status = groupby(REFUSALS, key=lambda error: problem_of(error).status)
     return {response_name(status): _response(list(those)) for status, those in by_status}
 
 
@@ -156,15 +159,22 @@ def illustrate(operation: dict[str, Any], listing: Listing | None) -> None:
 
 
 def _response(refusals: list[DomainError]) -> dict[str, Any]:
-    shown = {error.slug: {"value": error.members(_ID)} for error in refusals}
+    shown = {
+        problem_of(error).slug: {"value": json.loads(exact_json.dumps(problems.body(error, _ID)))}
+        for error in refusals
+    }
     response: dict[str, Any] = {
-        "description": " Or: ".join(f"{error.title()}." for error in refusals),
+        "description": " Or: ".join(f"{problem_of(error).title}." for error in refusals),
         "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": shown}},
     }
-    headers = {name: value for error in refusals for name, value in error.headers.items()}
+    headers = {name: value for error in refusals for name, value in problems.headers(error).items()}
     if headers:
         response["headers"] = {
             name: {"required": True, "schema": {"type": "string"}, "example": value}
             for name, value in headers.items()
         }
     return response
+
+
+def _body(error: DomainError) -> Any:
+    return json.loads(exact_json.dumps(problems.body(error, _ID)))

@@ -142,4 +142,4 @@ def set_visibility_timeout(receipt: str, seconds: int) -> None:
 
 
 def _unavailable(service: str) -> ServiceUnavailable:
-    return ServiceUnavailable(f"{service} can't be reached just now.", headers={"Retry-After": "5"})
+    return ServiceUnavailable(f"{service} can't be reached just now.", retry_after=5)

@@ -1,155 +1,118 @@
-"""What can go wrong, in one hierarchy. An exception's docstring is its title in the answer.
+"""The errors of the domain: what is wrong, and the facts that a caller needs to go on.
 
-`shared/http/api.py` turns each into an RFC 9457 problem; nobody else needs to know a status code.
+They know nothing of HTTP. `shared/http/problems.py` maps each class to a status and a problem body.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TypedDict
+
+
+class Fault(TypedDict):
+    """One fault of the input; `pointer` is an RFC 6901 fragment such as `#/arguments/0`."""
+
+    pointer: str
+    detail: str
 
 
 class DomainError(Exception):
-    """The request can't be done."""
-
-    status: ClassVar[int] = 500
-    slug: ClassVar[str] = "error"
+    """The request failed."""
 
     def __init__(
         self,
         detail: str = "",
         *,
-        headers: Mapping[str, str] | None = None,
-        errors: Sequence[Mapping[str, str]] = (),
-        **extensions: Any,
+        errors: Sequence[Fault] = (),
+        retry_after: int | None = None,
+        balance: Decimal | None = None,
+        cost: Decimal | None = None,
+        allowed: Sequence[str] = (),
     ) -> None:
         """Args:
-        detail: what is wrong with this very request, for the person who made it.
-        headers: headers of the answer, such as `Retry-After`.
-        errors: for invalid input, `{"pointer", "detail"}` of each fault (RFC 6901 pointers).
-        extensions: further members of the problem, such as `balance`.
+        detail: the cause of this error and the next step, for the person who sent the request.
+        errors: the faults of invalid input.
+        retry_after: seconds to wait before the next try.
+        balance: the caller's credits.
+        cost: of the refused call, in credits.
+        allowed: the HTTP methods that the path has.
         """
-        super().__init__(detail or self.title())
-        self.detail = detail or self.title()
-        self.headers = dict(headers or {})
+        super().__init__(detail or type(self).__name__)
+        self.detail = detail
         self.errors = list(errors)
-        self.extensions = extensions
-
-    @classmethod
-    def title(cls) -> str:
-        return (cls.__doc__ or "").splitlines()[0].rstrip(".")
-
-    def members(self, instance: str) -> dict[str, Any]:
-        """The problem details of this error (RFC 9457), `instance` being the request's id."""
-        return {
-            "type": f"/problems/{self.slug}",
-            "title": self.title(),
-            "status": self.status,
-            "detail": self.detail,
-            "instance": instance,
-            **({"errors": self.errors} if self.errors else {}),
-            **self.extensions,
-        }
+        self.retry_after = retry_after
+        self.balance = balance
+        self.cost = cost
+        self.allowed = list(allowed)
 
 
 class MalformedRequest(DomainError):
-    """The request can't be read."""
-
-    status, slug = 400, "malformed-request"
+    """The request cannot be parsed."""
 
 
 class NotSignedIn(DomainError):
-    """Sign in first."""
-
-    status, slug = 401, "not-signed-in"
+    """The request has no valid token or API key."""
 
 
 class WrongCredentials(DomainError):
-    """The credentials are wrong."""
-
-    status, slug = 401, "wrong-credentials"
+    """The e-mail, the password or the admin password is wrong."""
 
 
 class InsufficientCredit(DomainError):
-    """There is not enough credit."""
-
-    status, slug = 402, "insufficient-credit"
+    """The balance is lower than the cost of the call."""
 
 
 class Forbidden(DomainError):
-    """This role may not do that."""
-
-    status, slug = 403, "forbidden"
+    """The caller's role does not allow the request."""
 
 
 class CsrfMismatch(DomainError):
-    """The CSRF token is missing or wrong."""
-
-    status, slug = 403, "csrf-mismatch"
+    """The CSRF token is missing, or belongs to another sign-in."""
 
 
 class NotFound(DomainError):
-    """There is no such thing."""
-
-    status, slug = 404, "not-found"
+    """The requested object does not exist, or the caller may not see it."""
 
 
 class MethodNotAllowed(DomainError):
-    """This path does not take that method."""
-
-    status, slug = 405, "method-not-allowed"
+    """The path exists, but not with this method."""
 
 
 class Conflict(DomainError):
-    """That is in conflict with what exists."""
-
-    status, slug = 409, "conflict"
+    """The request conflicts with existing data or with a concurrent request."""
 
 
 class PayloadTooLarge(DomainError):
-    """The request is too large."""
-
-    status, slug = 413, "payload-too-large"
+    """The body is larger than the endpoint accepts."""
 
 
 class UnsupportedMediaType(DomainError):
-    """That media type is not taken here."""
-
-    status, slug = 415, "unsupported-media-type"
+    """The endpoint does not accept this media type."""
 
 
 class InvalidInput(DomainError):
-    """The input is invalid."""
-
-    status, slug = 422, "invalid-input"
+    """The input failed validation."""
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> "InvalidInput":
-        """One fault at one place, `pointer` being an RFC 6901 fragment such as `#/arguments/0`."""
+        """Return an error with one fault, `pointer` being an RFC 6901 fragment such as `#/arguments/0`."""
         return cls(detail, errors=[{"pointer": pointer, "detail": detail}])
 
 
 class IdempotencyKeyReused(DomainError):
-    """This idempotency key came with another request before."""
-
-    status, slug = 422, "idempotency-key-reused"
+    """The idempotency key belongs to an earlier, different request."""
 
 
 class TooManyRequests(DomainError):
-    """That was tried too often."""
-
-    status, slug = 429, "too-many-requests"
+    """The caller exceeded a rate limit."""
 
 
 class InternalError(DomainError):
-    """Something went wrong on our side."""
-
-    status, slug = 500, "internal-error"
+    """The service has a defect; the detail is for the log only."""
 
 
 class ServiceUnavailable(DomainError):
-    """The service can't do that just now."""
-
-    status, slug = 503, "service-unavailable"
+    """A service that this one depends on failed; a later try may succeed."""
 
 
 class StatementTimeout(ServiceUnavailable):
-    """The database can't do that in time."""
+    """Postgres canceled a statement that took too long."""

@@ -3,10 +3,10 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.auth import caller as auth
 from shared.auth.tokens import LIFETIME, TokenType
 from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api
+from shared.http.cookies import sign_in_cookies
 from shared.http.responses import documented, done
 from shared.schemas.requests import Login
 from shared.schemas.responses import SignedIn
@@ -21,7 +21,7 @@ def login(body: Login) -> Response[str]:
         pair = accounts.sign_in(uow, body.email, body.password, app.source_address)
     return done(
         "Signed in.",
-        cookies=auth.sign_in_cookies(pair),
+        cookies=sign_in_cookies(pair),
         csrf_token=pair.csrf,
         expires_in=LIFETIME[TokenType.ACCESS],
     )

@@ -2,11 +2,11 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.auth import caller as auth
 from shared.auth.tokens import TokenType
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import NotSignedIn
 from shared.http.api import Api
+from shared.http.cookies import sign_out_cookies
 from shared.http.responses import documented, done
 from shared.schemas.responses import Done
 
@@ -23,4 +23,4 @@ def logout() -> Response[str]:
             continue
         with UnitOfWork() as uow:
             uow.all("revoke_session", session_id=presented.session_id)
-    return done("Signed out.", cookies=auth.sign_out_cookies())
+    return done("Signed out.", cookies=sign_out_cookies())

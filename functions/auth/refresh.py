@@ -2,12 +2,12 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.auth import caller as auth
 from shared.auth import sessions
 from shared.auth.tokens import LIFETIME, TokenType
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import NotSignedIn
 from shared.http.api import Api
+from shared.http.cookies import sign_in_cookies
 from shared.http.responses import documented, done
 from shared.schemas.responses import SignedIn
 
@@ -24,7 +24,7 @@ def refresh() -> Response[str]:
         pair = sessions.refresh(uow, claims.session_id, claims.token_id)
     return done(
         "Refreshed.",
-        cookies=auth.sign_in_cookies(pair),
+        cookies=sign_in_cookies(pair),
         csrf_token=pair.csrf,
         expires_in=LIFETIME[TokenType.ACCESS],
     )

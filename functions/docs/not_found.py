@@ -32,6 +32,6 @@ def refuse(_: Exception) -> Response[str]:
     path = app.current_event.path
     for pattern, methods in methods_by_path():
         if pattern.fullmatch(path):
-            allowed = ", ".join(sorted(methods))
-            return app.problem(MethodNotAllowed(f"This path takes {allowed}.", headers={"Allow": allowed}))
+            allowed = sorted(methods)
+            return app.problem(MethodNotAllowed(f"This path takes {', '.join(allowed)}.", allowed=allowed))
     return app.problem(NotFound("There is nothing at this path."))

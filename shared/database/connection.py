@@ -234,11 +234,11 @@ class Database:
         """The domain error for a driver's error, without the row values that the server tells."""
         code = _field(error, "C") if isinstance(error, DatabaseError) else ""
         if code == "57014":
-            return StatementTimeout("The database can't do that in time.", headers={"Retry-After": "5"})
+            return StatementTimeout("The database can't do that in time.", retry_after=5)
         if not code or code.startswith(_NOT_NOW):
             if not code or code.startswith(("08", "57P", "25006")):
                 self.dispose()
-            return ServiceUnavailable("The database can't do that just now.", headers={"Retry-After": "5"})
+            return ServiceUnavailable("The database can't do that just now.", retry_after=5)
         if code.startswith("23") and (known := _CONSTRAINTS.get(_field(error, "n"))):
             return known
         if code in _UNSTORABLE:

@@ -25,6 +25,7 @@ from shared.auth.tokens import TokenType
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import (
     DomainError,
+    Fault,
     InternalError,
     InvalidInput,
     MalformedRequest,
@@ -32,6 +33,8 @@ from shared.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from shared.http import problems
+from shared.http.credentials import read_credentials
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -144,7 +147,7 @@ class Api(APIGatewayHttpResolver):
         return source_address(_headers(event), event["requestContext"]["http"]["sourceIp"])
 
     def present(self, kind: TokenType) -> auth.Credentials:
-        """What the request presents as a token of this kind. Raises: as `auth.credentials`."""
+        """What the request presents as a token of this kind. Raises: as `read_credentials`."""
         return _credentials(self.current_event.raw_event, kind)
 
     def _check_body(self, event: Mapping[str, Any]) -> None:
@@ -187,20 +190,14 @@ class Api(APIGatewayHttpResolver):
 
     def problem(self, error: Exception) -> Response[str]:
         """Return the RFC 9457 problem for an error."""
-        problem = _as_domain_error(error)
-        if self.who is Who.CHARGED and problem.status in INPUT_REFUSED:
-            problem = self._refusal_of_caller() or problem
-        if problem.status >= 500:
-            logger.error(problem.detail, exc_info=not isinstance(error, DomainError))
-        body = problem.members(self.request_id)
-        if isinstance(problem, InternalError):
-            body["detail"] = problem.title()  # what went wrong inside is for the log alone
-        return Response(
-            problem.status,
-            "application/problem+json",
-            exact_json.dumps(body),
-            dict(problem.headers),
-        )
+        refusal = _as_domain_error(error)
+        if self.who is Who.CHARGED and problems.problem_of(refusal).status in INPUT_REFUSED:
+            refusal = self._refusal_of_caller() or refusal
+        status = problems.problem_of(refusal).status
+        if status >= 500:
+            logger.error(str(refusal), exc_info=not isinstance(error, DomainError))
+        body = exact_json.dumps(problems.body(refusal, self.request_id))
+        return Response(status, problems.PROBLEM, body, problems.headers(refusal))
 
     def _as_event(self, response: Response[str]) -> dict[str, Any]:
         headers = {"Content-Type": str(response.content_type), **response.headers}
@@ -238,7 +235,7 @@ def _credentials(event: Mapping[str, Any], kind: TokenType) -> auth.Credentials:
     headers = _headers(event)
     pairs = event.get("cookies") or headers.get("cookie", "").split(";")
     cookies = dict(pair.strip().split("=", 1) for pair in pairs if "=" in pair)
-    return auth.credentials(headers, cookies, _method(event), kind)
+    return read_credentials(headers, cookies, _method(event), kind)
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
@@ -256,7 +253,7 @@ def _as_domain_error(error: Exception) -> DomainError:
     if isinstance(error, NotFoundError):
         return NotFound("There is nothing at this path.")
     if isinstance(error, RequestValidationError):
-        faults = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
+        faults: list[Fault] = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
         return InvalidInput(
             "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults[:5]), errors=faults[:100]
         )

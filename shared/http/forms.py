@@ -6,7 +6,7 @@ from typing import NamedTuple
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
-from shared.errors import InvalidInput, MalformedRequest
+from shared.errors import Fault, InvalidInput, MalformedRequest
 
 FIELD = "file"
 """Name of the form's one field."""
@@ -67,7 +67,7 @@ def _parse(content_type: str, body: bytes, add: Callable[[File | Field], None]) 
 
 def _only_file(parts: list[File | Field]) -> Upload:
     names = [(part.field_name or b"").decode(errors="replace") for part in parts]
-    faults = [
+    faults: list[Fault] = [
         {"pointer": f"#/{_escaped(name[:64])}", "detail": "Not a field of this form."}
         for name in names
         if name != FIELD

@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
+from shared.http.problems import PROBLEM
 from shared.schemas.responses import Problem
 
 JSON = "application/json"
-PROBLEM = "application/problem+json"
 
 
 def ok(body: str, *, headers: Mapping[str, str] | None = None, status: int = 200) -> Response[str]:

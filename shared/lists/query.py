@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from shared.errors import InvalidInput
+from shared.errors import Fault, InvalidInput
 from shared.schemas.field_types import fold_email
 
 DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
@@ -97,7 +97,7 @@ def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: b
     Raises:
         InvalidInput: lists every unknown name and every invalid value.
     """
-    query, faults = Query(), list[dict[str, str]]()
+    query, faults = Query(), list[Fault]()
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=VALUES_LIMIT)
     except UnicodeDecodeError:

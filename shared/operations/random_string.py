@@ -77,7 +77,7 @@ def _fetch(key: str, count: int) -> list[str]:
             strings = results.get(timeout=TIMEOUT)
             if isinstance(strings, list) and len(strings) == count and all(_well_formed(s) for s in strings):
                 return strings
-    raise ServiceUnavailable("random.org is unavailable. Try again later.", headers={"Retry-After": "30"})
+    raise ServiceUnavailable("random.org is unavailable. Try again later.", retry_after=30)
 
 
 def _request_strings(body: bytes, results: "SimpleQueue[Any]") -> None:

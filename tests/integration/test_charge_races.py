@@ -55,7 +55,7 @@ def test_who_lost_the_race_for_the_last_credit_is_told_a_balance_that_did_not_do
         try:
             charge(unit, person)
         except InsufficientCredit as error:
-            return Decimal(error.extensions["balance"])
+            return error.balance
         return None
 
     assert Counter(at_once(8, another_uow, told)) == {None: 1, Decimal(2): 7}

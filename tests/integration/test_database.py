@@ -107,7 +107,7 @@ def test_a_server_that_restarts_is_found_again_without_help() -> None:
         postgres.stop()
         with pytest.raises(ServiceUnavailable) as caught:
             database.query("SELECT 1 AS one", {})
-        assert int(caught.value.headers["Retry-After"]) > 0
+        assert caught.value.retry_after > 0
         postgres = Postgres(Path(folder) / "postgres")
         postgres.start()
         assert database.query("SELECT 2 AS one", {}) == [{"one": 2}]
@@ -156,7 +156,7 @@ def test_a_slow_statement_is_ended_by_the_server_and_the_connection_goes_on(data
     with pytest.raises(ServiceUnavailable) as caught:
         database.query("SELECT pg_sleep(30)", {})
     assert time.monotonic() - started < 5
-    assert int(caught.value.headers["Retry-After"]) > 0
+    assert caught.value.retry_after > 0
     assert backend(database) == pid
     database.dispose()
 

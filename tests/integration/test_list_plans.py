@@ -13,6 +13,7 @@ from shared.auth.caller import Caller
 from shared.database.connection import Database
 from shared.database.unit_of_work import UnitOfWork, dispose_connections
 from shared.errors import InvalidInput
+from shared.http.problems import PROBLEMS
 from shared.lists import listing as listing_module
 from shared.lists import registry as lists
 from shared.lists.listing import Listing
@@ -252,5 +253,5 @@ def test_a_list_that_would_take_too_long_is_a_422_that_says_what_to_do(
         with pytest.raises(InvalidInput) as caught:
             Reader(uow, ADMIN).page(lists.RECORDS, sort="amount")
     uow.database.dispose()
-    assert caught.value.status == 422
+    assert PROBLEMS[type(caught.value)].status == 422
     assert caught.value.errors[0]["pointer"] == "#/query"

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from docs.examples import BODIES, REFUSALS
 from shared.errors import DomainError
+from shared.http.problems import PROBLEMS, problem_of
 from shared.schemas import requests, responses
 from tests.integration.test_routes import document, operations, subclasses
 from tests.support import contract
@@ -66,21 +67,21 @@ def test_an_example_is_what_its_model_takes_and_has_no_other_member(name: str) -
     assert BODIES[name].keys() <= model.model_fields.keys()
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.slug)
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: problem_of(refusal).slug)
 def test_the_example_of_a_refusal_stands_under_its_status(refusal: DomainError) -> None:
     (example,) = (
-        answer["content"]["application/problem+json"]["examples"][refusal.slug]["value"]
+        answer["content"]["application/problem+json"]["examples"][problem_of(refusal).slug]["value"]
         for answer in document()["components"]["responses"].values()
-        if refusal.slug in answer["content"]["application/problem+json"]["examples"]
+        if problem_of(refusal).slug in answer["content"]["application/problem+json"]["examples"]
     )
     responses.Problem.model_validate(example)
-    assert example["status"] == refusal.status
+    assert example["status"] == problem_of(refusal).status
     assert example["detail"]
 
 
 def test_every_error_that_a_caller_can_see_has_its_example() -> None:
-    shown = {refusal.slug for refusal in REFUSALS}
-    assert {kind.slug for kind in subclasses_of_errors(DomainError)} - {"error"} == shown
+    shown = {problem_of(refusal).slug for refusal in REFUSALS}
+    assert {PROBLEMS[kind].slug for kind in subclasses_of_errors(DomainError)} - {"error"} == shown
 
 
 def subclasses_of_errors(kind: type[DomainError]) -> set[type[DomainError]]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from shared import errors
 from shared.errors import DomainError, InvalidInput
 from shared.http.api import Api, Who
+from shared.http.problems import PROBLEMS
 from shared.http.responses import done
 from shared.schemas.requests import OperationCall
 from tests.support.lambda_event import calling, event, problem
@@ -51,15 +52,15 @@ def raising(error: BaseException) -> Api:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_is_a_problem_with_its_slug_and_status(kind: type[DomainError]) -> None:
     said = problem(raising(kind("what is wrong"))(event(), None))
-    assert said["type"] == f"/problems/{kind.slug}"
-    assert said["status"] == STATUSES[kind.slug]
-    assert said["title"] == kind.title()
+    assert said["type"] == f"/problems/{PROBLEMS[kind].slug}"
+    assert said["status"] == STATUSES[PROBLEMS[kind].slug]
+    assert said["title"] == PROBLEMS[kind].title
     assert not said["title"].endswith(".")
     assert "errors" not in said
 
 
 def test_no_two_errors_share_a_slug() -> None:
-    assert sorted(kind.slug for kind in KINDS) == sorted(STATUSES)
+    assert sorted(PROBLEMS[kind].slug for kind in KINDS) == sorted(STATUSES)
 
 
 def test_a_problem_tells_its_detail_extensions_headers_and_faults() -> None:
@@ -67,7 +68,7 @@ def test_a_problem_tells_its_detail_extensions_headers_and_faults() -> None:
         "This costs 5.",
         balance=Decimal("12345678901234.5678"),
         cost=Decimal("99999999999999.9999"),
-        headers={"Retry-After": "7"},
+        retry_after=7,
     )
     answer = raising(error)(event(), None)
     said = problem(answer)

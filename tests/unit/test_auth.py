@@ -8,6 +8,8 @@ import pytest
 from shared.auth import caller as auth
 from shared.auth.tokens import TokenPair, TokenType, issue
 from shared.errors import CsrfMismatch, NotSignedIn
+from shared.http.cookies import sign_in_cookies, sign_out_cookies
+from shared.http.credentials import read_credentials
 from shared.settings import settings
 
 SAFE, UNSAFE = ["GET", "HEAD"], ["POST", "PUT", "PATCH", "DELETE"]
@@ -25,47 +27,47 @@ def cookies(pair: TokenPair) -> dict[str, str]:
 
 @pytest.mark.parametrize("method", SAFE)
 def test_what_changes_nothing_needs_the_cookie_alone(pair: TokenPair, method: str) -> None:
-    assert auth.credentials({}, cookies(pair), method).session_id == SESSION
+    assert read_credentials({}, cookies(pair), method).session_id == SESSION
 
 
 @pytest.mark.parametrize("method", UNSAFE)
 def test_what_changes_something_needs_the_csrf_token_with_the_cookie(pair: TokenPair, method: str) -> None:
-    presented = auth.credentials({"x-csrf-token": pair.csrf}, cookies(pair), method)
+    presented = read_credentials({"x-csrf-token": pair.csrf}, cookies(pair), method)
     assert presented.session_id == SESSION
     for headers in ({}, {"x-csrf-token": ""}, {"x-csrf-token": pair.csrf + "x"}, {"x-csrf-token": "é\ud7ff"}):
         with pytest.raises(CsrfMismatch):
-            auth.credentials(headers, cookies(pair), method)
+            read_credentials(headers, cookies(pair), method)
 
 
 def test_the_csrf_token_of_another_sign_in_is_refused(pair: TokenPair) -> None:
     other = issue(SESSION, uuid4(), "client")
     with pytest.raises(CsrfMismatch):
-        auth.credentials({"x-csrf-token": other.csrf}, cookies(pair), "POST")
+        read_credentials({"x-csrf-token": other.csrf}, cookies(pair), "POST")
 
 
 def test_each_kind_of_token_comes_from_its_own_cookie(pair: TokenPair) -> None:
     headers = {"x-csrf-token": pair.csrf}
-    presented = auth.credentials(headers, cookies(pair), "POST", TokenType.REFRESH)
+    presented = read_credentials(headers, cookies(pair), "POST", TokenType.REFRESH)
     assert presented.claims is not None
     assert presented.claims.token_id == pair.refresh_id
     swapped = {"access_token_cookie": pair.refresh, "refresh_token_cookie": pair.access}
     for kind in TokenType:
         with pytest.raises(NotSignedIn):
-            auth.credentials(headers, swapped, "GET", kind)
+            read_credentials(headers, swapped, "GET", kind)
 
 
 @pytest.mark.parametrize("method", SAFE + UNSAFE)
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_a_bearer_token_needs_no_csrf_token(pair: TokenPair, method: str, scheme: str) -> None:
     headers = {"authorization": f"{scheme} {pair.access}"}
-    assert auth.credentials(headers, {}, method).session_id == SESSION
+    assert read_credentials(headers, {}, method).session_id == SESSION
 
 
 def test_a_bearer_refresh_token_refreshes_and_does_nothing_else(pair: TokenPair) -> None:
     headers = {"authorization": f"Bearer {pair.refresh}"}
-    assert auth.credentials(headers, {}, "POST", TokenType.REFRESH).session_id == SESSION
+    assert read_credentials(headers, {}, "POST", TokenType.REFRESH).session_id == SESSION
     with pytest.raises(NotSignedIn):
-        auth.credentials(headers, {}, "POST")
+        read_credentials(headers, {}, "POST")
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer ", "Bearer x.y.z", "rc_key"])
@@ -73,18 +75,18 @@ def test_a_wrong_authorization_header_is_refused_even_beside_a_good_cookie(
     pair: TokenPair, header: str
 ) -> None:
     with pytest.raises(NotSignedIn):
-        auth.credentials({"authorization": header}, cookies(pair), "GET")
+        read_credentials({"authorization": header}, cookies(pair), "GET")
 
 
 @pytest.mark.parametrize("given", [{}, {"access_token_cookie": ""}, {"other": "x"}])
 def test_nothing_presented_is_not_signed_in(given: dict[str, str]) -> None:
     with pytest.raises(NotSignedIn):
-        auth.credentials({}, given, "GET")
+        read_credentials({}, given, "GET")
 
 
 def test_an_api_key_is_presented_by_its_hash_alone() -> None:
     key, key_hash = auth.new_api_key()
-    presented = auth.credentials({"authorization": f"Bearer {key}"}, {}, "POST")
+    presented = read_credentials({"authorization": f"Bearer {key}"}, {}, "POST")
     assert presented == auth.Credentials(api_key_hash=key_hash)
     assert key_hash == hashlib.sha256(key.encode()).digest()
 
@@ -98,11 +100,11 @@ def test_an_api_key_is_256_random_bits_behind_its_prefix() -> None:
 def test_an_api_key_refreshes_nothing() -> None:
     key, _ = auth.new_api_key()
     with pytest.raises(NotSignedIn):
-        auth.credentials({"authorization": f"Bearer {key}"}, {}, "POST", TokenType.REFRESH)
+        read_credentials({"authorization": f"Bearer {key}"}, {}, "POST", TokenType.REFRESH)
 
 
 def test_scripts_can_read_the_csrf_cookies_and_no_token(pair: TokenPair) -> None:
-    made = {cookie.name: cookie for cookie in auth.sign_in_cookies(pair)}
+    made = {cookie.name: cookie for cookie in sign_in_cookies(pair)}
     assert {name for name, cookie in made.items() if cookie.http_only} == {
         "access_token_cookie",
         "refresh_token_cookie",
@@ -123,14 +125,14 @@ def test_production_cookies_are_secure_and_cross_site_and_local_ones_are_lax(
 ) -> None:
     environment.setenv("CONFIG_TYPE", config_type)
     settings.cache_clear()
-    for cookie in auth.sign_in_cookies(pair) + auth.sign_out_cookies():
+    for cookie in sign_in_cookies(pair) + sign_out_cookies():
         given = [part for part in str(cookie).split("; ")[1:] if not part.startswith(("Path=", "Max-Age="))]
         assert [part for part in given if part != "HttpOnly"] == attributes
 
 
 def test_signing_out_clears_the_very_cookies_that_signing_in_sets(pair: TokenPair) -> None:
-    cleared = auth.sign_out_cookies()
-    assert {cookie.name for cookie in cleared} == {cookie.name for cookie in auth.sign_in_cookies(pair)}
+    cleared = sign_out_cookies()
+    assert {cookie.name for cookie in cleared} == {cookie.name for cookie in sign_in_cookies(pair)}
     assert all(cookie.value == "" for cookie in cleared)
     for cookie in cleared:
         assert "Max-Age=0" in str(cookie), str(cookie)

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from deploy.smoke import SmokeFailed, access_token
-from shared.auth.caller import sign_in_cookies
 from shared.auth.tokens import issue
+from shared.http.cookies import sign_in_cookies
 from shared.settings import settings
 
 
