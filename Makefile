@@ -58,6 +58,7 @@ lint: $(INSTALLED) ## Check format, style, types, templates and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory lint-template lint-workflows
 
 # .cfnlintrc and .checkov.yml list the disabled checks with their reasons.
