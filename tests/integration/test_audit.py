@@ -109,7 +109,7 @@ def test_the_embedded_database_is_woken_for_it_and_put_to_sleep_again() -> None:
     # Not in pytest's own folder, which the user that Postgres runs as may not enter.
     with TemporaryDirectory(prefix="restcalculator-") as folder:
         said = of_the_service(f"{folder}/none")
-        assert (said.returncode, "`make up` makes it" in said.stderr) == (2, True)
+        assert (said.returncode, "`make up` creates it" in said.stderr) == (2, True)
         postgres = Postgres(Path(folder) / "postgres")
         postgres.start()
         postgres.stop()
