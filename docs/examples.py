@@ -1,16 +1,16 @@
-"""One example of each body, by its schema's name, and of each refusal: what the OpenAPI document shows."""
+"""The examples in the OpenAPI document: one of each body, by its schema's name, and one of each error."""
 
 import json
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from docs.list_schemas import BY_PAGE
 from shared import errors, exact_json
 from shared.accounts import WRONG
 from shared.errors import DomainError
 from shared.http import problems
 from shared.http.problems import PROBLEM, problem_of
-from shared.lists.listing import Listing
 
 _ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
 _USER = "0190a0a0-0b1e-7a52-9d0c-1f2e3d4c5b6a"
@@ -54,7 +54,7 @@ _SIGN_IN = {"email": "ada@example.com", "password": "Lovelace1!"}
 _PAGE = {"total_pages": 1, "total": 1, "total_relation": "eq", "next_cursor": None}
 
 BODIES: dict[str, Any] = {
-    # what is sent
+    # requests
     "Login": _SIGN_IN,
     "NewAdmin": {**_SIGN_IN, "admin_password": "the ADMIN_PASSWORD setting"},
     "OperationCall": {"type": "addition", "arguments": [0.1, 0.2]},
@@ -67,7 +67,7 @@ BODIES: dict[str, Any] = {
     "NewUser": {**_SIGN_IN, "role": "client", "balance": 20},
     "UserChange": {"role": "admin"},
     "CreditGrant": {"amount": 10, "reason": "a voucher"},
-    # what is answered
+    # responses
     "Done": _GOOD,
     "SignedIn": {**_GOOD, "csrf_token": _CSRF, "expires_in": 900},
     "CsrfToken": {"csrf_token": _CSRF},
@@ -135,46 +135,42 @@ HEADERS = {
 
 
 def response_name(status: int) -> str:
-    """What the document calls the refusals of a status: by its first error, `NotFound`."""
+    """Return the name of a status's shared response: the class of its first error, such as `NotFound`."""
     return next(type(error).__name__ for error in REFUSALS if problem_of(error).status == status)
 
 
-def refusals() -> dict[str, Any]:
-    """The document's shared responses: for each status its description, headers and examples."""
+def problems_by_status() -> dict[str, Any]:
+    """Return the document's shared responses: the description, headers and examples of each status."""
     by_status = groupby(REFUSALS, key=lambda error: problem_of(error).status)
-    return {response_name(status): _response(list(those)) for status, those in by_status}
+    return {response_name(status): _response(status, list(those)) for status, those in by_status}
 
 
-def illustrate(operation: dict[str, Any], listing: Listing | None) -> None:
-    """Give the bodies and headers of an operation their examples."""
-    for told in (operation.get("requestBody", {}), *operation["responses"].values()):
-        for content in told.get("content", {}).values():
+def illustrate(operation: dict[str, Any]) -> None:
+    """Add examples to the bodies and headers of an operation."""
+    for message in (operation.get("requestBody", {}), *operation["responses"].values()):
+        for content in message.get("content", {}).values():
             name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-            if listing is not None and name == f"{listing.schema.__name__}Page":
+            if (listing := BY_PAGE.get(name)) is not None:
                 content["example"] = {**_PAGE, listing.name: [BODIES[listing.schema.__name__]]}
             elif name in BODIES:
                 content["example"] = BODIES[name]
-        for header, described in told.get("headers", {}).items():
-            described["example"] = HEADERS[header]
+        for header, declaration in message.get("headers", {}).items():
+            declaration["example"] = HEADERS[header]
 
 
-def _response(refusals: list[DomainError]) -> dict[str, Any]:
-    shown = {
+def _response(status: int, failures: list[DomainError]) -> dict[str, Any]:
+    examples = {
         problem_of(error).slug: {"value": json.loads(exact_json.dumps(problems.body(error, _ID)))}
-        for error in refusals
+        for error in failures
     }
     response: dict[str, Any] = {
-        "description": " Or: ".join(f"{problem_of(error).title}." for error in refusals),
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": shown}},
+        "description": problems.meaning(status),
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }
-    headers = {name: value for error in refusals for name, value in problems.headers(error).items()}
+    headers = {name: value for error in failures for name, value in problems.headers(error).items()}
     if headers:
         response["headers"] = {
             name: {"required": True, "schema": {"type": "string"}, "example": value}
             for name, value in headers.items()
         }
     return response
-
-
-def _body(error: DomainError) -> Any:
-    return json.loads(exact_json.dumps(problems.body(error, _ID)))

@@ -1,4 +1,4 @@
-"""POST /api/v1/api_keys: create a key that signs in a program."""
+"""POST /api/v1/api_keys: create an API key."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -15,11 +15,18 @@ app = Api(who=Who.SIGNED_IN)
 @app.post(
     "/api/v1/api_keys",
     tags=["API keys"],
-    responses=documented(ApiKeyCreated, 409, status=201, headers=("Location",)),
+    summary="Create an API key.",
+    description=(
+        "The response shows the key once; the service stores only its hash. A program sends it as "
+        "`Authorization: Bearer rc_…`. A user has at most 100 keys (409): revoke one to create another."
+    ),
+    operation_id="createApiKey",
+    responses=documented(
+        ApiKeyCreated, 409, status=201, headers=("Location",), description="The API key, with its secret."
+    ),
     status_code=201,
 )
 def create_api_key(body: NewApiKey) -> Response[str]:
-    """Create an API key. The response shows it once; the database stores only its hash."""
     with UnitOfWork() as uow:
         key_id, key = api_keys.create(uow, app.credentials, app.caller.id, body.name)
     return created(key, f"/api/v1/api_keys/{key_id}")

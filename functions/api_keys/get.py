@@ -13,9 +13,18 @@ from shared.schemas.responses import ApiKey
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/api_keys/<id>", tags=["API keys"], responses=documented(ApiKey, 404))
+@app.get(
+    "/api/v1/api_keys/<id>",
+    tags=["API keys"],
+    summary="Get an API key.",
+    description=(
+        "Returns one of your own keys, without its secret. A revoked key, or the key of another user, is "
+        "not found (404)."
+    ),
+    operation_id="getApiKey",
+    responses=documented(ApiKey, 404, description="The API key, without its secret."),
+)
 def get_api_key(id: UUID) -> Response[str]:
-    """Return one of the caller's own keys that is not revoked. It never shows the secret."""
     with UnitOfWork() as uow:
         row = uow.one("api_key", id=id, user_id=app.caller.id)
     if row is None:

@@ -1,17 +1,25 @@
-"""GET /api/v1/api_keys: the keys that are good."""
+"""GET /api/v1/api_keys: list the caller's API keys."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
-from shared.http.responses import ok
+from shared.http.responses import documented_list, ok
 from shared.lists.registry import API_KEYS
 
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/api_keys", tags=["API keys"])
+@app.get(
+    "/api/v1/api_keys",
+    tags=["API keys"],
+    summary="List your API keys.",
+    description=(
+        "Returns your own keys that are not revoked, without their secrets. An admin sees only their own too."
+    ),
+    operation_id="listApiKeys",
+    responses=documented_list(API_KEYS, description="One page of API keys."),
+)
 def list_api_keys() -> Response[str]:
-    """One's own keys, without their secrets."""
     with UnitOfWork() as uow:
         return ok(API_KEYS.page(uow, app.query_string, app.caller))

@@ -1,4 +1,4 @@
-"""DELETE /api/v1/api_keys/{id}: a key that is worth nothing from now on."""
+"""DELETE /api/v1/api_keys/{id}: revoke an API key."""
 
 from uuid import UUID
 
@@ -13,9 +13,15 @@ from shared.schemas.responses import Done
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.delete("/api/v1/api_keys/<id>", tags=["API keys"], responses=documented(Done, 404))
+@app.delete(
+    "/api/v1/api_keys/<id>",
+    tags=["API keys"],
+    summary="Revoke an API key.",
+    description="The next request with the key is refused (401). This cannot be undone.",
+    operation_id="revokeApiKey",
+    responses=documented(Done, 404, description="The API key is revoked."),
+)
 def revoke_api_key(id: UUID) -> Response[str]:
-    """One's own key."""
     with UnitOfWork() as uow:
         if uow.one("revoke_api_key", id=id, user_id=app.caller.id) is None:
             raise NotFound("There is no such API key.")

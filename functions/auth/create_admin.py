@@ -1,4 +1,4 @@
-"""POST /admin: a new admin, for whoever knows the admin password."""
+"""POST /admin: create an admin."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -15,11 +15,18 @@ app = Api()
 @app.post(
     "/admin",
     tags=["sign-in"],
-    responses=documented(User, 401, 409, 429, status=201, headers=("Location",)),
+    summary="Create an admin.",
+    description=(
+        "Needs the ADMIN_PASSWORD setting of the deployment as `admin_password`. The account starts with "
+        "100 credits. Refused if the e-mail has an account (409). Wrong passwords are throttled (429)."
+    ),
+    operation_id="createAdmin",
+    responses=documented(
+        User, 401, 409, 429, status=201, headers=("Location",), description="The created admin."
+    ),
     status_code=201,
 )
 def create_admin(body: NewAdmin) -> Response[str]:
-    """Create an admin with an opening credit of 100."""
     with UnitOfWork() as uow:
         user_id, user = accounts.create_admin(
             uow, body.email, body.password, body.admin_password, app.source_address

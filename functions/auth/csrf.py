@@ -1,4 +1,4 @@
-"""GET /refresh: the CSRF token, for pages that can't read its cookie."""
+"""GET /refresh: return the CSRF token of the access token."""
 
 import json
 
@@ -12,9 +12,18 @@ from shared.schemas.responses import CsrfToken
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/refresh", tags=["sign-in"], responses=documented(CsrfToken))
+@app.get(
+    "/refresh",
+    tags=["sign-in"],
+    summary="Get the CSRF token.",
+    description=(
+        "For browser pages that cannot read the cookie `csrf_access_token`. Needs an access token: an API "
+        "key has no CSRF token (401)."
+    ),
+    operation_id="getCsrfToken",
+    responses=documented(CsrfToken, description="The CSRF token of the access token."),
+)
 def csrf_token() -> Response[str]:
-    """The CSRF token that belongs to the access token."""
     if app.credentials.claims is None:
         raise NotSignedIn("An API key needs no CSRF token.")
     return ok(json.dumps({"csrf_token": app.credentials.claims.csrf}))

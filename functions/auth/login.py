@@ -14,9 +14,22 @@ from shared.schemas.responses import SignedIn
 app = Api()
 
 
-@app.post("/login", tags=["sign-in"], responses=documented(SignedIn, 401, 429, headers=("Set-Cookie",)))
+@app.post(
+    "/login",
+    tags=["sign-in"],
+    summary="Sign in or sign up.",
+    description=(
+        "An unknown e-mail with a password that follows the policy creates a client account with 20 "
+        "credits. Sets the token cookies and returns the CSRF token, which POST, PATCH and DELETE requests "
+        "with the cookie must send as X-CSRF-TOKEN. After 5 failures a minute for an e-mail, or 30 from an "
+        "address, sign-in is throttled (429)."
+    ),
+    operation_id="login",
+    responses=documented(
+        SignedIn, 401, 429, headers=("Set-Cookie",), description="Signed in. The cookies carry the tokens."
+    ),
+)
 def login(body: Login) -> Response[str]:
-    """Sign in. An unknown e-mail with a compliant password creates a client's account."""
     with UnitOfWork() as uow:
         pair = accounts.sign_in(uow, body.email, body.password, app.source_address)
     return done(

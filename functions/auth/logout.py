@@ -1,4 +1,4 @@
-"""POST /logout: end the session and forget the cookies."""
+"""POST /logout: end the session and delete the cookies."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -13,9 +13,20 @@ from shared.schemas.responses import Done
 app = Api(takes=None)
 
 
-@app.post("/logout", tags=["sign-in"], responses=documented(Done, 403, headers=("Set-Cookie",)))
+@app.post(
+    "/logout",
+    tags=["sign-in"],
+    summary="Sign out.",
+    description=(
+        "Ends the session of the access or refresh token and deletes the four cookies. Succeeds even "
+        "without a session."
+    ),
+    operation_id="logout",
+    responses=documented(
+        Done, 403, headers=("Set-Cookie",), description="Signed out. The cookies are deleted."
+    ),
+)
 def logout() -> Response[str]:
-    """Sign out; well also when nobody is signed in."""
     for kind in TokenType:  # the access token may have expired while the refresh token is good
         try:
             presented = app.present(kind)

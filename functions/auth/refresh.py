@@ -1,4 +1,4 @@
-"""POST /refresh: new tokens for a refresh token."""
+"""POST /refresh: exchange a refresh token for new tokens."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -14,9 +14,21 @@ from shared.schemas.responses import SignedIn
 app = Api(takes=None)
 
 
-@app.post("/refresh", tags=["sign-in"], responses=documented(SignedIn, 401, 403, headers=("Set-Cookie",)))
+@app.post(
+    "/refresh",
+    tags=["sign-in"],
+    summary="Refresh the tokens.",
+    description=(
+        "Needs the refresh token, in its cookie or as a bearer token, and returns new tokens in the "
+        "cookies. A refresh token is valid once: a second use more than 10 seconds later ends the session "
+        "(401)."
+    ),
+    operation_id="refreshTokens",
+    responses=documented(
+        SignedIn, 401, 403, headers=("Set-Cookie",), description="New tokens, in the cookies."
+    ),
+)
 def refresh() -> Response[str]:
-    """Swap the refresh token; one that was used before ends its session."""
     claims = app.present(TokenType.REFRESH).claims
     if claims is None:
         raise NotSignedIn("Send a refresh token.")

@@ -16,10 +16,22 @@ app = Api(who=Who.CHARGED)
 @app.post(
     "/api/v1/process_operation",
     tags=["calculator"],
-    responses=documented(Charged, 402, 409, headers=("Idempotent-Replayed",)),
+    summary="Compute one operation and charge for it.",
+    description=(
+        "Costs the price of the operation (`GET /api/v1/operations`) and records the call. Invalid "
+        "arguments and calls that the balance does not cover (402) are refused and cost nothing. Send an "
+        "Idempotency-Key so that a retry is charged once and gets the first response again."
+    ),
+    operation_id="processOperation",
+    responses=documented(
+        Charged,
+        402,
+        409,
+        headers=("Idempotent-Replayed",),
+        description="The result, the amount charged and the new balance.",
+    ),
 )
 def process_operation(body: OperationCall) -> Response[str]:
-    """Compute first, which may be refused and costs nothing; then charge and record in one statement."""
     operation = catalog.find(body.type)
     catalog.check(operation, body.arguments)
     arguments = catalog.arguments_json(body.arguments)

@@ -1,4 +1,4 @@
-"""GET /health: whether the service and its database are well."""
+"""GET /health: check the service and its database."""
 
 import json
 
@@ -12,9 +12,15 @@ from shared.schemas.responses import Health
 app = Api()
 
 
-@app.get("/health", tags=["docs"], responses=documented(Health, 503))
+@app.get(
+    "/health",
+    tags=["docs"],
+    summary="Check the health of the service.",
+    description="Runs one statement in the database. Refused if the database can't be reached (503).",
+    operation_id="getHealth",
+    responses=documented(Health, 503, description="The service and its database work."),
+)
 def health() -> Response[str]:
-    """503 when the database can't be reached."""
     with UnitOfWork() as uow:
         uow.all("health")
     return ok(json.dumps({"status": "ok", "database": "ok"}))

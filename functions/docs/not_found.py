@@ -1,4 +1,4 @@
-"""$default: what no route takes gets the contract's 404 or 405."""
+"""$default: return 404 or 405 for requests that match no route."""
 
 import json
 import re
@@ -18,7 +18,7 @@ app = Api(takes=None)
 
 @cache
 def methods_by_path() -> list[tuple[re.Pattern[str], list[str]]]:
-    """Each path of the OpenAPI document, as a pattern, and the methods that it takes."""
+    """Return each path of the OpenAPI document as a pattern, with the methods that it has."""
     paths: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
     return [
         (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), [m.upper() for m in item])
@@ -27,8 +27,8 @@ def methods_by_path() -> list[tuple[re.Pattern[str], list[str]]]:
 
 
 @app.not_found
-def refuse(_: Exception) -> Response[str]:
-    """405 with Allow where the path takes other methods; else 404."""
+def unknown_route(_: Exception) -> Response[str]:
+    """Return 405 with an Allow header if the path has other methods, otherwise 404."""
     path = app.current_event.path
     for pattern, methods in methods_by_path():
         if pattern.fullmatch(path):

@@ -1,4 +1,4 @@
-"""GET /openapi.json: the OpenAPI 3.1 document of all functions."""
+"""GET /openapi.json: return the OpenAPI 3.1 document."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from shared.http.responses import ok
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
-ANSWERS: Any = {
+RESPONSES: Any = {
     200: {
-        "description": "The document.",
+        "description": "The OpenAPI document.",
         "content": {"application/json": {"schema": {"type": "object"}, "example": {"openapi": "3.1.0"}}},
     }
 }
@@ -20,7 +20,13 @@ ANSWERS: Any = {
 app = Api()
 
 
-@app.get("/openapi.json", tags=["docs"], responses=ANSWERS)
+@app.get(
+    "/openapi.json",
+    tags=["docs"],
+    summary="Get the OpenAPI document.",
+    description="Returns this document: OpenAPI 3.1, all routes.",
+    operation_id="getOpenApi",
+    responses=RESPONSES,
+)
 def openapi() -> Response[str]:
-    """As `make openapi` made it from the functions themselves."""
     return ok(DOCUMENT.read_text(encoding="utf-8"), headers={"Cache-Control": "public, max-age=300"})

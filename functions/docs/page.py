@@ -1,4 +1,4 @@
-"""GET /docs: a page to read the OpenAPI document and try it."""
+"""GET /docs: return a page that shows the OpenAPI document."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,11 @@ from aws_lambda_powertools.event_handler import Response, openapi
 from shared.http.api import Api
 
 PAGE = Path(__file__).parents[2] / "docs" / "page.html"
-# Not from the package in that folder: its import takes as long as all the rest.
+# Find the folder through its parent: importing the package itself doubles the time of the cold start.
 ASSETS = Path(openapi.__file__).parent / "swagger_ui"
-ANSWERS: Any = {
+RESPONSES: Any = {
     200: {
-        "description": "The page.",
+        "description": "The documentation page.",
         "content": {"text/html": {"schema": {"type": "string"}, "example": "<!DOCTYPE html>…"}},
     }
 }
@@ -20,9 +20,18 @@ ANSWERS: Any = {
 app = Api()
 
 
-@app.get("/docs", tags=["docs"], responses=ANSWERS)
+@app.get(
+    "/docs",
+    tags=["docs"],
+    summary="Open the API documentation.",
+    description=(
+        "Returns Swagger UI as one HTML page that loads nothing from other hosts. It shows the OpenAPI "
+        "document and can send requests."
+    ),
+    operation_id="getDocsPage",
+    responses=RESPONSES,
+)
 def page() -> Response[str]:
-    """Swagger UI, whole in one page: nothing is fetched from anywhere else."""
     html = PAGE.read_text(encoding="utf-8")
     for asset in ("swagger-ui.min.css", "swagger-ui-bundle.min.js"):
         html = html.replace("{" + asset + "}", (ASSETS / asset).read_text(encoding="utf-8"))

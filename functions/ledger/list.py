@@ -1,17 +1,26 @@
-"""GET /api/v1/ledger: the statement."""
+"""GET /api/v1/ledger: list movements of money."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
-from shared.http.responses import ok
+from shared.http.responses import documented_list, ok
 from shared.lists.registry import LEDGER
 
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/ledger", tags=["ledger"])
+@app.get(
+    "/api/v1/ledger",
+    tags=["ledger"],
+    summary="List movements of money.",
+    description=(
+        "Returns each movement of money with the balance before and after it. A client sees their own; an "
+        "admin sees those of all users."
+    ),
+    operation_id="listLedger",
+    responses=documented_list(LEDGER, description="One page of ledger entries."),
+)
 def list_ledger() -> Response[str]:
-    """One's own movements of money; everybody's for an admin."""
     with UnitOfWork() as uow:
         return ok(LEDGER.page(uow, app.query_string, app.caller))

@@ -1,4 +1,4 @@
-"""POST /api/v1/operations: a price for an operation that the code can do."""
+"""POST /api/v1/operations: set the price of an operation."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -16,11 +16,19 @@ app = Api(who=Who.ADMIN)
 @app.post(
     "/api/v1/operations",
     tags=["operations"],
-    responses=documented(Operation, 409, status=201, headers=("Location",)),
+    summary="Set the price of an operation.",
+    description=(
+        "For admins. Calls of the operation are accepted from now on, at this cost. The type must be one "
+        "that the service can compute; an operation that has a price already is refused (409): change its "
+        "cost instead."
+    ),
+    operation_id="createOperation",
+    responses=documented(
+        Operation, 409, status=201, headers=("Location",), description="The operation and its cost."
+    ),
     status_code=201,
 )
 def create_operation(body: NewOperation) -> Response[str]:
-    """From now on it can be called, for this cost."""
     operation_id = uuid7()
     with UnitOfWork() as uow:
         row = uow.only("create_operation", id=operation_id, type=catalog.find(body.type).name, cost=body.cost)

@@ -1,4 +1,4 @@
-"""DELETE /api/v1/operations/{id}: an operation without a price can't be called."""
+"""DELETE /api/v1/operations/{id}: remove the price of an operation."""
 
 from uuid import UUID
 
@@ -13,9 +13,17 @@ from shared.schemas.responses import Done
 app = Api(who=Who.ADMIN)
 
 
-@app.delete("/api/v1/operations/<id>", tags=["operations"], responses=documented(Done, 404))
+@app.delete(
+    "/api/v1/operations/<id>",
+    tags=["operations"],
+    summary="Remove the price of an operation.",
+    description=(
+        "For admins. Calls of the operation are refused from now on (422). The records of its calls stay."
+    ),
+    operation_id="deleteOperation",
+    responses=documented(Done, 404, description="The operation can no longer be called."),
+)
 def delete_operation(id: UUID) -> Response[str]:
-    """The records of its calls stay."""
     with UnitOfWork() as uow:
         if uow.one("delete_operation", id=id) is None:
             raise NotFound("There is no such operation.")

@@ -1,4 +1,4 @@
-"""GET /api/v1/operations/{id}: one line of the price list."""
+"""GET /api/v1/operations/{id}: return one operation and its cost."""
 
 from uuid import UUID
 
@@ -13,9 +13,15 @@ from shared.schemas.responses import Operation
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/operations/<id>", tags=["operations"], responses=documented(Operation, 404))
+@app.get(
+    "/api/v1/operations/<id>",
+    tags=["operations"],
+    summary="Get an operation and its cost.",
+    description="Returns one entry of the price list. A deleted operation is not found (404).",
+    operation_id="getOperation",
+    responses=documented(Operation, 404, description="The operation and its cost."),
+)
 def get_operation(id: UUID) -> Response[str]:
-    """An operation and its cost."""
     with UnitOfWork() as uow:
         row = uow.one("operation", id=id)
     if row is None:

@@ -14,9 +14,15 @@ from shared.schemas.responses import Operation
 app = Api(who=Who.ADMIN)
 
 
-@app.patch("/api/v1/operations/<id>", tags=["operations"], responses=documented(Operation, 404))
+@app.patch(
+    "/api/v1/operations/<id>",
+    tags=["operations"],
+    summary="Change the cost of an operation.",
+    description="For admins. Later calls cost the new price; the records of earlier calls keep their amount.",
+    operation_id="updateOperation",
+    responses=documented(Operation, 404, description="The operation with its new cost."),
+)
 def update_operation(id: UUID, body: OperationChange) -> Response[str]:
-    """Change the cost of an operation. Later calls cost this; earlier records keep their amount."""
     with UnitOfWork() as uow:
         row = uow.one("update_operation", id=id, cost=body.cost)
     if row is None:

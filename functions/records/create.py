@@ -1,4 +1,4 @@
-"""POST /api/v1/records: a manual entry, which moves no money."""
+"""POST /api/v1/records: create a manual record."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -15,11 +15,16 @@ app = Api(who=Who.ADMIN)
 @app.post(
     "/api/v1/records",
     tags=["records"],
-    responses=documented(Record, status=201, headers=("Location",)),
+    summary="Create a manual record.",
+    description=(
+        "For admins. Moves no money: the ledger and the user's balance stay as they are. The user and the "
+        "operation must exist (422)."
+    ),
+    operation_id="createRecord",
+    responses=documented(Record, status=201, headers=("Location",), description="The created record."),
     status_code=201,
 )
 def create_record(body: NewRecord) -> Response[str]:
-    """Of a user and an operation that exist."""
     with UnitOfWork() as uow:
         record_id, record = records.create(uow, body.model_dump())
     return created(record, f"/api/v1/records/{record_id}")

@@ -1,4 +1,4 @@
-"""DELETE /api/v1/records/{id}: a record put out of sight."""
+"""DELETE /api/v1/records/{id}: soft-delete a record."""
 
 from uuid import UUID
 
@@ -13,9 +13,18 @@ from shared.schemas.responses import Done
 app = Api(who=Who.ADMIN)
 
 
-@app.delete("/api/v1/records/<id>", tags=["records"], responses=documented(Done, 404))
+@app.delete(
+    "/api/v1/records/<id>",
+    tags=["records"],
+    summary="Delete a record.",
+    description=(
+        "For admins. A soft delete: lists no longer show the record, unless an admin asks with "
+        "`deleted=true`. The ledger is unchanged."
+    ),
+    operation_id="deleteRecord",
+    responses=documented(Done, 404, description="The record is deleted."),
+)
 def delete_record(id: UUID) -> Response[str]:
-    """A soft delete; the ledger keeps what happened."""
     with UnitOfWork() as uow:
         if uow.one("delete_record", id=id) is None:
             raise NotFound("There is no such record.")

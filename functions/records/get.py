@@ -1,4 +1,4 @@
-"""GET /api/v1/records/{id}: one call and what it cost."""
+"""GET /api/v1/records/{id}: return one record."""
 
 from uuid import UUID
 
@@ -13,9 +13,17 @@ from shared.schemas.responses import Record
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/records/<id>", tags=["records"], responses=documented(Record, 404))
+@app.get(
+    "/api/v1/records/<id>",
+    tags=["records"],
+    summary="Get a record.",
+    description=(
+        "Returns one call and its amount. A client sees their own records; an admin sees those of all users."
+    ),
+    operation_id="getRecord",
+    responses=documented(Record, 404, description="The record."),
+)
 def get_record(id: UUID) -> Response[str]:
-    """One's own record; anybody's for an admin."""
     with UnitOfWork() as uow:
         row = uow.one("record", id=id, owner=app.caller.scope)
     if row is None:

@@ -1,17 +1,26 @@
-"""GET /api/v1/records: the history of calls."""
+"""GET /api/v1/records: list records."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
-from shared.http.responses import ok
+from shared.http.responses import documented_list, ok
 from shared.lists.registry import RECORDS
 
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/records", tags=["records"])
+@app.get(
+    "/api/v1/records",
+    tags=["records"],
+    summary="List records.",
+    description=(
+        "Returns calls and their amounts, the newest first. A client sees their own; an admin sees those of "
+        "all users."
+    ),
+    operation_id="listRecords",
+    responses=documented_list(RECORDS, description="One page of records."),
+)
 def list_records() -> Response[str]:
-    """One's own calls; everybody's for an admin."""
     with UnitOfWork() as uow:
         return ok(RECORDS.page(uow, app.query_string, app.caller))

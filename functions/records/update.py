@@ -1,4 +1,4 @@
-"""PATCH /api/v1/records/{id}: a correction, which moves no money."""
+"""PATCH /api/v1/records/{id}: correct a record."""
 
 from uuid import UUID
 
@@ -14,10 +14,18 @@ app = Api(who=Who.ADMIN)
 
 
 @app.patch(
-    "/api/v1/records/<id>", tags=["records"], responses=documented(None, 404, status=204), status_code=204
+    "/api/v1/records/<id>",
+    tags=["records"],
+    summary="Correct a record.",
+    description=(
+        "For admins. Changes only the fields that the body names. Moves no money: the ledger and the user's "
+        "balance stay as they are."
+    ),
+    operation_id="updateRecord",
+    responses=documented(None, 404, status=204, description="The record is changed."),
+    status_code=204,
 )
 def update_record(id: UUID, body: RecordChange) -> Response[str]:
-    """What is left out stays as it is."""
     with UnitOfWork() as uow:
         records.update(uow, id, body.model_dump(exclude_unset=True))
     return no_content()

@@ -1,4 +1,4 @@
-"""POST /api/v1/tasks/{task_id}/cancel: stop a task at its next chunk."""
+"""POST /api/v1/tasks/{task_id}/cancel: cancel a task."""
 
 from uuid import UUID
 
@@ -13,8 +13,17 @@ from shared.schemas.responses import Task
 app = Api(who=Who.SIGNED_IN, takes=None)
 
 
-@app.post("/api/v1/tasks/<task_id>/cancel", tags=["tasks"], responses=documented(Task, 404, 409))
+@app.post(
+    "/api/v1/tasks/<task_id>/cancel",
+    tags=["tasks"],
+    summary="Cancel a task.",
+    description=(
+        "The task stops at its next chunk of rows. The rows already charged stay charged and recorded. A "
+        "task that has ended is refused (409)."
+    ),
+    operation_id="cancelTask",
+    responses=documented(Task, 404, 409, description="The cancelled task."),
+)
 def cancel_task(task_id: UUID) -> Response[str]:
-    """What was charged stays charged and recorded."""
     with UnitOfWork() as uow:
         return ok(tasks.cancel(uow, task_id, app.caller.scope))

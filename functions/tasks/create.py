@@ -1,4 +1,4 @@
-"""POST /api/v1/tasks: a task for a file of any size, and the grant to upload it."""
+"""POST /api/v1/tasks: create a task and a grant to upload its file."""
 
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,23 @@ app = Api(who=Who.SIGNED_IN)
 @app.post(
     "/api/v1/tasks",
     tags=["tasks"],
-    responses=documented(UploadGranted, 429, status=201, headers=("Location",)),
+    summary="Create a task for a file of up to 5 GB.",
+    description=(
+        "Returns a presigned S3 POST (`url` and `fields`), valid for 15 minutes and for this one file. "
+        "Upload the file with it: the task then starts. Costs nothing itself; each row of the file costs "
+        "its operation. Too many uploads at once are refused (429)."
+    ),
+    operation_id="createTask",
+    responses=documented(
+        UploadGranted,
+        429,
+        status=201,
+        headers=("Location",),
+        description="The task and the grant to upload its file.",
+    ),
     status_code=201,
 )
 def create_task(body: NewTask) -> Response[str]:
-    """A task, and a presigned S3 POST that takes this one file from this one user for 15 minutes."""
-
     def grant(task_id: UUID) -> dict[str, Any]:
         return aws.presign_upload(aws.upload_key(app.caller.id, task_id), body.size)
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/tasks/{task_id}: how far a task is."""
+"""GET /api/v1/tasks/{task_id}: return one task and its progress."""
 
 from uuid import UUID
 
@@ -13,8 +13,17 @@ from shared.schemas.responses import Task
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/tasks/<task_id>", tags=["tasks"], responses=documented(Task, 404))
+@app.get(
+    "/api/v1/tasks/<task_id>",
+    tags=["tasks"],
+    summary="Get a task and its progress.",
+    description=(
+        "Returns the status, the progress, the credits spent and, once the task is completed, the path of "
+        "its results. A client sees their own tasks; an admin sees those of all users."
+    ),
+    operation_id="getTask",
+    responses=documented(Task, 404, description="The task."),
+)
 def get_task(task_id: UUID) -> Response[str]:
-    """One's own task; anybody's for an admin."""
     with UnitOfWork() as uow:
         return ok(tasks.get(uow, task_id, app.caller.scope)["body"])

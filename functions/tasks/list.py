@@ -1,17 +1,26 @@
-"""GET /api/v1/tasks: the files and how far each is."""
+"""GET /api/v1/tasks: list tasks and their progress."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
-from shared.http.responses import ok
+from shared.http.responses import documented_list, ok
 from shared.lists.registry import TASKS
 
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/tasks", tags=["tasks"])
+@app.get(
+    "/api/v1/tasks",
+    tags=["tasks"],
+    summary="List tasks and their progress.",
+    description=(
+        "Returns uploaded files and the progress of each. A client sees their own tasks; an admin sees "
+        "those of all users."
+    ),
+    operation_id="listTasks",
+    responses=documented_list(TASKS, description="One page of tasks."),
+)
 def list_tasks() -> Response[str]:
-    """One's own tasks; everybody's for an admin."""
     with UnitOfWork() as uow:
         return ok(TASKS.page(uow, app.query_string, app.caller))

@@ -1,4 +1,4 @@
-"""POST /api/v1/process_csv: upload a small file and start its task in one call."""
+"""POST /api/v1/process_csv: upload a small file and start its task."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -19,11 +19,19 @@ app = Api(who=Who.SIGNED_IN, takes=MULTIPART)
 @app.post(
     "/api/v1/process_csv",
     tags=["tasks"],
-    responses=documented(TaskAccepted, 429, status=202, headers=("Location",)),
+    summary="Upload a CSV file of up to 4 MB and start its task.",
+    description=(
+        "The file has a header line and the columns `operation,arguments`. Each row costs its operation; "
+        "invalid rows cost nothing. For larger files (413) use POST /api/v1/tasks. Too many uploads at once "
+        "are refused (429)."
+    ),
+    operation_id="processCsv",
+    responses=documented(
+        TaskAccepted, 429, status=202, headers=("Location",), description="The task, which is queued."
+    ),
     status_code=202,
 )
 def process_csv() -> Response[str]:
-    """Upload a CSV of up to 4 MB and start its task. Use POST /api/v1/tasks for larger files."""
     # Not a parameter of type File: Powertools' own parser cuts a file at text that resembles the boundary.
     filename, content = parse_upload(app.content_type, app.body)
     if len(content) > LARGEST_FILE:

@@ -1,4 +1,4 @@
-"""GET /api/v1/tasks/{task_id}/results: get the result CSV."""
+"""GET /api/v1/tasks/{task_id}/results: get the result CSV of a task."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -18,11 +18,18 @@ app = Api(who=Who.SIGNED_IN)
 @app.get(
     "/api/v1/tasks/<task_id>/results",
     tags=["tasks"],
-    responses=documented(ResultsLink, 404, 409) | documented(None, status=303, headers=("Location",)),
+    summary="Get the result CSV of a task.",
+    description=(
+        "Redirects to a link that is valid for 15 minutes. With `Accept: application/json` it returns the "
+        "link as JSON, for browsers, which cannot follow the redirect. A task that is not completed has no "
+        "results (409)."
+    ),
+    operation_id="getTaskResults",
+    responses=documented(ResultsLink, 404, 409, description="The link, for `Accept: application/json`.")
+    | documented(None, status=303, headers=("Location",), description="A redirect to the result CSV."),
     status_code=303,
 )
 def get_results(task_id: UUID) -> Response[str]:
-    """Get a link to the result CSV: a redirect, or JSON where the Accept header names application/json."""
     with UnitOfWork() as uow:
         task = tasks.get(uow, task_id, app.caller.scope)
     if task["status"] != "completed":

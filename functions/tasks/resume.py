@@ -1,4 +1,4 @@
-"""POST /api/v1/tasks/{task_id}/resume: go on with a task that ended before its file did."""
+"""POST /api/v1/tasks/{task_id}/resume: resume a task that ran out of credit or was cancelled."""
 
 from uuid import UUID
 
@@ -16,11 +16,16 @@ app = Api(who=Who.SIGNED_IN, takes=None)
 @app.post(
     "/api/v1/tasks/<task_id>/resume",
     tags=["tasks"],
-    responses=documented(Task, 404, 409, 429, status=202),
+    summary="Resume a task.",
+    description=(
+        "Continues after the last row that was charged, and charges no row twice. The task must be "
+        "`out_of_credit` or `cancelled` (409). Too many resumptions at once are refused (429)."
+    ),
+    operation_id="resumeTask",
+    responses=documented(Task, 404, 409, 429, status=202, description="The task, which is queued."),
     status_code=202,
 )
 def resume_task(task_id: UUID) -> Response[str]:
-    """Queue again a task that is out_of_credit or cancelled; it goes on where it stopped."""
     with UnitOfWork() as uow:
         task = tasks.resume(uow, task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
     return ok(task, status=202)

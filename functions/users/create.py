@@ -1,4 +1,4 @@
-"""POST /api/v1/users: an account made by an admin."""
+"""POST /api/v1/users: create a user."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -15,11 +15,16 @@ app = Api(who=Who.ADMIN)
 @app.post(
     "/api/v1/users",
     tags=["users"],
-    responses=documented(User, 409, status=201, headers=("Location",)),
+    summary="Create a user.",
+    description=(
+        "For admins. Without a role the user is a client; without a balance the user gets the opening "
+        "credit of the role. Refused if the e-mail has an account (409)."
+    ),
+    operation_id="createUser",
+    responses=documented(User, 409, status=201, headers=("Location",), description="The created user."),
     status_code=201,
 )
 def create_user(body: NewUser) -> Response[str]:
-    """A client unless said otherwise, with the role's opening credit unless said otherwise."""
     with UnitOfWork() as uow:
         user_id, user = accounts.create_user(uow, body.email, body.password, body.role, body.balance)
     return created(user, f"/api/v1/users/{user_id}")

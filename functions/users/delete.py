@@ -13,9 +13,18 @@ from shared.schemas.responses import Done
 app = Api(who=Who.ADMIN)
 
 
-@app.delete("/api/v1/users/<id>", tags=["users"], responses=documented(Done, 404))
+@app.delete(
+    "/api/v1/users/<id>",
+    tags=["users"],
+    summary="Delete a user.",
+    description=(
+        "For admins. A soft delete: it frees the e-mail, ends the sessions and revokes the API keys. "
+        "Records and ledger entries stay."
+    ),
+    operation_id="deleteUser",
+    responses=documented(Done, 404, description="The user is deleted."),
+)
 def delete_user(id: UUID) -> Response[str]:
-    """Soft-delete a user: free the e-mail, end the sessions and revoke the API keys."""
     with UnitOfWork() as uow:
         users.delete(uow, id)
     return done("The user is deleted.")

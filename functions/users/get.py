@@ -1,4 +1,4 @@
-"""GET /api/v1/users/{id}: one user."""
+"""GET /api/v1/users/{id}: return one user."""
 
 from uuid import UUID
 
@@ -13,9 +13,15 @@ from shared.schemas.responses import User
 app = Api(who=Who.ADMIN)
 
 
-@app.get("/api/v1/users/<id>", tags=["users"], responses=documented(User, 404))
+@app.get(
+    "/api/v1/users/<id>",
+    tags=["users"],
+    summary="Get a user.",
+    description="For admins. Never returns a password or its hash.",
+    operation_id="getUser",
+    responses=documented(User, 404, description="The user."),
+)
 def get_user(id: UUID) -> Response[str]:
-    """Never with a password or its hash."""
     with UnitOfWork() as uow:
         row = uow.one("user", id=id)
     if row is None:

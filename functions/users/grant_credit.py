@@ -1,4 +1,4 @@
-"""POST /api/v1/users/{id}/credits: give credit to a user, or take it back."""
+"""POST /api/v1/users/{id}/credits: grant credit to a user or take it back."""
 
 from uuid import UUID
 
@@ -17,10 +17,17 @@ app = Api(who=Who.ADMIN)
 @app.post(
     "/api/v1/users/<id>/credits",
     tags=["users"],
-    responses=documented(Granted, 404, 409, headers=("Idempotent-Replayed",)),
+    summary="Grant credit to a user or take it back.",
+    description=(
+        "For admins. A negative amount takes credit back; the balance cannot go below zero (422). Send an "
+        "Idempotency-Key so that a retry moves the money once."
+    ),
+    operation_id="grantCredit",
+    responses=documented(
+        Granted, 404, 409, headers=("Idempotent-Replayed",), description="The movement and the new balance."
+    ),
 )
 def grant_credit(id: UUID, body: CreditGrant) -> Response[str]:
-    """Never below zero; a negative amount takes back."""
     with UnitOfWork() as uow:
         answer = charges.grant(uow, app.caller, id, body.amount, body.reason, app.idempotency_key)
     return ok(answer.body, headers=answer.headers)

@@ -1,4 +1,4 @@
-"""GET /api/v1/users/me: one's own profile and balance."""
+"""GET /api/v1/users/me: return the caller's profile and balance."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -11,9 +11,15 @@ from shared.schemas.responses import User
 app = Api(who=Who.SIGNED_IN)
 
 
-@app.get("/api/v1/users/me", tags=["users"], responses=documented(User))
+@app.get(
+    "/api/v1/users/me",
+    tags=["users"],
+    summary="Get your profile and balance.",
+    description="Returns your own account, also to clients.",
+    operation_id="getCurrentUser",
+    responses=documented(User, description="Your account."),
+)
 def me() -> Response[str]:
-    """Who is signed in, and with how much credit."""
     with UnitOfWork() as uow:
         row = uow.one("user", id=app.caller.id)
     if row is None:

@@ -1,4 +1,4 @@
-"""PATCH /api/v1/users/{id}: an admin's change to a user."""
+"""PATCH /api/v1/users/{id}: change a user."""
 
 from uuid import UUID
 
@@ -14,10 +14,19 @@ app = Api(who=Who.ADMIN)
 
 
 @app.patch(
-    "/api/v1/users/<id>", tags=["users"], responses=documented(None, 404, 409, status=204), status_code=204
+    "/api/v1/users/<id>",
+    tags=["users"],
+    summary="Change a user.",
+    description=(
+        "For admins. Changes only the fields that the body names. A new balance writes the difference to "
+        "the ledger; a new password ends the sessions and API keys. Refused if the e-mail has another "
+        "account (409)."
+    ),
+    operation_id="updateUser",
+    responses=documented(None, 404, 409, status=204, description="The user is changed."),
+    status_code=204,
 )
 def update_user(id: UUID, body: UserChange) -> Response[str]:
-    """A new balance writes the difference to the ledger; a new password ends the sessions and API keys."""
     with UnitOfWork() as uow:
         accounts.update_user(uow, app.caller.id, id, body.model_dump(exclude_unset=True))
     return no_content()

@@ -46,6 +46,12 @@ def problem_of(error: DomainError) -> Problem:
     return PROBLEMS[type(error)]
 
 
+def meaning(status: int) -> str:
+    """Return what the problems of a status mean, for the OpenAPI document."""
+    titles = dict.fromkeys(problem.title for problem in PROBLEMS.values() if problem.status == status)
+    return " Or: ".join(f"{title}." for title in titles)
+
+
 def headers(error: DomainError) -> dict[str, str]:
     """Return the response headers that the error's facts require."""
     found = {}

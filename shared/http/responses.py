@@ -1,35 +1,38 @@
-"""The answers of endpoints, and how the OpenAPI document tells of them."""
+"""Make the responses of endpoints, and declare them for the OpenAPI document."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
-from shared.http.problems import PROBLEM
+from shared.http.problems import PROBLEM, meaning
 from shared.schemas.responses import Problem
+
+if TYPE_CHECKING:
+    from shared.lists.listing import Listing
 
 JSON = "application/json"
 
 
 def ok(body: str, *, headers: Mapping[str, str] | None = None, status: int = 200) -> Response[str]:
-    """An answer whose body is JSON text already."""
+    """Return a response whose body is already JSON text."""
     return Response(status, JSON, body, dict(headers or {}))
 
 
 def created(body: str, location: str) -> Response[str]:
-    """201, with where the new thing is."""
+    """Return 201 with the URL path of the created object."""
     return ok(body, status=201, headers={"Location": location})
 
 
 def no_content() -> Response[str]:
-    """204, with nothing."""
+    """Return 204 with an empty body."""
     return Response(204, None, "")
 
 
 def done(message: str, *, cookies: Any = (), **members: Any) -> Response[str]:
-    """The answer of what has no body of its own."""
+    """Return 200 with a message, for an operation that returns no object."""
     body = json.dumps({"status": "success", "message": message, **members})
     return Response(200, JSON, body, cookies=list(cookies))
 
@@ -37,24 +40,43 @@ def done(message: str, *, cookies: Any = (), **members: Any) -> Response[str]:
 def documented(
     model: type[BaseModel] | None,
     *problems: int,
+    description: str,
     status: int = 200,
     headers: tuple[str, ...] = (),
 ) -> dict[int, Any]:
-    """An endpoint's answers, for the OpenAPI document.
+    """Declare an endpoint's responses, for the OpenAPI document.
 
     Args:
-        model: the body of its success, or None for an empty one.
-        problems: the statuses of its own refusals. Those that come with signing in, a body or a
-            database are added by `docs/openapi.py`.
-        status: of its success.
-        headers: of its success.
+        model: the body of the success, or None for an empty one.
+        problems: the statuses of the endpoint's own errors. `docs/openapi.py` adds those of sign-in, of
+            request bodies and of the database.
+        description: what the success returns.
+        status: of the success.
+        headers: of the success.
     """
-    success: dict[str, Any] = {"description": "Done.", "content": {JSON: {"model": model}} if model else {}}
+    success: dict[str, Any] = {
+        "description": description,
+        "content": {JSON: {"model": model}} if model else {},
+    }
     if headers:
         success["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
-    return {status: success, **{problem: refusal() for problem in problems}}
+    return {status: success, **{problem: documented_problem(problem) for problem in problems}}
 
 
-def refusal() -> dict[str, Any]:
-    """An RFC 9457 problem, for the OpenAPI document."""
-    return {"description": "Refused.", "content": {PROBLEM: {"model": Problem}}}
+def documented_list(listing: "Listing", *, description: str) -> dict[int, Any]:
+    """Declare the responses of a list, for the OpenAPI document.
+
+    The schema is a reference: `docs/openapi.py` builds the page's model, which no function needs.
+    """
+    schema = {"$ref": f"#/components/schemas/{page_name(listing)}"}
+    return {200: {"description": description, "content": {JSON: {"schema": schema}}}}
+
+
+def page_name(listing: "Listing") -> str:
+    """Return the name of the schema of one page of a list."""
+    return f"{listing.schema.__name__}Page"
+
+
+def documented_problem(status: int) -> dict[str, Any]:
+    """Declare an RFC 9457 problem, for the OpenAPI document."""
+    return {"description": meaning(status), "content": {PROBLEM: {"model": Problem}}}

@@ -91,3 +91,6 @@ TASKS = Listing(
     },
     owner=tasks.c.user_id,
 )
+
+LISTS = (API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS)
+"""All lists, for the OpenAPI document."""
