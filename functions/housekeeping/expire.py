@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
 def _all_of(uow: UnitOfWork, statement: str, context: Any) -> int:
     total = 0
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
-        rows = uow.only(statement, most=ROWS_LIMIT)["rows"]
+        rows = uow.only(statement, row_limit=ROWS_LIMIT)["rows"]
         total += rows
         if rows < ROWS_LIMIT:
             break

@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
         with UnitOfWork() as uow:
             uow.begin()
-            tasks = uow.all("restart_tasks", most=TASKS_LIMIT)
+            tasks = uow.all("restart_tasks", row_limit=TASKS_LIMIT)
             for task in tasks:
                 aws.enqueue(aws.upload_key(task["user_id"], task["id"]))
             uow.commit()

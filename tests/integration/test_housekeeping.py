@@ -146,15 +146,15 @@ def test_a_task_that_waits_for_another_one_stays_however_long(
     assert housekeep()["expire_tasks"] == 0
     sql("UPDATE tasks SET status = 'completed' WHERE id = :id", id=running)
     assert housekeep()["expire_tasks"] == 0  # its message may just be on the way
-    assert [row["id"] for row in uow.all("restart_tasks", most=10)] == [waiting]
+    assert [row["id"] for row in uow.all("restart_tasks", row_limit=10)] == [waiting]
     assert housekeep()["expire_tasks"] == 1
 
 
 def test_a_task_is_restarted_once_an_hour_and_only_the_oldest_of_its_owner(
     uow: UnitOfWork, aged: Callable[[str, timedelta], UUID], sql: Sql
 ) -> None:
-    def restarted(most: int = 10) -> list[UUID]:
-        return [row["id"] for row in uow.all("restart_tasks", most=most)]
+    def restarted(row_limit: int = 10) -> list[UUID]:
+        return [row["id"] for row in uow.all("restart_tasks", row_limit=row_limit)]
 
     minute = timedelta(minutes=1)
     stalled, oldest, _ = (
@@ -169,7 +169,7 @@ def test_a_task_is_restarted_once_an_hour_and_only_the_oldest_of_its_owner(
     assert restarted() == [oldest]
     assert restarted() == []
     sql("UPDATE tasks SET restarted_at = now() - interval '61 minutes' WHERE restarted_at IS NOT NULL")
-    assert len(restarted(most=1)) == 1
+    assert len(restarted(row_limit=1)) == 1
     assert len(restarted()) == 1
     sql("UPDATE tasks SET restarted_at = NULL, updated_at = now() WHERE id = :id", id=stalled)
     assert restarted() == []
@@ -202,7 +202,7 @@ def test_bad_rows_go_with_their_tasks_results_by_a_few_at_a_time(
     rows = 2 * expire.ROWS_LIMIT + 1
     over = ended_with_errors(uow, client, sql, KEPT_RESULTS + MOMENT, rows)
     nearly = ended_with_errors(uow, client, sql, KEPT_RESULTS - MOMENT, 3)
-    assert uow.only("expire_task_errors", most=10)["rows"] == 10
+    assert uow.only("expire_task_errors", row_limit=10)["rows"] == 10
     assert housekeep()["expire_task_errors"] == rows - 10
     assert sql("SELECT DISTINCT task_id FROM task_errors") == [[nearly]]
     assert housekeep()["expire_task_errors"] == 1  # notes that the task has none any more
@@ -230,7 +230,7 @@ def many_buckets(sql: Sql, rows: int) -> None:
 def test_however_many_there_are_all_go_by_statements_of_a_few_rows(uow: UnitOfWork, sql: Sql) -> None:
     rows = 2 * expire.ROWS_LIMIT + 1
     many_buckets(sql, rows)
-    assert uow.only("expire_rate_limits", most=10)["rows"] == 10
+    assert uow.only("expire_rate_limits", row_limit=10)["rows"] == 10
     assert housekeep()["expire_rate_limits"] == rows - 10
     assert sql("SELECT count(*) FROM rate_limits") == [[0]]
 

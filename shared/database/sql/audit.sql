@@ -1,5 +1,6 @@
--- Whose money is off: balance = sum of the ledger = newest balance_after, and each entry begins
--- where the one before ended. No row is the good answer.
+-- Return each user whose balance differs from the sum of the ledger entries or from the newest entry's
+-- balance_after, or who has an entry whose balance_before differs from the previous balance_after (`broken_at`
+-- is the `seq` of the first such entry). Amounts are in credits. No row means that all balances are correct.
 WITH chain AS (
     SELECT user_id, seq, amount, balance_after,
            balance_before <> lag(balance_after, 1, 0::numeric) OVER (PARTITION BY user_id ORDER BY seq) AS broken

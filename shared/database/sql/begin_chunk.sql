@@ -1,5 +1,6 @@
--- The fence of a chunk: lock the task, only if it is `processing` and its checkpoint is where the chunk
--- begins, and then its owner's row, until the chunk is committed.
+-- Lock a task and then its owner's row until the chunk is committed, if the task is `processing` and its
+-- checkpoint `bytes_done` is the chunk's first byte. No row otherwise: another worker has billed the chunk, or
+-- the task was cancelled. `balance` is in credits.
 WITH task AS MATERIALIZED (
     SELECT user_id, rows_failed FROM tasks
     WHERE id = :id::uuid AND bytes_done = :bytes_done::bigint AND status = 'processing'

@@ -1,2 +1,2 @@
--- Return the living user behind a session or an API key that is not revoked.
+-- Return the id and role of the user of a valid session or API key.
 SELECT id, role FROM caller(:session_id::uuid, :api_key_hash::bytea)

@@ -1,6 +1,6 @@
--- Stop a task at its next chunk, whose fence finds that the task is not `processing` any more. The owner's row
--- is locked, so that no other task of the owner decides at the same time to wait for this one (start_task).
--- `body` is null if the task has ended already.
+-- Cancel a task. Its worker stops at the next chunk, because begin_chunk requires the status `processing`. The
+-- owner's row is locked, so that start_task can't queue another task behind this one at the same time. `status`
+-- is the status before; `body` is null if the task had already ended.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)

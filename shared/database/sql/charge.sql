@@ -1,6 +1,8 @@
--- The charge: debit if it can be paid, record, ledger entry, idempotency key, in one statement.
--- Nothing lies between the lock on the user's row and its release but the server itself.
--- The answer's body is made here, so that what is stored for a replay is what was sent.
+-- Charge a call: debit the balance if it covers the cost, and insert the record, the ledger entry and the
+-- idempotency key. All in one statement, so that the lock on the user's row is never held during a round trip.
+-- The response is built here, so that a replay returns exactly the same text. `body` is null if nothing was
+-- charged; the other columns give the reason. `balance` and `cost` are in credits; `prior` is the stored
+-- response of an earlier request with the same key.
 WITH caller AS MATERIALIZED (
     SELECT id, balance FROM caller(:session_id::uuid, :api_key_hash::bytea)
 ), price AS MATERIALIZED (
@@ -9,17 +11,17 @@ WITH caller AS MATERIALIZED (
     SELECT k.fingerprint, k.response
     FROM idempotency_keys k, caller
     WHERE k.user_id = caller.id AND k.key = :key::text AND k.created_at > now() - interval '72 hours'
-), turn AS MATERIALIZED (
-    -- False while another request with the same key is in this very statement.
+), key_lock AS MATERIALIZED (
+    -- `ours` is false while another request with the same key runs this statement.
     SELECT :key::text IS NULL
         OR pg_try_advisory_xact_lock(hashtextextended(caller.id || :key::text, 0)) AS ours
     FROM caller
 ), debit AS (
     UPDATE users u
     SET balance = u.balance - price.cost
-    FROM caller, price, turn
+    FROM caller, price, key_lock
     WHERE u.id = caller.id AND u.deleted_at IS NULL
-      AND turn.ours AND NOT EXISTS (SELECT FROM prior)
+      AND key_lock.ours AND NOT EXISTS (SELECT FROM prior)
       AND u.balance >= price.cost
     RETURNING u.id AS user_id, price.id AS operation_id, price.cost, u.balance
 ), record AS (
@@ -31,7 +33,7 @@ WITH caller AS MATERIALIZED (
     SELECT :entry_id::uuid, user_id, 'charge', -cost, balance + cost, balance,
            jsonb_build_object('record_id', :record_id::uuid)
     FROM debit
-), answer AS (
+), response AS (
     SELECT user_id,
            json_build_object(
                'status', 'success',
@@ -45,18 +47,18 @@ WITH caller AS MATERIALIZED (
     DELETE FROM idempotency_keys k USING caller
     WHERE k.user_id = caller.id AND k.key = :key::text AND k.created_at <= now() - interval '72 hours'
     RETURNING 1
-), remembered AS (
-    -- Counting `expired` makes the delete come first.
+), stored_key AS (
+    -- Counting `expired` makes Postgres delete the expired key before it inserts the new one.
     INSERT INTO idempotency_keys (user_id, key, fingerprint, response)
     SELECT user_id, :key::text, :fingerprint::bytea, body
-    FROM answer
+    FROM response
     WHERE :key::text IS NOT NULL AND (SELECT count(*) FROM expired) >= 0
 )
 SELECT
-    (SELECT body FROM answer) AS body,
+    (SELECT body FROM response) AS body,
     (SELECT id FROM caller) AS user_id,
     (SELECT trim_scale(balance) FROM caller) AS balance,
     (SELECT trim_scale(cost) FROM price) AS cost,
-    (SELECT ours FROM turn) AS ours,
+    (SELECT ours FROM key_lock) AS ours,
     (SELECT response FROM prior) AS prior,
     (SELECT fingerprint = :fingerprint::bytea FROM prior) AS same_request

@@ -1,5 +1,5 @@
--- End a task whose rows are all billed and whose results are in the bucket. The owner's row is locked for the
--- same reason as in cancel_task.
+-- Complete a task whose rows are all billed and whose results are in S3. The owner's row is locked for the same
+-- reason as in cancel_task. No row if the task is no longer `processing`.
 WITH found AS MATERIALIZED (
     SELECT id, user_id FROM tasks
     WHERE id = :id::uuid AND status = 'processing' AND bytes_done = bytes_total

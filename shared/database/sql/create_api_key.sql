@@ -1,8 +1,9 @@
--- Store an API key's hash, unless the user has 100 living keys. Run it in a transaction after lock_user, so that
--- parallel requests count each other's keys. Of the revoked keys the newest 100 are kept.
-WITH living AS MATERIALIZED (
+-- Store the hash of an API key, unless the user has 100 keys that are not revoked, and delete all but the
+-- newest 100 revoked keys. Run it in a transaction after lock_user, so that parallel requests count each
+-- other's keys.
+WITH active AS MATERIALIZED (
     SELECT count(*) AS keys FROM api_keys WHERE user_id = :user_id::uuid AND revoked_at IS NULL
-), forgotten AS (
+), deleted AS (
     DELETE FROM api_keys
     WHERE id IN (SELECT id FROM api_keys
                  WHERE user_id = :user_id::uuid AND revoked_at IS NOT NULL
@@ -10,6 +11,6 @@ WITH living AS MATERIALIZED (
 )
 INSERT INTO api_keys (id, user_id, name, key_hash)
 SELECT :id::uuid, :user_id::uuid, :name::text, :key_hash::bytea
-FROM living
+FROM active
 WHERE keys < 100
 RETURNING join_json(api_key_json(api_keys)::json, json_build_object('key', :key::text)) AS body

@@ -1,4 +1,4 @@
--- Set the price of an operation.
+-- Give an operation a price. `cost` is in credits per call.
 INSERT INTO operations (id, type, cost)
 VALUES (:id::uuid, :type::text, :cost::numeric)
 RETURNING operation_json(operations) AS body

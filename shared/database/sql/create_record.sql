@@ -1,4 +1,5 @@
--- Create a manual record if its user and its operation exist. It moves no money. `body` is null if either is missing.
+-- Create a manual record if its user and its operation exist. No balance changes. `body` is null if either is
+-- missing.
 WITH known AS (
     SELECT (SELECT id FROM users WHERE id = :user_id::uuid) AS user_id,
            (SELECT id FROM operations WHERE id = :operation_id::uuid) AS operation_id

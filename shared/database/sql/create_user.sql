@@ -1,4 +1,4 @@
--- Create a user and the opening entry of the user's ledger.
+-- Create a user and the opening entry of the user's ledger. `balance` is in credits.
 WITH created AS (
     INSERT INTO users (id, email, password_hash, role, balance)
     VALUES (:id::uuid, :email::text, :password_hash::text, :role::text, :balance::numeric)

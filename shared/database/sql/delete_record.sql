@@ -1,2 +1,2 @@
--- A record put out of sight. It moves no money: the ledger keeps what happened.
+-- Soft-delete a record. No balance and no ledger entry changes.
 UPDATE records SET deleted_at = now() WHERE id = :id::uuid AND deleted_at IS NULL RETURNING id

@@ -1,4 +1,5 @@
--- End a chunk: debit its sum, write its ledger entry, and move the task's checkpoint.
+-- End a chunk: debit `spent` credits, write one ledger entry if any row was billed, and advance the task's
+-- checkpoint. Run it in the transaction of begin_chunk, which has locked both rows.
 WITH debit AS (
     UPDATE users SET balance = balance - :spent::numeric
     WHERE id = :user_id::uuid

@@ -1,11 +1,11 @@
--- Housekeeping: the token buckets that nobody took from for an hour. Each has long been full again, as a
--- new one is. So many at the most, and none that another transaction has just locked: nobody waits.
-WITH over AS MATERIALIZED (
+-- Housekeeping: delete token buckets unused for an hour. They are full by then, and a missing bucket counts as
+-- full.
+WITH unused AS MATERIALIZED (
     SELECT bucket FROM rate_limits
     WHERE filled_at <= now() - interval '1 hour'
-    LIMIT :most::bigint
+    LIMIT :row_limit::bigint
     FOR UPDATE SKIP LOCKED
-), done AS (
-    DELETE FROM rate_limits r USING over WHERE r.bucket = over.bucket RETURNING 1
+), deleted AS (
+    DELETE FROM rate_limits r USING unused WHERE r.bucket = unused.bucket RETURNING 1
 )
-SELECT count(*) AS rows FROM done
+SELECT count(*) AS rows FROM deleted

@@ -1,5 +1,5 @@
--- End a task that can't be done, with a reason for its owner. A task without its file goes on waiting for it,
--- unless S3 announced the file. The owner's row is locked for the same reason as in cancel_task.
+-- Fail a task that can't be processed. `error` is the reason for its owner. A task that awaits its upload stays
+-- as it is, unless S3 announced the file. The owner's row is locked for the same reason as in cancel_task.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status FROM tasks WHERE id = :id::uuid FOR UPDATE
 ), owner AS MATERIALIZED (

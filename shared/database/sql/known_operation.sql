@@ -1,2 +1,2 @@
--- Whether an operation ever had a price, living or not.
+-- Return the id of any operation of this type, deleted or not.
 SELECT id FROM operations WHERE type = :type::text LIMIT 1

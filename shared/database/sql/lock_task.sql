@@ -1,5 +1,5 @@
--- Lock a task's row and then its owner's until the transaction ends. A chunk locks them in the same order, so
--- that two workers with one task can't deadlock.
+-- Lock a task's row and then its owner's until the transaction ends, and return the owner's balance in credits.
+-- begin_chunk locks them in the same order, so two workers with the same task can't deadlock.
 WITH task AS MATERIALIZED (
     SELECT user_id FROM tasks WHERE id = :id::uuid AND user_id = :user_id::uuid FOR UPDATE
 )

@@ -1,6 +1,6 @@
--- Choose the owner's oldest waiting task, unless one of the owner's tasks is processed already. Run after the
--- transaction that ended a task: it held the owner's row, so every task that it made wait is visible here.
--- A task that another transaction has locked is skipped: its own message starts it.
+-- Return the id of the owner's oldest waiting task, unless a worker processes a task of this owner. Run it
+-- after the transaction that ended a task: that one had locked the owner's row, so all tasks queued behind it
+-- are visible. A task locked by another transaction is skipped, because its own message starts it.
 UPDATE tasks SET updated_at = now()
 WHERE id = (
     SELECT id FROM tasks

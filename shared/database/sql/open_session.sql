@@ -1,7 +1,8 @@
--- Open a session after the password was verified, end the oldest beyond 50, and store a renewed hash. The throttle is checked again: without
--- that, many guesses sent at once would all be verified before the first failure is counted. The user's row is
--- locked and the hash compared on the locked row: a password change either sees the new session and ends it, or
--- comes first and then no session is opened.
+-- Open a session after the password was verified, delete the oldest sessions beyond 50, and store a renewed
+-- password hash. The throttle is checked again because parallel guesses are all verified before the first
+-- failure is counted. The hash is compared on the locked row: a password change either sees and ends this
+-- session, or precedes it and no session is opened. `wait` is in seconds; `id` is null if no session was
+-- opened.
 WITH throttle AS MATERIALIZED (
     SELECT sign_in_wait(
         :address_bucket::text, :address_capacity::numeric, :email_bucket::text, :email_capacity::numeric) AS wait
@@ -14,9 +15,9 @@ WITH throttle AS MATERIALIZED (
     INSERT INTO sessions (id, user_id, refresh_id, expires_at)
     SELECT :session_id::uuid, id, :refresh_id::uuid, now() + :lifetime::float8 * interval '1 second'
     FROM owner
-), forgotten AS (
-    -- Keep 49 sessions beside the new one, living before ended and newest first. Sign-ins in parallel may exceed
-    -- this until the next one.
+), deleted AS (
+    -- Keep 49 sessions besides the new one: valid ones first, then the newest. Parallel sign-ins can exceed the
+    -- limit until the next sign-in.
     DELETE FROM sessions
     WHERE id IN (SELECT s.id FROM sessions s JOIN owner ON s.user_id = owner.id
                  ORDER BY s.revoked_at IS NULL AND s.expires_at > now() DESC, s.created_at DESC OFFSET 49)

@@ -1,2 +1,2 @@
--- Return an operation that has a price.
+-- Return an operation, unless it is deleted.
 SELECT operation_json(operations) AS body FROM operations WHERE id = :id::uuid AND deleted_at IS NULL

@@ -1,2 +1,3 @@
--- Whether a worker processes another task of the same owner: its last sign of life is less than a minute old.
+-- Return whether a worker processes another task of this owner. A worker counts as stopped after a minute
+-- without an update of its task.
 SELECT owner_is_busy(:user_id::uuid, :id::uuid) AS busy

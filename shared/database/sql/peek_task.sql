@@ -1,5 +1,5 @@
--- Read what decides whether a message has work to do, before any lock that a chunk holds.
--- FOR KEY SHARE waits for a transaction that resumes, cancels or starts the task, but not for a chunk.
+-- Read what decides whether a message has work to do. FOR KEY SHARE waits for a transaction that resumes,
+-- cancels or starts the task, but not for a running chunk.
 SELECT status, etag IS NOT NULL AS has_file,
        has_worker AND updated_at > now() - interval '1 minute' AS has_live_worker
 FROM tasks

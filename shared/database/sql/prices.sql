@@ -1,2 +1,2 @@
--- The whole price list: one row an operation that the code can do.
+-- Return all prices: the cost of one call of each operation, in credits.
 SELECT id, type, cost FROM operations WHERE deleted_at IS NULL

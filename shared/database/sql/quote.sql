@@ -1,4 +1,5 @@
--- What the charge would find: the caller, the price, and the answer that a replay gets. See there.
+-- Return what charge.sql would find, without locks or changes. The columns are the same, so that the same code
+-- reads both; `ours` and `body` are constants.
 WITH caller AS MATERIALIZED (
     SELECT id, balance FROM caller(:session_id::uuid, :api_key_hash::bytea)
 ), price AS MATERIALIZED (

@@ -1,7 +1,6 @@
--- Choose the tasks whose message was lost: those whose worker has shown no sign of life for a minute, and the
--- oldest waiting task of each owner with none processed. Each is chosen once an hour at most, since a message
--- that fails is retried for 43 minutes. A limited number at a time; tasks that another transaction has locked
--- are skipped.
+-- Select tasks whose message was lost: those whose worker has not updated them for a minute, and the oldest
+-- waiting task of each owner without a running task. Each is selected at most once an hour, because SQS retries
+-- a failing message for 43 minutes. Tasks locked by another transaction are skipped.
 WITH waiting AS (
     SELECT DISTINCT ON (user_id) id FROM tasks
     WHERE status = 'queued' AND etag IS NOT NULL AND NOT owner_is_busy(user_id, NULL)
@@ -12,7 +11,7 @@ WITH waiting AS (
       AND (status = 'processing' OR status = 'queued' AND id IN (SELECT id FROM waiting))
       AND (restarted_at IS NULL OR restarted_at <= now() - interval '1 hour')
     ORDER BY created_at
-    LIMIT :most::bigint
+    LIMIT :row_limit::bigint
     FOR UPDATE SKIP LOCKED
 )
 UPDATE tasks t SET restarted_at = now()

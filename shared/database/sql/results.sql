@@ -1,7 +1,8 @@
--- Some of a task's rows with their results, in the file's order. `{task_id}` is a UUID's text, `{first}`
--- and `{last}` are numbers: COPY takes no parameters. What a stranger wrote is kept from being a
--- spreadsheet's formula (OWASP, CSV injection), of either width: at a cell's beginning, and behind what some
--- spreadsheet takes for a separator. A comma is none here: a cell that has one is quoted.
+-- Return a range of a task's rows with their results, in the file's order. `{task_id}` (a UUID) and `{first}`
+-- and `{last}` (numbers) are replaced in the text because COPY takes no parameters. The text of rejected rows
+-- is the user's, so a `'` is inserted where a spreadsheet could start a formula (OWASP, CSV injection): at the
+-- start of a cell, and after `;`, tab and line breaks, which some spreadsheets treat as separators. A comma
+-- needs no `'`: a cell with a comma is quoted. ASCII and full-width signs are covered.
 COPY (
     SELECT "row", operation, arguments, result, amount, user_balance, error
     FROM (

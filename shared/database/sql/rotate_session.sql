@@ -1,7 +1,7 @@
--- Rotate the refresh token of a living session and return the id of the token to issue. The token that the last
--- rotation replaced returns its successor for 10 seconds: two browser tabs may refresh with the same cookie at
--- once. Any other token was used before, so it may be stolen: the session ends (RFC 9700, section 4.14).
--- The lock makes the second of two parallel refreshes see the rotation of the first.
+-- Rotate a session's refresh token and return the id of the token to issue. For 10 seconds the replaced token
+-- returns its successor, because two browser tabs may refresh with the same cookie at once. Any other old token
+-- may be stolen, so it ends the session (RFC 9700, section 4.14). The lock makes the second of two parallel
+-- refreshes see the rotation of the first.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, refresh_id,
            refresh_id = :refresh_id::uuid AS is_newest,

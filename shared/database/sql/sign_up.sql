@@ -1,4 +1,5 @@
--- Create a client's account at its first sign-in: the user, the opening ledger entry and the session.
+-- Create a client at the first sign-in: the user, the opening ledger entry and the session. `balance` is in
+-- credits, `lifetime` in seconds.
 WITH created AS (
     INSERT INTO users (id, email, password_hash, role, balance)
     VALUES (:user_id::uuid, :email::text, :password_hash::text, 'client', :balance::numeric)

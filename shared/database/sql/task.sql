@@ -1,4 +1,4 @@
--- A task and how far it is, of one owner or (null) of anybody.
+-- Return a task of this owner, or of any user if `owner` is null.
 SELECT task_json(tasks) AS body, user_id, status
 FROM tasks
 WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)

@@ -1,4 +1,4 @@
--- Change the cost only: records refer to the operation's row, so its type is part of their history.
+-- Change an operation's cost, in credits. Its type never changes, because records refer to the operation's row.
 UPDATE operations
 SET cost = :cost::numeric
 WHERE id = :id::uuid AND deleted_at IS NULL

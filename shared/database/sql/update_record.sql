@@ -1,4 +1,5 @@
--- An admin's correction; nulls leave things as they are. It moves no money.
+-- Correct a record; a null leaves its column unchanged. No balance changes. `id` is null if nothing was
+-- changed.
 WITH known AS (
     SELECT :user_id::uuid IS NULL OR EXISTS (SELECT FROM users WHERE id = :user_id::uuid) AS user_known,
            :operation_id::uuid IS NULL
