@@ -129,7 +129,7 @@ def test_a_task_that_nothing_happens_to_for_a_day_is_given_back_to_its_owner(
     told = json.loads(tasks.get(uow, over, client.id)["body"])
     assert told["status"] == "cancelled"
     assert "for a day" in told["error"]
-    assert "resume it" in told["error"]
+    assert "resume" in told["error"].lower()
     assert told["finished_at"] is not None
     assert tasks.get(uow, nearly, client.id)["status"] == status
     sent = list[tuple[UUID, UUID]]()

@@ -13,7 +13,7 @@ WITH abandoned AS MATERIALIZED (
     UPDATE tasks t
     SET status = 'cancelled',
         error = CASE WHEN t.status = 'awaiting_upload'
-                     THEN 'No file arrived within a day, or no worker could start it. If you uploaded the file, resume the task.'
+                     THEN 'No file arrived for a day, or no worker could start it. If you uploaded the file, resume the task.'
                      ELSE 'No worker could continue this task for a day. Its charged rows are recorded. Resume it to process the rest.' END,
         finished_at = now(), updated_at = now()
     FROM abandoned
