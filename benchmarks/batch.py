@@ -25,8 +25,7 @@ from benchmarks.database import connect, program
 from benchmarks.report import Row, write
 from localstack.settings import Settings
 from localstack.stack import Stack
-from shared import aws
-from shared.database.unit_of_work import UnitOfWork
+from shared import aws, database
 from shared.ids import uuid7
 from shared.settings import settings
 
@@ -73,26 +72,25 @@ def main() -> None:
 def _round(rows: int, folder: Path, watch: Watch) -> Round:
     user_id, task_id = uuid7(), uuid7()
     body = "operation,arguments\n" + "".join(_lines(rows, random.Random(rows)))
-    with UnitOfWork() as uow:
-        uow.only(
-            "create_user",
-            id=user_id,
-            entry_id=uuid7(),
-            email=f"{user_id}@bench.example",
-            password_hash="none",
-            role="client",
-            balance=rows * 5,
-        )
-        uow.only(
-            "create_task",
-            id=task_id,
-            user_id=user_id,
-            filename="bench.csv",
-            status="queued",
-            size=len(body),
-            capacity=6,
-            per_second=1,
-        )
+    database.only(
+        "create_user",
+        id=user_id,
+        entry_id=uuid7(),
+        email=f"{user_id}@bench.example",
+        password_hash="none",
+        role="client",
+        balance=rows * 5,
+    )
+    database.only(
+        "create_task",
+        id=task_id,
+        user_id=user_id,
+        filename="bench.csv",
+        status="queued",
+        size=len(body),
+        capacity=6,
+        per_second=1,
+    )
     aws.store(aws.upload_key(user_id, task_id), body.encode())
     _psql("VACUUM ANALYZE", "CHECKPOINT")
     command = [sys.executable, "-m", WORKER, aws.upload_key(user_id, task_id)]

@@ -30,7 +30,6 @@ from shared.auth import tokens
 from shared.auth.caller import Credentials
 from shared.billing import charges
 from shared.database.connection import statement_text
-from shared.database.unit_of_work import UnitOfWork
 from shared.schemas.requests import OperationCall
 
 CLIENTS = (1, 8)
@@ -195,8 +194,7 @@ def _calling(app: Callable[[dict[str, Any], Any], Any], events: Mapping[UUID, di
 def _by_statement(people: list[UUID]) -> Charge:
     def charge(person: UUID) -> None:
         call = charges.Call(Credentials(session_id=person), "addition", "[1.5, 2]", None)
-        with UnitOfWork() as uow:
-            charges.charge(uow, call, Decimal("3.5"))
+        charges.charge(call, Decimal("3.5"))
 
     return charge
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pg8000.native
 
 from localstack.postgres import Postgres
-from shared.database.unit_of_work import dispose_connections
+from shared.database import dispose_connections
 from shared.database.url import PostgresUrl
 from shared.settings import settings
 

@@ -40,12 +40,10 @@ def main() -> None:
 def accounts(count: int) -> list[str]:
     """The e-mails of new accounts: each is guessed at once."""
     from shared import accounts
-    from shared.database.unit_of_work import UnitOfWork
 
     emails = [f"known-{number}@example.com" for number in range(count)]
-    with UnitOfWork() as uow:
-        for email in emails:
-            accounts.create_user(uow, email, "Lovelace1!", "client", None)
+    for email in emails:
+        accounts.create_user(email, "Lovelace1!", "client", None)
     return emails
 
 

@@ -18,7 +18,6 @@ from benchmarks.report import Row, write
 from shared.auth.caller import Credentials
 from shared.billing import charges
 from shared.database.connection import Database
-from shared.database.unit_of_work import UnitOfWork
 
 WAYS = {"prepared": "", "not prepared": "&proxy=true"}
 CHARGES = 500
@@ -57,14 +56,12 @@ def limit(what: str) -> str:
 
 def charge(database: Database) -> tuple[float, float]:
     """Return the milliseconds of a charge, and those of its backend's processor."""
-    uow = UnitOfWork()
-    uow.database = database
     ((row),) = database.query("SELECT pg_backend_pid() AS pid", {})
     backend = psutil.Process(row["pid"])
     before, started = backend.cpu_times(), perf_counter()
     with open(os.devnull, "w") as log, redirect_stdout(log):  # a line of metrics for each charge
         for _ in range(CHARGES):
-            charges.charge(uow, CALL, Decimal("3.5"))
+            charges.charge(CALL, Decimal("3.5"))
     elapsed, after = perf_counter() - started, backend.cpu_times()
     computing = after.user + after.system - before.user - before.system
     return elapsed * 1000 / CHARGES, computing * 1000 / CHARGES

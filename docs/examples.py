@@ -124,7 +124,7 @@ REFUSALS: list[DomainError] = [
     errors.IdempotencyKeyReused("Send a new Idempotency-Key with a new request."),
     errors.TooManyRequests("Try again in 12 s.", retry_after=12),
     errors.InternalError(),
-    errors.ServiceUnavailable("The database can't do that just now.", retry_after=5),
+    errors.ServiceUnavailable("The database is temporarily unavailable. Try again.", retry_after=5),
 ]
 
 HEADERS = {

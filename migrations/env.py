@@ -26,15 +26,7 @@ def _connect() -> pg8000.dbapi.Connection:
     url = PostgresUrl.parse(settings().aws_pgsql_path.get_secret_value())
     raw = url.open_socket(CONNECT_TIMEOUT)
     raw.settimeout(None)
-    return pg8000.dbapi.connect(
-        url.user,
-        host=url.host,
-        database=url.database,
-        password=url.password,
-        sock=raw,
-        ssl_context=url.tls_context() if url.tls else False,
-        application_name="restcalculator-migrate",
-    )
+    return pg8000.dbapi.connect(**url.driver_arguments(raw), application_name="restcalculator-migrate")
 
 
 def _migrate(connection: Connection) -> None:

@@ -12,10 +12,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
-from shared.auth.passwords import hash_password
+from shared import accounts
 from shared.billing import audit
 from shared.billing.charges import OPENING_CREDIT
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import UnitOfWork
 from shared.errors import ServiceUnavailable
 from shared.ids import uuid7
 from shared.settings import SettingsError, settings
@@ -56,15 +56,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     client_password, admin_password = settings().passwords()
     revision = _migrate()
     with UnitOfWork() as uow:
-        uow.begin()
-        uow.all("lock_set_up")
+        uow.run("lock_set_up")
         created = [name for name in PRICED if _price(uow, name)]
         for email, password, role, credit in (
             (DEFAULT_ADMIN, admin_password, "admin", DEFAULT_ADMIN_CREDIT),
             (DEFAULT_CLIENT, client_password, "client", OPENING_CREDIT["client"]),
         ):
             if uow.one("known_email", email=email) is None:
-                _account(uow, email, password, role, credit)
+                accounts.create_user(email, password, role, credit, uow)
                 created.append(email)
         uow.commit()
     return {"revision": revision, "created": created}
@@ -96,15 +95,3 @@ def _price(uow: UnitOfWork, operation: str) -> bool:
         return False
     uow.one("create_operation", id=uuid7(), type=operation, cost=DEFAULT_COST)
     return True
-
-
-def _account(uow: UnitOfWork, email: str, password: str, role: str, credit: Decimal) -> None:
-    uow.one(
-        "create_user",
-        id=uuid7(),
-        entry_id=uuid7(),
-        email=email,
-        password_hash=hash_password(password),
-        role=role,
-        balance=credit,
-    )

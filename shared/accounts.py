@@ -5,12 +5,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import users
+from shared import database, users
 from shared.auth import passwords, throttle
 from shared.auth.tokens import LIFETIME, TokenPair, TokenType, issue
 from shared.billing.charges import OPENING_CREDIT
-from shared.database.connection import Row
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import Row, Statements, UnitOfWork
 from shared.errors import Conflict, WrongCredentials
 from shared.ids import uuid7
 from shared.settings import settings
@@ -21,7 +20,7 @@ TRIES = 2
 WRONG = f"The e-mail or the password is wrong. To sign up: {passwords.POLICY}"
 
 
-def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPair:
+def sign_in(email: str, password: str, address: str) -> TokenPair:
     """Sign in. An unknown e-mail with a compliant password creates a client's account.
 
     The throttle counts a failure after the password was verified, and a success checks it then too. So of
@@ -34,27 +33,25 @@ def sign_in(uow: UnitOfWork, email: str, password: str, address: str) -> TokenPa
         WrongCredentials, TooManyRequests.
     """
     buckets = throttle.sign_in_buckets(email, address)
-    account = uow.only("sign_in_attempt", email=email, **buckets)
+    account = database.only("sign_in_attempt", email=email, **buckets)
     throttle.check(account["wait"])
     if account["id"] is None and passwords.complies(password):
         try:
-            return _sign_up(uow, email, password)
+            return _sign_up(email, password)
         except Conflict:
-            account = uow.only("account", email=email)  # a parallel request signed up first
+            account = database.only("account", email=email)  # a parallel request signed up first
     for _ in range(TRIES):
         if not passwords.verify(password, account["password_hash"]):
             break
-        if (pair := _open_session(uow, account, password, buckets)) is not None:
+        if (pair := _open_session(account, password, buckets)) is not None:
             return pair
         # A parallel sign-in renewed the hash, or the password was changed.
-        account = uow.only("account", email=email)
-    throttle.check(uow.only("count_failed_sign_in", **buckets)["wait"])
+        account = database.only("account", email=email)
+    throttle.check(database.only("count_failed_sign_in", **buckets)["wait"])
     raise WrongCredentials(WRONG)
 
 
-def create_admin(
-    uow: UnitOfWork, email: str, password: str, admin_password: str, address: str
-) -> tuple[UUID, str]:
+def create_admin(email: str, password: str, admin_password: str, address: str) -> tuple[UUID, str]:
     """Create an admin for a caller that knows the `ADMIN_PASSWORD` setting.
 
     Returns:
@@ -66,16 +63,20 @@ def create_admin(
     buckets = throttle.sign_in_buckets(email, address)
     expected = settings().password_of_admins()
     if hmac.compare_digest(admin_password.encode(), expected.encode()):
-        throttle.check(uow.only("sign_in_attempt", email=email, **buckets)["wait"])
-        return create_user(uow, email, password, "admin", None)
-    throttle.check(uow.only("count_failed_sign_in", **buckets)["wait"])
+        throttle.check(database.only("sign_in_attempt", email=email, **buckets)["wait"])
+        return create_user(email, password, "admin", None)
+    throttle.check(database.only("count_failed_sign_in", **buckets)["wait"])
     raise WrongCredentials("The admin password is wrong.")
 
 
 def create_user(
-    uow: UnitOfWork, email: str, password: str, role: str, balance: Decimal | None
+    email: str, password: str, role: str, balance: Decimal | None, statements: Statements = database
 ) -> tuple[UUID, str]:
-    """A new user with an opening credit, the role's when None.
+    """Create a user with an opening credit.
+
+    Args:
+        balance: the opening credit; None for the role's.
+        statements: the caller's unit of work, if the user is created in a transaction.
 
     Returns:
         The id, and the user as JSON.
@@ -84,7 +85,7 @@ def create_user(
         Conflict: the e-mail is taken.
     """
     user_id = uuid7()
-    row = uow.only(
+    row = statements.only(
         "create_user",
         id=user_id,
         entry_id=uuid7(),
@@ -96,7 +97,7 @@ def create_user(
     return user_id, row["body"]
 
 
-def update_user(uow: UnitOfWork, admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
+def update_user(admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
     """Change a user's email, password, role or balance. A new password ends the sessions and API keys.
 
     Raises:
@@ -104,22 +105,22 @@ def update_user(uow: UnitOfWork, admin_id: UUID, user_id: UUID, changes: dict[st
     """
     password = changes.get("password")
     password_hash = passwords.hash_password(password) if password else None  # slow: before the lock
-    uow.begin()
-    users.lock(uow, user_id)
-    uow.one(
-        "update_user",
-        id=user_id,
-        admin_id=admin_id,
-        entry_id=uuid7(),
-        email=changes.get("email"),
-        password_hash=password_hash,
-        role=changes.get("role"),
-        balance=changes.get("balance"),
-    )
-    uow.commit()
+    with UnitOfWork() as uow:
+        users.lock(uow, user_id)
+        uow.one(
+            "update_user",
+            id=user_id,
+            admin_id=admin_id,
+            entry_id=uuid7(),
+            email=changes.get("email"),
+            password_hash=password_hash,
+            role=changes.get("role"),
+            balance=changes.get("balance"),
+        )
+        uow.commit()
 
 
-def _open_session(uow: UnitOfWork, account: Row, password: str, buckets: dict[str, Any]) -> TokenPair | None:
+def _open_session(account: Row, password: str, buckets: dict[str, Any]) -> TokenPair | None:
     """Open a session for a verified password; None if the account's hash is no longer the verified one.
 
     Raises:
@@ -127,7 +128,7 @@ def _open_session(uow: UnitOfWork, account: Row, password: str, buckets: dict[st
     """
     session_id, refresh_id = uuid4(), uuid4()
     outdated = passwords.outdated(account["password_hash"])
-    row = uow.only(
+    row = database.only(
         "open_session",
         user_id=account["id"],
         verified_hash=account["password_hash"],
@@ -141,9 +142,9 @@ def _open_session(uow: UnitOfWork, account: Row, password: str, buckets: dict[st
     return None if row["id"] is None else issue(session_id, row["id"], row["role"], refresh_id)
 
 
-def _sign_up(uow: UnitOfWork, email: str, password: str) -> TokenPair:
+def _sign_up(email: str, password: str) -> TokenPair:
     session_id, refresh_id, user_id = uuid4(), uuid4(), uuid7()
-    uow.one(
+    database.one(
         "sign_up",
         user_id=user_id,
         entry_id=uuid7(),

@@ -3,14 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from shared import exact_json
-from shared.database.connection import Row
-from shared.database.unit_of_work import UnitOfWork
+from shared import database, exact_json
+from shared.database import Row
 from shared.errors import InvalidInput, NotFound
 from shared.ids import uuid7
 
 
-def create(uow: UnitOfWork, record: dict[str, Any]) -> tuple[UUID, str]:
+def create(record: dict[str, Any]) -> tuple[UUID, str]:
     """A manual record.
 
     Returns:
@@ -20,14 +19,14 @@ def create(uow: UnitOfWork, record: dict[str, Any]) -> tuple[UUID, str]:
         InvalidInput: its user or operation does not exist.
     """
     record_id = uuid7()
-    row = uow.only("create_record", id=record_id, **_as_parameters(record))
+    row = database.only("create_record", id=record_id, **_as_parameters(record))
     _check_known(row)
     return record_id, row["body"]
 
 
-def update(uow: UnitOfWork, record_id: UUID, changes: dict[str, Any]) -> None:
+def update(record_id: UUID, changes: dict[str, Any]) -> None:
     """Correct a record. Raises: NotFound; InvalidInput as `create`."""
-    row = uow.only("update_record", id=record_id, **_as_parameters(changes))
+    row = database.only("update_record", id=record_id, **_as_parameters(changes))
     _check_known(row)
     if row["id"] is None:
         raise NotFound("There is no such record.")

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from shared import database
 from shared.auth import throttle
 from shared.auth.caller import Caller
-from shared.database.connection import Row
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import Row, UnitOfWork
 from shared.errors import Conflict, NotFound
 from shared.ids import uuid7
 
@@ -22,7 +22,6 @@ RESUMES_PER_SECOND = 0.1
 
 
 def create(
-    uow: UnitOfWork,
     caller: Caller,
     filename: str,
     size: int,
@@ -43,7 +42,7 @@ def create(
         TooManyRequests: too many uploads.
     """
     task_id = uuid7()
-    row = uow.only(
+    row = database.only(
         "create_task",
         id=task_id,
         user_id=caller.id,
@@ -64,20 +63,20 @@ def plain_name(filename: str | None) -> str:
     return printable[:255] or "upload.csv"
 
 
-def get(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> Row:
+def get(task_id: UUID, owner: UUID | None) -> Row:
     """The task: its `body` as JSON, `user_id` and `status`. Raises: NotFound."""
-    return _found(uow.one("task", id=task_id, owner=owner))
+    return _found(database.one("task", id=task_id, owner=owner))
 
 
-def cancel(uow: UnitOfWork, task_id: UUID, owner: UUID | None) -> str:
+def cancel(task_id: UUID, owner: UUID | None) -> str:
     """Stop a task at its next chunk. Returns it as JSON. Raises: NotFound; Conflict if it has ended."""
-    row = _found(uow.one("cancel_task", id=task_id, owner=owner))
+    row = _found(database.one("cancel_task", id=task_id, owner=owner))
     if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: there is nothing to cancel.")
     return str(row["body"])
 
 
-def resume(uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]) -> str:
+def resume(task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]) -> str:
     """Go on with a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:
@@ -92,21 +91,23 @@ def resume(uow: UnitOfWork, task_id: UUID, owner: UUID | None, send: Callable[[U
         Conflict: the task has another status.
         TooManyRequests: too many resumptions.
     """
-    uow.begin()
-    row = _found(
-        uow.one(
-            "resume_task",
-            id=task_id,
-            owner=owner,
-            capacity=RESUMES_AT_ONCE,
-            per_second=RESUMES_PER_SECOND,
+    with UnitOfWork() as uow:
+        row = _found(
+            uow.one(
+                "resume_task",
+                id=task_id,
+                owner=owner,
+                capacity=RESUMES_AT_ONCE,
+                per_second=RESUMES_PER_SECOND,
+            )
         )
-    )
-    throttle.check(row["wait"] or Decimal(0))
-    if row["body"] is None:
-        raise Conflict(f"The task is {row['status']}: only out_of_credit and cancelled ones can be resumed.")
-    send(row["user_id"], task_id)
-    uow.commit()
+        throttle.check(row["wait"] or Decimal(0))
+        if row["body"] is None:
+            raise Conflict(
+                f"The task is {row['status']}: only out_of_credit and cancelled ones can be resumed."
+            )
+        send(row["user_id"], task_id)
+        uow.commit()
     return str(row["body"])
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import UnitOfWork
 from shared.errors import NotFound
 
 
@@ -16,13 +16,13 @@ def lock(uow: UnitOfWork, user_id: UUID) -> None:
         raise NotFound("There is no such user.")
 
 
-def delete(uow: UnitOfWork, user_id: UUID) -> None:
+def delete(user_id: UUID) -> None:
     """Soft-delete a user: free the e-mail, end the sessions and revoke the API keys.
 
     Raises:
         NotFound: the user does not exist or was deleted.
     """
-    uow.begin()
-    lock(uow, user_id)
-    uow.one("delete_user", id=user_id)
-    uow.commit()
+    with UnitOfWork() as uow:
+        lock(uow, user_id)
+        uow.one("delete_user", id=user_id)
+        uow.commit()

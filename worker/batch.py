@@ -11,9 +11,8 @@ from typing import TypeVar
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import aws, interpreter, metrics
-from shared.database.connection import Row
-from shared.database.unit_of_work import UnitOfWork
+from shared import aws, database, interpreter, metrics
+from shared.database import Row, UnitOfWork
 from shared.errors import ServiceUnavailable
 from shared.operations.catalog import CATALOG
 from shared.settings import settings
@@ -62,7 +61,7 @@ class _File:
     etag: str
 
 
-def run_task(uow: UnitOfWork, upload: Upload, redelivered: bool, seconds_left: Callable[[], float]) -> End:
+def run_task(upload: Upload, redelivered: bool, seconds_left: Callable[[], float]) -> End:
     """Bill an upload's rows from its checkpoint on, and write the results.
 
     Args:
@@ -74,34 +73,34 @@ def run_task(uow: UnitOfWork, upload: Upload, redelivered: bool, seconds_left: C
         ServiceUnavailable: the database, S3 or random.org can't be reached; committed work stays.
     """
     try:
-        if end := _end_without_work(uow, upload, redelivered):
+        if end := _end_without_work(upload, redelivered):
             return end
         file = _head(upload.key)
         if file is None:
-            return _fail(uow, upload, "The file is not there.")
-        task = _start(uow, upload, file)
+            return _fail(upload, "The file is not there.")
+        task = _start(upload, file)
         if task["status"] == "queued":
             return End.WAITING
         if task["status"] != "processing":
             return End.NOT_RUNNING
         if task["etag"] != file.etag:
-            return _fail(uow, upload, "The file was replaced after its processing started.")
-        return _bill(uow, upload, file, task, seconds_left)
+            return _fail(upload, "The file was replaced after its processing started.")
+        return _bill(upload, file, task, seconds_left)
     except NotACsv as error:
-        return _fail(uow, upload, str(error))
+        return _fail(upload, str(error))
     except Fenced:
         return End.TAKEN_OVER
     except (BotoCoreError, ClientError) as error:
         raise ServiceUnavailable(f"S3: {error}") from error
 
 
-def _end_without_work(uow: UnitOfWork, upload: Upload, redelivered: bool) -> End | None:
+def _end_without_work(upload: Upload, redelivered: bool) -> End | None:
     """Return the end for a message that needs no work, or None.
 
     It runs one or two short statements and waits for no lock, so a user who causes many messages keeps no
     worker busy.
     """
-    task = uow.one("peek_task", id=upload.task_id, user_id=upload.user_id)
+    task = database.one("peek_task", id=upload.task_id, user_id=upload.user_id)
     if task is None:
         raise NotUnderstood(f"there is no task {upload.task_id}")
     if task["status"] not in UNFINISHED:
@@ -110,18 +109,17 @@ def _end_without_work(uow: UnitOfWork, upload: Upload, redelivered: bool) -> End
     if task["status"] == "processing" and task["has_live_worker"] and not redelivered:
         return End.IN_PROGRESS
     # Check this after the status: then the worker that ends the other task sees this one as waiting.
-    if task["status"] == "queued" and task["has_file"] and _owner_is_busy(uow, upload):
+    if task["status"] == "queued" and task["has_file"] and _owner_is_busy(upload):
         return End.WAITING
     return None
 
 
-def _owner_is_busy(uow: UnitOfWork, upload: Upload) -> bool:
-    return bool(uow.only("owner_is_busy", user_id=upload.user_id, id=upload.task_id)["busy"])
+def _owner_is_busy(upload: Upload) -> bool:
+    return bool(database.only("owner_is_busy", user_id=upload.user_id, id=upload.task_id)["busy"])
 
 
 @interpreter.tuned_for_batch()
 def _bill(
-    uow: UnitOfWork,
     upload: Upload,
     file: _File,
     task: Row,
@@ -136,35 +134,35 @@ def _bill(
     rows = CsvRows(_blocks(upload.key, file, at.offset), at.offset, at.lines)
     if at.offset == 0:
         rows.header()
-    budget = _remote_budget(uow, task["balance"])
+    budget = _remote_budget(task["balance"])
     for number, chunk in enumerate(_one_ahead(chunks(rows, budget)), 1):
         if number % CHUNKS_A_COLLECTION == 0:
             interpreter.collect_garbage()
-        with uow:
+        with UnitOfWork() as uow:
             outcome, totals = bill_chunk(uow, upload.task_id, at, chunk)
         if outcome is Outcome.FENCED:
             return End.TAKEN_OVER
         if outcome is Outcome.OWNER_DELETED:
-            return _fail(uow, upload, "The account was deleted.")
+            return _fail(upload, "The account was deleted.")
         _emit_metrics(outcome, totals)
         if outcome is not Outcome.BILLED:
             return End.OUT_OF_CREDIT if outcome is Outcome.OUT_OF_CREDIT else End.FAILED
         at = totals.end
         # If no rows remain, write the results even when time is short.
         if chunk.ends_early or (out_of_time() and (totals.rows or at.offset < file.size)):
-            return _hand_over(uow, upload, at)
+            return _hand_over(upload, at)
     key = aws.results_key(upload.user_id, upload.task_id)
-    if not write_results(uow, upload.task_id, at.rows, key, Checkpoint.of(task), out_of_time):
-        return _hand_over(uow, upload, at)
-    if not uow.one("complete_task", id=upload.task_id):
+    if not write_results(upload.task_id, at.rows, key, Checkpoint.of(task), out_of_time):
+        return _hand_over(upload, at)
+    if not database.one("complete_task", id=upload.task_id):
         return End.TAKEN_OVER
     metrics.emit(TasksCompleted=1)
     return End.COMPLETED
 
 
-def _hand_over(uow: UnitOfWork, upload: Upload, at: Position) -> End:
+def _hand_over(upload: Upload, at: Position) -> End:
     """Release the task to another worker. Return TAKEN_OVER if another worker moved the checkpoint."""
-    released = uow.one("release_task", id=upload.task_id, bytes_done=at.offset)
+    released = database.one("release_task", id=upload.task_id, bytes_done=at.offset)
     return End.HANDED_OVER if released else End.TAKEN_OVER
 
 
@@ -176,11 +174,11 @@ def _lines_before(upload: Upload, file: _File, task: Row) -> int:
     return sum(block.count(b"\n") for block in _blocks(upload.key, file, 0, task["bytes_done"]))
 
 
-def _remote_budget(uow: UnitOfWork, balance: Decimal) -> RemoteBudget | None:
+def _remote_budget(balance: Decimal) -> RemoteBudget | None:
     """Return the budget for remote calls, or None if no operation of the catalog is remote."""
     if not any(operation.is_remote() for operation in CATALOG.values()):
         return None
-    return RemoteBudget(balance, {row["type"]: row["cost"] for row in uow.all("prices")})
+    return RemoteBudget(balance, {row["type"]: row["cost"] for row in database.run("prices")})
 
 
 def _emit_metrics(outcome: Outcome, totals: ChunkTotals) -> None:
@@ -193,9 +191,8 @@ def _emit_metrics(outcome: Outcome, totals: ChunkTotals) -> None:
         metrics.emit(TasksFailed=1)
 
 
-def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
-    with uow:
-        uow.begin()
+def _start(upload: Upload, file: _File) -> Row:
+    with UnitOfWork() as uow:
         owner = uow.one("lock_task", id=upload.task_id, user_id=upload.user_id)
         task = uow.one(
             "start_task",
@@ -210,8 +207,8 @@ def _start(uow: UnitOfWork, upload: Upload, file: _File) -> Row:
     return {**task, **owner}
 
 
-def _fail(uow: UnitOfWork, upload: Upload, reason: str) -> End:
-    if uow.one("fail_task", id=upload.task_id, error=reason, announced=upload.announced):
+def _fail(upload: Upload, reason: str) -> End:
+    if database.one("fail_task", id=upload.task_id, error=reason, announced=upload.announced):
         metrics.emit(TasksFailed=1)
     return End.FAILED
 

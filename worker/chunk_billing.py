@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import UnitOfWork
 from shared.ids import uuid7s
 from worker.chunks import NO_PRICE, Chunk, DeferredRow, ProcessedRow, RejectedRow
 
@@ -75,20 +75,19 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
     Raises:
         DomainError: as `Database.run`. Postgres committed either the whole chunk or nothing.
     """
-    uow.begin()
     owner = uow.one("begin_chunk", id=task_id, bytes_done=start.offset)
     if owner is None:
         return Outcome.FENCED, ChunkTotals(start)
     if owner["deleted"]:
         return Outcome.OWNER_DELETED, ChunkTotals(start)
-    prices = {row["type"]: (row["id"], row["cost"]) for row in uow.all("prices")}
+    prices = {row["type"]: (row["id"], row["cost"]) for row in uow.run("prices")}
     totals = ChunkTotals(start)
     if chunk.rows:
-        uow.database.copy_in(COPY_RECORDS, _bill_rows(totals, chunk, owner, prices, task_id))
+        uow.copy_in(COPY_RECORDS, _bill_rows(totals, chunk, owner, prices, task_id))
     else:
         totals.end = Position(chunk.end, chunk.lines, start.rows)
     if totals.error_lines:
-        uow.database.copy_in(COPY_ERRORS, ["".join(totals.error_lines).encode()])
+        uow.copy_in(COPY_ERRORS, ["".join(totals.error_lines).encode()])
     uow.one("end_chunk", id=task_id, user_id=owner["user_id"], **_sums(totals, start))
     uow.commit()
     return totals.outcome, totals

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from shared import aws, metrics
-from shared.database.unit_of_work import UnitOfWork
+from shared import aws, database, metrics
 from shared.errors import DomainError
 from worker.batch import End, run_task
 from worker.messages import NotUnderstood, uploads
@@ -59,19 +58,19 @@ def _process(record: dict[str, Any], context: Any) -> None:
     redelivered = _deliveries(record) > 1
     for upload in uploads(record["body"]):
         # No statement timeout: the duration of a COPY depends on the chunk.
-        with UnitOfWork(statement_timeout=0) as uow:
-            end = run_task(uow, upload, redelivered, lambda: context.get_remaining_time_in_millis() / 1000)
+        with database.statement_timeout(0):
+            end = run_task(upload, redelivered, lambda: context.get_remaining_time_in_millis() / 1000)
             if end is End.HANDED_OVER:
                 aws.enqueue(upload.key)
             elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
                 # A message for an ended task may mean that a worker died before this step, or that the
                 # owner cancelled the task between two workers. First deliveries of S3's own messages don't
                 # count: a client can cause any number of them.
-                _start_next(uow, upload.user_id)
+                _start_next(upload.user_id)
         logger.info("task left", task_id=str(upload.task_id), end=end.value)
 
 
-def _start_next(uow: UnitOfWork, user_id: UUID) -> None:
+def _start_next(user_id: UUID) -> None:
     """Send a message for the owner's next waiting task. If that fails, SQS retries the current message."""
-    if task := uow.one("next_task", user_id=user_id):
+    if task := database.one("next_task", user_id=user_id):
         aws.enqueue(aws.upload_key(user_id, task["id"]))

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from botocore.exceptions import ClientError
 
+from shared import database
 from shared.database.connection import Row, statement_text
-from shared.database.unit_of_work import UnitOfWork
 from worker.s3_writer import S3ObjectWriter
 
 ROWS_AT_ONCE = 10_000
@@ -38,7 +38,7 @@ class Fenced(Exception):
 
 
 def write_results(
-    uow: UnitOfWork, task_id: UUID, rows: int, key: str, done: Checkpoint, out_of_time: Callable[[], bool]
+    task_id: UUID, rows: int, key: str, done: Checkpoint, out_of_time: Callable[[], bool]
 ) -> bool:
     """Write the results of a task whose rows are all billed, until they are complete or time runs out.
 
@@ -60,11 +60,11 @@ def write_results(
         if row == 1:
             writer.write(HEADER)
         while row <= rows:
-            uow.database.copy_out(_statement(task_id, row), writer)
+            database.copy_out(_statement(task_id, row), writer)
             row += ROWS_AT_ONCE
             if writer.has_full_part and row <= rows:
                 writer.upload_part()
-                if not _save_checkpoint(uow, task_id, writer, checkpoint, row):
+                if not _save_checkpoint(task_id, writer, checkpoint, row):
                     raise Fenced
                 checkpoint = row
                 if out_of_time():
@@ -89,9 +89,9 @@ def _resume(key: str, done: Checkpoint) -> tuple[S3ObjectWriter, int]:
     return S3ObjectWriter(key), 1
 
 
-def _save_checkpoint(uow: UnitOfWork, task_id: UUID, writer: S3ObjectWriter, row: int, next_row: int) -> bool:
+def _save_checkpoint(task_id: UUID, writer: S3ObjectWriter, row: int, next_row: int) -> bool:
     """Move the checkpoint from `row` to `next_row`. Return False if another worker has moved it."""
-    saved = uow.one(
+    saved = database.one(
         "checkpoint_results",
         id=task_id,
         upload_id=writer.upload_id,

@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared.auth import api_keys
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewApiKey
@@ -27,6 +26,5 @@ app = Api(who=Who.SIGNED_IN)
     status_code=201,
 )
 def create_api_key(body: NewApiKey) -> Response[str]:
-    with UnitOfWork() as uow:
-        key_id, key = api_keys.create(uow, app.credentials, app.caller.id, body.name)
+    key_id, key = api_keys.create(app.credentials, app.caller.id, body.name)
     return created(key, f"/api/v1/api_keys/{key_id}")

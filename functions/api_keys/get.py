@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotFound
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
@@ -25,8 +25,7 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented(ApiKey, 404, description="The API key, without its secret."),
 )
 def get_api_key(id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        row = uow.one("api_key", id=id, user_id=app.caller.id)
+    row = database.one("api_key", id=id, user_id=app.caller.id)
     if row is None:
         raise NotFound("There is no such API key.")
     return ok(row["body"])

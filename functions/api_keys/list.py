@@ -2,7 +2,6 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import API_KEYS
@@ -21,5 +20,4 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented_list(API_KEYS, description="One page of API keys."),
 )
 def list_api_keys() -> Response[str]:
-    with UnitOfWork() as uow:
-        return ok(API_KEYS.page(uow, app.query_string, app.caller))
+    return ok(API_KEYS.page(app.query_string, app.caller))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotFound
 from shared.http.api import Api, Who
 from shared.http.responses import documented, done
@@ -22,7 +22,6 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented(Done, 404, description="The API key is revoked."),
 )
 def revoke_api_key(id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        if uow.one("revoke_api_key", id=id, user_id=app.caller.id) is None:
-            raise NotFound("There is no such API key.")
+    if database.one("revoke_api_key", id=id, user_id=app.caller.id) is None:
+        raise NotFound("There is no such API key.")
     return done("The API key is revoked.")

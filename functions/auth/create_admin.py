@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewAdmin
@@ -27,8 +26,5 @@ app = Api()
     status_code=201,
 )
 def create_admin(body: NewAdmin) -> Response[str]:
-    with UnitOfWork() as uow:
-        user_id, user = accounts.create_admin(
-            uow, body.email, body.password, body.admin_password, app.source_address
-        )
+    user_id, user = accounts.create_admin(body.email, body.password, body.admin_password, app.source_address)
     return created(user, f"/api/v1/users/{user_id}")

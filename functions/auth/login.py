@@ -4,7 +4,6 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
 from shared.auth.tokens import LIFETIME, TokenType
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api
 from shared.http.cookies import sign_in_cookies
 from shared.http.responses import documented, done
@@ -30,8 +29,7 @@ app = Api()
     ),
 )
 def login(body: Login) -> Response[str]:
-    with UnitOfWork() as uow:
-        pair = accounts.sign_in(uow, body.email, body.password, app.source_address)
+    pair = accounts.sign_in(body.email, body.password, app.source_address)
     return done(
         "Signed in.",
         cookies=sign_in_cookies(pair),

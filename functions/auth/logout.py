@@ -2,8 +2,8 @@
 
 from aws_lambda_powertools.event_handler import Response
 
+from shared import database
 from shared.auth.tokens import TokenType
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import NotSignedIn
 from shared.http.api import Api
 from shared.http.cookies import sign_out_cookies
@@ -32,6 +32,5 @@ def logout() -> Response[str]:
             presented = app.present(kind)
         except NotSignedIn:
             continue
-        with UnitOfWork() as uow:
-            uow.all("revoke_session", session_id=presented.session_id)
+        database.run("revoke_session", session_id=presented.session_id)
     return done("Signed out.", cookies=sign_out_cookies())

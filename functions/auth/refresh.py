@@ -4,7 +4,6 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.auth import sessions
 from shared.auth.tokens import LIFETIME, TokenType
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import NotSignedIn
 from shared.http.api import Api
 from shared.http.cookies import sign_in_cookies
@@ -32,8 +31,7 @@ def refresh() -> Response[str]:
     claims = app.present(TokenType.REFRESH).claims
     if claims is None:
         raise NotSignedIn("Send a refresh token.")
-    with UnitOfWork() as uow:
-        pair = sessions.refresh(uow, claims.session_id, claims.token_id)
+    pair = sessions.refresh(claims.session_id, claims.token_id)
     return done(
         "Refreshed.",
         cookies=sign_in_cookies(pair),

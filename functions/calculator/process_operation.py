@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared.billing import charges
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
 from shared.operations import catalog
@@ -36,9 +35,8 @@ def process_operation(body: OperationCall) -> Response[str]:
     catalog.check(operation, body.arguments)
     arguments = catalog.arguments_json(body.arguments)
     call = charges.Call(app.credentials, operation.name, arguments, app.idempotency_key)
-    with UnitOfWork() as uow:
-        # Nobody spends somebody else's quota who could not pay for the call.
-        answer = charges.quote(uow, call) if operation.is_remote() else None
-        if answer is None:
-            answer = charges.charge(uow, call, catalog.compute(operation, body.arguments))
+    # Nobody spends somebody else's quota who could not pay for the call.
+    answer = charges.quote(call) if operation.is_remote() else None
+    if answer is None:
+        answer = charges.charge(call, catalog.compute(operation, body.arguments))
     return ok(answer.body, headers=answer.headers)

@@ -4,7 +4,7 @@ import json
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.http.api import Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Health
@@ -21,6 +21,5 @@ app = Api()
     responses=documented(Health, 503, description="The service and its database work."),
 )
 def health() -> Response[str]:
-    with UnitOfWork() as uow:
-        uow.all("health")
+    database.run("health")
     return ok(json.dumps({"status": "ok", "database": "ok"}))

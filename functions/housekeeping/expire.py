@@ -8,8 +8,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared.database.connection import STATEMENT_TIMEOUT
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
+from shared.database import STATEMENT_TIMEOUT
 
 STATEMENTS = (
     "expire_idempotency_keys",
@@ -35,16 +35,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     Raises:
         ServiceUnavailable: the database can't be reached; earlier statements stay committed.
     """
-    with UnitOfWork() as uow:
-        expired = {statement: _all_of(uow, statement, context) for statement in STATEMENTS}
+    expired = {statement: _all_of(statement, context) for statement in STATEMENTS}
     logger.info("housekeeping", extra=expired)
     return expired
 
 
-def _all_of(uow: UnitOfWork, statement: str, context: Any) -> int:
+def _all_of(statement: str, context: Any) -> int:
     total = 0
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
-        rows = uow.only(statement, row_limit=ROWS_LIMIT)["rows"]
+        rows = database.only(statement, row_limit=ROWS_LIMIT)["rows"]
         total += rows
         if rows < ROWS_LIMIT:
             break

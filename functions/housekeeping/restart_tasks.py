@@ -9,8 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared import aws
-from shared.database.connection import STATEMENT_TIMEOUT
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import STATEMENT_TIMEOUT, UnitOfWork
 
 TASKS_LIMIT = 10
 """Tasks that one transaction locks while it sends their messages."""
@@ -32,8 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     sent = 0
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
         with UnitOfWork() as uow:
-            uow.begin()
-            tasks = uow.all("restart_tasks", row_limit=TASKS_LIMIT)
+            tasks = uow.run("restart_tasks", row_limit=TASKS_LIMIT)
             for task in tasks:
                 aws.enqueue(aws.upload_key(task["user_id"], task["id"]))
             uow.commit()

@@ -2,7 +2,6 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import LEDGER
@@ -22,5 +21,4 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented_list(LEDGER, description="One page of ledger entries."),
 )
 def list_ledger() -> Response[str]:
-    with UnitOfWork() as uow:
-        return ok(LEDGER.page(uow, app.query_string, app.caller))
+    return ok(LEDGER.page(app.query_string, app.caller))

@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.http.api import Api, Who
 from shared.http.responses import created, documented
 from shared.ids import uuid7
@@ -30,6 +30,7 @@ app = Api(who=Who.ADMIN)
 )
 def create_operation(body: NewOperation) -> Response[str]:
     operation_id = uuid7()
-    with UnitOfWork() as uow:
-        row = uow.only("create_operation", id=operation_id, type=catalog.find(body.type).name, cost=body.cost)
+    row = database.only(
+        "create_operation", id=operation_id, type=catalog.find(body.type).name, cost=body.cost
+    )
     return created(row["body"], f"/api/v1/operations/{operation_id}")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotFound
 from shared.http.api import Api, Who
 from shared.http.responses import documented, done
@@ -24,7 +24,6 @@ app = Api(who=Who.ADMIN)
     responses=documented(Done, 404, description="The operation can no longer be called."),
 )
 def delete_operation(id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        if uow.one("delete_operation", id=id) is None:
-            raise NotFound("There is no such operation.")
+    if database.one("delete_operation", id=id) is None:
+        raise NotFound("There is no such operation.")
     return done("The operation is deleted.")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotFound
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
@@ -22,8 +22,7 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented(Operation, 404, description="The operation and its cost."),
 )
 def get_operation(id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        row = uow.one("operation", id=id)
+    row = database.one("operation", id=id)
     if row is None:
         raise NotFound("There is no such operation.")
     return ok(row["body"])

@@ -2,7 +2,6 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import OPERATIONS
@@ -19,5 +18,4 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented_list(OPERATIONS, description="One page of operations."),
 )
 def list_operations() -> Response[str]:
-    with UnitOfWork() as uow:
-        return ok(OPERATIONS.page(uow, app.query_string, app.caller))
+    return ok(OPERATIONS.page(app.query_string, app.caller))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotFound
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
@@ -23,8 +23,7 @@ app = Api(who=Who.ADMIN)
     responses=documented(Operation, 404, description="The operation with its new cost."),
 )
 def update_operation(id: UUID, body: OperationChange) -> Response[str]:
-    with UnitOfWork() as uow:
-        row = uow.one("update_operation", id=id, cost=body.cost)
+    row = database.one("update_operation", id=id, cost=body.cost)
     if row is None:
         raise NotFound("There is no such operation.")
     return ok(row["body"])

@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import records
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewRecord
@@ -25,6 +24,5 @@ app = Api(who=Who.ADMIN)
     status_code=201,
 )
 def create_record(body: NewRecord) -> Response[str]:
-    with UnitOfWork() as uow:
-        record_id, record = records.create(uow, body.model_dump())
+    record_id, record = records.create(body.model_dump())
     return created(record, f"/api/v1/records/{record_id}")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotFound
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
@@ -24,8 +24,7 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented(Record, 404, description="The record."),
 )
 def get_record(id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        row = uow.one("record", id=id, owner=app.caller.scope)
+    row = database.one("record", id=id, owner=app.caller.scope)
     if row is None:
         raise NotFound("There is no such record.")
     return ok(row["body"])

@@ -2,7 +2,6 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import RECORDS
@@ -22,5 +21,4 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented_list(RECORDS, description="One page of records."),
 )
 def list_records() -> Response[str]:
-    with UnitOfWork() as uow:
-        return ok(RECORDS.page(uow, app.query_string, app.caller))
+    return ok(RECORDS.page(app.query_string, app.caller))

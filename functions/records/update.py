@@ -5,7 +5,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import records
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented, no_content
 from shared.schemas.requests import RecordChange
@@ -26,6 +25,5 @@ app = Api(who=Who.ADMIN)
     status_code=204,
 )
 def update_record(id: UUID, body: RecordChange) -> Response[str]:
-    with UnitOfWork() as uow:
-        records.update(uow, id, body.model_dump(exclude_unset=True))
+    records.update(id, body.model_dump(exclude_unset=True))
     return no_content()

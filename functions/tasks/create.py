@@ -6,7 +6,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, tasks
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewTask
@@ -38,6 +37,5 @@ def create_task(body: NewTask) -> Response[str]:
     def grant(task_id: UUID) -> dict[str, Any]:
         return aws.presign_upload(aws.upload_key(app.caller.id, task_id), body.size)
 
-    with UnitOfWork() as uow:
-        task_id, task = tasks.create(uow, app.caller, body.filename, body.size, "awaiting_upload", grant)
+    task_id, task = tasks.create(app.caller, body.filename, body.size, "awaiting_upload", grant)
     return created(task, f"/api/v1/tasks/{task_id}")

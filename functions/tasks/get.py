@@ -5,7 +5,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import tasks
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
@@ -25,5 +24,4 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented(Task, 404, description="The task."),
 )
 def get_task(task_id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        return ok(tasks.get(uow, task_id, app.caller.scope)["body"])
+    return ok(tasks.get(task_id, app.caller.scope)["body"])

@@ -2,7 +2,6 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import TASKS
@@ -22,5 +21,4 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented_list(TASKS, description="One page of tasks."),
 )
 def list_tasks() -> Response[str]:
-    with UnitOfWork() as uow:
-        return ok(TASKS.page(uow, app.query_string, app.caller))
+    return ok(TASKS.page(app.query_string, app.caller))

@@ -2,8 +2,7 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import aws, tasks
-from shared.database.unit_of_work import UnitOfWork
+from shared import aws, database, tasks
 from shared.errors import PayloadTooLarge, ServiceUnavailable
 from shared.http.api import MULTIPART, Api, Who
 from shared.http.forms import parse_upload
@@ -36,11 +35,10 @@ def process_csv() -> Response[str]:
     filename, content = parse_upload(app.content_type, app.body)
     if len(content) > LARGEST_FILE:
         raise PayloadTooLarge(f"At most {LARGEST_FILE} bytes; send larger files through POST /api/v1/tasks.")
-    with UnitOfWork() as uow:
-        task_id, task = tasks.create(uow, app.caller, tasks.plain_name(filename), len(content), "queued")
-        try:
-            aws.store(aws.upload_key(app.caller.id, task_id), content)
-        except ServiceUnavailable as error:
-            uow.one("fail_task", id=task_id, error="The file could not be stored.", announced=False)
-            raise error
+    task_id, task = tasks.create(app.caller, tasks.plain_name(filename), len(content), "queued")
+    try:
+        aws.store(aws.upload_key(app.caller.id, task_id), content)
+    except ServiceUnavailable as error:
+        database.one("fail_task", id=task_id, error="The file could not be stored.", announced=False)
+        raise error
     return ok(task, status=202, headers={"Location": f"/api/v1/tasks/{task_id}"})

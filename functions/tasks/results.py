@@ -6,7 +6,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, exact_json, tasks
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict
 from shared.http.api import Api, Who
 from shared.http.responses import JSON, documented, ok
@@ -30,8 +29,7 @@ app = Api(who=Who.SIGNED_IN)
     status_code=303,
 )
 def get_results(task_id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        task = tasks.get(uow, task_id, app.caller.scope)
+    task = tasks.get(task_id, app.caller.scope)
     if task["status"] != "completed":
         raise Conflict(f"The task is {task['status']}: its results are there once it is completed.")
     # The signature counts whole seconds.

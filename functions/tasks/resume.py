@@ -5,7 +5,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, tasks
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
@@ -26,6 +25,5 @@ app = Api(who=Who.SIGNED_IN, takes=None)
     status_code=202,
 )
 def resume_task(task_id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        task = tasks.resume(uow, task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+    task = tasks.resume(task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
     return ok(task, status=202)

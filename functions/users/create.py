@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewUser
@@ -25,6 +24,5 @@ app = Api(who=Who.ADMIN)
     status_code=201,
 )
 def create_user(body: NewUser) -> Response[str]:
-    with UnitOfWork() as uow:
-        user_id, user = accounts.create_user(uow, body.email, body.password, body.role, body.balance)
+    user_id, user = accounts.create_user(body.email, body.password, body.role, body.balance)
     return created(user, f"/api/v1/users/{user_id}")

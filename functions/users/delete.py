@@ -5,7 +5,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import users
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented, done
 from shared.schemas.responses import Done
@@ -25,6 +24,5 @@ app = Api(who=Who.ADMIN)
     responses=documented(Done, 404, description="The user is deleted."),
 )
 def delete_user(id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        users.delete(uow, id)
+    users.delete(id)
     return done("The user is deleted.")

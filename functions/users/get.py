@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotFound
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
@@ -22,8 +22,7 @@ app = Api(who=Who.ADMIN)
     responses=documented(User, 404, description="The user."),
 )
 def get_user(id: UUID) -> Response[str]:
-    with UnitOfWork() as uow:
-        row = uow.one("user", id=id)
+    row = database.one("user", id=id)
     if row is None:
         raise NotFound("There is no such user.")
     return ok(row["body"])

@@ -5,7 +5,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared.billing import charges
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
 from shared.schemas.requests import CreditGrant
@@ -28,6 +27,5 @@ app = Api(who=Who.ADMIN)
     ),
 )
 def grant_credit(id: UUID, body: CreditGrant) -> Response[str]:
-    with UnitOfWork() as uow:
-        answer = charges.grant(uow, app.caller, id, body.amount, body.reason, app.idempotency_key)
+    answer = charges.grant(app.caller, id, body.amount, body.reason, app.idempotency_key)
     return ok(answer.body, headers=answer.headers)

@@ -2,7 +2,6 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import USERS
@@ -19,5 +18,4 @@ app = Api(who=Who.ADMIN)
     responses=documented_list(USERS, description="One page of users."),
 )
 def list_users() -> Response[str]:
-    with UnitOfWork() as uow:
-        return ok(USERS.page(uow, app.query_string, app.caller))
+    return ok(USERS.page(app.query_string, app.caller))

@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import NotSignedIn
 from shared.http.api import Api, Who
 from shared.http.responses import documented, ok
@@ -20,8 +20,7 @@ app = Api(who=Who.SIGNED_IN)
     responses=documented(User, description="Your account."),
 )
 def me() -> Response[str]:
-    with UnitOfWork() as uow:
-        row = uow.one("user", id=app.caller.id)
+    row = database.one("user", id=app.caller.id)
     if row is None:
         raise NotSignedIn("The account was deleted.")
     return ok(row["body"])

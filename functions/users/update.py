@@ -5,7 +5,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.database.unit_of_work import UnitOfWork
 from shared.http.api import Api, Who
 from shared.http.responses import documented, no_content
 from shared.schemas.requests import UserChange
@@ -27,6 +26,5 @@ app = Api(who=Who.ADMIN)
     status_code=204,
 )
 def update_user(id: UUID, body: UserChange) -> Response[str]:
-    with UnitOfWork() as uow:
-        accounts.update_user(uow, app.caller.id, id, body.model_dump(exclude_unset=True))
+    accounts.update_user(app.caller.id, id, body.model_dump(exclude_unset=True))
     return no_content()

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from shared.auth import caller as auth
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import UnitOfWork
 from shared.errors import Conflict
 from shared.ids import uuid7
 
 
-def create(uow: UnitOfWork, presented: auth.Credentials, user_id: UUID, name: str) -> tuple[UUID, str]:
+def create(presented: auth.Credentials, user_id: UUID, name: str) -> tuple[UUID, str]:
     """Create an API key for the signed-in user.
 
     Args:
@@ -25,11 +25,11 @@ def create(uow: UnitOfWork, presented: auth.Credentials, user_id: UUID, name: st
     """
     key_id = uuid7()
     key, key_hash = auth.new_api_key()
-    uow.begin()
-    uow.one("lock_user", id=user_id)
-    auth.look_up(uow, presented)
-    row = uow.one("create_api_key", id=key_id, user_id=user_id, name=name, key_hash=key_hash, key=key)
-    if row is None:
-        raise Conflict("You have 100 API keys. Revoke one that you no longer use and try again.")
-    uow.commit()
+    with UnitOfWork() as uow:
+        uow.one("lock_user", id=user_id)
+        auth.look_up(presented, uow)
+        row = uow.one("create_api_key", id=key_id, user_id=user_id, name=name, key_hash=key_hash, key=key)
+        if row is None:
+            raise Conflict("You have 100 API keys. Revoke one that you no longer use and try again.")
+        uow.commit()
     return key_id, row["body"]

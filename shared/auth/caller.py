@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from shared import database
 from shared.auth.tokens import Claims, TokenType, verify
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import Statements
 from shared.errors import Forbidden, NotSignedIn
 
 API_KEY_PREFIX = "rc_"
@@ -51,14 +52,17 @@ def from_bearer(bearer: str, kind: TokenType) -> Credentials:
     return Credentials(session_id=claims.session_id, claims=claims)
 
 
-def look_up(uow: UnitOfWork, presented: Credentials, *, admin: bool = False) -> Caller:
-    """The caller behind credentials, as the database has it now.
+def look_up(presented: Credentials, statements: Statements = database, *, admin: bool = False) -> Caller:
+    """Return the caller for these credentials.
+
+    Args:
+        statements: the caller's unit of work, to look the caller up in its transaction.
 
     Raises:
         NotSignedIn: the session or key was revoked, or its user deleted.
-        Forbidden: `admin` is asked for, and this is none.
+        Forbidden: `admin` is true, and the caller is not an admin.
     """
-    row = uow.one("caller", **presented.parameters())
+    row = statements.one("caller", **presented.parameters())
     if row is None:
         raise NotSignedIn("The session has ended; sign in again.")
     caller = Caller(row["id"], row["role"])

@@ -2,12 +2,12 @@
 
 from uuid import UUID, uuid4
 
+from shared import database
 from shared.auth.tokens import LIFETIME, TokenPair, TokenType, issue
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import WrongCredentials
 
 
-def refresh(uow: UnitOfWork, session_id: UUID, refresh_id: UUID) -> TokenPair:
+def refresh(session_id: UUID, refresh_id: UUID) -> TokenPair:
     """Exchange a session's refresh token for a new pair of tokens.
 
     A token that was exchanged less than 10 seconds ago gets the same new refresh token as the first time.
@@ -15,7 +15,7 @@ def refresh(uow: UnitOfWork, session_id: UUID, refresh_id: UUID) -> TokenPair:
     Raises:
         WrongCredentials: the session has ended, or the token was used before, which ends the session.
     """
-    row = uow.one(
+    row = database.one(
         "rotate_session",
         session_id=session_id,
         refresh_id=refresh_id,

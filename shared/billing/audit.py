@@ -1,22 +1,22 @@
-"""`python -m shared.billing.audit`: prove for every user that the balance is the sum of the ledger."""
+"""Check that every balance is the sum of its ledger entries: `python -m shared.billing.audit`."""
 
 import sys
 from collections.abc import Sequence
 
+from shared import database
 from shared.billing.charges import audit
-from shared.database.connection import Row
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import Row
 from shared.errors import DomainError
 
-PATIENCE = 3600.0
-"""Seconds: an audit sends no byte before it is made, so without a limit its silence would be taken for a
-server that is gone."""
-MOST_TOLD = 1000
-"""Lines: more tell nobody more, and a Lambda function's answer has its limit."""
+AUDIT_TIMEOUT = 3600.0
+"""Seconds. Postgres sends no byte before the audit ends, so without a statement timeout the connection would
+time out after a minute."""
+LINES_LIMIT = 1000
+"""Lines of findings. A Lambda function's response is limited to 6 MB."""
 
 
-def findings(statement_timeout: float = PATIENCE) -> list[str]:
-    """A line for each user whose money is off; none when all is well.
+def findings(statement_timeout: float = AUDIT_TIMEOUT) -> list[str]:
+    """Return a line for each user whose balance and ledger disagree.
 
     Args:
         statement_timeout: seconds that the audit may take.
@@ -24,26 +24,26 @@ def findings(statement_timeout: float = PATIENCE) -> list[str]:
     Raises:
         DomainError: as `Database.run`.
     """
-    with UnitOfWork(statement_timeout) as uow:
-        off = audit(uow)
-    lines = [_line(row) for row in off[:MOST_TOLD]]
-    return lines if len(off) <= MOST_TOLD else [*lines, f"… and {len(off) - MOST_TOLD} more"]
+    with database.statement_timeout(statement_timeout):
+        off = audit()
+    lines = [_line(row) for row in off[:LINES_LIMIT]]
+    return lines if len(off) <= LINES_LIMIT else [*lines, f"… and {len(off) - LINES_LIMIT} more"]
 
 
 def report(off: Sequence[str]) -> int:
-    """Print what was found; the exit status: 0 when nothing was, else 1."""
+    """Print the findings and return the exit status: 0 without findings, otherwise 1."""
     for line in off:
         print(line)
-    print("The ledger is off." if off else "Every balance is the sum of its ledger entries.")
+    print("Balances and ledger disagree." if off else "Every balance is the sum of its ledger entries.")
     return 1 if off else 0
 
 
 def main() -> int:
-    """The exit status: as `report`, and 2 when it is unknown."""
+    """Run the audit and return the exit status: as `report`, or 2 if the audit failed."""
     try:
         return report(findings())
     except DomainError as error:
-        print(f"The audit could not be made: {error.detail}", file=sys.stderr)
+        print(f"The audit failed: {error.detail}", file=sys.stderr)
         return 2
 
 

@@ -8,10 +8,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from shared import metrics
+from shared import database, metrics
 from shared.auth.caller import Caller, Credentials
-from shared.database.connection import Row
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import Row
 from shared.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -65,37 +64,41 @@ class Call:
         }
 
 
-def quote(uow: UnitOfWork, call: Call) -> Answer | None:
+def quote(call: Call) -> Answer | None:
     """Whether a call would be charged, for what is not to be computed in vain: None if so, and the
     first answer if the call is a replay. It promises nothing: the charge decides.
 
     Raises: as `charge`.
     """
-    row = uow.only("quote", **call.parameters())
+    row = database.only("quote", **call.parameters())
     return _settled(call, row)
 
 
-def charge(uow: UnitOfWork, call: Call, result: Result) -> Answer:
+def charge(call: Call, result: Result) -> Answer:
     """Charge the caller for a computed call and record it, in one round trip.
 
     Raises:
         NotSignedIn, InvalidInput (no such priced operation), InsufficientCredit,
         IdempotencyKeyReused, Conflict (the same key is being worked on).
     """
-    parameters = {
-        **call.parameters(),
-        "record_id": uuid7(),
-        "entry_id": uuid7(),
-        "arguments": call.arguments,
-        "result": as_json(result),
-    }
+    parameters = {**call.parameters(), **outcome(call, result)}
     for _ in range(TRIES):
-        row = _once(uow, "charge", **parameters)
+        row = _once("charge", **parameters)
         if (answer := _settled(call, row)) is not None:
             if not answer.replayed:
                 metrics.emit(call.operation, OperationsCharged=1, CreditsCharged=row["cost"])
             return answer
     raise Conflict("Other calls of this account are in the way; try again.")
+
+
+def outcome(call: Call, result: Result) -> dict[str, Any]:
+    """Return the parameters of the charging statement for a computed call's record and ledger entry."""
+    return {
+        "record_id": uuid7(),
+        "entry_id": uuid7(),
+        "arguments": call.arguments,
+        "result": as_json(result),
+    }
 
 
 def _settled(call: Call, row: Row) -> Answer | None:
@@ -114,9 +117,7 @@ def _settled(call: Call, row: Row) -> Answer | None:
     return None
 
 
-def grant(
-    uow: UnitOfWork, admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str | None
-) -> Answer:
+def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str | None) -> Answer:
     """Give credit to a user, or take it back (amount < 0), never below zero.
 
     Raises:
@@ -134,7 +135,7 @@ def grant(
         "entry_id": uuid7(),
     }
     for _ in range(TRIES):
-        row = _once(uow, "grant", **parameters)
+        row = _once("grant", **parameters)
         if (answer := _answer(row)) is not None:
             return answer
         if row["user_id"] is None:
@@ -144,22 +145,22 @@ def grant(
     raise Conflict("Other movements of this account are in the way; try again.")
 
 
-def audit(uow: UnitOfWork) -> list[Row]:
+def audit() -> list[Row]:
     """Every user whose money is off: balance, sum of the ledger and newest balance_after differ,
     or the chain of entries has a gap. Empty when all is well."""
-    return uow.all("audit")
+    return database.run("audit")
 
 
-def _once(uow: UnitOfWork, statement: str, **parameters: Any) -> Row:
+def _once(statement: str, **parameters: Any) -> Row:
     """Run a statement that stores an idempotency key; a lost race for the key is run again.
 
     The loser's transaction was rolled back whole by the key's uniqueness, and now sees the
     winner's answer.
     """
     try:
-        return uow.only(statement, **parameters)
+        return database.only(statement, **parameters)
     except Conflict:
-        return uow.only(statement, **parameters)
+        return database.only(statement, **parameters)
 
 
 def _answer(row: Row) -> Answer | None:

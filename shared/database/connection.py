@@ -1,7 +1,9 @@
-"""One connection to Postgres, made at the first statement and kept for the life of the process.
+"""A connection to Postgres that opens at its first statement and reopens after a failure.
 
-A Lambda container serves one request at a time, so it needs one connection and no pool. Fixed
-statements (`shared/database/sql/`) are prepared once per connection: one round trip each from then on.
+A Lambda container serves one request at a time, so it needs one connection and no pool. Fixed statements
+(`shared/database/sql/`) are prepared once per connection, and take one round trip each afterwards.
+
+Only this package uses `Database`: other modules run statements by `shared.database`.
 """
 
 import select
@@ -31,31 +33,32 @@ from shared.tracing import subsegment
 Row = dict[str, Any]
 
 CONNECT_TIMEOUT = 3.0
-"""Seconds to reach the server, and seconds for it to take us in."""
+"""Seconds for the TCP connection, and again for each message of the TLS handshake and the authentication."""
 PROBE_TIMEOUT = 1.0
-"""Seconds for a connection that idled to show that it is alive; a new one is quicker than more patience."""
+"""Seconds for an idle connection to answer a probe. Reconnecting is faster than waiting longer."""
 STATEMENT_TIMEOUT = 10.0
-"""Seconds that a statement may take in a function; then the server ends it and we answer 503."""
-SILENCE_MARGIN = 0.5
-"""Seconds more, after which a server that should have ended a statement is taken for gone. All of these
-together end within the functions' 15 seconds: it is we who answer, not the gateway."""
-COPY_SILENCE = 60.0
-"""Seconds without a byte, where a statement has no limit."""
+"""Seconds until Postgres cancels a statement of a function, which then responds with 503."""
+GRACE_PERIOD = 0.5
+"""Seconds after the statement timeout before an unresponsive server counts as dead. All timeouts together
+must fit into the function's 15 s so that the function, not API Gateway, sends the error."""
+COPY_TIMEOUT = 60.0
+"""Seconds to wait for each part of a response if statements have no timeout."""
 IDLE_LIMIT = 30.0
-"""Seconds after which a connection is tried before use: Lambda freezes, networks forget."""
+"""Seconds without a statement after which the connection is probed before use. Meanwhile Lambda may have
+frozen the process, and the network may have dropped the connection."""
 
-# SQLSTATE classes and codes that say "not now" (PostgreSQL manual, appendix A): connection,
-# resources, operator intervention, system error, read-only, lock, serialization and deadlock.
-_NOT_NOW = ("08", "53", "57", "58", "25006", "55P03", "40")
-# What a prepared statement says after a migration or behind a proxy: prepare it anew.
-_STALE = ("0A000", "26000")
-# Values that Postgres can't hold: a NUL in text, a number past numeric's range.
+# Classes and codes of SQLSTATE for temporary failures (PostgreSQL manual, appendix A): connection, resources,
+# operator intervention, system error, read-only transaction, lock, serialization and deadlock.
+_TEMPORARY = ("08", "53", "57", "58", "25006", "55P03", "40")
+# A prepared statement fails with these after a migration, or if its server connection was replaced.
+_STALE_STATEMENT = ("0A000", "26000")
+# Values that Postgres cannot store, such as a NUL in text or a number outside numeric's range.
 _UNSTORABLE = ("22003", "22021", "22P05", "22P02", "22007", "22008")
 
-# A violated constraint's name, and what it means to the caller.
+# The domain error for each constraint that a request can violate.
 _CONSTRAINTS: Mapping[str, DomainError] = {
-    "users_email_living_key": Conflict("That e-mail has an account already."),
-    "operations_type_living_key": Conflict("That operation has a price already."),
+    "users_email_living_key": Conflict("That e-mail already has an account."),
+    "operations_type_living_key": Conflict("That operation already has a price."),
     "idempotency_keys_pkey": Conflict("A request with this idempotency key is still running."),
 }
 
@@ -66,16 +69,16 @@ class _Link(NamedTuple):
 
 
 class Database:
-    """The process's connection and its prepared statements.
+    """A connection and its prepared statements.
 
-    RDS Proxy lends a server connection for one transaction, and pins it to the client for good if the
-    client leaves state in the session. So by a proxy's URL statements are not prepared, and no
-    `statement_timeout` is sent, which the proxy rejects in a startup message: its initialization query
-    sets STATEMENT_TIMEOUT (resources/database/proxy.yml).
+    RDS Proxy assigns a server connection to a client for one transaction, but pins it for longer if the
+    client leaves state in the session. So through a proxy, statements are not prepared. No
+    `statement_timeout` is sent either, because the proxy rejects it in a startup message; the proxy's
+    initialization query sets STATEMENT_TIMEOUT (resources/database/proxy.yml).
 
     Args:
-        url: where the server is.
-        statement_timeout: seconds; 0 for none, when only COPY_SILENCE limits the wait (the worker's COPY).
+        url: a URL that PostgresUrl parses.
+        statement_timeout: seconds; 0 for none. Then COPY_TIMEOUT limits the wait for each part of a response.
     """
 
     def __init__(self, url: str, statement_timeout: float = STATEMENT_TIMEOUT) -> None:
@@ -86,15 +89,20 @@ class Database:
         self._prepared: dict[str, pg8000.native.PreparedStatement] = {}
         self._used_at = 0.0
         self.in_transaction = False
+        self.has_unit_of_work = False
+        """Whether a unit of work has reserved the connection. It may not have begun its transaction yet."""
 
     def run(self, name: str, /, **parameters: Any) -> list[Row]:
-        """Run the fixed statement `shared/database/sql/<name>.sql`; its own transaction unless in one.
+        """Run the fixed statement `shared/database/sql/<name>.sql` and return its rows.
 
         Raises:
-            ServiceUnavailable: the server can't be reached, or can't do it now.
-            DomainError: what a violated constraint stands for.
+            ServiceUnavailable: the server can't be reached, or failed temporarily.
+            StatementTimeout: Postgres cancelled the statement.
+            Conflict: the statement violated a constraint.
+            InvalidInput: Postgres cannot store a value.
+            InternalError: any other error.
         """
-        text = statement_text(name)  # before _guarded: a missing file is no server error
+        text = statement_text(name)  # outside _guarded: a missing file is not an error of the server
         if self._proxied:
             return self._execute(text, name, **parameters)
         with self._guarded(name):
@@ -102,8 +110,8 @@ class Database:
             try:
                 rows = statement.run(**parameters)
             except DatabaseError as error:
-                # A stale statement failed before it did anything, so it can be run again.
-                if self.in_transaction or _field(error, "C") not in _STALE:
+                # A stale statement failed before it changed anything, so it is safe to run it again.
+                if self.in_transaction or _field(error, "C") not in _STALE_STATEMENT:
                     raise
                 self.dispose()
                 statement = self._statement(text)
@@ -111,34 +119,31 @@ class Database:
         return _rows(statement.columns, rows)
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Run a statement that was built (lists): planned for these very values, not prepared.
-
-        Raises: as `run`.
-        """
+        """Run a statement unprepared, so that Postgres plans it for these values. Raises: as `run`."""
         return self._execute(sql, **parameters)
 
     def copy_in(self, sql: str, blocks: Iterable[bytes]) -> None:
-        """`COPY … FROM STDIN` of ready-made blocks of rows. Raises: as `run`."""
+        """Run `COPY … FROM STDIN` with blocks of whole rows. Raises: as `run`."""
         self._execute(sql, stream=blocks)
 
-    def copy_out(self, sql: str, sink: Any, **parameters: Any) -> None:
-        """`COPY … TO STDOUT` into `sink.write(bytes)`. Raises: as `run`."""
-        self._execute(sql, stream=sink, **parameters)
+    def copy_out(self, sql: str, sink: Any) -> None:
+        """Run `COPY … TO STDOUT` into `sink.write(bytes)`. Raises: as `run`."""
+        self._execute(sql, stream=sink)
 
     def begin(self) -> None:
-        """Begin a transaction of several statements."""
+        """Begin a transaction. Raises: as `run`."""
         self._execute("BEGIN")
         self.in_transaction = True
 
     def commit(self) -> None:
-        """Keep what the transaction did. Raises: as `run`; then nothing may be assumed kept."""
+        """Commit the transaction. If this raises, assume that nothing was committed. Raises: as `run`."""
         try:
             self._execute("COMMIT")
         finally:
             self.in_transaction = False
 
     def rollback(self) -> None:
-        """Undo what the transaction did; a connection that can't is closed, which undoes it too."""
+        """Roll back the transaction. If that fails, close the connection, which rolls it back too."""
         self.in_transaction = False
         try:
             if self._link is not None:
@@ -147,7 +152,7 @@ class Database:
             self.dispose()
 
     def dispose(self) -> None:
-        """Close the connection, as after a lost server; the next statement makes a new one."""
+        """Close the connection. The next statement opens a new one."""
         link, self._link = self._link, None
         self._prepared.clear()
         self.in_transaction = False
@@ -163,15 +168,15 @@ class Database:
 
     @contextmanager
     def _guarded(self, statement: str) -> Iterator[None]:
-        """Trace a statement by this name, and translate the driver's errors."""
+        """Trace a statement under this name, and raise DomainErrors instead of the driver's errors."""
         try:
             with subsegment("postgres", sql={"sanitized_query": statement, "database_type": "PostgreSQL"}):
                 yield
         except (DatabaseError, InterfaceError, OSError) as error:
-            raise self._translated(error) from None
+            raise self._domain_error(error) from None
         except BaseException:
-            # The driver stopped midway (a value that it can't encode, a COPY's source that failed, a
-            # time limit): the next statement on this connection would read this one's answer.
+            # The driver stopped midway: it could not encode a value, or the source of a COPY failed. The next
+            # statement on this connection would read the response to this one.
             self.dispose()
             raise
 
@@ -191,7 +196,7 @@ class Database:
         return self._link.connection
 
     def _alive(self, link: "_Link") -> bool:
-        """Whether the connection can be used. Bytes that wait unasked mean a farewell, so: ask."""
+        """Whether the connection still works. Unexpected bytes can mean that it was closed."""
         idle = time.monotonic() - self._used_at
         if idle < IDLE_LIMIT and not select.select([link.socket], [], [], 0)[0]:
             return True
@@ -200,7 +205,7 @@ class Database:
             link.connection.run("SELECT 1")
         except (DatabaseError, InterfaceError, OSError):
             return False
-        link.socket.settimeout(self._patience)
+        link.socket.settimeout(self._socket_timeout)
         return True
 
     def _connect(self) -> "_Link":
@@ -209,12 +214,7 @@ class Database:
         timeout = {"statement_timeout": str(int(self._statement_timeout * 1000))}
         try:
             connection = Connection(
-                url.user,
-                host=url.host,
-                database=url.database,
-                password=url.password,
-                sock=raw,
-                ssl_context=url.tls_context() if url.tls else False,
+                **url.driver_arguments(raw),
                 application_name="restcalculator",
                 startup_params={} if url.proxied else timeout,
             )
@@ -222,32 +222,32 @@ class Database:
             raw.close()
             raise
         link = _Link(connection, connection._usock)
-        link.socket.settimeout(self._patience)
+        link.socket.settimeout(self._socket_timeout)
         return link
 
     @property
-    def _patience(self) -> float:
-        """Seconds to wait for a byte: the server ends a slow statement, this is for one that is gone."""
-        return self._statement_timeout + SILENCE_MARGIN if self._statement_timeout else COPY_SILENCE
+    def _socket_timeout(self) -> float:
+        """Seconds until a read fails. A living server cancels slow statements earlier."""
+        return self._statement_timeout + GRACE_PERIOD if self._statement_timeout else COPY_TIMEOUT
 
-    def _translated(self, error: Exception) -> DomainError:
-        """The domain error for a driver's error, without the row values that the server tells."""
+    def _domain_error(self, error: Exception) -> DomainError:
+        """Return the domain error for a driver's error, without the row values in the server's message."""
         code = _field(error, "C") if isinstance(error, DatabaseError) else ""
         if code == "57014":
-            return StatementTimeout("The database can't do that in time.", retry_after=5)
-        if not code or code.startswith(_NOT_NOW):
+            return StatementTimeout("The database took too long. Try again later.", retry_after=5)
+        if not code or code.startswith(_TEMPORARY):
             if not code or code.startswith(("08", "57P", "25006")):
                 self.dispose()
-            return ServiceUnavailable("The database can't do that just now.", retry_after=5)
+            return ServiceUnavailable("The database is temporarily unavailable. Try again.", retry_after=5)
         if code.startswith("23") and (known := _CONSTRAINTS.get(_field(error, "n"))):
             return known
         if code in _UNSTORABLE:
-            return InvalidInput("A value is outside what can be stored.")
+            return InvalidInput("A value is outside the range that can be stored.")
         return InternalError(f"Postgres {code} {_field(error, 'n')}".strip())
 
 
 def _field(error: Exception, key: str) -> str:
-    """A field of the server's error message (PostgreSQL manual, "Error and Notice Message Fields")."""
+    """Return a field of the server's error (PostgreSQL manual, "Error and Notice Message Fields"), or ""."""
     fields = error.args[0] if error.args else None
     return str(fields.get(key, "")) if isinstance(fields, dict) else ""
 
@@ -261,5 +261,5 @@ def _rows(columns: Any, rows: Any) -> list[Row]:
 
 @cache
 def statement_text(name: str) -> str:
-    """The text of `shared/database/sql/<name>.sql`."""
+    """Return the text of `shared/database/sql/<name>.sql`."""
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")

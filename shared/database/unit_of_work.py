@@ -1,63 +1,86 @@
-"""The unit of work: what a request or a chunk does to the database, kept only if it says so."""
+"""The unit of work: one transaction of several statements."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from shared.database.connection import STATEMENT_TIMEOUT, Database, Row
-from shared.settings import settings
-
-_databases: dict[float, Database] = {}
+from shared.database.connection import Database, Row
+from shared.database.statements import first, kept_connection
 
 
 class UnitOfWork:
-    """`with UnitOfWork() as uow:` — hands out statements over the process's one connection.
+    """One transaction: `with UnitOfWork() as uow:`. `uow.commit()` commits it, otherwise it is rolled back.
 
-    A fixed statement is a transaction of its own, in one round trip. For several in one, call
-    `begin()`, and `commit()` at the end: whatever is not committed is rolled back on the way out.
-
-    Args:
-        statement_timeout: seconds a statement may take; 0 for no limit, as long as bytes come or go
-            (a COPY: see `COPY_SILENCE`).
+    The transaction begins at the first statement, so a block that runs none costs no round trip. It ends with
+    `commit()`, or when a statement fails. After that, only a new unit of work can run statements.
     """
 
-    def __init__(self, statement_timeout: float = STATEMENT_TIMEOUT) -> None:
-        if statement_timeout not in _databases:
-            url = settings().aws_pgsql_path.get_secret_value()
-            _databases[statement_timeout] = Database(url, statement_timeout)
-        self.database = _databases[statement_timeout]
-
     def __enter__(self) -> Self:
+        """Reserve the kept connection. Raises: RuntimeError if another unit of work has it."""
+        self._database = kept_connection()
+        if self._database.has_unit_of_work:
+            raise RuntimeError("A unit of work is open: pass it on instead of opening another one.")
+        self._database.has_unit_of_work = True
+        self._has_ended = False
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.database.in_transaction:
-            self.database.rollback()
+        self._database.has_unit_of_work = False
+        if self._database.in_transaction:
+            self._database.rollback()
 
-    def begin(self) -> None:
-        self.database.begin()
+    def run(self, name: str, /, **parameters: Any) -> list[Row]:
+        """Run the fixed statement `shared/database/sql/<name>.sql` and return all its rows.
 
-    def commit(self) -> None:
-        self.database.commit()
+        Raises: as `Database.run`; RuntimeError if the transaction has ended.
+        """
+        with self._transaction() as database:
+            return database.run(name, **parameters)
 
-    def all(self, statement: str, /, **parameters: Any) -> list[Row]:
-        """Every row of a fixed statement. Raises: as `Database.run`."""
-        return self.database.run(statement, **parameters)
+    def one(self, name: str, /, **parameters: Any) -> Row | None:
+        """Return the row of a fixed statement that returns at most one. Raises: as `run`."""
+        return first(self.run(name, **parameters))
 
-    def only(self, statement: str, /, **parameters: Any) -> Row:
-        """The row of a fixed statement that always has one. Raises: as `Database.run`."""
-        (row,) = self.database.run(statement, **parameters)
+    def only(self, name: str, /, **parameters: Any) -> Row:
+        """Return the row of a fixed statement that always returns one. Raises: as `run`."""
+        (row,) = self.run(name, **parameters)
         return row
 
-    def one(self, statement: str, /, **parameters: Any) -> Row | None:
-        """The row of a fixed statement that has one at the most. Raises: as `Database.run`."""
-        rows = self.database.run(statement, **parameters)
-        return rows[0] if rows else None
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a statement that was built for these parameters. Raises: as `run`."""
+        with self._transaction() as database:
+            return database.query(sql, parameters)
 
+    def copy_in(self, sql: str, blocks: Iterable[bytes]) -> None:
+        """Run `COPY … FROM STDIN` with blocks of whole rows. Raises: as `run`."""
+        with self._transaction() as database:
+            database.copy_in(sql, blocks)
 
-def dispose_connections() -> None:
-    """Close every connection of this process: a test is done with its database."""
-    for database in _databases.values():
-        database.dispose()
-    _databases.clear()
+    def commit(self) -> None:
+        """Commit the transaction. If this raises a DomainError, assume that nothing was kept.
+
+        Raises: as `run`.
+        """
+        self._check_not_ended()
+        self._has_ended = True
+        if self._database.in_transaction:
+            self._database.commit()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Database]:
+        """Begin the transaction at its first statement, and end it when a statement fails."""
+        self._check_not_ended()
+        try:
+            if not self._database.in_transaction:
+                self._database.begin()
+            yield self._database
+        except BaseException:
+            self._has_ended = True
+            raise
+
+    def _check_not_ended(self) -> None:
+        if self._has_ended:
+            raise RuntimeError("This unit of work has ended. Open another one for further statements.")

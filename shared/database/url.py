@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from socket import AF_UNIX, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY, create_connection, socket
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from shared.settings import SettingsError
@@ -86,6 +86,17 @@ class PostgresUrl:
         tcp = create_connection((self.host, self.port), timeout)
         tcp.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         return tcp
+
+    def driver_arguments(self, connected: socket) -> dict[str, Any]:
+        """Return pg8000's arguments for a connection over this socket. Raises: as `tls_context`."""
+        return {
+            "user": self.user,
+            "host": self.host,
+            "database": self.database,
+            "password": self.password,
+            "sock": connected,
+            "ssl_context": self.tls_context() if self.tls else False,
+        }
 
     def tls_context(self) -> ssl.SSLContext:
         """Return a context that verifies the server's certificate and name.

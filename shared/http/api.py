@@ -22,7 +22,6 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from shared import exact_json, interpreter
 from shared.auth import caller as auth
 from shared.auth.tokens import TokenType
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import (
     DomainError,
     Fault,
@@ -173,8 +172,7 @@ class Api(APIGatewayHttpResolver):
             return
         self.credentials = _credentials(event, TokenType.ACCESS)
         if self.who is not Who.CHARGED:
-            with UnitOfWork() as uow:
-                self.caller = auth.look_up(uow, self.credentials, admin=self.who is Who.ADMIN)
+            self.caller = auth.look_up(self.credentials, admin=self.who is Who.ADMIN)
 
     def _refusal_of_caller(self) -> DomainError | None:
         """Return the error of a charged route's caller that is not signed in, or None.
@@ -182,8 +180,7 @@ class Api(APIGatewayHttpResolver):
         Bad input is refused before the charging statement looks the caller up.
         """
         try:
-            with UnitOfWork() as uow:
-                auth.look_up(uow, self.credentials)
+            auth.look_up(self.credentials)
         except DomainError as refusal:
             return refusal
         return None

@@ -31,8 +31,8 @@ from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.sql import literal_column
 from sqlalchemy.types import BigInteger, DateTime, Numeric, Uuid
 
+from shared import database
 from shared.auth.caller import Caller
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InvalidInput, StatementTimeout
 from shared.lists import cursor as listing_cursor
 from shared.lists.query import FieldType, Filter, Query, field_types, parse
@@ -111,7 +111,7 @@ class Listing:
         """Whether the caller may ask for deleted rows."""
         return caller.is_admin and "deleted_at" in self.public
 
-    def page(self, uow: UnitOfWork, query_string: str, caller: Caller) -> str:
+    def page(self, query_string: str, caller: Caller) -> str:
         """Return the response's JSON text.
 
         Raises: InvalidInput if the query is not allowed or takes too long.
@@ -120,7 +120,7 @@ class Listing:
         shape, values = self._split(query, caller)
         began = time.monotonic()
         try:
-            rows = uow.database.query(_page_sql(self, shape), values)
+            rows = database.query(_page_sql(self, shape), values)
         except StatementTimeout:
             raise InvalidInput.at("#/query", TOO_SLOW) from None
         is_quick = time.monotonic() - began < COUNT_AFTER
@@ -133,7 +133,7 @@ class Listing:
         elif not more and (rows or query.page == 1):
             counted = _totals(query, known, "eq")  # the last page: no need to count
         else:
-            total = self._count(uow, shape, values) if is_quick else None
+            total = self._count(shape, values) if is_quick else None
             counted = _totals(query, *_bounded(total, known))
         keys = [f"key{i}" for i in range(self._key_count(shape))]
         cursor = listing_cursor.encode(query, [rows[-1][key] for key in keys]) if more else None
@@ -199,10 +199,10 @@ class Listing:
         counted = matches.limit(bindparam("count_limit", type_=BigInteger)).subquery()
         return select(func.count().label("total")).select_from(counted)
 
-    def _count(self, uow: UnitOfWork, shape: Shape, values: Mapping[str, Any]) -> int | None:
+    def _count(self, shape: Shape, values: Mapping[str, Any]) -> int | None:
         """Count the matching rows, up to COUNT_LIMIT + 1; None if the count times out."""
         try:
-            rows = uow.database.query(_count_sql(self, shape), {**values, "count_limit": COUNT_LIMIT + 1})
+            rows = database.query(_count_sql(self, shape), {**values, "count_limit": COUNT_LIMIT + 1})
         except StatementTimeout:
             return None
         total: int = rows[0]["total"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared import aws
-from shared.database.unit_of_work import dispose_connections
+from shared.database import dispose_connections
 from shared.settings import settings
 from tests.support.batch.deliveries import Deliveries
 from tests.support.batch.harness import Harness

@@ -9,8 +9,6 @@ import pytest
 
 from shared.aws import enqueue
 from shared.billing import charges
-from shared.database.connection import Database
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InsufficientCredit
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import PRICES, Harness
@@ -28,8 +26,7 @@ def file_of(rows: int) -> bytes:
 
 
 def top_up(owner: Person, amount: Decimal) -> None:
-    with UnitOfWork() as uow:
-        charges.grant(uow, owner.caller, owner.id, amount, "top-up", None)
+    charges.grant(owner.caller, owner.id, amount, "top-up", None)
 
 
 @pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, ROWS - 1])
@@ -183,18 +180,13 @@ def test_two_tasks_and_single_charges_of_one_user_never_overspend(
         enqueue(task.key)
 
     def call_until_refused(_: int) -> int:
-        unit, charged = UnitOfWork(), 0
-        unit.database = Database(harness.environment["AWS_PGSQL_PATH"])
+        charged = 0
         try:
             while True:
-                charges.charge(
-                    unit, charges.Call(owner.credentials, "multiplication", "[2, 3]", None), Decimal(6)
-                )
+                charges.charge(charges.Call(owner.credentials, "multiplication", "[2, 3]", None), Decimal(6))
                 charged += 1
         except InsufficientCredit:
             return charged
-        finally:
-            unit.database.dispose()
 
     with nobody_busy(harness), ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(call_until_refused, number) for number in range(4)]

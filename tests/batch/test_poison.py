@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from localstack.cloud import BUCKET
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import AFTER, Fault
@@ -97,8 +97,7 @@ def test_an_account_that_is_deleted_is_charged_no_further(harness: Harness, deli
     task = harness.upload(harness.client(), mixed_file(5 * CHUNK_ROWS, 1))
 
     def delete_owner() -> bool:
-        with UnitOfWork() as uow:
-            uow.one("delete_user", id=task.owner.id)
+        database.one("delete_user", id=task.owner.id)
         return True
 
     harness.stage.expect(Fault("commit", AFTER, delete_owner, nth=3))

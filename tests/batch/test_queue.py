@@ -9,7 +9,6 @@ from functions.housekeeping import restart_tasks
 from localstack.cloud import BUCKET
 from localstack.context import LambdaContext
 from shared import aws, tasks
-from shared.database.unit_of_work import UnitOfWork
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import BEFORE, Fault
@@ -184,5 +183,4 @@ def refuse(key: str) -> None:
 
 
 def cancel(task: Task) -> None:
-    with UnitOfWork() as uow:
-        tasks.cancel(uow, task.id, task.owner.id)
+    tasks.cancel(task.id, task.owner.id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.calculator.process_operation import app
-from shared.database.unit_of_work import dispose_connections
+from shared.database import dispose_connections
 from shared.operations import random_string
 from shared.settings import settings
 from tests.support.fake_random_org import GARBAGE, KEY, Answerer, RandomOrg, strings

@@ -9,7 +9,6 @@ import pg8000.native
 import schemathesis
 
 from shared.auth.tokens import LIFETIME, TokenType, issue
-from shared.database.unit_of_work import UnitOfWork
 from shared.database.url import PostgresUrl
 from tests.support.users import enrol
 
@@ -27,8 +26,7 @@ class Caller:
     """A new account each time the session is gone: random requests log out, and delete and demote admins."""
 
     def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
-        with UnitOfWork() as uow:
-            person = enrol(uow, ROLE, CREDIT)
+        person = enrol(ROLE, CREDIT)
         return issue(person.session_id, person.id, ROLE, person.refresh_id).access
 
     def set(self, case: schemathesis.Case, data: str, context: schemathesis.AuthContext) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +16,8 @@ import pg8000.native
 import pytest
 
 from localstack.postgres import DATABASE, Postgres
-from shared.database.connection import Database
-from shared.database.unit_of_work import UnitOfWork, dispose_connections
+from shared import database
+from shared.database import STATEMENT_TIMEOUT, UnitOfWork, dispose_connections
 from shared.settings import settings
 from tests.support.list_reader import Reader
 from tests.support.users import Person, enrol
@@ -112,13 +113,6 @@ def empty_database_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def uow(database_url: str) -> Iterator[UnitOfWork]:
-    """The unit of work of the process's one connection."""
-    with UnitOfWork() as unit:
-        yield unit
-
-
-@pytest.fixture
 def sql(server: Server, database_url: str) -> Iterator[Callable[..., list[list[Any]]]]:
     """Runs SQL behind the service's back, over a connection of its own."""
     name = database_url.partition("@/")[2].partition("?")[0]
@@ -128,34 +122,31 @@ def sql(server: Server, database_url: str) -> Iterator[Callable[..., list[list[A
 
 @pytest.fixture
 def another_uow(database_url: str) -> Iterator[Callable[[], UnitOfWork]]:
-    """Makes units of work with a connection each: what other Lambda containers have."""
-    databases = list[Database]()
+    """Makes open units of work with a connection each, as other Lambda containers have."""
+    with ExitStack() as stack:
 
-    def make() -> UnitOfWork:
-        unit = UnitOfWork()
-        unit.database = Database(database_url)
-        databases.append(unit.database)
-        return unit
+        def make() -> UnitOfWork:
+            # Each timeout has a connection of its own.
+            with database.statement_timeout(STATEMENT_TIMEOUT + next(_numbers)):
+                return stack.enter_context(UnitOfWork())
 
-    yield make
-    for database in databases:
-        database.dispose()
+        yield make
 
 
 @pytest.fixture
-def client(uow: UnitOfWork) -> Person:
+def client(database_url: str) -> Person:
     """A client with credit 20, signed in."""
-    return enrol(uow, "client")
+    return enrol("client")
 
 
 @pytest.fixture
-def admin(uow: UnitOfWork) -> Person:
+def admin(database_url: str) -> Person:
     """An admin, signed in."""
-    return enrol(uow, "admin")
+    return enrol("admin")
 
 
 @pytest.fixture
-def records(uow: UnitOfWork, client: Person, sql: Callable[..., list[list[Any]]]) -> list[UUID]:
+def records(client: Person, sql: Callable[..., list[list[Any]]]) -> list[UUID]:
     """30 records of the client, newest first: full of ties, with nulls among their tasks."""
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
     made = list[UUID]()
@@ -179,10 +170,10 @@ def records(uow: UnitOfWork, client: Person, sql: Callable[..., list[list[Any]]]
 
 
 @pytest.fixture
-def own(uow: UnitOfWork, client: Person) -> Reader:
-    return Reader(uow, client.caller)
+def own(client: Person) -> Reader:
+    return Reader(client.caller)
 
 
 @pytest.fixture
-def every(uow: UnitOfWork, admin: Person) -> Reader:
-    return Reader(uow, admin.caller)
+def every(admin: Person) -> Reader:
+    return Reader(admin.caller)

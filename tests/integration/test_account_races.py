@@ -12,72 +12,75 @@ from uuid import uuid4
 
 import pytest
 
-from shared import accounts, users
+from shared import accounts, database, users
 from shared.auth import api_keys
 from shared.auth.caller import Credentials, hash_api_key
 from shared.auth.passwords import hash_password
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import UnitOfWork
 from shared.errors import NotFound, NotSignedIn
 from tests.support.eventually import eventually
 from tests.support.users import Person, open_session
 
+pytestmark = pytest.mark.usefixtures("database_url")
+
 T = TypeVar("T")
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
-Queue = Callable[[Callable[[UnitOfWork], T]], Future[T]]
+Queue = Callable[[Callable[[], T]], Future[T]]
 PASSWORD, ADDRESS = "Lovelace1!", "192.0.2.1"
 ADMIN = uuid4()
 
-CHANGES: dict[str, Callable[[UnitOfWork, Person], None]] = {
-    "new password": lambda uow, who: accounts.update_user(uow, ADMIN, who.id, {"password": "Another1!"}),
-    "deleted": lambda uow, who: users.delete(uow, who.id),
+CHANGES: dict[str, Callable[[Person], None]] = {
+    "new password": lambda who: accounts.update_user(ADMIN, who.id, {"password": "Another1!"}),
+    "deleted": lambda who: users.delete(who.id),
 }
 
 
 @pytest.fixture
-def locked(another_uow: AnotherUow, client: Person) -> Iterator[UnitOfWork]:
+def locked(another_uow: AnotherUow, client: Person) -> UnitOfWork:
     """A transaction that holds the lock on the client's row, as a batch chunk does."""
     holder = another_uow()
-    holder.begin()
     assert holder.one("lock_user", id=client.id) is not None
-    yield holder
-    if holder.database.in_transaction:
-        holder.rollback()
+    return holder
 
 
 @pytest.fixture
-def queue(another_uow: AnotherUow, sql: Sql) -> Iterator[Queue[Any]]:
+def queue(sql: Sql) -> Iterator[Queue[Any]]:
     """Start an action in a connection of its own, and return when it waits for a lock or has ended."""
     with ThreadPoolExecutor(4) as pool:
 
-        def start(action: Callable[[UnitOfWork], T]) -> Future[T]:
-            unit = another_uow()
-            pid = unit.database.query("SELECT pg_backend_pid() AS pid", {})[0]["pid"]
+        def start(action: Callable[[], T]) -> Future[T]:
+            pids = Future[int]()
+
+            def act() -> T:
+                pids.set_result(database.query("SELECT pg_backend_pid() AS pid", {})[0]["pid"])
+                return action()
+
             waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = :pid AND wait_event_type = 'Lock'"
-            future = pool.submit(action, unit)
+            future, pid = pool.submit(act), pids.result(30)
             eventually(lambda: future.done() or sql(waiting, pid=pid))
             return future
 
         yield start
 
 
-def is_signed_in(uow: UnitOfWork, presented: Credentials) -> bool:
-    return uow.one("caller", **presented.parameters()) is not None
+def is_signed_in(presented: Credentials) -> bool:
+    return database.one("caller", **presented.parameters()) is not None
 
 
-def sign_in(client: Person) -> Callable[[UnitOfWork], Credentials | None]:
-    def act(uow: UnitOfWork) -> Credentials | None:
+def sign_in(client: Person) -> Callable[[], Credentials | None]:
+    def act() -> Credentials | None:
         session_id = uuid4()
-        opened = open_session(uow, client.id, session_id, uuid4(), verified_hash="none")
+        opened = open_session(client.id, session_id, uuid4(), verified_hash="none")
         return Credentials(session_id=session_id) if opened else None
 
     return act
 
 
-def make_key(client: Person) -> Callable[[UnitOfWork], Credentials | None]:
-    def act(uow: UnitOfWork) -> Credentials | None:
+def make_key(client: Person) -> Callable[[], Credentials | None]:
+    def act() -> Credentials | None:
         try:
-            _, body = api_keys.create(uow, client.credentials, client.id, "program")
+            _, body = api_keys.create(client.credentials, client.id, "program")
         except NotSignedIn:
             return None
         return Credentials(api_key_hash=hash_api_key(json.loads(body)["key"]))
@@ -89,78 +92,72 @@ def make_key(client: Person) -> Callable[[UnitOfWork], Credentials | None]:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("change_waits_first", [True, False])
 def test_nothing_that_signs_in_survives_a_change_that_waited(
-    uow: UnitOfWork,
     client: Person,
     locked: UnitOfWork,
     queue: Queue[Any],
-    change: Callable[[UnitOfWork, Person], None],
-    make: Callable[[Person], Callable[[UnitOfWork], Credentials | None]],
+    change: Callable[[Person], None],
+    make: Callable[[Person], Callable[[], Credentials | None]],
     change_waits_first: bool,
 ) -> None:
     if change_waits_first:
-        changed = queue(lambda unit: change(unit, client))
+        changed = queue(lambda: change(client))
         made = queue(make(client))
     else:
         made = queue(make(client))
-        changed = queue(lambda unit: change(unit, client))
+        changed = queue(lambda: change(client))
     locked.commit()
     changed.result(30)
     if (presented := made.result(30)) is not None:
-        assert not is_signed_in(uow, presented)
+        assert not is_signed_in(presented)
     else:
         assert change_waits_first, "a sign-in or key before the change must succeed"
-    assert not is_signed_in(uow, client.credentials)
+    assert not is_signed_in(client.credentials)
 
 
 @pytest.mark.parametrize("statement", ["open_session", "create_api_key"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_waits_for_a_session_or_key_that_is_not_committed_yet_and_ends_it(
-    uow: UnitOfWork,
     client: Person,
     another_uow: AnotherUow,
     queue: Queue[Any],
-    change: Callable[[UnitOfWork, Person], None],
+    change: Callable[[Person], None],
     statement: str,
 ) -> None:
     creating, session_id = another_uow(), uuid4()
-    creating.begin()
     if statement == "open_session":
-        open_session(creating, client.id, session_id, uuid4(), verified_hash="none")
+        open_session(client.id, session_id, uuid4(), verified_hash="none", statements=creating)
         presented = Credentials(session_id=session_id)
     else:
         creating.one("lock_user", id=client.id)
         creating.one(statement, id=uuid4(), user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
         presented = Credentials(api_key_hash=b"x" * 32)
-    changed = queue(lambda unit: change(unit, client))
+    changed = queue(lambda: change(client))
     assert not changed.done()
     creating.commit()
     changed.result(30)
-    assert not is_signed_in(uow, presented)
+    assert not is_signed_in(presented)
 
 
 def test_a_demotion_that_waited_takes_the_power_of_sessions_and_keys_made_meanwhile(
-    uow: UnitOfWork, admin: Person, another_uow: AnotherUow, queue: Queue[Any]
+    admin: Person, another_uow: AnotherUow, queue: Queue[Any]
 ) -> None:
     holder = another_uow()
-    holder.begin()
     holder.one("lock_user", id=admin.id)
-    demoted = queue(lambda unit: accounts.update_user(unit, ADMIN, admin.id, {"role": "client"}))
+    demoted = queue(lambda: accounts.update_user(ADMIN, admin.id, {"role": "client"}))
     made = [queue(make(admin)) for make in (sign_in, make_key)]
     holder.commit()
     demoted.result(30)
     for presented in [admin.credentials, *(future.result(30) for future in made)]:
-        assert uow.only("caller", **presented.parameters())["role"] == "client"
+        assert database.only("caller", **presented.parameters())["role"] == "client"
 
 
 def test_a_change_keeps_the_money_that_a_chunk_took_while_it_waited(
-    uow: UnitOfWork, client: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql
+    client: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql
 ) -> None:
     changed = queue(
-        lambda unit: accounts.update_user(
-            unit, ADMIN, client.id, {"balance": Decimal(7), "password": "x" * 8}
-        )
+        lambda: accounts.update_user(ADMIN, client.id, {"balance": Decimal(7), "password": "x" * 8})
     )
-    locked.database.query(
+    locked.query(
         """WITH debit AS (UPDATE users SET balance = balance - 5 WHERE id = :id::uuid)
            INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)
            VALUES (gen_random_uuid(), :id::uuid, 'charge', -5, 20, 15, '{}')""",
@@ -170,14 +167,14 @@ def test_a_change_keeps_the_money_that_a_chunk_took_while_it_waited(
     changed.result(30)
     amounts = sql("SELECT amount FROM ledger WHERE user_id = :id ORDER BY seq", id=client.id)
     assert [amount for (amount,) in amounts] == [20, -5, -8]
-    assert uow.all("audit") == []
+    assert database.run("audit") == []
 
 
 def test_a_user_deleted_while_a_change_waits_is_not_changed(
     client: Person, locked: UnitOfWork, queue: Queue[Any]
 ) -> None:
-    deleted = queue(lambda unit: users.delete(unit, client.id))
-    changed = queue(lambda unit: accounts.update_user(unit, ADMIN, client.id, {"balance": Decimal(7)}))
+    deleted = queue(lambda: users.delete(client.id))
+    changed = queue(lambda: accounts.update_user(ADMIN, client.id, {"balance": Decimal(7)}))
     locked.commit()
     deleted.result(30)
     with pytest.raises(NotFound):
@@ -185,10 +182,10 @@ def test_a_user_deleted_while_a_change_waits_is_not_changed(
 
 
 def test_a_hash_that_another_sign_in_renewed_meanwhile_is_verified_again(
-    uow: UnitOfWork, another_uow: AnotherUow, monkeypatch: pytest.MonkeyPatch, sql: Sql
+    monkeypatch: pytest.MonkeyPatch, sql: Sql
 ) -> None:
     email = "ada@example.com"
-    accounts.sign_in(uow, email, PASSWORD, ADDRESS)
+    accounts.sign_in(email, PASSWORD, ADDRESS)
     verify, renewed = accounts.passwords.verify, list[str]()
 
     def verify_while_it_is_renewed(password: str, encoded: str | None) -> bool:
@@ -198,4 +195,4 @@ def test_a_hash_that_another_sign_in_renewed_meanwhile_is_verified_again(
         return verify(password, encoded)
 
     monkeypatch.setattr(accounts.passwords, "verify", verify_while_it_is_renewed)
-    assert accounts.sign_in(uow, email, PASSWORD, ADDRESS).access
+    assert accounts.sign_in(email, PASSWORD, ADDRESS).access

@@ -9,207 +9,199 @@ from uuid import uuid4
 import argon2
 import pytest
 
-from shared import accounts
+from shared import accounts, database
 from shared.auth import api_keys, passwords, sessions
 from shared.auth import caller as auth
 from shared.auth.tokens import TokenPair, TokenType, verify
 from shared.billing import charges
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
 from shared.http.credentials import read_credentials
 from tests.support.users import Person, at_once, enrol
 
+pytestmark = pytest.mark.usefixtures("database_url")
+
 Sql = Callable[..., list[list[Any]]]
-AnotherUow = Callable[[], UnitOfWork]
 EMAIL, PASSWORD, ADDRESS = "ada@example.com", "Test1234!", "192.0.2.7"
 
 
-def sign_in(
-    uow: UnitOfWork, password: str = PASSWORD, *, email: str = EMAIL, address: str = ADDRESS
-) -> TokenPair:
-    return accounts.sign_in(uow, email, password, address)
+def sign_in(password: str = PASSWORD, *, email: str = EMAIL, address: str = ADDRESS) -> TokenPair:
+    return accounts.sign_in(email, password, address)
 
 
 def signed_in(pair: TokenPair) -> auth.Credentials:
     return read_credentials({"authorization": f"Bearer {pair.access}"}, {}, "GET")
 
 
-def refresh(uow: UnitOfWork, pair: TokenPair) -> TokenPair:
+def refresh(pair: TokenPair) -> TokenPair:
     claims = verify(pair.refresh, TokenType.REFRESH)
-    return sessions.refresh(uow, claims.session_id, claims.token_id)
+    return sessions.refresh(claims.session_id, claims.token_id)
 
 
-def test_an_unknown_email_with_a_compliant_password_becomes_a_client_with_20(
-    uow: UnitOfWork, sql: Sql
-) -> None:
-    pair = sign_in(uow)
-    caller = auth.look_up(uow, signed_in(pair))
+def test_an_unknown_email_with_a_compliant_password_becomes_a_client_with_20(sql: Sql) -> None:
+    pair = sign_in()
+    caller = auth.look_up(signed_in(pair))
     assert caller.role == "client"
     assert sql("SELECT email, role, balance FROM users WHERE id = :id", id=caller.id) == [
         [EMAIL, "client", 20]
     ]
     assert sql("SELECT kind, amount FROM ledger WHERE user_id = :id", id=caller.id) == [["opening", 20]]
-    assert auth.look_up(uow, signed_in(sign_in(uow))) == caller
-    assert charges.audit(uow) == []
+    assert auth.look_up(signed_in(sign_in())) == caller
+    assert charges.audit() == []
 
 
-def test_an_unknown_email_with_another_password_is_told_the_policy_and_makes_no_account(
-    uow: UnitOfWork, sql: Sql
-) -> None:
+def test_an_unknown_email_with_another_password_is_told_the_policy_and_makes_no_account(sql: Sql) -> None:
     with pytest.raises(WrongCredentials, match="8 to 128 characters"):
-        sign_in(uow, "password")
+        sign_in("password")
     assert sql("SELECT count(*) FROM users WHERE email = :email", email=EMAIL) == [[0]]
 
 
-def test_a_wrong_password_is_told_the_same_as_an_unknown_email(uow: UnitOfWork) -> None:
-    sign_in(uow)
+def test_a_wrong_password_is_told_the_same_as_an_unknown_email() -> None:
+    sign_in()
     details = set[str]()
     for email in (EMAIL, "nobody@example.com"):
         with pytest.raises(WrongCredentials) as caught:
-            sign_in(uow, "wrong", email=email)
+            sign_in("wrong", email=email)
         details.add(caught.value.detail)
     assert len(details) == 1
 
 
-def test_two_sign_ups_at_once_make_one_account(uow: UnitOfWork, another_uow: AnotherUow, sql: Sql) -> None:
-    def attempt(unit: UnitOfWork, _: int) -> bool:
+def test_two_sign_ups_at_once_make_one_account(sql: Sql) -> None:
+    def attempt(_: int) -> bool:
         try:
-            sign_in(unit)
+            sign_in()
         except WrongCredentials:
             return False
         return True
 
-    assert all(at_once(4, another_uow, attempt))
+    assert all(at_once(4, attempt))
     assert sql("SELECT count(*) FROM users WHERE email = :email", email=EMAIL) == [[1]]
-    assert charges.audit(uow) == []
+    assert charges.audit() == []
 
 
-def test_a_hash_of_old_parameters_is_made_anew_at_sign_in(uow: UnitOfWork, sql: Sql) -> None:
-    sign_in(uow)
+def test_a_hash_of_old_parameters_is_made_anew_at_sign_in(sql: Sql) -> None:
+    sign_in()
     old = argon2.PasswordHasher(time_cost=1, memory_cost=8 * 1024).hash(PASSWORD)
     sql("UPDATE users SET password_hash = :old WHERE email = :email", old=old, email=EMAIL)
-    sign_in(uow)
+    sign_in()
     ((kept,),) = sql("SELECT password_hash FROM users WHERE email = :email", email=EMAIL)
     assert not passwords.outdated(kept)
     assert passwords.verify(PASSWORD, kept)
 
 
-def test_the_sixth_failure_in_a_minute_is_throttled_right_password_or_not(uow: UnitOfWork) -> None:
-    sign_in(uow)
+def test_the_sixth_failure_in_a_minute_is_throttled_right_password_or_not() -> None:
+    sign_in()
     for _ in range(5):
         with pytest.raises(WrongCredentials):
-            sign_in(uow, "wrong")
+            sign_in("wrong")
     for password in ("wrong", PASSWORD):
         with pytest.raises(TooManyRequests) as caught:
-            sign_in(uow, password)
+            sign_in(password)
         assert 1 <= caught.value.retry_after <= 12
-    sign_in(uow, email="grace@example.com")
+    sign_in(email="grace@example.com")
 
 
-def test_a_throttled_email_has_an_attempt_again_after_12_seconds(uow: UnitOfWork, sql: Sql) -> None:
-    sign_in(uow)
+def test_a_throttled_email_has_an_attempt_again_after_12_seconds(sql: Sql) -> None:
+    sign_in()
     for _ in range(5):
         with pytest.raises(WrongCredentials):
-            sign_in(uow, "wrong")
+            sign_in("wrong")
     sql("UPDATE rate_limits SET filled_at = filled_at - interval '12 seconds'")
-    sign_in(uow)
+    sign_in()
     with pytest.raises(WrongCredentials):
-        sign_in(uow, "wrong")
+        sign_in("wrong")
     with pytest.raises(TooManyRequests):
-        sign_in(uow)
+        sign_in()
 
 
-def test_a_long_rest_fills_the_bucket_to_5_and_no_further(uow: UnitOfWork, sql: Sql) -> None:
-    sign_in(uow)
+def test_a_long_rest_fills_the_bucket_to_5_and_no_further(sql: Sql) -> None:
+    sign_in()
     sql("UPDATE rate_limits SET filled_at = filled_at - interval '1 day'")
     for _ in range(5):
         with pytest.raises(WrongCredentials):
-            sign_in(uow, "wrong")
+            sign_in("wrong")
     with pytest.raises(TooManyRequests):
-        sign_in(uow, "wrong")
+        sign_in("wrong")
 
 
-def test_sign_ins_that_succeed_are_never_throttled(uow: UnitOfWork) -> None:
+def test_sign_ins_that_succeed_are_never_throttled() -> None:
     for _ in range(8):
-        sign_in(uow)
+        sign_in()
 
 
-def test_the_thirty_first_failure_from_one_address_is_throttled_whatever_the_email(uow: UnitOfWork) -> None:
+def test_the_thirty_first_failure_from_one_address_is_throttled_whatever_the_email() -> None:
     def attempt(number: int) -> type[Exception]:
         with pytest.raises((WrongCredentials, TooManyRequests)) as caught:
-            sign_in(uow, "wrong", email=f"{number}@example.com")
+            sign_in("wrong", email=f"{number}@example.com")
         return caught.type
 
     # One comes back every two seconds, and a busy machine may take some.
     failures = next(number for number in range(60) if attempt(number) is TooManyRequests)
     assert failures >= 30
-    sign_in(uow, email="another@example.com", address="192.0.2.8")
+    sign_in(email="another@example.com", address="192.0.2.8")
 
 
-def test_a_throttled_address_takes_no_attempts_from_anybodys_email(uow: UnitOfWork, sql: Sql) -> None:
-    sign_in(uow)
+def test_a_throttled_address_takes_no_attempts_from_anybodys_email(sql: Sql) -> None:
+    sign_in()
     sql("INSERT INTO rate_limits (bucket, tokens) VALUES (:bucket, -30)", bucket=f"address:{ADDRESS}")
     for email in [EMAIL] * 6 + ["unknown@example.com"]:
         with pytest.raises(TooManyRequests):
-            sign_in(uow, "wrong", email=email)
-    sign_in(uow, address="192.0.2.8")
+            sign_in("wrong", email=email)
+    sign_in(address="192.0.2.8")
     assert sql("SELECT bucket FROM rate_limits WHERE bucket LIKE 'email:%'") == []
 
 
-def test_a_refresh_rotates_both_tokens_and_keeps_the_session(uow: UnitOfWork) -> None:
-    first = sign_in(uow)
-    second = refresh(uow, first)
+def test_a_refresh_rotates_both_tokens_and_keeps_the_session() -> None:
+    first = sign_in()
+    second = refresh(first)
     assert second.refresh_id != first.refresh_id
     assert second.csrf != first.csrf
     assert signed_in(second).session_id == signed_in(first).session_id
-    auth.look_up(uow, signed_in(second))
-    auth.look_up(uow, signed_in(refresh(uow, second)))
+    auth.look_up(signed_in(second))
+    auth.look_up(signed_in(refresh(second)))
 
 
-def test_a_refresh_token_used_again_within_10_seconds_gets_its_successor(uow: UnitOfWork, sql: Sql) -> None:
-    first = sign_in(uow)
-    second, again = refresh(uow, first), refresh(uow, first)
+def test_a_refresh_token_used_again_within_10_seconds_gets_its_successor(sql: Sql) -> None:
+    first = sign_in()
+    second, again = refresh(first), refresh(first)
     assert (again.refresh_id, again.csrf) == (second.refresh_id, second.csrf)
     for pair in (first, second, again):
-        auth.look_up(uow, signed_in(pair))
-    assert refresh(uow, again).refresh_id == refresh(uow, second).refresh_id != second.refresh_id
+        auth.look_up(signed_in(pair))
+    assert refresh(again).refresh_id == refresh(second).refresh_id != second.refresh_id
     assert sql("SELECT count(*) FROM sessions") == [[1]]
 
 
 @pytest.mark.parametrize("stolen", ["after 10 seconds", "two rotations ago"])
-def test_a_refresh_token_used_later_ends_the_whole_session(uow: UnitOfWork, sql: Sql, stolen: str) -> None:
-    first = sign_in(uow)
-    second = refresh(uow, first)
-    other_device = sign_in(uow)
+def test_a_refresh_token_used_later_ends_the_whole_session(sql: Sql, stolen: str) -> None:
+    first = sign_in()
+    second = refresh(first)
+    other_device = sign_in()
     if stolen == "after 10 seconds":
         sql("UPDATE sessions SET rotated_at = rotated_at - interval '10 seconds'")
     else:
-        second = refresh(uow, second)
+        second = refresh(second)
     with pytest.raises(WrongCredentials):
-        refresh(uow, first)
+        refresh(first)
     with pytest.raises(WrongCredentials):
-        refresh(uow, second)
+        refresh(second)
     for pair in (first, second):
         with pytest.raises(NotSignedIn):
-            auth.look_up(uow, signed_in(pair))
-    auth.look_up(uow, signed_in(other_device))
+            auth.look_up(signed_in(pair))
+    auth.look_up(signed_in(other_device))
 
 
-def test_the_grace_is_no_way_back_into_a_session_that_has_ended(uow: UnitOfWork) -> None:
-    first = sign_in(uow)
-    second = refresh(uow, first)
-    uow.all("revoke_session", session_id=signed_in(second).session_id)
+def test_the_grace_is_no_way_back_into_a_session_that_has_ended() -> None:
+    first = sign_in()
+    second = refresh(first)
+    database.run("revoke_session", session_id=signed_in(second).session_id)
     with pytest.raises(WrongCredentials):
-        refresh(uow, first)
+        refresh(first)
 
 
-def test_parallel_refreshes_with_one_token_all_get_the_same_successor(
-    uow: UnitOfWork, another_uow: AnotherUow
-) -> None:
-    pair = sign_in(uow)
-    pairs = at_once(8, another_uow, lambda unit, _: refresh(unit, pair))
+def test_parallel_refreshes_with_one_token_all_get_the_same_successor() -> None:
+    pair = sign_in()
+    pairs = at_once(8, lambda _: refresh(pair))
     assert len({(one.refresh_id, one.csrf) for one in pairs}) == 1
-    auth.look_up(uow, signed_in(refresh(uow, pairs[0])))
+    auth.look_up(signed_in(refresh(pairs[0])))
 
 
 @pytest.mark.parametrize(
@@ -220,173 +212,168 @@ def test_parallel_refreshes_with_one_token_all_get_the_same_successor(
         "UPDATE users SET deleted_at = now()",
     ],
 )
-def test_an_ended_session_is_neither_refreshed_nor_signed_in(uow: UnitOfWork, sql: Sql, ending: str) -> None:
-    pair = sign_in(uow)
+def test_an_ended_session_is_neither_refreshed_nor_signed_in(sql: Sql, ending: str) -> None:
+    pair = sign_in()
     sql(ending)
     with pytest.raises(WrongCredentials):
-        refresh(uow, pair)
+        refresh(pair)
     with pytest.raises(NotSignedIn):
-        auth.look_up(uow, signed_in(pair))
+        auth.look_up(signed_in(pair))
 
 
-def test_a_made_up_session_is_not_signed_in(uow: UnitOfWork) -> None:
+def test_a_made_up_session_is_not_signed_in() -> None:
     for presented in (auth.Credentials(session_id=uuid4()), auth.Credentials(api_key_hash=b"x" * 32)):
         with pytest.raises(NotSignedIn):
-            auth.look_up(uow, presented)
+            auth.look_up(presented)
     with pytest.raises(NotSignedIn):
-        auth.look_up(uow, auth.Credentials())
+        auth.look_up(auth.Credentials())
 
 
-def test_a_demoted_admin_loses_power_at_once(uow: UnitOfWork, admin: Person) -> None:
-    assert auth.look_up(uow, admin.credentials, admin=True).is_admin
-    accounts.update_user(uow, admin.id, admin.id, {"role": "client"})
+def test_a_demoted_admin_loses_power_at_once(admin: Person) -> None:
+    assert auth.look_up(admin.credentials, admin=True).is_admin
+    accounts.update_user(admin.id, admin.id, {"role": "client"})
     with pytest.raises(Forbidden):
-        auth.look_up(uow, admin.credentials, admin=True)
-    assert auth.look_up(uow, admin.credentials).scope == admin.id
+        auth.look_up(admin.credentials, admin=True)
+    assert auth.look_up(admin.credentials).scope == admin.id
 
 
-def test_the_admin_password_makes_an_admin_with_100(uow: UnitOfWork) -> None:
-    _, body = accounts.create_admin(uow, EMAIL, PASSWORD, "adminpass", ADDRESS)
+def test_the_admin_password_makes_an_admin_with_100() -> None:
+    _, body = accounts.create_admin(EMAIL, PASSWORD, "adminpass", ADDRESS)
     said = json.loads(body)
     assert (said["email"], said["role"], said["balance"]) == (EMAIL, "admin", 100)
     assert "password" not in body
     with pytest.raises(Conflict):
-        accounts.create_admin(uow, EMAIL, PASSWORD, "adminpass", ADDRESS)
+        accounts.create_admin(EMAIL, PASSWORD, "adminpass", ADDRESS)
 
 
-def test_a_right_admin_password_is_never_counted(uow: UnitOfWork) -> None:
+def test_a_right_admin_password_is_never_counted() -> None:
     for number in range(31):
-        accounts.create_admin(uow, f"{number}@example.com", PASSWORD, "adminpass", ADDRESS)
+        accounts.create_admin(f"{number}@example.com", PASSWORD, "adminpass", ADDRESS)
     for _ in range(6):
         with pytest.raises(Conflict):
-            accounts.create_admin(uow, "0@example.com", PASSWORD, "adminpass", ADDRESS)
+            accounts.create_admin("0@example.com", PASSWORD, "adminpass", ADDRESS)
 
 
-def test_guessing_the_admin_password_is_throttled(uow: UnitOfWork) -> None:
+def test_guessing_the_admin_password_is_throttled() -> None:
     for number in range(30):
         with pytest.raises(WrongCredentials):
-            accounts.create_admin(uow, f"{number}@example.com", PASSWORD, "guess", ADDRESS)
+            accounts.create_admin(f"{number}@example.com", PASSWORD, "guess", ADDRESS)
     with pytest.raises(TooManyRequests):
-        accounts.create_admin(uow, EMAIL, PASSWORD, "adminpass", ADDRESS)
+        accounts.create_admin(EMAIL, PASSWORD, "adminpass", ADDRESS)
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(uow: UnitOfWork, admin: Person) -> None:
-    pair = sign_in(uow)
-    user_id = auth.look_up(uow, signed_in(pair)).id
-    accounts.update_user(uow, admin.id, user_id, {"password": "another one"})
+def test_a_new_password_ends_the_sessions_of_the_old_one(admin: Person) -> None:
+    pair = sign_in()
+    user_id = auth.look_up(signed_in(pair)).id
+    accounts.update_user(admin.id, user_id, {"password": "another one"})
     with pytest.raises(NotSignedIn):
-        auth.look_up(uow, signed_in(pair))
+        auth.look_up(signed_in(pair))
     with pytest.raises(WrongCredentials):
-        sign_in(uow)
-    sign_in(uow, "another one")
+        sign_in()
+    sign_in("another one")
 
 
-def test_a_new_password_ends_the_api_keys_and_no_other_change_does(uow: UnitOfWork, admin: Person) -> None:
-    user_id = auth.look_up(uow, signed_in(sign_in(uow))).id
+def test_a_new_password_ends_the_api_keys_and_no_other_change_does(admin: Person) -> None:
+    user_id = auth.look_up(signed_in(sign_in())).id
     key, key_hash = auth.new_api_key()
-    uow.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
+    database.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
     presented = auth.Credentials(api_key_hash=key_hash)
-    accounts.update_user(uow, admin.id, user_id, {"balance": Decimal(7), "role": "admin"})
-    assert auth.look_up(uow, presented).id == user_id
-    accounts.update_user(uow, admin.id, user_id, {"password": "another one"})
+    accounts.update_user(admin.id, user_id, {"balance": Decimal(7), "role": "admin"})
+    assert auth.look_up(presented).id == user_id
+    accounts.update_user(admin.id, user_id, {"password": "another one"})
     with pytest.raises(NotSignedIn):
-        auth.look_up(uow, presented)
+        auth.look_up(presented)
 
 
-def test_a_sign_in_beyond_50_sessions_ends_the_oldest_and_stores_no_more(uow: UnitOfWork, sql: Sql) -> None:
-    oldest, second = sign_in(uow), sign_in(uow)
+def test_a_sign_in_beyond_50_sessions_ends_the_oldest_and_stores_no_more(sql: Sql) -> None:
+    oldest, second = sign_in(), sign_in()
     sql(
         """INSERT INTO sessions (id, user_id, refresh_id, expires_at)
            SELECT gen_random_uuid(), user_id, gen_random_uuid(), expires_at
            FROM sessions, generate_series(1, 24)"""
     )
-    newest = sign_in(uow)
+    newest = sign_in()
     assert sql("SELECT count(*) FROM sessions") == [[50]]
     with pytest.raises(NotSignedIn):
-        auth.look_up(uow, signed_in(oldest))
+        auth.look_up(signed_in(oldest))
     for pair in (second, newest):
-        auth.look_up(uow, signed_in(pair))
+        auth.look_up(signed_in(pair))
 
 
-def test_ended_sessions_make_room_before_living_ones(uow: UnitOfWork, sql: Sql) -> None:
-    living = sign_in(uow)
+def test_ended_sessions_make_room_before_living_ones(sql: Sql) -> None:
+    living = sign_in()
     for _ in range(2):
         sql(
             """INSERT INTO sessions (id, user_id, refresh_id, expires_at, revoked_at)
                SELECT gen_random_uuid(), user_id, gen_random_uuid(), expires_at, now()
                FROM sessions, generate_series(1, 60) WHERE revoked_at IS NULL"""
         )
-        sign_in(uow)
+        sign_in()
         assert sql("SELECT count(*) FROM sessions") == [[50]]
-        auth.look_up(uow, signed_in(living))
+        auth.look_up(signed_in(living))
 
 
-def test_a_user_has_at_most_100_living_keys_also_if_made_in_parallel(
-    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql
-) -> None:
+def test_a_user_has_at_most_100_living_keys_also_if_made_in_parallel(client: Person, sql: Sql) -> None:
     sql(
         """INSERT INTO api_keys (id, user_id, name, key_hash)
            SELECT gen_random_uuid(), :id, 'x', uuid_send(gen_random_uuid()) FROM generate_series(1, 98)""",
         id=client.id,
     )
 
-    def attempt(unit: UnitOfWork, _: int) -> bool:
+    def attempt(_: int) -> bool:
         try:
-            with unit:
-                api_keys.create(unit, client.credentials, client.id, "x")
+            api_keys.create(client.credentials, client.id, "x")
         except Conflict:
             return False
         return True
 
-    assert sum(at_once(5, another_uow, attempt)) == 2
+    assert sum(at_once(5, attempt)) == 2
     sql("UPDATE api_keys SET revoked_at = now() WHERE id = (SELECT id FROM api_keys LIMIT 1)")
-    assert attempt(uow, 0)
+    assert attempt(0)
 
 
-def test_at_most_100_revoked_keys_of_a_user_are_kept(uow: UnitOfWork, client: Person, sql: Sql) -> None:
+def test_at_most_100_revoked_keys_of_a_user_are_kept(client: Person, sql: Sql) -> None:
     sql(
         """INSERT INTO api_keys (id, user_id, name, key_hash, revoked_at)
            SELECT gen_random_uuid(), :id, 'x', uuid_send(gen_random_uuid()), now()
            FROM generate_series(1, 300)""",
         id=client.id,
     )
-    api_keys.create(uow, client.credentials, client.id, "x")
+    api_keys.create(client.credentials, client.id, "x")
     assert sql("SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL") == [[100]]
 
 
-def test_a_deleted_user_frees_the_email_and_ends_sessions_and_api_keys(uow: UnitOfWork, sql: Sql) -> None:
-    pair = sign_in(uow)
-    user_id = auth.look_up(uow, signed_in(pair)).id
+def test_a_deleted_user_frees_the_email_and_ends_sessions_and_api_keys(sql: Sql) -> None:
+    pair = sign_in()
+    user_id = auth.look_up(signed_in(pair)).id
     key, key_hash = auth.new_api_key()
-    uow.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
-    assert uow.one("delete_user", id=user_id) is not None
-    assert uow.one("delete_user", id=user_id) is None
+    database.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
+    assert database.one("delete_user", id=user_id) is not None
+    assert database.one("delete_user", id=user_id) is None
     for presented in (signed_in(pair), auth.Credentials(api_key_hash=key_hash)):
         with pytest.raises(NotSignedIn):
-            auth.look_up(uow, presented)
-    assert auth.look_up(uow, signed_in(sign_in(uow))).id != user_id
+            auth.look_up(presented)
+    assert auth.look_up(signed_in(sign_in())).id != user_id
     assert sql("SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_at IS NULL", id=user_id) == [
         [0]
     ]
 
 
-def test_an_email_that_is_taken_is_a_conflict_for_creation_and_change(
-    uow: UnitOfWork, admin: Person, client: Person
-) -> None:
+def test_an_email_that_is_taken_is_a_conflict_for_creation_and_change(admin: Person, client: Person) -> None:
     with pytest.raises(Conflict, match="e-mail"):
-        accounts.create_user(uow, client.email, PASSWORD, "client", None)
+        accounts.create_user(client.email, PASSWORD, "client", None)
     with pytest.raises(Conflict, match="e-mail"):
-        accounts.update_user(uow, admin.id, enrol(uow).id, {"email": client.email})
+        accounts.update_user(admin.id, enrol().id, {"email": client.email})
 
 
-def test_a_change_to_nobody_is_not_found(uow: UnitOfWork, admin: Person) -> None:
+def test_a_change_to_nobody_is_not_found(admin: Person) -> None:
     with pytest.raises(NotFound):
-        accounts.update_user(uow, admin.id, uuid4(), {"balance": Decimal(5)})
+        accounts.update_user(admin.id, uuid4(), {"balance": Decimal(5)})
 
 
-def test_a_change_leaves_the_rest_as_it_is(uow: UnitOfWork, admin: Person, client: Person, sql: Sql) -> None:
+def test_a_change_leaves_the_rest_as_it_is(admin: Person, client: Person, sql: Sql) -> None:
     before = sql("SELECT email, password_hash, balance FROM users WHERE id = :id", id=client.id)
-    accounts.update_user(uow, admin.id, client.id, {"role": "admin"})
+    accounts.update_user(admin.id, client.id, {"role": "admin"})
     assert sql("SELECT email, password_hash, balance FROM users WHERE id = :id", id=client.id) == before
     assert sql("SELECT role FROM users WHERE id = :id", id=client.id) == [["admin"]]
-    auth.look_up(uow, client.credentials, admin=True)
+    auth.look_up(client.credentials, admin=True)

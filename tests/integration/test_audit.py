@@ -15,7 +15,7 @@ from deploy.environment import ROOT
 from localstack.postgres import Postgres
 from shared.billing import audit as audits
 from shared.database import connection as database
-from shared.database.unit_of_work import dispose_connections
+from shared.database import dispose_connections
 from tests.integration.conftest import Server
 from tests.support.users import Person
 
@@ -57,7 +57,7 @@ def test_a_database_out_of_reach_is_no_clean_bill(database_url: str) -> None:
 def test_where_everybody_is_off_the_first_are_named_and_the_others_counted(
     client: Person, admin: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audits, "MOST_TOLD", 1)
+    monkeypatch.setattr(audits, "LINES_LIMIT", 1)
     sql("UPDATE users SET balance = balance + 7")  # of these two, and the two of set-up
     first, rest = audits.findings()
     assert first.startswith("OFF ")
@@ -68,7 +68,7 @@ def test_an_audit_may_take_longer_than_a_copy_may_be_silent(
     client: Person, server: Server, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dispose_connections()
-    monkeypatch.setattr(database, "COPY_SILENCE", 0.2)
+    monkeypatch.setattr(database, "COPY_TIMEOUT", 0.2)
     name = database_url.partition("@/")[2].partition("?")[0]
     with server.connect(name) as other, ThreadPoolExecutor(1) as pool:
         other.run("BEGIN")
@@ -99,7 +99,7 @@ def test_a_database_that_settings_name_is_audited_with_nothing_started(
 
 def test_an_audit_migrates_nothing(empty_database_url: str, server: Server, tmp_path: Path) -> None:
     said = of_the_service(str(tmp_path), empty_database_url)
-    assert (said.returncode, "could not be made" in said.stderr) == (2, True)
+    assert (said.returncode, "The audit failed" in said.stderr) == (2, True)
     name = empty_database_url.partition("@/")[2].partition("?")[0]
     with server.connect(name) as connection:
         assert connection.run("SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
@@ -114,5 +114,5 @@ def test_the_embedded_database_is_woken_for_it_and_put_to_sleep_again() -> None:
         postgres.start()
         postgres.stop()
         said = of_the_service(folder)
-        assert (said.returncode, "could not be made" in said.stderr) == (2, True)  # it has no tables
+        assert (said.returncode, "The audit failed" in said.stderr) == (2, True)  # it has no tables
         assert not postgres.running

@@ -1,5 +1,6 @@
 """The one connection: lost, refused, slow, stale, and always back by itself."""
 
+import re
 import socket
 import threading
 import time
@@ -14,58 +15,60 @@ import pytest
 from deploy.environment import ROOT
 from deploy.serverless_file import Service
 from localstack.postgres import Postgres
+from shared import database
+from shared.database import Statements, UnitOfWork
 from shared.database import connection as database_module
 from shared.database.connection import Database
-from shared.database.unit_of_work import UnitOfWork
 from shared.database.url import PostgresUrl
 from shared.errors import Conflict, DomainError, InternalError, InvalidInput, ServiceUnavailable
 from shared.ids import uuid7
 from tests.support.eventually import eventually
 from tests.support.users import Person
 
+pytestmark = pytest.mark.usefixtures("database_url")
+
 Sql = Callable[..., list[list[Any]]]
-AnotherUow = Callable[[], UnitOfWork]
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def connection(database_url: str) -> Iterator[Database]:
     made = Database(database_url)
     yield made
     made.dispose()
 
 
-def backend(database: Database) -> int:
-    ((row),) = database.query("SELECT pg_backend_pid() AS pid", {})
+def backend(connection: Database) -> int:
+    ((row),) = connection.query("SELECT pg_backend_pid() AS pid", {})
     return int(row["pid"])
 
 
-def test_one_connection_serves_all_statements(database: Database) -> None:
-    first = backend(database)
-    database.run("health")
-    assert backend(database) == first
+def test_one_connection_serves_all_statements(connection: Database) -> None:
+    first = backend(connection)
+    connection.run("health")
+    assert backend(connection) == first
 
 
 def test_nothing_connects_before_the_first_statement() -> None:
     Database("postgresql://nobody@/nothing?host=/nowhere")
 
 
-def test_a_statement_is_prepared_once_a_connection(database: Database, sql: Sql) -> None:
+def test_a_statement_is_prepared_once_a_connection(connection: Database, sql: Sql) -> None:
     for _ in range(3):
-        database.run("health")
-    prepared = database.query("SELECT statement FROM pg_prepared_statements", {})
+        connection.run("health")
+    prepared = connection.query("SELECT statement FROM pg_prepared_statements", {})
     assert sum("SELECT 1 AS ok" in row["statement"] for row in prepared) == 1
 
 
-def test_a_connection_that_the_server_ended_is_replaced_unnoticed(database: Database, sql: Sql) -> None:
-    lost = backend(database)
+def test_a_connection_that_the_server_ended_is_replaced_unnoticed(connection: Database, sql: Sql) -> None:
+    lost = backend(connection)
     sql("SELECT pg_terminate_backend(:pid)", pid=lost)
     eventually(lambda: not sql("SELECT 1 FROM pg_stat_activity WHERE pid = :pid", pid=lost))
-    assert database.run("health") == [{"ok": 1}]
-    assert backend(database) != lost
+    assert connection.run("health") == [{"ok": 1}]
+    assert backend(connection) != lost
 
 
 def test_a_connection_that_idled_is_tried_before_it_is_used(
-    database: Database, sql: Sql, monkeypatch: pytest.MonkeyPatch
+    connection: Database, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = list[socket.socket]()
     open_socket = PostgresUrl.open_socket
@@ -76,24 +79,24 @@ def test_a_connection_that_idled_is_tried_before_it_is_used(
 
     monkeypatch.setattr(PostgresUrl, "open_socket", noted)
     monkeypatch.setattr(database_module, "IDLE_LIMIT", 0.0)
-    first = backend(database)
-    assert backend(database) == first
+    first = backend(connection)
+    assert backend(connection) == first
     # Frozen and cut off meanwhile: no farewell arrived, and the next byte finds nobody.
     opened[-1].shutdown(socket.SHUT_RDWR)
-    assert database.run("health") == [{"ok": 1}]
+    assert connection.run("health") == [{"ok": 1}]
 
 
 def test_a_connection_lost_in_a_transaction_fails_it_and_the_next_one_works(
-    database: Database, sql: Sql
+    connection: Database, sql: Sql
 ) -> None:
-    database.begin()
-    lost = backend(database)
+    connection.begin()
+    lost = backend(connection)
     sql("SELECT pg_terminate_backend(:pid)", pid=lost)
     eventually(lambda: not sql("SELECT 1 FROM pg_stat_activity WHERE pid = :pid", pid=lost))
     with pytest.raises(ServiceUnavailable):
-        database.run("health")
-    assert not database.in_transaction
-    assert database.run("health") == [{"ok": 1}]
+        connection.run("health")
+    assert not connection.in_transaction
+    assert connection.run("health") == [{"ok": 1}]
 
 
 def test_a_server_that_restarts_is_found_again_without_help() -> None:
@@ -143,7 +146,7 @@ def test_a_server_that_never_answers_is_unavailable_within_the_timeouts(
 
 
 def test_all_timeouts_together_end_before_the_function_does() -> None:
-    limits = ("PROBE_TIMEOUT", "CONNECT_TIMEOUT", "STATEMENT_TIMEOUT", "SILENCE_MARGIN")
+    limits = ("PROBE_TIMEOUT", "CONNECT_TIMEOUT", "STATEMENT_TIMEOUT", "GRACE_PERIOD")
     together = sum(getattr(database_module, name) for name in limits)
     service = Service.load(ROOT / "serverless.yml", {})
     assert all(together < route.function.timeout for route in service.routes)
@@ -162,32 +165,28 @@ def test_a_slow_statement_is_ended_by_the_server_and_the_connection_goes_on(data
 
 
 def test_a_lock_that_is_held_too_long_is_unavailable_and_changes_nothing(
-    database_url: str, uow: UnitOfWork, client: Person, sql: Sql
+    database_url: str, client: Person, sql: Sql
 ) -> None:
     impatient = Database(database_url, statement_timeout=0.2)
-    uow.begin()
-    uow.database.query("SELECT 1 FROM users WHERE id = :id FOR UPDATE", {"id": client.id})
-    with pytest.raises(ServiceUnavailable):
-        impatient.run("delete_user", id=client.id)
-    uow.database.rollback()
+    with UnitOfWork() as uow:
+        uow.query("SELECT 1 FROM users WHERE id = :id FOR UPDATE", {"id": client.id})
+        with pytest.raises(ServiceUnavailable):
+            impatient.run("delete_user", id=client.id)
     assert sql("SELECT 1 FROM users WHERE id = :id AND deleted_at IS NULL", id=client.id)
     impatient.dispose()
 
 
-def test_a_deadlock_is_unavailable_for_one_and_done_for_the_other(
-    another_uow: AnotherUow, uow: UnitOfWork, client: Person, admin: Person
-) -> None:
+def test_a_deadlock_is_unavailable_for_one_and_done_for_the_other(client: Person, admin: Person) -> None:
     lock = "SELECT 1 FROM users WHERE id = :id FOR UPDATE"
     both, outcomes = threading.Barrier(2), list[str]()
 
     def run(first: Person, second: Person) -> None:
-        with another_uow() as unit:
-            unit.begin()
-            unit.database.query(lock, {"id": first.id})
+        with UnitOfWork() as uow:
+            uow.query(lock, {"id": first.id})
             both.wait(10)
             try:
-                unit.database.query(lock, {"id": second.id})
-                unit.commit()
+                uow.query(lock, {"id": second.id})
+                uow.commit()
                 outcomes.append("done")
             except ServiceUnavailable:
                 outcomes.append("unavailable")
@@ -200,61 +199,121 @@ def test_a_deadlock_is_unavailable_for_one_and_done_for_the_other(
     assert sorted(outcomes) == ["done", "unavailable"]
 
 
-def price(uow: UnitOfWork, name: str) -> None:
-    uow.one("create_operation", id=uuid7(), type=name, cost=1)
+def price(name: str, statements: Statements = database) -> None:
+    statements.one("create_operation", id=uuid7(), type=name, cost=1)
 
 
 def priced(sql: Sql) -> list[str]:
     return [name for (name,) in sql("SELECT type FROM operations WHERE type LIKE 'test%' ORDER BY type")]
 
 
-def test_what_is_not_committed_is_rolled_back(uow: UnitOfWork, sql: Sql) -> None:
-    with uow:
-        uow.begin()
-        price(uow, "test 1")
-    with suppress(RuntimeError), uow:
-        uow.begin()
-        price(uow, "test 2")
+INSERT = "INSERT INTO operations (id, type, cost) VALUES (gen_random_uuid(), 'test', 1) RETURNING type"
+METHODS: dict[str, Callable[[UnitOfWork], object]] = {
+    "run": lambda uow: uow.run("create_operation", id=uuid7(), type="test", cost=1),
+    "one": lambda uow: uow.one("create_operation", id=uuid7(), type="test", cost=1),
+    "only": lambda uow: uow.only("create_operation", id=uuid7(), type="test", cost=1),
+    "query": lambda uow: uow.query(INSERT, {}),
+    "copy_in": lambda uow: uow.copy_in(
+        "COPY operations (id, type, cost) FROM STDIN", [f"{uuid7()}\ttest\t1\n".encode()]
+    ),
+}
+"""How each method of a unit of work can change something."""
+
+
+def test_the_methods_are_all_that_a_unit_of_work_offers() -> None:
+    offered = {name for name in vars(UnitOfWork) if not name.startswith("_")}
+    assert offered == {*METHODS, "commit"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_unit_of_work_keeps_nothing_without_a_commit(sql: Sql, method: str) -> None:
+    with UnitOfWork() as uow:
+        METHODS[method](uow)
+    assert priced(sql) == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_error_rolls_a_unit_of_work_back(sql: Sql, method: str) -> None:
+    with suppress(RuntimeError), UnitOfWork() as uow:
+        METHODS[method](uow)
         raise RuntimeError
-    with uow:
-        uow.begin()
-        price(uow, "test 3")
-        price(uow, "test 4")
+    assert priced(sql) == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_commit_keeps_all_that_a_unit_of_work_did(sql: Sql, method: str) -> None:
+    with UnitOfWork() as uow:
+        price("test 1", uow)
+        METHODS[method](uow)
         uow.commit()
-    with uow:
-        price(uow, "test 5")
-    assert priced(sql) == ["test 3", "test 4", "test 5"]
+    assert priced(sql) == ["test", "test 1"]
 
 
-def test_a_statement_that_fails_undoes_its_transaction_and_the_connection_goes_on(
-    uow: UnitOfWork, sql: Sql
-) -> None:
-    with uow:
-        uow.begin()
-        price(uow, "test 1")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_unit_of_work_ends_with_its_commit(sql: Sql, method: str) -> None:
+    with UnitOfWork() as uow:
+        uow.commit()
+        with pytest.raises(RuntimeError, match="has ended"):
+            METHODS[method](uow)
+        with pytest.raises(RuntimeError, match="has ended"):
+            uow.commit()
+    assert priced(sql) == []
+
+
+def test_a_single_statement_is_its_own_transaction(sql: Sql) -> None:
+    price("test 1")
+    assert priced(sql) == ["test 1"]
+
+
+def test_a_single_statement_cannot_slip_out_of_a_unit_of_work(sql: Sql) -> None:
+    with UnitOfWork() as uow:
+        price("test 1", uow)
+        with pytest.raises(RuntimeError, match="A unit of work is open"):
+            price("test 2")
+        with pytest.raises(RuntimeError, match="A unit of work is open"), UnitOfWork():
+            pass
+        uow.commit()
+    price("test 3")
+    assert priced(sql) == ["test 1", "test 3"]
+
+
+def test_a_statement_that_fails_rolls_its_unit_of_work_back_and_the_connection_works_on(sql: Sql) -> None:
+    with UnitOfWork() as uow:
+        price("test 1", uow)
         with pytest.raises(Conflict):
-            price(uow, "addition")
-    price(uow, "test 2")
+            price("addition", uow)
+        with pytest.raises(RuntimeError, match="has ended"):
+            uow.commit()
+    price("test 2")
     assert priced(sql) == ["test 2"]
 
 
-def test_a_stale_prepared_statement_is_prepared_anew(database: Database, sql: Sql) -> None:
-    assert database.run("prices")
+def test_only_the_database_package_reaches_the_driver_and_its_connection() -> None:
+    reach = re.compile(r"^(from|import) pg8000|import .*\bDatabase\b|kept_connection|\._database\b", re.M)
+    shipped = [path for room in ("functions", "shared", "worker") for path in (ROOT / room).rglob("*.py")]
+    inside = ROOT / "shared" / "database"
+    found = [path for path in shipped if reach.search(path.read_text("utf-8"))]
+    assert [path for path in found if inside not in path.parents] == []
+    assert found, "the pattern finds nothing any more"
+
+
+def test_a_stale_prepared_statement_is_prepared_anew(connection: Database, sql: Sql) -> None:
+    assert connection.run("prices")
     sql("DROP FUNCTION operation_json(operations)")  # Postgres alters no column that a function's body names
     sql("ALTER TABLE operations ALTER COLUMN type TYPE varchar(100)")
-    assert {row["type"] for row in database.run("prices")} >= {"addition"}
-    database.query("DEALLOCATE ALL", {})
-    assert {row["type"] for row in database.run("prices")} >= {"addition"}
+    assert {row["type"] for row in connection.run("prices")} >= {"addition"}
+    connection.query("DEALLOCATE ALL", {})
+    assert {row["type"] for row in connection.run("prices")} >= {"addition"}
 
 
-def test_a_violated_constraint_is_the_domain_error_of_its_name(uow: UnitOfWork) -> None:
-    with pytest.raises(Conflict, match="price already"):
-        price(uow, "addition")
+def test_a_violated_constraint_is_the_domain_error_of_its_name() -> None:
+    with pytest.raises(Conflict, match="already has a price"):
+        price("addition")
 
 
-def test_an_unforeseen_error_tells_its_code_and_no_value(uow: UnitOfWork) -> None:
+def test_an_unforeseen_error_tells_its_code_and_no_value() -> None:
     with pytest.raises(InternalError) as caught:
-        uow.one("create_operation", id=uuid7(), type="hunter2", cost=-1)
+        database.one("create_operation", id=uuid7(), type="hunter2", cost=-1)
     assert "operations_cost_check" in caught.value.detail
     assert "hunter2" not in caught.value.detail
     assert caught.value.__suppress_context__
@@ -263,31 +322,29 @@ def test_an_unforeseen_error_tells_its_code_and_no_value(uow: UnitOfWork) -> Non
 @pytest.mark.parametrize(
     "call",
     [
-        lambda uow: price(uow, "a\0b"),
-        lambda uow: uow.one("create_operation", id=uuid7(), type="x", cost=10**30),
+        lambda: price("a\0b"),
+        lambda: database.one("create_operation", id=uuid7(), type="x", cost=10**30),
     ],
     ids=["a NUL in text", "a number past numeric's range"],
 )
-def test_what_postgres_cant_hold_is_invalid_input(
-    uow: UnitOfWork, call: Callable[[UnitOfWork], None]
-) -> None:
+def test_what_postgres_cant_hold_is_invalid_input(call: Callable[[], None]) -> None:
     with pytest.raises(InvalidInput):
-        call(uow)
-    price(uow, "test")
+        call()
+    price("test")
 
 
-def test_every_error_of_the_driver_is_a_domain_error(uow: UnitOfWork) -> None:
+def test_every_error_of_the_driver_is_a_domain_error() -> None:
     for statement in ("SELECT 1 / 0", "SELECT nothing", "SELEC", "SELECT CAST('x' AS uuid)"):
         with pytest.raises(DomainError):
-            uow.database.query(statement, {})
-    assert uow.all("health") == [{"ok": 1}]
+            database.query(statement, {})
+    assert database.run("health") == [{"ok": 1}]
 
 
-def test_a_dispose_before_a_snapshot_leaves_a_connection_to_be_made_after(database: Database) -> None:
-    first = backend(database)
-    database.dispose()
-    database.dispose()
-    assert backend(database) != first
+def test_a_dispose_before_a_snapshot_leaves_a_connection_to_be_made_after(connection: Database) -> None:
+    first = backend(connection)
+    connection.dispose()
+    connection.dispose()
+    assert backend(connection) != first
 
 
 def test_the_socket_does_not_wait_to_fill_a_packet() -> None:
@@ -297,7 +354,7 @@ def test_the_socket_does_not_wait_to_fill_a_packet() -> None:
             assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_the_connection_is_left_unpinned(database: Database, sql: Sql) -> None:
-    database.run("health")
-    settings = database.query("SELECT name FROM pg_settings WHERE source = 'session'", {})
+def test_the_connection_is_left_unpinned(connection: Database, sql: Sql) -> None:
+    connection.run("health")
+    settings = connection.query("SELECT name FROM pg_settings WHERE source = 'session'", {})
     assert settings == [], "a SET pins RDS Proxy; what is told at the start does not"

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
+from shared import database
 from shared.auth.caller import Caller
+from shared.database import dispose_connections
 from shared.database.connection import Database
-from shared.database.unit_of_work import UnitOfWork, dispose_connections
 from shared.errors import InvalidInput
 from shared.http.problems import PROBLEMS
 from shared.lists import listing as listing_module
@@ -20,6 +21,8 @@ from shared.lists.listing import Listing
 from shared.lists.query import FieldType
 from tests.integration.conftest import Server, use
 from tests.support.list_reader import Reader
+
+pytestmark = pytest.mark.usefixtures("filled_database")
 
 Plan = dict[str, Any]
 Plans = Callable[[Listing, dict[str, str]], list[Plan]]
@@ -76,15 +79,15 @@ def filled(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture
-def uow(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnitOfWork]:
+def filled_database(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the filled database the service's."""
     use(monkeypatch, server.url(filled))
-    with UnitOfWork() as unit:
-        yield unit
+    yield
     dispose_connections()
 
 
 @pytest.fixture
-def plans(uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> Callable[[Caller], Plans]:
+def plans(monkeypatch: pytest.MonkeyPatch) -> Callable[[Caller], Plans]:
     """The plan of each statement that a list runs for a caller."""
     found, query = list[Plan](), Database.query
 
@@ -100,7 +103,7 @@ def plans(uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> Callable[[Caller]
     def of(caller: Caller) -> Plans:
         def run(listing: Listing, asked: dict[str, str]) -> list[Plan]:
             found.clear()
-            listing.page(uow, urlencode(asked), caller)
+            listing.page(urlencode(asked), caller)
             return list(found)
 
         return run
@@ -195,9 +198,9 @@ def test_an_admin_sorts_by_index(
     ids=lambda one: one.name if isinstance(one, Listing) else one.role,
 )
 def test_the_newest_are_read_in_the_order_of_an_index_to_any_depth(
-    uow: UnitOfWork, plans: Callable[[Caller], Plans], listing: Listing, caller: Caller
+    plans: Callable[[Caller], Plans], listing: Listing, caller: Caller
 ) -> None:
-    cursor = Reader(uow, caller).page(listing)["next_cursor"]
+    cursor = Reader(caller).page(listing)["next_cursor"]
     newest = ",".join(f"-{column.name}" for column in listing.newest[:-1])
     for asked in ({}, {"sort": newest} if newest else {}, {"cursor": cursor}):
         page = plans(caller)(listing, asked)[0]
@@ -218,40 +221,34 @@ def slow_percentage(server: Server, filled: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("slow_percentage")
-def test_a_page_is_not_lost_because_its_list_takes_too_long_to_count(
-    server: Server, filled: str, uow: UnitOfWork
-) -> None:
-    uow.database = Database(server.url(filled), statement_timeout=0.5)
+def test_a_page_is_not_lost_because_its_list_takes_too_long_to_count(server: Server, filled: str) -> None:
     asked = {"percentage": 50, "page_size": 3}
-    page = Reader(uow, ADMIN).page(lists.TASKS, **asked)
+    with database.statement_timeout(0.5):
+        page = Reader(ADMIN).page(lists.TASKS, **asked)
+        after = Reader(ADMIN).page(lists.TASKS, **asked, cursor=page["next_cursor"])
     assert len(page["tasks"]) == 3
     assert {name: page[name] for name in ("total", "total_relation", "total_pages")} == {
         "total": 4,
         "total_relation": "gte",
         "total_pages": 2,
     }
-    assert len(Reader(uow, ADMIN).page(lists.TASKS, **asked, cursor=page["next_cursor"])["tasks"]) == 3
-    uow.database.dispose()
+    assert len(after["tasks"]) == 3
 
 
 @pytest.mark.usefixtures("slow_percentage")
 def test_a_page_that_was_slow_is_not_counted_too(
-    server: Server, filled: str, uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+    server: Server, filled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing_module, "COUNT_AFTER", 0.002)
-    page = Reader(uow, ADMIN).page(lists.TASKS, percentage=50, page_size=3)
+    page = Reader(ADMIN).page(lists.TASKS, percentage=50, page_size=3)
     assert (page["total"], page["total_relation"]) == (4, "gte")
 
 
-def test_a_list_that_would_take_too_long_is_a_422_that_says_what_to_do(
-    server: Server, filled: str, uow: UnitOfWork
-) -> None:
-    uow.database = Database(server.url(filled), statement_timeout=0.2)
+def test_a_list_that_would_take_too_long_is_a_422_that_says_what_to_do(server: Server, filled: str) -> None:
     with server.connect(filled) as another:
         another.run("BEGIN")
         another.run("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(InvalidInput) as caught:
-            Reader(uow, ADMIN).page(lists.RECORDS, sort="amount")
-    uow.database.dispose()
+        with database.statement_timeout(0.2), pytest.raises(InvalidInput) as caught:
+            Reader(ADMIN).page(lists.RECORDS, sort="amount")
     assert PROBLEMS[type(caught.value)].status == 422
     assert caught.value.errors[0]["pointer"] == "#/query"

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import InvalidInput
 from shared.lists import listing as listing_module
 from shared.lists.registry import RECORDS, TASKS, USERS
@@ -121,9 +120,9 @@ def test_a_filter_keeps_the_rows_that_match_and_only_those(
     assert page["total"] == len(wanted)
 
 
-def test_an_emails_filters(every: Reader, uow: UnitOfWork, sql: Sql) -> None:
+def test_an_emails_filters(every: Reader, sql: Sql) -> None:
     for name in ("ada", "grace", "a_a"):
-        sql("UPDATE users SET email = :e WHERE id = :id", e=f"{name}@math.example", id=enrol(uow).id)
+        sql("UPDATE users SET email = :e WHERE id = :id", e=f"{name}@math.example", id=enrol().id)
 
     def found(**query: str) -> list[str]:
         return sorted(row["email"].split("@")[0] for row in every.rows(USERS, **query))

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 from shared.errors import InvalidInput
 from shared.ids import uuid7
 from shared.lists.listing import Listing
@@ -17,17 +17,21 @@ from shared.lists.registry import API_KEYS, LEDGER, OPERATIONS, RECORDS, TASKS, 
 from tests.support.list_reader import Reader, ids
 from tests.support.users import Person, enrol
 
+pytestmark = pytest.mark.usefixtures("database_url")
+
 Sql = Callable[..., list[list[Any]]]
 
 
 @pytest.mark.parametrize("listing", [RECORDS, LEDGER, TASKS, API_KEYS], ids=lambda one: one.name)
 def test_a_client_sees_own_rows_alone_whatever_is_asked(
-    uow: UnitOfWork, client: Person, admin: Person, sql: Sql, listing: Listing
+    client: Person, admin: Person, sql: Sql, listing: Listing
 ) -> None:
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
-    other = enrol(uow)
+    other = enrol()
     for person in (client, other):
-        uow.one("create_api_key", id=uuid7(), user_id=person.id, name="x", key_hash=uuid4().bytes, key="rc_x")
+        database.one(
+            "create_api_key", id=uuid7(), user_id=person.id, name="x", key_hash=uuid4().bytes, key="rc_x"
+        )
         sql(
             "INSERT INTO records (id, user_id, operation_id, amount, user_balance)"
             " VALUES (:id, :u, :o, 1, 1)",
@@ -41,13 +45,13 @@ def test_a_client_sees_own_rows_alone_whatever_is_asked(
             id=uuid7(),
             u=person.id,
         )
-    assert len(Reader(uow, client.caller).rows(listing)) == 1
+    assert len(Reader(client.caller).rows(listing)) == 1
     if "user_id" in listing.public:
-        assert Reader(uow, client.caller).rows(listing, user_id=other.id) == []
-        assert len(Reader(uow, admin.caller).rows(listing, user_id=other.id)) == 1
-    assert len(Reader(uow, admin.caller).rows(listing)) >= (2 if listing.admins_see_all else 0)
+        assert Reader(client.caller).rows(listing, user_id=other.id) == []
+        assert len(Reader(admin.caller).rows(listing, user_id=other.id)) == 1
+    assert len(Reader(admin.caller).rows(listing)) >= (2 if listing.admins_see_all else 0)
     if not listing.admins_see_all:
-        assert Reader(uow, admin.caller).rows(listing) == []
+        assert Reader(admin.caller).rows(listing) == []
 
 
 @pytest.mark.parametrize("listing", [RECORDS, USERS, OPERATIONS], ids=lambda one: one.name)
@@ -72,9 +76,9 @@ def test_a_users_row_has_no_password_hash(every: Reader) -> None:
 
 def test_a_revoked_api_key_is_gone_from_the_list(own: Reader, client: Person, sql: Sql) -> None:
     key_id = uuid7()
-    own.uow.one("create_api_key", id=key_id, user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
+    database.one("create_api_key", id=key_id, user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
     assert ids(own.rows(API_KEYS)) == [key_id]
-    own.uow.one("revoke_api_key", id=key_id, user_id=client.id)
+    database.one("revoke_api_key", id=key_id, user_id=client.id)
     assert own.rows(API_KEYS) == []
 
 
@@ -119,9 +123,9 @@ def test_a_cursor_of_another_sort_is_a_422(own: Reader, records: list[UUID]) -> 
     assert caught.value.errors[0]["pointer"] == "#/query/cursor"
 
 
-def test_anothers_cursor_shows_nothing_of_theirs(uow: UnitOfWork, own: Reader, records: list[UUID]) -> None:
+def test_anothers_cursor_shows_nothing_of_theirs(own: Reader, records: list[UUID]) -> None:
     cursor = own.page(RECORDS)["next_cursor"]
-    assert Reader(uow, enrol(uow).caller).page(RECORDS, cursor=cursor)["records"] == []
+    assert Reader(enrol().caller).page(RECORDS, cursor=cursor)["records"] == []
 
 
 @pytest.mark.parametrize(

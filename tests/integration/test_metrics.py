@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from functions.calculator.process_operation import app
+from shared import database
 from shared.auth import caller as auth
-from shared.database.unit_of_work import UnitOfWork
 from shared.ids import uuid7
 from shared.settings import settings
 from tests.support.lambda_event import event
 from tests.support.metric_lines import emitted
 from tests.support.users import Person, enrol
+
+pytestmark = pytest.mark.usefixtures("database_url")
 
 Sql = Callable[..., list[list[Any]]]
 Call = Callable[..., int]
@@ -22,12 +24,14 @@ CHARGED = {"operation": "addition", "OperationsCharged": 1, "CreditsCharged": 5}
 
 
 @pytest.fixture
-def call(uow: UnitOfWork, client: Person) -> Call:
+def call(client: Person) -> Call:
     """Calls the function; the answer's status."""
 
     def send(operation: str, arguments: list[Any], *, who: Person = client, key: str = "") -> int:
         token, key_hash = auth.new_api_key()
-        uow.one("create_api_key", id=uuid7(), user_id=who.id, name="program", key_hash=key_hash, key=token)
+        database.one(
+            "create_api_key", id=uuid7(), user_id=who.id, name="program", key_hash=key_hash, key=token
+        )
         headers = {"authorization": f"Bearer {token}", **({"idempotency-key": key} if key else {})}
         body = json.dumps({"type": operation, "arguments": arguments})
         status: int = app(event("POST", "/api/v1/process_operation", body, headers=headers), None)[
@@ -58,7 +62,6 @@ def test_a_replay_is_no_new_charge(call: Call, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("operation", ["addition", "random_string"])
 def test_a_refusal_for_lack_of_credit_is_told(
-    uow: UnitOfWork,
     call: Call,
     operation: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -67,7 +70,7 @@ def test_a_refusal_for_lack_of_credit_is_told(
     # With a key, random strings are another's to make, so the price is asked for before.
     monkeypatch.setenv("RANDOM_STRING_API_KEY", "never asked")
     settings.cache_clear()
-    poor = enrol(uow, balance=Decimal("4.9999"))
+    poor = enrol(balance=Decimal("4.9999"))
     assert call(operation, [1, 2] if operation == "addition" else [], who=poor) == 402
     assert emitted(capsys) == [{"ChargesRefused": 1}]
 

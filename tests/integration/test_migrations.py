@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, pool
 
 import migrations.handler
 from migrations.handler import PRICED, handler
+from shared import database
 from shared.auth import passwords
 from shared.database.tables import metadata
-from shared.database.unit_of_work import UnitOfWork
 from shared.database.url import PostgresUrl
 from shared.errors import ServiceUnavailable
 from shared.operations.catalog import CATALOG
@@ -87,8 +87,9 @@ def test_set_up_makes_six_prices_the_admin_and_the_client(sql: Sql) -> None:
         assert passwords.verify(password, encoded)
 
 
-def test_set_up_leaves_a_clean_audit(uow: UnitOfWork) -> None:
-    assert uow.all("audit") == []
+@pytest.mark.usefixtures("database_url")
+def test_set_up_leaves_a_clean_audit() -> None:
+    assert database.run("audit") == []
 
 
 def contents(sql: Sql) -> list[list[Any]]:
@@ -206,7 +207,7 @@ def test_set_up_tells_the_revision_that_the_database_is_at(next_migration: None,
 
 
 def test_code_that_was_turned_back_leaves_a_later_schema_as_it_is_and_seeds(
-    sql: Sql, uow: UnitOfWork, client: Person, caplog: pytest.LogCaptureFixture
+    sql: Sql, client: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
     sql("ALTER TABLE records ADD COLUMN note text")
     sql("UPDATE alembic_version SET version_num = 'a later one'")
@@ -215,7 +216,7 @@ def test_code_that_was_turned_back_leaves_a_later_schema_as_it_is_and_seeds(
     assert handler({}, None) == {"revision": "a later one", "created": ["division"]}
     assert columns(sql) == before
     assert "the database is ahead of this code: not migrated" in caplog.messages
-    assert charge(uow, client).body
+    assert charge(client).body
 
 
 def test_a_migration_that_must_wait_for_a_table_gives_up_and_leaves_all_as_it_was(

@@ -8,15 +8,15 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from shared import accounts
+from shared import accounts, database
 from shared.billing import charges
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import IdempotencyKeyReused, InsufficientCredit, InvalidInput, NotFound
 from shared.ids import uuid7
 from tests.support.users import Person, at_once, enrol
 
+pytestmark = pytest.mark.usefixtures("database_url")
+
 Sql = Callable[..., list[list[Any]]]
-AnotherUow = Callable[[], UnitOfWork]
 
 
 def balance(sql: Sql, person: Person) -> Decimal:
@@ -31,10 +31,8 @@ def entries(sql: Sql, person: Person) -> list[list[Any]]:
     )
 
 
-def test_a_grant_adds_credit_and_says_why_in_the_ledger(
-    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
-) -> None:
-    answer = charges.grant(uow, admin.caller, client.id, Decimal("7.25"), "a gift", None)
+def test_a_grant_adds_credit_and_says_why_in_the_ledger(admin: Person, client: Person, sql: Sql) -> None:
+    answer = charges.grant(admin.caller, client.id, Decimal("7.25"), "a gift", None)
     said = json.loads(answer.body)
     assert (said["user_id"], said["amount"], said["reason"], said["user_balance"]) == (
         str(client.id),
@@ -51,80 +49,70 @@ def test_a_grant_adds_credit_and_says_why_in_the_ledger(
     ]
 
 
-def test_credit_is_taken_back_down_to_zero_and_never_below(
-    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
-) -> None:
+def test_credit_is_taken_back_down_to_zero_and_never_below(admin: Person, client: Person, sql: Sql) -> None:
     with pytest.raises(InvalidInput) as caught:
-        charges.grant(uow, admin.caller, client.id, Decimal("-20.0001"), "too much", "key")
+        charges.grant(admin.caller, client.id, Decimal("-20.0001"), "too much", "key")
     assert caught.value.errors[0]["pointer"] == "#/amount"
     assert balance(sql, client) == 20
-    assert not charges.grant(uow, admin.caller, client.id, Decimal(-20), "all of it", "key").replayed
+    assert not charges.grant(admin.caller, client.id, Decimal(-20), "all of it", "key").replayed
     assert balance(sql, client) == 0
-    assert charges.audit(uow) == []
+    assert charges.audit() == []
 
 
-def test_a_grant_is_replayed_byte_for_byte_and_given_once(
-    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
-) -> None:
-    first = charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
-    again = charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", "key")
+def test_a_grant_is_replayed_byte_for_byte_and_given_once(admin: Person, client: Person, sql: Sql) -> None:
+    first = charges.grant(admin.caller, client.id, Decimal(5), "gift", "key")
+    again = charges.grant(admin.caller, client.id, Decimal(5), "gift", "key")
     assert (again.body, again.replayed) == (first.body, True)
     assert balance(sql, client) == 25
     for other in ({"amount": Decimal(6), "reason": "gift"}, {"amount": Decimal(5), "reason": "bribe"}):
         with pytest.raises(IdempotencyKeyReused):
-            charges.grant(uow, admin.caller, client.id, key="key", **other)  # type: ignore[arg-type]
+            charges.grant(admin.caller, client.id, key="key", **other)  # type: ignore[arg-type]
     with pytest.raises(IdempotencyKeyReused):
-        charges.grant(uow, admin.caller, admin.id, Decimal(5), "gift", "key")
+        charges.grant(admin.caller, admin.id, Decimal(5), "gift", "key")
 
 
-def test_the_same_amount_written_otherwise_is_the_same_grant(
-    uow: UnitOfWork, admin: Person, client: Person
-) -> None:
-    charges.grant(uow, admin.caller, client.id, Decimal("5"), "gift", "key")
-    assert charges.grant(uow, admin.caller, client.id, Decimal("5.00"), "gift", "key").replayed
+def test_the_same_amount_written_otherwise_is_the_same_grant(admin: Person, client: Person) -> None:
+    charges.grant(admin.caller, client.id, Decimal("5"), "gift", "key")
+    assert charges.grant(admin.caller, client.id, Decimal("5.00"), "gift", "key").replayed
 
 
-def test_a_deleted_user_is_granted_nothing(uow: UnitOfWork, admin: Person, client: Person, sql: Sql) -> None:
-    uow.one("delete_user", id=client.id)
+def test_a_deleted_user_is_granted_nothing(admin: Person, client: Person, sql: Sql) -> None:
+    database.one("delete_user", id=client.id)
     for user_id in (client.id, uuid7()):
         with pytest.raises(NotFound):
-            charges.grant(uow, admin.caller, user_id, Decimal(5), "gift", None)
+            charges.grant(admin.caller, user_id, Decimal(5), "gift", None)
     assert balance(sql, client) == 20
 
 
-def test_grants_that_race_for_the_last_credit_take_it_once(
-    uow: UnitOfWork, another_uow: AnotherUow, admin: Person, client: Person, sql: Sql
-) -> None:
-    def take(unit: UnitOfWork, _: int) -> bool:
+def test_grants_that_race_for_the_last_credit_take_it_once(admin: Person, client: Person, sql: Sql) -> None:
+    def take(_: int) -> bool:
         try:
-            charges.grant(unit, admin.caller, client.id, Decimal(-20), "all of it", None)
+            charges.grant(admin.caller, client.id, Decimal(-20), "all of it", None)
         except InvalidInput:
             return False
         return True
 
-    assert sum(at_once(8, another_uow, take)) == 1
+    assert sum(at_once(8, take)) == 1
     assert balance(sql, client) == 0
-    assert charges.audit(uow) == []
+    assert charges.audit() == []
 
 
-def test_a_race_for_one_grants_key_grants_once(
-    uow: UnitOfWork, another_uow: AnotherUow, admin: Person, client: Person, sql: Sql
-) -> None:
-    def give(unit: UnitOfWork, _: int) -> str:
+def test_a_race_for_one_grants_key_grants_once(admin: Person, client: Person, sql: Sql) -> None:
+    def give(_: int) -> str:
         try:
-            return charges.grant(unit, admin.caller, client.id, Decimal(5), "gift", "key").body
+            return charges.grant(admin.caller, client.id, Decimal(5), "gift", "key").body
         except Exception as error:
             return type(error).__name__
 
-    said = set(at_once(8, another_uow, give)) - {"Conflict"}
+    said = set(at_once(8, give)) - {"Conflict"}
     assert len(said) == 1
     assert balance(sql, client) == 25
 
 
 def test_setting_a_balance_writes_the_difference_to_the_ledger(
-    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
+    admin: Person, client: Person, sql: Sql
 ) -> None:
-    accounts.update_user(uow, admin.id, client.id, {"balance": Decimal("12.5")})
+    accounts.update_user(admin.id, client.id, {"balance": Decimal("12.5")})
     assert balance(sql, client) == Decimal("12.5")
     assert entries(sql, client)[-1] == [
         "adjustment",
@@ -132,32 +120,28 @@ def test_setting_a_balance_writes_the_difference_to_the_ledger(
         Decimal("12.5"),
         {"adjusted_by": str(admin.id)},
     ]
-    accounts.update_user(uow, admin.id, client.id, {"balance": Decimal("12.5000")})
+    accounts.update_user(admin.id, client.id, {"balance": Decimal("12.5000")})
     assert len(entries(sql, client)) == 2, "nothing moved, so nothing is written"
-    assert charges.audit(uow) == []
+    assert charges.audit() == []
 
 
-def test_balances_set_while_charges_run_keep_the_invariant(
-    uow: UnitOfWork, another_uow: AnotherUow, admin: Person, sql: Sql
-) -> None:
-    person = enrol(uow, balance=1000)
+def test_balances_set_while_charges_run_keep_the_invariant(admin: Person, sql: Sql) -> None:
+    person = enrol(balance=1000)
 
-    def move(unit: UnitOfWork, number: int) -> None:
+    def move(number: int) -> None:
         for step in range(10):
             if number % 3 == 0:
-                accounts.update_user(unit, admin.id, person.id, {"balance": Decimal(100 * step)})
+                accounts.update_user(admin.id, person.id, {"balance": Decimal(100 * step)})
             elif number % 3 == 1:
-                charges.grant(unit, admin.caller, person.id, Decimal(1), "gift", None)
+                charges.grant(admin.caller, person.id, Decimal(1), "gift", None)
             else:
                 try:
-                    charges.charge(
-                        unit, charges.Call(person.credentials, "addition", "[1, 2]", None), Decimal(3)
-                    )
+                    charges.charge(charges.Call(person.credentials, "addition", "[1, 2]", None), Decimal(3))
                 except InsufficientCredit:
                     continue
 
-    at_once(9, another_uow, move)
-    assert charges.audit(uow) == []
+    at_once(9, move)
+    assert charges.audit() == []
     moved = {kind for kind, *_ in entries(sql, person)}
     assert {"opening", "adjustment", "grant", "charge"} <= moved
 
@@ -196,27 +180,25 @@ def test_a_balance_below_zero_cant_be_written(client: Person, sql: Sql) -> None:
         sql("UPDATE users SET balance = -0.0001 WHERE id = :id", id=client.id)
 
 
-def test_the_audit_is_clean_after_every_kind_of_movement(
-    uow: UnitOfWork, admin: Person, client: Person
-) -> None:
-    charges.charge(uow, charges.Call(client.credentials, "addition", "[1, 2]", "key"), Decimal(3))
-    charges.grant(uow, admin.caller, client.id, Decimal("1.5"), "gift", None)
-    accounts.update_user(uow, admin.id, client.id, {"balance": Decimal(3)})
-    uow.one("delete_user", id=client.id)
-    assert charges.audit(uow) == []
+def test_the_audit_is_clean_after_every_kind_of_movement(admin: Person, client: Person) -> None:
+    charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", "key"), Decimal(3))
+    charges.grant(admin.caller, client.id, Decimal("1.5"), "gift", None)
+    accounts.update_user(admin.id, client.id, {"balance": Decimal(3)})
+    database.one("delete_user", id=client.id)
+    assert charges.audit() == []
 
 
 @pytest.mark.parametrize("change", ["0.0001", "-0.0001", "1000"])
 def test_the_audit_names_the_one_whose_balance_was_tampered_with(
-    uow: UnitOfWork, client: Person, sql: Sql, change: str
+    client: Person, sql: Sql, change: str
 ) -> None:
-    enrol(uow)
+    enrol()
     sql(
         "UPDATE users SET balance = balance + CAST(:change AS numeric) WHERE id = :id",
         id=client.id,
         change=change,
     )
-    (off,) = charges.audit(uow)
+    (off,) = charges.audit()
     assert (off["id"], off["email"]) == (client.id, client.email)
     assert (off["balance"], off["ledger_total"]) == (20 + Decimal(change), 20)
 
@@ -230,26 +212,26 @@ def test_the_audit_names_the_one_whose_balance_was_tampered_with(
     ],
 )
 def test_the_audit_finds_a_ledger_that_was_tampered_with(
-    uow: UnitOfWork, admin: Person, client: Person, sql: Sql, tampering: str
+    admin: Person, client: Person, sql: Sql, tampering: str
 ) -> None:
-    charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
-    charges.charge(uow, charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
+    charges.grant(admin.caller, client.id, Decimal(5), "gift", None)
+    charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
     sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
     sql(tampering, id=client.id)
-    assert [off["id"] for off in charges.audit(uow)] == [client.id]
+    assert [off["id"] for off in charges.audit()] == [client.id]
 
 
 def test_the_audit_finds_a_gap_in_the_chain_though_all_sums_are_right(
-    uow: UnitOfWork, admin: Person, client: Person, sql: Sql
+    admin: Person, client: Person, sql: Sql
 ) -> None:
-    charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
-    charges.grant(uow, admin.caller, client.id, Decimal(-5), "back", None)
+    charges.grant(admin.caller, client.id, Decimal(5), "gift", None)
+    charges.grant(admin.caller, client.id, Decimal(-5), "back", None)
     sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
     sql(
         "UPDATE ledger SET balance_before = 0, balance_after = amount"
         " WHERE user_id = :id AND amount = 5 AND kind = 'grant'",
         id=client.id,
     )
-    (off,) = charges.audit(uow)
+    (off,) = charges.audit()
     assert (off["balance"], off["ledger_total"], off["ledger_newest"]) == (20, 20, 20)
     assert off["broken_at"] is not None

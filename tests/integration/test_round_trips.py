@@ -11,10 +11,11 @@ import pytest
 
 from deploy.environment import ROOT
 from deploy.serverless_file import DEFAULT_ROUTE, Service
+from shared import database
 from shared.auth import tokens
 from shared.auth.caller import new_api_key
 from shared.auth.passwords import hash_password
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import dispose_connections
 from shared.ids import uuid7
 from shared.operations import random_string
 from shared.settings import settings
@@ -48,6 +49,8 @@ SINGLE_ROW = sorted(
     for route in HANDLERS.keys() - LISTS - OF_MORE_THAN_A_ROW - {CHARGE}
     if route[1].startswith("/api/v1/")
 )
+
+pytestmark = pytest.mark.usefixtures("database_url")
 
 # One of each resource, as a path names it.
 MADE = {
@@ -102,10 +105,10 @@ def by_the_proxys_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def send(uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> Send:
+def send(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Send:
     """Sends a route an event, which succeeds; the turns that it took on the wire."""
     turns = tap(monkeypatch)
-    uow.database.dispose()
+    dispose_connections()
 
     def once(route: Route, request: dict[str, Any]) -> list[str]:
         app = importlib.import_module(HANDLERS[route].rpartition(".")[0].replace("/", ".")).app
@@ -161,10 +164,10 @@ def test_a_call_that_charges_is_one_round_trip_whose_answer_comes_in_one_piece(c
 
 
 def test_neither_an_api_key_nor_an_idempotency_key_nor_a_replay_takes_more(
-    client: Person, uow: UnitOfWork, send: Send
+    client: Person, send: Send
 ) -> None:
     key, key_hash = new_api_key()
-    uow.one("create_api_key", id=uuid7(), user_id=client.id, name="a", key_hash=key_hash, key=key)
+    database.one("create_api_key", id=uuid7(), user_id=client.id, name="a", key_hash=key_hash, key=key)
     for idempotency_key in ("first", "second", "second"):
         turns = send(CHARGE, charge("addition", {**bearer(key), "idempotency-key": idempotency_key}))
     assert turns == ["sent", "received"]
@@ -226,9 +229,9 @@ def test_a_list_asks_for_the_caller_the_page_and_the_total(call: Call, route: Ro
 
 @pytest.mark.parametrize("route", sorted({CHARGE, *SINGLE_ROW, *LISTS}), ids=" ".join)
 def test_behind_the_proxy_a_call_leaves_no_state_that_would_pin_its_connection(
-    by_the_proxys_url: None, uow: UnitOfWork, call: Call, route: Route
+    by_the_proxys_url: None, call: Call, route: Route
 ) -> None:
     call(route)
     limit = 1 if route == CHARGE else 3 if route in LISTS else 2
     assert round_trips(call(route)) <= limit
-    assert uow.database.query(PINNING, {}) == []
+    assert database.query(PINNING, {}) == []

@@ -9,112 +9,106 @@ from uuid import uuid4
 
 import pytest
 
-from shared import accounts
+from shared import accounts, database
 from shared.auth import passwords, throttle
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import TooManyRequests, WrongCredentials
 from tests.support.users import at_once
 
-AnotherUow = Callable[[], UnitOfWork]
+pytestmark = pytest.mark.usefixtures("database_url")
+
 Sql = Callable[..., list[list[Any]]]
 EMAIL, PASSWORD, ADDRESS = "ada@example.com", "Lovelace1!", "192.0.2.1"
 
 
-def outcome(uow: UnitOfWork, email: str, password: str) -> type[Exception] | None:
+def outcome(email: str, password: str) -> type[Exception] | None:
     """The error of a sign-in; None if it succeeds."""
     try:
-        accounts.sign_in(uow, email, password, ADDRESS)
+        accounts.sign_in(email, password, ADDRESS)
     except (WrongCredentials, TooManyRequests) as error:
         return type(error)
     return None
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
-def test_fifty_right_sign_ins_at_once_from_one_address_all_succeed(
-    uow: UnitOfWork, another_uow: AnotherUow, known: bool
-) -> None:
+def test_fifty_right_sign_ins_at_once_from_one_address_all_succeed(known: bool) -> None:
     if known:
-        accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
-    pairs = at_once(50, another_uow, lambda unit, _: accounts.sign_in(unit, EMAIL, PASSWORD, ADDRESS))
+        accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
+    pairs = at_once(50, lambda _: accounts.sign_in(EMAIL, PASSWORD, ADDRESS))
     assert len({pair.refresh_id for pair in pairs}) == 50
 
 
-def test_of_fifty_wrong_sign_ins_at_once_only_five_are_answered(
-    uow: UnitOfWork, another_uow: AnotherUow
-) -> None:
-    accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
+def test_of_fifty_wrong_sign_ins_at_once_only_five_are_answered() -> None:
+    accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
     began = time.monotonic()
-    outcomes = Counter(at_once(50, another_uow, lambda unit, _: outcome(unit, EMAIL, "wrong")))
+    outcomes = Counter(at_once(50, lambda _: outcome(EMAIL, "wrong")))
     refilled = math.floor((time.monotonic() - began) / 12)
     assert 5 <= outcomes[WrongCredentials] <= 5 + refilled
     assert outcomes[WrongCredentials] + outcomes[TooManyRequests] == 50
 
 
-def test_of_fifty_wrong_sign_ins_at_once_at_many_emails_only_thirty_are_answered(
-    another_uow: AnotherUow,
-) -> None:
+def test_of_fifty_wrong_sign_ins_at_once_at_many_emails_only_thirty_are_answered() -> None:
     began = time.monotonic()
-    outcomes = Counter(at_once(50, another_uow, lambda unit, i: outcome(unit, f"{i}@example.com", "wrong")))
+    outcomes = Counter(at_once(50, lambda i: outcome(f"{i}@example.com", "wrong")))
     refilled = math.floor((time.monotonic() - began) / 2)
     assert 30 <= outcomes[WrongCredentials] <= 30 + refilled
     assert outcomes[WrongCredentials] + outcomes[TooManyRequests] == 50
 
 
-def test_of_fifty_wrong_admin_passwords_at_once_only_five_are_answered(another_uow: AnotherUow) -> None:
-    def guess(uow: UnitOfWork, _: int) -> type[Exception]:
+def test_of_fifty_wrong_admin_passwords_at_once_only_five_are_answered() -> None:
+    def guess(_: int) -> type[Exception]:
         with pytest.raises((WrongCredentials, TooManyRequests)) as caught:
-            accounts.create_admin(uow, EMAIL, PASSWORD, "wrong", ADDRESS)
+            accounts.create_admin(EMAIL, PASSWORD, "wrong", ADDRESS)
         return caught.type
 
-    outcomes = Counter(at_once(50, another_uow, guess))
+    outcomes = Counter(at_once(50, guess))
     assert outcomes == {WrongCredentials: 5, TooManyRequests: 45}
 
 
 @pytest.mark.parametrize("password", [PASSWORD, "wrong"])
 def test_failures_that_are_counted_while_a_password_is_verified_hide_whether_it_was_right(
-    uow: UnitOfWork, another_uow: AnotherUow, monkeypatch: pytest.MonkeyPatch, password: str, sql: Sql
+    monkeypatch: pytest.MonkeyPatch, password: str, sql: Sql
 ) -> None:
-    accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
-    verify, other = passwords.verify, another_uow()
+    accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
+    verify = passwords.verify
 
     def verify_while_others_fail(password: str, encoded: str | None) -> bool:
         for _ in range(5):
-            other.one("count_failed_sign_in", **throttle.sign_in_buckets(EMAIL, "192.0.2.2"))
+            database.one("count_failed_sign_in", **throttle.sign_in_buckets(EMAIL, "192.0.2.2"))
         return verify(password, encoded)
 
     monkeypatch.setattr(passwords, "verify", verify_while_others_fail)
     with pytest.raises(TooManyRequests):
-        accounts.sign_in(uow, EMAIL, password, ADDRESS)
+        accounts.sign_in(EMAIL, password, ADDRESS)
     assert sql("SELECT count(*) FROM sessions") == [[1]]
     # Otherwise the address's remaining attempts would show whether the password was right.
     assert sql("SELECT 1 FROM rate_limits WHERE bucket = :b AND tokens < 30", b=f"address:{ADDRESS}") == []
 
 
-def test_failures_at_one_email_and_address_in_any_order_never_deadlock(another_uow: AnotherUow) -> None:
-    def fail(uow: UnitOfWork, number: int) -> int:
+def test_failures_at_one_email_and_address_in_any_order_never_deadlock() -> None:
+    def fail(number: int) -> int:
         for i in range(20):
             buckets = throttle.sign_in_buckets(
                 f"{(number + i) % 3}@example.com", f"192.0.2.{(number * i) % 3}"
             )
-            uow.only("count_failed_sign_in", **buckets)
+            database.only("count_failed_sign_in", **buckets)
         return number
 
-    assert at_once(6, another_uow, fail) == [0, 1, 2, 3, 4, 5]
+    assert at_once(6, fail) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_password_that_was_changed_while_it_was_checked_opens_no_session(
-    uow: UnitOfWork, another_uow: AnotherUow, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
-    user_id = uow.only("account", email=EMAIL)["id"]
+    accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
+    user_id = database.only("account", email=EMAIL)["id"]
     checked = passwords.verify
 
     def check_while_it_changes(password: str, encoded: str | None) -> bool:
-        accounts.update_user(another_uow(), uuid4(), user_id, {"password": "Another1!"})
+        accounts.update_user(uuid4(), user_id, {"password": "Another1!"})
         return checked(password, encoded)
 
     monkeypatch.setattr(passwords, "verify", check_while_it_changes)
     with pytest.raises(WrongCredentials):
-        accounts.sign_in(uow, EMAIL, PASSWORD, ADDRESS)
+        accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
     monkeypatch.undo()
-    assert accounts.sign_in(uow, EMAIL, "Another1!", ADDRESS).access
+    assert accounts.sign_in(EMAIL, "Another1!", ADDRESS).access

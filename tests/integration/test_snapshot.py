@@ -24,17 +24,17 @@ for name in json.loads(sys.argv[1]):
 assert not opened, opened
 
 from uuid import UUID, uuid4
+from shared import database
 from shared.auth import caller as auth
 from shared.operations import random_string
 from shared.auth import tokens
 from shared.ids import uuid7
-from shared.database.unit_of_work import UnitOfWork
+from shared import database
 
 for _ in range(2):
     if os.fork() == 0:
-        with UnitOfWork() as uow:
-            uow.all("health")
-            (row,) = uow.database.query("SELECT pg_backend_pid() AS pid", {})
+        database.run("health")
+        (row,) = database.query("SELECT pg_backend_pid() AS pid", {})
         pair = tokens.issue(UUID(int=1), UUID(int=2), "client")
         made = [uuid4(), uuid7().int & (1 << 62) - 1, auth.new_api_key()[0], random_string.next_string(),
                 pair.csrf, pair.refresh_id, row["pid"]]

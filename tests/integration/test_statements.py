@@ -11,17 +11,18 @@ import pytest
 from pydantic import BaseModel
 
 from deploy.environment import ROOT
-from shared import tasks
+from shared import database, tasks
 from shared.billing import charges
 from shared.database import connection as database_module
 from shared.database.connection import statement_text
-from shared.database.unit_of_work import UnitOfWork
 from shared.ids import uuid7
 from shared.lists import registry as lists
 from shared.lists.listing import Listing
 from shared.schemas import responses
 from tests.integration.conftest import Server
 from tests.support.users import Person, enrol
+
+pytestmark = pytest.mark.usefixtures("database_url")
 
 FOLDER = Path(database_module.__file__).parent / "sql"
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -64,34 +65,32 @@ def assert_shaped(body: str, model: type[BaseModel]) -> None:
     model.model_validate_json(body)
 
 
-def one(uow: UnitOfWork, statement: str, **parameters: Any) -> str:
-    row = uow.one(statement, **parameters)
+def one(statement: str, **parameters: Any) -> str:
+    row = database.one(statement, **parameters)
     assert row is not None
     return str(row["body"])
 
 
-def test_a_users_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
+def test_a_users_answers_have_the_schemas_fields() -> None:
     user = {"email": "ada@example.com", "password_hash": "x", "role": "client", "balance": Decimal(5)}
     user_id = uuid7()
-    assert_shaped(one(uow, "create_user", id=user_id, entry_id=uuid7(), **user), responses.User)
-    assert_shaped(one(uow, "user", id=user_id), responses.User)
+    assert_shaped(one("create_user", id=user_id, entry_id=uuid7(), **user), responses.User)
+    assert_shaped(one("user", id=user_id), responses.User)
 
 
-def test_an_operations_answers_have_the_schemas_fields(uow: UnitOfWork) -> None:
+def test_an_operations_answers_have_the_schemas_fields() -> None:
     operation_id = uuid7()
-    assert_shaped(
-        one(uow, "create_operation", id=operation_id, type="x", cost=Decimal(5)), responses.Operation
-    )
-    assert_shaped(one(uow, "operation", id=operation_id), responses.Operation)
-    changed = one(uow, "update_operation", id=operation_id, cost=Decimal("0.1"))
+    assert_shaped(one("create_operation", id=operation_id, type="x", cost=Decimal(5)), responses.Operation)
+    assert_shaped(one("operation", id=operation_id), responses.Operation)
+    changed = one("update_operation", id=operation_id, cost=Decimal("0.1"))
     assert_shaped(changed, responses.Operation)
     assert json.loads(changed)["cost"] == 0.1
 
 
-def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
-    answer = charges.charge(uow, charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
+def test_a_records_answers_have_the_schemas_fields(client: Person) -> None:
+    answer = charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
     assert_shaped(answer.body, responses.Charged)
-    record = one(uow, "record", id=json.loads(answer.body)["record_id"], owner=client.id)
+    record = one("record", id=json.loads(answer.body)["record_id"], owner=client.id)
     assert_shaped(record, responses.Record)
     manual = {
         "user_id": client.id,
@@ -101,48 +100,48 @@ def test_a_records_answers_have_the_schemas_fields(uow: UnitOfWork, client: Pers
         "operation_response": "3",
         "date": None,
     }
-    assert_shaped(one(uow, "create_record", id=uuid7(), **manual), responses.Record)
+    assert_shaped(one("create_record", id=uuid7(), **manual), responses.Record)
 
 
-def test_a_tasks_answers_have_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
-    task_id, body = tasks.create(uow, client.caller, "a.csv", 10, "queued")
+def test_a_tasks_answers_have_the_schemas_fields(client: Person) -> None:
+    task_id, body = tasks.create(client.caller, "a.csv", 10, "queued")
     assert_shaped(body, responses.TaskAccepted)
-    assert_shaped(tasks.get(uow, task_id, client.id)["body"], responses.Task)
+    assert_shaped(tasks.get(task_id, client.id)["body"], responses.Task)
 
 
-def test_an_api_keys_answer_has_the_schemas_fields(uow: UnitOfWork, client: Person) -> None:
+def test_an_api_keys_answer_has_the_schemas_fields(client: Person) -> None:
     key = {"user_id": client.id, "name": "program", "key_hash": b"x" * 32, "key": "rc_x"}
     key_id = uuid7()
-    assert_shaped(one(uow, "create_api_key", id=key_id, **key), responses.ApiKeyCreated)
-    assert_shaped(one(uow, "api_key", id=key_id, user_id=client.id), responses.ApiKey)
+    assert_shaped(one("create_api_key", id=key_id, **key), responses.ApiKeyCreated)
+    assert_shaped(one("api_key", id=key_id, user_id=client.id), responses.ApiKey)
 
 
-def test_a_grants_answer_has_the_schemas_fields(uow: UnitOfWork, admin: Person, client: Person) -> None:
-    answer = charges.grant(uow, admin.caller, client.id, Decimal(5), "gift", None)
+def test_a_grants_answer_has_the_schemas_fields(admin: Person, client: Person) -> None:
+    answer = charges.grant(admin.caller, client.id, Decimal(5), "gift", None)
     assert_shaped(answer.body, responses.Granted)
 
 
 @pytest.mark.parametrize("listing", LISTS, ids=NAME)
-def test_a_lists_rows_have_the_schemas_fields(uow: UnitOfWork, admin: Person, listing: Listing) -> None:
-    uow.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
-    charges.charge(uow, charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
-    tasks.create(uow, admin.caller, "a.csv", 10, "queued")
-    enrol(uow)
-    page = json.loads(listing.page(uow, "", admin.caller))
+def test_a_lists_rows_have_the_schemas_fields(admin: Person, listing: Listing) -> None:
+    database.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
+    charges.charge(charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
+    tasks.create(admin.caller, "a.csv", 10, "queued")
+    enrol()
+    page = json.loads(listing.page("", admin.caller))
     assert page[listing.name]
     for row in page[listing.name]:
         assert_shaped(json.dumps(row), listing.schema)
 
 
 @pytest.fixture
-def row_of_each_list(uow: UnitOfWork, admin: Person) -> dict[str, dict[str, Any]]:
+def row_of_each_list(admin: Person) -> dict[str, dict[str, Any]]:
     """Create a row for each list. Return the parameters with which the list's get finds its newest row."""
     key = {"id": uuid7(), "user_id": admin.id}
-    uow.one("create_api_key", **key, name="x", key_hash=b"x" * 32, key="rc_x")
-    task_id, _ = tasks.create(uow, admin.caller, 'ü "1".csv', 10, "queued")
-    charge = charges.charge(uow, charges.Call(admin.credentials, "addition", "[1.50, 2]", None), Decimal(3))
+    database.one("create_api_key", **key, name="x", key_hash=b"x" * 32, key="rc_x")
+    task_id, _ = tasks.create(admin.caller, 'ü "1".csv', 10, "queued")
+    charge = charges.charge(charges.Call(admin.credentials, "addition", "[1.50, 2]", None), Decimal(3))
     operation_id = uuid7()
-    uow.one("create_operation", id=operation_id, type="x", cost=Decimal("0.10"))
+    database.one("create_operation", id=operation_id, type="x", cost=Decimal("0.10"))
     return {
         "api_keys": key,
         "ledger": {},
@@ -155,24 +154,22 @@ def row_of_each_list(uow: UnitOfWork, admin: Person) -> dict[str, dict[str, Any]
 
 @pytest.mark.parametrize("listing", [listing for listing in LISTS if listing.name != "ledger"], ids=NAME)
 def test_a_lists_row_is_the_text_that_a_get_returns(
-    uow: UnitOfWork, admin: Person, listing: Listing, row_of_each_list: dict[str, dict[str, Any]]
+    admin: Person, listing: Listing, row_of_each_list: dict[str, dict[str, Any]]
 ) -> None:
-    body = one(uow, listing.name.removesuffix("s"), **row_of_each_list[listing.name])
-    assert f"{body}, " in listing.page(uow, "page_size=100", admin.caller).replace("}]", "}, ]")
+    body = one(listing.name.removesuffix("s"), **row_of_each_list[listing.name])
+    assert f"{body}, " in listing.page("page_size=100", admin.caller).replace("}]", "}, ]")
 
 
 @pytest.mark.parametrize("listing", LISTS, ids=NAME)
 @pytest.mark.usefixtures("row_of_each_list")
-def test_naming_every_field_changes_nothing_in_a_lists_text(
-    uow: UnitOfWork, admin: Person, listing: Listing
-) -> None:
-    whole = listing.page(uow, "", admin.caller)
+def test_naming_every_field_changes_nothing_in_a_lists_text(admin: Person, listing: Listing) -> None:
+    whole = listing.page("", admin.caller)
     assert json.loads(whole)[listing.name]
-    assert listing.page(uow, f"fields={','.join(listing.public)}", admin.caller) == whole
+    assert listing.page(f"fields={','.join(listing.public)}", admin.caller) == whole
 
 
-def test_joining_json_keeps_the_order_and_the_values_text(uow: UnitOfWork) -> None:
-    joined = uow.database.query(
+def test_joining_json_keeps_the_order_and_the_values_text() -> None:
+    joined = database.query(
         """SELECT join_json('{"b" : 1.50, "a":null}', '{}', NULL, '{"\u00fc": {"d":[2,  "x"]}}') AS body""",
         {},
     )
@@ -188,7 +185,7 @@ def test_the_planner_inlines_the_function_that_finds_the_caller(server: Server, 
     assert "Function Scan" not in plan
 
 
-def test_money_leaves_without_trailing_zeros_and_times_in_rfc_3339(uow: UnitOfWork, client: Person) -> None:
-    body = one(uow, "user", id=client.id)
+def test_money_leaves_without_trailing_zeros_and_times_in_rfc_3339(client: Person) -> None:
+    body = one("user", id=client.id)
     assert '"balance" : 20,' in body
     assert re.search(r'"created_at" : "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"', body)

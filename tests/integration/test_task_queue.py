@@ -7,11 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from shared import tasks
-from shared.database.unit_of_work import UnitOfWork
+from shared import database, tasks
+from shared.database import UnitOfWork
 from shared.errors import TooManyRequests
 from tests.support.eventually import eventually
 from tests.support.users import Person
+
+pytestmark = pytest.mark.usefixtures("database_url")
 
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
@@ -23,10 +25,10 @@ ENDS: dict[str, dict[str, object]] = {
 """The statements that end a task by themselves, and their other parameters."""
 
 
-def task(uow: UnitOfWork, owner: Person, sql: Sql, status: str) -> UUID:
+def task(owner: Person, sql: Sql, status: str) -> UUID:
     """A task at a status, whose file is there and billed."""
     sql("DELETE FROM rate_limits")
-    task_id, _ = tasks.create(uow, owner.caller, "a.csv", 10, "queued")
+    task_id, _ = tasks.create(owner.caller, "a.csv", 10, "queued")
     sql(
         "UPDATE tasks SET status = :status, etag = 'e', bytes_done = 10 WHERE id = :id",
         status=status,
@@ -37,23 +39,30 @@ def task(uow: UnitOfWork, owner: Person, sql: Sql, status: str) -> UUID:
 
 def start(uow: UnitOfWork, owner: Person, task_id: UUID) -> str:
     """The status of a task that a worker has tried to start, before the commit."""
-    uow.begin()
     uow.one("lock_task", id=task_id, user_id=owner.id)
     row = uow.only("start_task", id=task_id, user_id=owner.id, bytes_total=10, etag="e")
     return str(row["status"])
 
 
+def start_and_commit(owner: Person, task_id: UUID) -> str:
+    """The status of a task that a worker has tried to start."""
+    with UnitOfWork() as uow:
+        status = start(uow, owner, task_id)
+        uow.commit()
+    return status
+
+
 @pytest.mark.parametrize("statement", ENDS)
 def test_a_task_that_decides_to_wait_while_the_other_one_ends_is_the_next_one(
-    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql, statement: str
+    another_uow: AnotherUow, client: Person, sql: Sql, statement: str
 ) -> None:
-    running, waiting = (task(uow, client, sql, status) for status in ("processing", "queued"))
+    running, waiting = (task(client, sql, status) for status in ("processing", "queued"))
     worker = another_uow()
     assert start(worker, client, waiting) == "queued"
 
     def end() -> Any:
-        uow.one(statement, id=running, **ENDS[statement])
-        return uow.one("next_task", user_id=client.id)
+        database.one(statement, id=running, **ENDS[statement])
+        return database.one("next_task", user_id=client.id)
 
     with ThreadPoolExecutor() as pool:
         ending = pool.submit(end)
@@ -64,28 +73,25 @@ def test_a_task_that_decides_to_wait_while_the_other_one_ends_is_the_next_one(
 
 @pytest.mark.parametrize("statement", ENDS)
 def test_a_task_that_would_start_while_the_other_one_ends_starts_then(
-    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql, statement: str
+    another_uow: AnotherUow, client: Person, sql: Sql, statement: str
 ) -> None:
-    running, waiting = (task(uow, client, sql, status) for status in ("processing", "queued"))
+    running, waiting = (task(client, sql, status) for status in ("processing", "queued"))
     worker = another_uow()
-    uow.begin()
-    uow.one(statement, id=running, **ENDS[statement])
-    with ThreadPoolExecutor() as pool:
+    with UnitOfWork() as ending, ThreadPoolExecutor() as pool:
+        ending.one(statement, id=running, **ENDS[statement])
         starting = pool.submit(start, worker, client, waiting)
         eventually(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
-        uow.commit()
+        ending.commit()
         assert starting.result() == "processing"
         worker.commit()
-    assert uow.one("next_task", user_id=client.id) is None
+    assert database.one("next_task", user_id=client.id) is None
 
 
-def test_a_look_at_a_task_waits_for_its_resumption_and_for_no_chunk(
-    uow: UnitOfWork, another_uow: AnotherUow, client: Person, sql: Sql
-) -> None:
-    stopped, other = task(uow, client, sql, "cancelled"), another_uow()
+def test_a_look_at_a_task_waits_for_its_resumption_and_for_no_chunk(client: Person, sql: Sql) -> None:
+    stopped = task(client, sql, "cancelled")
 
     def peek() -> str:
-        return str(other.only("peek_task", id=stopped, user_id=client.id)["status"])
+        return str(database.only("peek_task", id=stopped, user_id=client.id)["status"])
 
     with ThreadPoolExecutor() as pool:
         looking = list[Any]()
@@ -94,46 +100,38 @@ def test_a_look_at_a_task_waits_for_its_resumption_and_for_no_chunk(
             looking.append(pool.submit(peek))
             eventually(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
-        tasks.resume(uow, stopped, client.id, send)
+        tasks.resume(stopped, client.id, send)
         assert looking[0].result() == "queued"
-    assert start(uow, client, stopped) == "processing"
-    uow.commit()
-    uow.begin()
-    assert uow.one("begin_chunk", id=stopped, bytes_done=10)
-    assert peek() == "processing"
-    uow.commit()
+    assert start_and_commit(client, stopped) == "processing"
+    with UnitOfWork() as chunk, ThreadPoolExecutor() as pool:
+        assert chunk.one("begin_chunk", id=stopped, bytes_done=10)
+        assert pool.submit(peek).result() == "processing"
 
 
-def test_six_resumptions_at_once_are_accepted_and_the_seventh_waits(
-    uow: UnitOfWork, client: Person, sql: Sql
-) -> None:
-    task_id = task(uow, client, sql, "cancelled")
+def test_six_resumptions_at_once_are_accepted_and_the_seventh_waits(client: Person, sql: Sql) -> None:
+    task_id = task(client, sql, "cancelled")
     sent = list[UUID]()
 
     def resume(owner: UUID | None) -> None:
-        with uow:
-            tasks.resume(uow, task_id, owner, lambda _, resumed: sent.append(resumed))
-        tasks.cancel(uow, task_id, owner)
+        tasks.resume(task_id, owner, lambda _, resumed: sent.append(resumed))
+        tasks.cancel(task_id, owner)
 
     for _ in range(6):
         resume(client.id)
     with pytest.raises(TooManyRequests) as caught:
         resume(client.id)
     assert 1 <= caught.value.retry_after <= 10
-    assert tasks.get(uow, task_id, client.id)["status"] == "cancelled"
+    assert tasks.get(task_id, client.id)["status"] == "cancelled"
     resume(None)  # an admin is not throttled
     assert len(sent) == 7
     sql("UPDATE rate_limits SET filled_at = filled_at - interval '10 seconds'")
     resume(client.id)
 
 
-def test_a_task_waits_only_for_one_that_shows_signs_of_life(
-    uow: UnitOfWork, client: Person, sql: Sql
-) -> None:
-    running, waiting = (task(uow, client, sql, status) for status in ("processing", "queued"))
-    assert uow.one("next_task", user_id=client.id) is None
+def test_a_task_waits_only_for_one_that_shows_signs_of_life(client: Person, sql: Sql) -> None:
+    running, waiting = (task(client, sql, status) for status in ("processing", "queued"))
+    assert database.one("next_task", user_id=client.id) is None
     sql("UPDATE tasks SET updated_at = now() - interval '61 seconds' WHERE id = :id", id=running)
-    assert uow.only("next_task", user_id=client.id)["id"] == waiting
-    assert start(uow, client, waiting) == "processing"
-    uow.commit()
-    assert start(uow, client, running) == "queued"
+    assert database.only("next_task", user_id=client.id)["id"] == waiting
+    assert start_and_commit(client, waiting) == "processing"
+    assert start_and_commit(client, running) == "queued"

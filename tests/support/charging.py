@@ -7,7 +7,7 @@ from typing import Any
 from shared.auth.caller import Credentials
 from shared.billing import charges
 from shared.billing.charges import Answer
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import UnitOfWork
 from shared.errors import DomainError
 from tests.support.users import Person
 
@@ -15,7 +15,6 @@ Sql = Callable[..., list[list[Any]]]
 
 
 def charge(
-    uow: UnitOfWork,
     who: Person | Credentials,
     key: str | None = None,
     *,
@@ -23,7 +22,14 @@ def charge(
     arguments: str = "[1, 2]",
 ) -> Answer:
     presented = who.credentials if isinstance(who, Person) else who
-    return charges.charge(uow, charges.Call(presented, operation, arguments, key), Decimal(3))
+    return charges.charge(charges.Call(presented, operation, arguments, key), Decimal(3))
+
+
+def hold_charge(uow: UnitOfWork, who: Person, key: str) -> None:
+    """Charge in a transaction that the caller commits."""
+    call = charges.Call(who.credentials, "addition", "[1, 2]", key)
+    row = uow.only("charge", **call.parameters(), **charges.outcome(call, Decimal(3)))
+    assert row["body"] is not None
 
 
 def kind_of(call: Callable[[], Answer]) -> str:

@@ -7,19 +7,18 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from shared.auth.caller import Caller
-from shared.database.unit_of_work import UnitOfWork
 from shared.lists.listing import Listing
 
 
 class Reader:
     """Reads lists as one caller."""
 
-    def __init__(self, uow: UnitOfWork, caller: Caller) -> None:
-        self.uow, self.caller = uow, caller
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
 
     def page(self, listing: Listing, **query: object) -> dict[str, Any]:
         text = urlencode({name: value for name, value in query.items() if value is not None})
-        page: dict[str, Any] = json.loads(listing.page(self.uow, text, self.caller))
+        page: dict[str, Any] = json.loads(listing.page(text, self.caller))
         return page
 
     def rows(self, listing: Listing, **query: object) -> list[dict[str, Any]]:

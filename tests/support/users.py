@@ -8,9 +8,10 @@ from threading import Barrier
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+from shared import database
 from shared.auth.caller import Caller, Credentials
 from shared.auth.throttle import sign_in_buckets
-from shared.database.unit_of_work import UnitOfWork
+from shared.database import Statements
 from shared.ids import uuid7
 
 T = TypeVar("T")
@@ -31,11 +32,11 @@ class Person:
         return Credentials(session_id=self.session_id)
 
 
-def enrol(uow: UnitOfWork, role: str = "client", balance: Decimal | int = 20) -> Person:
+def enrol(role: str = "client", balance: Decimal | int = 20) -> Person:
     """A new user who is signed in."""
     user_id, session_id, refresh_id = uuid7(), uuid4(), uuid4()
     email = f"{user_id}@example.com"
-    uow.one(
+    database.one(
         "create_user",
         id=user_id,
         entry_id=uuid7(),
@@ -44,15 +45,20 @@ def enrol(uow: UnitOfWork, role: str = "client", balance: Decimal | int = 20) ->
         role=role,
         balance=Decimal(balance),
     )
-    assert open_session(uow, user_id, session_id, refresh_id, verified_hash="none")
+    assert open_session(user_id, session_id, refresh_id, verified_hash="none")
     return Person(user_id, email, Caller(user_id, role), session_id, refresh_id)
 
 
 def open_session(
-    uow: UnitOfWork, user_id: UUID, session_id: UUID, refresh_id: UUID, *, verified_hash: str
+    user_id: UUID,
+    session_id: UUID,
+    refresh_id: UUID,
+    *,
+    verified_hash: str,
+    statements: Statements = database,
 ) -> bool:
     """Open a session as a sign-in does after it verified the password; False if the hash was changed."""
-    row = uow.only(
+    row = statements.only(
         "open_session",
         session_id=session_id,
         user_id=user_id,
@@ -65,15 +71,17 @@ def open_session(
     return row["id"] is not None
 
 
-def at_once(count: int, prepare: Callable[[], UnitOfWork], act: Callable[[UnitOfWork, int], T]) -> list[T]:
-    """What `act(uow, i)` gives for each of `count` threads, which connect first and start together."""
+def at_once(count: int, act: Callable[[int], T]) -> list[T]:
+    """What `act(i)` returns in each of `count` threads. All connect first, and start together.
+
+    Each thread has a connection of its own, as a Lambda container has.
+    """
     barrier = Barrier(count)
 
     def run(number: int) -> T:
-        uow = prepare()
-        uow.all("health")
+        database.run("health")
         barrier.wait(60)
-        return act(uow, number)
+        return act(number)
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))

@@ -5,8 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from shared import aws
-from shared.database.unit_of_work import UnitOfWork
+from shared import aws, database
 from shared.errors import ServiceUnavailable
 from worker import handler
 from worker.batch import End
@@ -52,18 +51,18 @@ def failed(*records: dict[str, Any]) -> list[str]:
 def ends(monkeypatch: pytest.MonkeyPatch, end: End | Exception) -> None:
     """Make each task end so; another task of its owner waits."""
 
-    def run_task(uow: UnitOfWork, upload: Upload, redelivered: bool, seconds_left: object) -> End:
+    def run_task(upload: Upload, redelivered: bool, seconds_left: object) -> End:
         if isinstance(end, Exception):
             raise end
         assert upload.user_id == OWNER
         return end
 
-    def one(uow: UnitOfWork, statement: str, /, **parameters: object) -> dict[str, object]:
+    def one(statement: str, /, **parameters: object) -> dict[str, object]:
         assert (statement, parameters) == ("next_task", {"user_id": OWNER})
         return {"id": NEXT}
 
     monkeypatch.setattr(handler, "run_task", run_task)
-    monkeypatch.setattr(UnitOfWork, "one", one)
+    monkeypatch.setattr(database, "one", one)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from localstack.settings import Settings
 from localstack.stack import Stack
 from shared import aws, tasks
 from shared.billing import charges
-from shared.database.unit_of_work import UnitOfWork
 from shared.database.url import PostgresUrl
 from tests.support.batch.aws_wire import HttpWire, PostgresWire
 from tests.support.batch.stage import Stage
@@ -101,13 +100,11 @@ class Harness:
         )
 
     def client(self, balance: Decimal | int = 10**9) -> Person:
-        with UnitOfWork() as uow:
-            return enrol(uow, balance=balance)
+        return enrol(balance=balance)
 
     def task(self, owner: Person, size: int) -> Task:
         """Create a task that waits for its file."""
-        with UnitOfWork() as uow:
-            task_id, _ = tasks.create(uow, owner.caller, "file.csv", size, "awaiting_upload")
+        task_id, _ = tasks.create(owner.caller, "file.csv", size, "awaiting_upload")
         return Task(task_id, owner)
 
     def upload(self, owner: Person, content: bytes) -> Task:
@@ -117,8 +114,7 @@ class Harness:
         return task
 
     def resume(self, task: Task) -> None:
-        with UnitOfWork() as uow:
-            tasks.resume(uow, task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+        tasks.resume(task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
 
     def state(self, task: Task) -> dict[str, Any]:
         names = ("status", "bytes_total", "bytes_done", "rows_done", "rows_failed", "spent", "error")
@@ -155,8 +151,7 @@ class Harness:
                 id=owner,
             )
             assert balance == credits - charged
-        with UnitOfWork() as uow:
-            assert charges.audit(uow) == []
+        assert charges.audit() == []
 
     def check_completed(self, task: Task, undisturbed: Task) -> None:
         """Check that a task ended like the other one, with byte-identical results."""
