@@ -1,5 +1,5 @@
-"""`python -m tests.machine`. A file of this name is not imported again by each process that is forked."""
+"""Entry point of `python -m tests.machine`. Forked processes do not import a `__main__` file again."""
 
-from tests.machine.hunt import main
+from tests.machine.run import main
 
 main()

@@ -1,7 +1,7 @@
-"""What can be asked of the service: each an event for its function, and what the model makes of it.
+"""The actions of the machine. Each builds the event of a request and the matching steps of the model.
 
-Whom and what an action means are numbers, of which the cast has the names: so what Hypothesis draws
-depends on nothing that happened.
+An action refers to users, tasks and records by number, and the registry resolves the numbers. So what
+Hypothesis draws does not depend on earlier results.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from shared import exact_json
 from tests.machine import batch_model
-from tests.machine.cast import ADMIN, Cast
 from tests.machine.model import BY_HAND, Arguments, Expected, Model, Rows, Steps
+from tests.machine.registry import ADMIN, Registry
 from tests.support.lambda_event import event
 
 API = "/api/v1"
@@ -22,11 +22,11 @@ PASSWORD = "correct-horse-1!"
 
 @dataclass(frozen=True)
 class Request:
-    """A request that can be sent.
+    """A request to the service, with the model's `steps` for it.
 
-    `statement` is its step of `tests.support.batch.aws_wire` that moves anything; `steps` are the model's.
-    `name` is of the record that it makes, `key` whose idempotency key it has, and `file` of the task whose
-    file it puts into the bucket.
+    `statement` names the wire step (see `tests.support.batch.aws_wire`) that changes state.
+    `name` names the record that the request creates, `key` is the user and the idempotency key, and `file`
+    names the task whose file the request uploads.
     """
 
     statement: str
@@ -45,7 +45,7 @@ class Request:
         name: str | None = None,
         key: tuple[str, str] | None = None,
     ) -> "Request":
-        """One that is one step."""
+        """Build a request that is one step of the model."""
 
         def steps(model: Model) -> Steps:
             yield statement
@@ -55,10 +55,10 @@ class Request:
 
 
 class Action(Protocol):
-    """Something to ask; of nothing yet, until it is told of whom and of what."""
+    """An action. It becomes a request when the registry resolves its numbers."""
 
-    def request(self, cast: Cast) -> Request | None:
-        """None where there is nothing that it could be about."""
+    def request(self, registry: Registry) -> Request | None:
+        """Return the request, or None if no object exists that the action applies to."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,16 @@ class Charge:
     key: str | None
 
     def with_key(self, other: "Charge | None" = None) -> "Charge":
-        """The same with a key, maybe that of another call and of who makes it."""
+        """Return a copy with an idempotency key: its own, or the user and key of another call."""
         of = other or self
         return replace(self, who=of.who, key=of.key or "one")
 
-    def request(self, cast: Cast) -> Request:
-        who, name = cast.person(self.who), cast.new("call")
+    def request(self, registry: Registry) -> Request:
+        who, name = registry.user(self.who), registry.new("call")
         body = {"type": self.operation, "arguments": self.arguments}
         return Request.of(
             "charge",
-            sent(cast, who, "POST", "/process_operation", body, self.key),
+            request_event(registry, who, "POST", "/process_operation", body, self.key),
             lambda model: model.charge(name, who, self.operation, self.arguments, self.key),
             name,
             (who, self.key) if self.key else None,
@@ -91,12 +91,12 @@ class Grant:
     amount: Decimal
     key: str | None
 
-    def request(self, cast: Cast) -> Request:
-        who = cast.person(self.who)
+    def request(self, registry: Registry) -> Request:
+        who = registry.user(self.who)
         body = {"amount": self.amount, "reason": "the machine"}
         return Request.of(
             "grant",
-            sent(cast, ADMIN, "POST", f"/users/{cast.ids[who]}/credits", body, self.key),
+            request_event(registry, ADMIN, "POST", f"/users/{registry.ids[who]}/credits", body, self.key),
             lambda model: model.grant(ADMIN, who, self.amount, self.key),
             key=(ADMIN, self.key) if self.key else None,
         )
@@ -107,11 +107,11 @@ class SetBalance:
     who: int
     balance: Decimal
 
-    def request(self, cast: Cast) -> Request:
-        who = cast.person(self.who)
+    def request(self, registry: Registry) -> Request:
+        who = registry.user(self.who)
         return Request.of(
             "commit",
-            sent(cast, ADMIN, "PATCH", f"/users/{cast.ids[who]}", {"balance": self.balance}),
+            request_event(registry, ADMIN, "PATCH", f"/users/{registry.ids[who]}", {"balance": self.balance}),
             lambda model: model.set_balance(who, self.balance),
         )
 
@@ -120,11 +120,11 @@ class SetBalance:
 class DeleteUser:
     client: int
 
-    def request(self, cast: Cast) -> Request | None:
-        who = cast.client(self.client)
+    def request(self, registry: Registry) -> Request | None:
+        who = registry.client(self.client)
         return who and Request.of(
             "commit",
-            sent(cast, ADMIN, "DELETE", f"/users/{cast.ids[who]}"),
+            request_event(registry, ADMIN, "DELETE", f"/users/{registry.ids[who]}"),
             lambda model: model.delete_user(who),
         )
 
@@ -134,10 +134,12 @@ class Price:
     operation: str
     cost: Decimal
 
-    def request(self, cast: Cast) -> Request:
+    def request(self, registry: Registry) -> Request:
         return Request.of(
             "create_operation",
-            sent(cast, ADMIN, "POST", "/operations", {"type": self.operation, "cost": self.cost}),
+            request_event(
+                registry, ADMIN, "POST", "/operations", {"type": self.operation, "cost": self.cost}
+            ),
             lambda model: model.price(self.operation, self.cost),
         )
 
@@ -147,23 +149,25 @@ class ChangePrice:
     operation: str
     cost: Decimal
 
-    def request(self, cast: Cast) -> Request:
+    def request(self, registry: Registry) -> Request:
         return Request.of(
             "update_operation",
-            sent(cast, ADMIN, "PATCH", f"/operations/{cast.ids[self.operation]}", {"cost": self.cost}),
+            request_event(
+                registry, ADMIN, "PATCH", f"/operations/{registry.ids[self.operation]}", {"cost": self.cost}
+            ),
             lambda model: model.change_price(self.operation, self.cost),
         )
 
 
 @dataclass(frozen=True)
-class Unprice:
+class RemovePrice:
     operation: str
 
-    def request(self, cast: Cast) -> Request:
+    def request(self, registry: Registry) -> Request:
         return Request.of(
             "delete_operation",
-            sent(cast, ADMIN, "DELETE", f"/operations/{cast.ids[self.operation]}"),
-            lambda model: model.unprice(self.operation),
+            request_event(registry, ADMIN, "DELETE", f"/operations/{registry.ids[self.operation]}"),
+            lambda model: model.remove_price(self.operation),
         )
 
 
@@ -173,18 +177,18 @@ class WriteRecord:
     operation: str
     amount: Decimal
 
-    def request(self, cast: Cast) -> Request:
-        who, name = cast.person(self.who), cast.new("entry")
+    def request(self, registry: Registry) -> Request:
+        who, name = registry.user(self.who), registry.new("entry")
         body = {
-            "user_id": cast.ids[who],
-            "operation_id": cast.ids[self.operation],
+            "user_id": registry.ids[who],
+            "operation_id": registry.ids[self.operation],
             "amount": self.amount,
             "user_balance": self.amount,
             "operation_response": BY_HAND,
         }
         return Request.of(
             "create_record",
-            sent(cast, ADMIN, "POST", "/records", body),
+            request_event(registry, ADMIN, "POST", "/records", body),
             lambda model: model.write_record(name, who, self.operation, self.amount, self.amount),
             name,
         )
@@ -196,12 +200,12 @@ class CorrectRecord:
     to: int
     amount: Decimal
 
-    def request(self, cast: Cast) -> Request | None:
-        record, to = cast.record(self.record), cast.person(self.to)
-        body = {"user_id": cast.ids[to], "amount": self.amount}
+    def request(self, registry: Registry) -> Request | None:
+        record, to = registry.record(self.record), registry.user(self.to)
+        body = {"user_id": registry.ids[to], "amount": self.amount}
         return record and Request.of(
             "update_record",
-            sent(cast, ADMIN, "PATCH", f"/records/{cast.ids[record]}", body),
+            request_event(registry, ADMIN, "PATCH", f"/records/{registry.ids[record]}", body),
             lambda model: model.correct_record(record, to, self.amount),
         )
 
@@ -210,38 +214,38 @@ class CorrectRecord:
 class DeleteRecord:
     record: int
 
-    def request(self, cast: Cast) -> Request | None:
-        record = cast.record(self.record)
+    def request(self, registry: Registry) -> Request | None:
+        record = registry.record(self.record)
         return record and Request.of(
             "delete_record",
-            sent(cast, ADMIN, "DELETE", f"/records/{cast.ids[record]}"),
+            request_event(registry, ADMIN, "DELETE", f"/records/{registry.ids[record]}"),
             lambda model: model.delete_record(record),
         )
 
 
 @dataclass(frozen=True)
 class SignIn:
-    """Or up, if nobody living has that e-mail."""
+    """Sign in, or sign up if no active user has that e-mail."""
 
     email: str
 
-    def request(self, cast: Cast) -> Request:
+    def request(self, registry: Registry) -> Request:
         body = json.dumps({"email": self.email, "password": PASSWORD})
         return Request("sign_up", event("POST", "/login", body), lambda model: model.sign_in(self.email))
 
 
 @dataclass(frozen=True)
 class SendFile:
-    """In a form."""
+    """Upload a file in a form."""
 
     who: int
     rows: Rows
 
-    def request(self, cast: Cast) -> Request:
-        who, name = cast.person(self.who), cast.new("file")
+    def request(self, registry: Registry) -> Request:
+        who, name = registry.user(self.who), registry.new("file")
         return Request(
             "create_task",
-            sent_file(cast, who, name, as_csv(self.rows)),
+            upload_event(registry, who, name, as_csv(self.rows)),
             lambda model: batch_model.send_file(model, name, who, self.rows),
             file=name,
         )
@@ -249,79 +253,81 @@ class SendFile:
 
 @dataclass(frozen=True)
 class BeginUpload:
-    """A task, whose file comes later."""
+    """Create a task whose file is uploaded later."""
 
     who: int
     rows: Rows
 
-    def request(self, cast: Cast) -> Request:
-        who, name = cast.person(self.who), cast.new("file")
+    def request(self, registry: Registry) -> Request:
+        who, name = registry.user(self.who), registry.new("file")
         return Request.of(
             "create_task",
-            sent(cast, who, "POST", "/tasks", {"filename": name, "size": len(as_csv(self.rows))}),
+            request_event(
+                registry, who, "POST", "/tasks", {"filename": name, "size": len(as_csv(self.rows))}
+            ),
             lambda model: batch_model.begin_upload(model, name, who, self.rows),
         )
 
 
 @dataclass(frozen=True)
 class Cancel:
-    """By its owner if by nobody else; of those that it can be done to, if there are any."""
+    """Cancel a task as user `by`, by default its owner. Prefers tasks that can be cancelled."""
 
     task: int
     by: int | None
 
-    def request(self, cast: Cast) -> Request | None:
-        task = cast.task(self.task, batch_model.GOING_ON)
+    def request(self, registry: Registry) -> Request | None:
+        task = registry.task(self.task, batch_model.UNFINISHED)
         if task is None:
             return None
-        by = cast.model.tasks[task].owner if self.by is None else cast.person(self.by)
+        by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
         return Request.of(
             "cancel_task",
-            sent(cast, by, "POST", f"/tasks/{cast.ids[task]}/cancel"),
+            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/cancel"),
             lambda model: batch_model.cancel(model, model.tasks[task], by),
         )
 
 
 @dataclass(frozen=True)
 class StopNow:
-    """A task of which it is known that it goes on; by its owner."""
+    """Cancel a given unfinished task as its owner."""
 
     task: str
 
-    def request(self, cast: Cast) -> Request:
-        by = cast.model.tasks[self.task].owner
+    def request(self, registry: Registry) -> Request:
+        by = registry.model.tasks[self.task].owner
         return Request.of(
             "cancel_task",
-            sent(cast, by, "POST", f"/tasks/{cast.ids[self.task]}/cancel"),
+            request_event(registry, by, "POST", f"/tasks/{registry.ids[self.task]}/cancel"),
             lambda model: batch_model.cancel(model, model.tasks[self.task], by),
         )
 
 
 @dataclass(frozen=True)
 class Resume:
-    """By its owner if by nobody else; of those that it can be done to, if there are any."""
+    """Resume a task as user `by`, by default its owner. Prefers tasks that can be resumed."""
 
     task: int
     by: int | None
 
-    def request(self, cast: Cast) -> Request | None:
-        task = cast.task(self.task, batch_model.STOPPED)
+    def request(self, registry: Registry) -> Request | None:
+        task = registry.task(self.task, batch_model.STOPPED)
         if task is None:
             return None
-        by = cast.model.tasks[task].owner if self.by is None else cast.person(self.by)
+        by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
         return Request.of(
             "commit",
-            sent(cast, by, "POST", f"/tasks/{cast.ids[task]}/resume"),
+            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/resume"),
             lambda model: batch_model.resume(model, model.tasks[task], by),
         )
 
 
-def sent(
-    cast: Cast, who: str | None, method: str, path: str, body: Any = None, key: str | None = None
+def request_event(
+    registry: Registry, who: str | None, method: str, path: str, body: Any = None, key: str | None = None
 ) -> dict[str, Any]:
-    """The event of somebody's request."""
+    """Return the event of a user's request."""
     path, _, query = path.partition("?")
-    headers = {"authorization": f"Bearer {cast.tokens[cast.ids[who]]}"} if who else {}
+    headers = {"authorization": f"Bearer {registry.tokens[registry.ids[who]]}"} if who else {}
     if key is not None:
         headers["idempotency-key"] = key
     text = None if body is None else exact_json.dumps(body)
@@ -333,8 +339,8 @@ def as_csv(rows: Rows) -> bytes:
     return "".join(["operation,arguments\n", *lines]).encode()
 
 
-def sent_file(cast: Cast, who: str, name: str, content: bytes) -> dict[str, Any]:
-    """The event of somebody's upload in a form."""
+def upload_event(registry: Registry, who: str, name: str, content: bytes) -> dict[str, Any]:
+    """Return the event of a user's upload in a form."""
     body = b"".join(
         [
             f'--machine\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode(),
@@ -344,7 +350,7 @@ def sent_file(cast: Cast, who: str, name: str, content: bytes) -> dict[str, Any]
         ]
     )
     headers = {
-        "authorization": f"Bearer {cast.tokens[cast.ids[who]]}",
+        "authorization": f"Bearer {registry.tokens[registry.ids[who]]}",
         "content-type": "multipart/form-data; boundary=machine",
     }
     return event("POST", f"{API}/process_csv", body, headers=headers)

@@ -1,4 +1,4 @@
-"""What the worker should do with a message, in plain Python, commit by commit."""
+"""A model of the worker in plain Python, commit by commit."""
 
 from decimal import Decimal
 
@@ -18,18 +18,18 @@ from tests.machine.model import (
 )
 
 CHUNK_ROWS = 2
-"""Few, so that a small file is many commits."""
-GOING_ON = ("awaiting_upload", "queued", "processing")
+"""Rows per chunk. Small, so that a small file takes many commits."""
+UNFINISHED = ("awaiting_upload", "queued", "processing")
 STOPPED = ("cancelled", "out_of_credit")
 
 
 def cancel(model: Model, task: Task, by: str) -> Expected:
     if refusal := _refusal(model, task, by):
         return refusal
-    if task.status not in GOING_ON:
+    if task.status not in UNFINISHED:
         return CONFLICT
     task.status = "cancelled"
-    return _as_told(task)
+    return _task_members(task)
 
 
 def resume(model: Model, task: Task, by: str) -> Expected:
@@ -38,7 +38,7 @@ def resume(model: Model, task: Task, by: str) -> Expected:
     if task.status not in STOPPED:
         return CONFLICT
     task.status = "queued" if task.begun else "awaiting_upload"
-    return Expected(202, _as_told(task).members)
+    return Expected(202, _task_members(task).members)
 
 
 def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
@@ -55,15 +55,15 @@ def begin_upload(model: Model, name: str, who: str, rows: Rows) -> Expected:
     if model.users[who].deleted:
         return NOT_SIGNED_IN
     task = model.tasks[name] = Task(who, rows, "awaiting_upload")
-    return Expected(201, _as_told(task).members)
+    return Expected(201, _task_members(task).members)
 
 
 def deliver(model: Model, name: str, hurried: bool, redelivered: bool) -> Steps:
-    """A worker's steps with a task. One that is hurried has time for one chunk."""
+    """Yield the steps of a worker that processes a task. A hurried worker has time for one chunk."""
     task = model.tasks[name]
     owner = model.users[task.owner]
     yield "peek_task"
-    if not task.stored or task.status not in GOING_ON:
+    if not task.stored or task.status not in UNFINISHED:
         return None
     if task.status == "processing" and task.has_worker and not redelivered:
         return None
@@ -77,7 +77,7 @@ def deliver(model: Model, name: str, hurried: bool, redelivered: bool) -> Steps:
     while True:
         yield "fail_task" if owner.deleted else "commit"
         if (task.status, task.done) != ("processing", row):
-            return None  # cancelled, or another worker was here
+            return None  # cancelled, or another worker took over
         if owner.deleted:
             task.status = "failed"
             return None
@@ -103,7 +103,7 @@ def deliver(model: Model, name: str, hurried: bool, redelivered: bool) -> Steps:
 
 
 def _start(model: Model, task: Task) -> None:
-    if task.status in GOING_ON:
+    if task.status in UNFINISHED:
         task.status = "queued" if _owner_is_busy(model, task) else "processing"
         task.has_worker = task.status == "processing"
         task.begun = True
@@ -115,7 +115,7 @@ def _owner_is_busy(model: Model, task: Task) -> bool:
 
 
 def _bill_chunk(model: Model, name: str) -> None:
-    """Bill so many rows, or those before the first that can't be paid."""
+    """Bill CHUNK_ROWS rows, or the rows before the first one that the balance does not cover."""
     task = model.tasks[name]
     owner, spent, billed = model.users[task.owner], Decimal(0), 0
     for written, arguments in task.rows[task.done : task.done + CHUNK_ROWS]:
@@ -157,11 +157,11 @@ def _refusal(model: Model, task: Task, by: str) -> Expected | None:
     return None if by == task.owner or user.role == "admin" else NOT_FOUND
 
 
-def _as_told(task: Task) -> Expected:
-    told = {
+def _task_members(task: Task) -> Expected:
+    members = {
         "status": task.status,
         "rows_done": task.done,
         "rows_failed": len(task.refused),
         "spent": task.spent,
     }
-    return Expected(200, told)
+    return Expected(200, members)

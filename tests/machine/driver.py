@@ -1,90 +1,92 @@
-"""Asks the service and the model the same, and compares what they answer and what they keep."""
+"""Sends the same requests to the service and the model, and compares responses and stored data."""
 
 import base64
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.machine import batch_model, books
-from tests.machine.actions import Action, Request, SignIn, StopNow, sent
-from tests.machine.cast import ADMIN, Cast
-from tests.machine.explained import Crash, Thing, explanation, finish, mismatch
+from tests.machine import batch_model, database_state
+from tests.machine.actions import Action, Request, SignIn, StopNow, request_event
+from tests.machine.linearizability import Crash, ExecutedAction, finish, linearize, mismatch
 from tests.machine.model import Model, Steps
-from tests.machine.service import Answer, Service, count_delivery, dies, task_of
+from tests.machine.registry import ADMIN, Registry
+from tests.machine.service import Response, Service, count_delivery, dies, task_of
 from tests.support.batch.stage import AFTER, Fault
 
 SENDS = "commit"
-"""The step of a request that sends a message."""
+"""The wire step of requests that may send a message."""
 PAGE = 100
-"""The most that a page shows."""
+"""Largest page size."""
 
 
 class Driver:
-    """One run of the service beside one of the model."""
+    """One run of the service and the model side by side."""
 
     def __init__(self, service: Service) -> None:
-        books.clear(service.sql)
+        database_state.clear(service.sql)
         service.forget_messages()
-        self.service, self.cast, self.outcomes = service, Cast(), service.outcomes
+        self.service, self.registry, self.outcomes = service, Registry(), service.outcomes
         self._bodies = dict[tuple[str, str], str]()
-        """The answer to each key that got one, as it was sent."""
+        """The raw response body for each (user, idempotency key) that got a response."""
 
     @property
     def model(self) -> Model:
-        return self.cast.model
+        return self.registry.model
 
-    def told(self, event: Mapping[str, Any], status: int) -> Answer:
-        """An answer whose status is known. Raises: AssertionError when it has another."""
-        answer = self.service.ask(event)
-        assert answer
-        assert answer.status == status, answer
-        return answer
+    def send(self, event: Mapping[str, Any], status: int) -> Response:
+        """Send a request and return the response. Raises: AssertionError if the status differs."""
+        response = self.service.send(event)
+        assert response
+        assert response.status == status, response
+        return response
 
-    def ask(self, action: Action, moment: str | None = None) -> None:
-        """Ask for something, maybe of a container that dies before or after that is committed."""
+    def execute(self, action: Action, moment: str | None = None) -> None:
+        """Execute an action. With a `moment`, the container dies before or after the commit."""
         request = self._request(action)
         if request is None:
             return
         fault = Fault(request.statement, moment, dies) if moment else None
-        answer = self.service.ask(request.event, fault)
+        response = self.service.send(request.event, fault)
         if request.statement == SENDS:
             self.service.receive()
         if fault and fault.struck:
-            assert answer is None
+            assert response is None
             Crash(fault.step, fault.moment).play(request.steps(self.model))
             self.outcomes[f"function died {moment}: {type(action).__name__}"] += 1
             if isinstance(action, SignIn):
-                self.ask(action)  # once more: nobody has the session that may have been opened
+                self.execute(
+                    action
+                )  # sign in again: the client did not receive the tokens of a session that may exist
             return
         expected = finish(request.steps(self.model))
-        self._hear(action, request, answer)
-        assert (found := mismatch(expected, answer)) == "", found
+        self._record_response(action, request, response)
+        assert (found := mismatch(expected, response)) == "", found
 
-    def ask_two(self, one: Action, other: Action, hold: str = "") -> None:
-        """Ask for both at the same time; some order of them must explain what came of it.
+    def execute_both(self, one: Action, other: Action, hold: str = "") -> None:
+        """Execute two actions at the same time. Some order of their steps must explain the outcome.
 
         Args:
-            hold: as `Service.at_once`.
+            hold: see `Service.at_once`.
         """
-        asked = [(action, request) for action in (one, other) if (request := self._request(action))]
-        answers = self.service.at_once(
-            *[lambda it=it: self.service.ask(it.event) for _, it in asked], hold=hold
+        requests = [(action, request) for action in (one, other) if (request := self._request(action))]
+        responses = self.service.at_once(
+            *[lambda it=it: self.service.send(it.event) for _, it in requests], hold=hold
         )
         self.service.receive()
-        for (action, request), answer in zip(asked, answers, strict=True):
-            self._hear(action, request, answer)
-        keys = [request.key for _, request in asked]
+        for (action, request), response in zip(requests, responses, strict=True):
+            self._record_response(action, request, response)
+        keys = [request.key for _, request in requests]
         rivals = len(keys) == 2 and keys[0] == keys[1] is not None
-        # Who is told that the other is still running has done nothing.
+        # A request rejected because the other one with its key still runs has changed nothing.
         done = [
-            Thing(request.steps, answer)
-            for (_, request), answer in zip(asked, answers, strict=True)
-            if not (rivals and answer.status == 409)
+            ExecutedAction(request.steps, response)
+            for (_, request), response in zip(requests, responses, strict=True)
+            if not (rivals and response.status == 409)
         ]
-        self._explain(done)
+        self._linearize(done)
 
     def deliver(self, message: Any, hurried: bool, crash: Crash | None = None) -> None:
-        """Give a message to a worker, that is hurried or dies."""
+        """Deliver a message to a worker, which may be hurried or killed."""
         fault = crash.fault() if crash else None
         outcome = self.service.deliver(message, hurried, fault)
         steps = self._steps(message, hurried)(self.model)
@@ -98,133 +100,143 @@ class Driver:
             self.service.settle(message)
 
     def deliver_during(self, message: Any, hurried: bool, action: Action) -> None:
-        """Give a message to a worker, and ask for something at the same time."""
+        """Deliver a message to a worker and execute an action at the same time."""
         request = self._request(action)
         if request is None:
             return
         steps = self._steps(message, hurried)
-        outcome, answer = self.service.at_once(
-            lambda: self.service.deliver(message, hurried), lambda: self.service.ask(request.event)
+        outcome, response = self.service.at_once(
+            lambda: self.service.deliver(message, hurried), lambda: self.service.send(request.event)
         )
         assert outcome == "done"
         self.service.settle(message)
-        self._hear(action, request, answer)
-        self._explain([Thing(steps, None), Thing(request.steps, answer)])
+        self._record_response(action, request, response)
+        self._linearize([ExecutedAction(steps, None), ExecutedAction(request.steps, response)])
 
     def interrupt(self, message: Any, hurried: bool, commit: int, action: Action | None) -> None:
-        """Give a message to a worker, and ask for something when it has committed so often; of nothing
-        else, to cancel its task.
+        """Deliver a message to a worker, and execute an action after its nth commit.
+
+        Without an action, cancel the task of the message.
         """
         if action is None:
-            action = StopNow(self.cast.names()[task_of(message)])
+            action = StopNow(self.registry.names()[task_of(message)])
         request = self._request(action)
         if request is None:
             return
-        answers = list[Answer | None]()
+        responses = list[Response | None]()
 
-        def ask() -> bool:
-            answers.append(self.service.ask(request.event))
+        def interrupt() -> bool:
+            responses.append(self.service.send(request.event))
             return True
 
-        outcome = self.service.deliver(message, hurried, Fault("commit", AFTER, ask, commit))
+        outcome = self.service.deliver(message, hurried, Fault("commit", AFTER, interrupt, commit))
         assert outcome == "done"
         steps = self._steps(message, hurried)(self.model)
         self.service.settle(message)
-        comes_so_far = Crash("commit", AFTER, commit).play(steps)
-        assert comes_so_far == bool(answers)
-        if answers:
+        reached_commit = Crash("commit", AFTER, commit).play(steps)
+        assert reached_commit == bool(responses)
+        if responses:
             expected = finish(request.steps(self.model))
             self.outcomes[f"worker interrupted: {type(action).__name__}"] += 1
-            self._hear(action, request, answers[0])
-            assert (found := mismatch(expected, answers[0])) == "", found
+            self._record_response(action, request, responses[0])
+            assert (found := mismatch(expected, responses[0])) == "", found
         finish(steps)
 
     def deliver_two(self, one: Any, other: Any, hurried: bool) -> None:
-        """Give two messages to two workers, maybe of one task, maybe the same one."""
-        things = [Thing(self._steps(it, hurried), None) for it in (one, other)]
+        """Deliver two messages to two workers. They may be of one task, or the same message."""
+        actions = [ExecutedAction(self._steps(it, hurried), None) for it in (one, other)]
         outcomes = self.service.at_once(
             *[lambda it=it: self.service.deliver(it, hurried) for it in (one, other)]
         )
         assert outcomes == ["done", "done"]
         self.service.settle(one, other)
-        self._explain(things)
+        self._linearize(actions)
 
     def compare(self) -> None:
-        """Everything that is kept. Raises: AssertionError when it is not as foretold, or never may be."""
-        books.check(self.service.sql)
-        truth, foretold = self._truth(), self.model.books()
-        for what, kept in truth.items():
-            assert kept == foretold[what]
+        """Compare the whole database with the model, and check the invariants."""
+        database_state.check(self.service.sql)
+        stored, predicted = self._stored_state(), self.model.expected_state()
+        for what, kept in stored.items():
+            assert kept == predicted[what]
 
-    def look(self, turn: int) -> None:
-        """Let somebody look at themselves and at something of another's; at each turn another person."""
-        who = self.cast.person(turn)
+    def check_reads(self, turn: int) -> None:
+        """Read a user's own balance and an object of another user. Takes another user at each turn."""
+        who = self.registry.user(turn)
         user = self.model.users[who]
         if user.deleted:
-            self.told(sent(self.cast, who, "GET", "/users/me"), 401)
+            self.send(request_event(self.registry, who, "GET", "/users/me"), 401)
             return
-        assert self.told(sent(self.cast, who, "GET", "/users/me"), 200).body["balance"] == user.balance
+        assert (
+            self.send(request_event(self.registry, who, "GET", "/users/me"), 200).body["balance"]
+            == user.balance
+        )
         if paths := self._of_others(who):
             path, status = paths[turn // len(self.model.users) % len(paths)]
-            self.told(sent(self.cast, who, "GET", path), status if who == ADMIN else 404)
-            self.outcomes["another's was looked for"] += who != ADMIN
+            self.send(request_event(self.registry, who, "GET", path), status if who == ADMIN else 404)
+            self.outcomes["access to another user's object rejected"] += who != ADMIN
 
-    def look_at_lists(self) -> None:
-        """Let everybody look at all their lists: they show what is theirs, all of it, and nothing else."""
-        for resource, query in books.LISTED.items():
+    def check_lists(self) -> None:
+        """Check that each list of each user shows exactly their own items."""
+        for resource, query in database_state.LISTED.items():
             listed = self.service.sql(query)
             for who, user in self.model.users.items():
                 if user.deleted:
                     continue
-                own = {id for id, owner in listed if who == ADMIN or owner == self.cast.ids[who]}
-                page = self.told(sent(self.cast, who, "GET", f"/{resource}?page_size={PAGE}"), 200).body
+                own = {id for id, owner in listed if who == ADMIN or owner == self.registry.ids[who]}
+                page = self.send(
+                    request_event(self.registry, who, "GET", f"/{resource}?page_size={PAGE}"), 200
+                ).body
                 shown = [it["id"] for it in page[resource]]
                 assert set(shown) <= own, (who, resource)
                 assert (page["total"], len(shown)) == (len(own), min(PAGE, len(own))), (who, resource)
-                self.outcomes["list looked at"] += 1
+                self.outcomes["list checked"] += 1
 
     def end(self) -> None:
-        """Note what became of the tasks."""
+        """Count the final statuses of the tasks."""
         self.outcomes.update(f"task {task.status}" for task in self.model.tasks.values())
 
     def _request(self, action: Action) -> Request | None:
-        """Of who and what there is by now, whoever was told of it."""
-        self.cast.ids |= books.ids(self.service.sql)
-        return action.request(self.cast)
+        """Build the request, after the ids of all existing objects are read from the database."""
+        self.registry.ids |= database_state.ids(self.service.sql)
+        return action.request(self.registry)
 
-    def _hear(self, action: Action, request: Request, answer: Answer | None) -> None:
-        """Remember what an answer tells, and that a key's answer is ever the same, to the last byte."""
-        assert answer
-        told = answer.body.get("type", "").removeprefix("/problems/") if answer.status >= 400 else ""
-        replay = "replayed" if answer.replayed else ""
-        self.outcomes[" ".join(filter(None, [type(action).__name__, str(answer.status), told, replay]))] += 1
-        if not 200 <= answer.status < 300:
+    def _record_response(self, action: Action, request: Request, response: Response | None) -> None:
+        """Store the ids and tokens of a response. Check that replays of a key are byte-identical."""
+        assert response
+        problem = response.body.get("type", "").removeprefix("/problems/") if response.status >= 400 else ""
+        replay = "replayed" if response.replayed else ""
+        self.outcomes[
+            " ".join(filter(None, [type(action).__name__, str(response.status), problem, replay]))
+        ] += 1
+        if not 200 <= response.status < 300:
             return
         if request.name:
-            self.cast.ids[request.name] = answer.body.get("record_id") or answer.body["id"]
+            self.registry.ids[request.name] = response.body.get("record_id") or response.body["id"]
         if request.key:
-            assert self._bodies.setdefault(request.key, answer.text) == answer.text
+            assert self._bodies.setdefault(request.key, response.text) == response.text
         if request.file:
-            self.service.expect_message_of(answer.body["task_id"])
-        for cookie in answer.cookies:
+            self.service.expect_message_of(response.body["task_id"])
+        for cookie in response.cookies:
             name, _, value = cookie.partition("=")
             if name == "access_token_cookie":
                 token = value.partition(";")[0]
-                self.cast.tokens[_subject(token)] = token
+                self.registry.tokens[_subject(token)] = token
 
-    def _explain(self, things: list[Thing]) -> None:
-        explained = explanation(self.model, things, truth := self._truth())
-        answers = [thing.answer for thing in things]
-        assert explained, f"in no order: {answers}, {truth}, from {self.model.books()}"
-        self.cast.model = explained
-        self.outcomes["two at once explained"] += len(things) == 2
+    def _linearize(self, actions: list[ExecutedAction]) -> None:
+        explained = linearize(self.model, actions, stored := self._stored_state())
+        responses = [action.response for action in actions]
+        assert explained, (
+            f"no order explains {responses} and {stored}, starting from {self.model.expected_state()}"
+        )
+        self.registry.model = explained
+        self.outcomes["concurrent actions linearized"] += len(actions) == 2
 
-    def _truth(self) -> dict[str, Any]:
-        self.cast.ids |= books.ids(self.service.sql)
-        return books.read(self.service.sql, self.cast.names(), self.service.results)
+    def _stored_state(self) -> dict[str, Any]:
+        self.registry.ids |= database_state.ids(self.service.sql)
+        return database_state.read(self.service.sql, self.registry.names(), self.service.results)
 
     def _steps(self, message: Any, hurried: bool) -> Any:
-        name = self.cast.names()[task_of(message)]
+        name = self.registry.names()[task_of(message)]
         redelivered = int(message["Attributes"]["ApproximateReceiveCount"]) > 1
 
         def steps(model: Model) -> Steps:
@@ -233,9 +245,8 @@ class Driver:
         return steps
 
     def _of_others(self, who: str) -> list[tuple[str, int]]:
-        """Paths of a record and a task of somebody else's, as far as there are any; and what the admin is
-        answered."""
-        ids = self.cast.ids
+        """Return paths of another user's record and task, if any, with the status for the admin."""
+        ids = self.registry.ids
         records = [
             (f"/records/{ids[name]}", 200)
             for name, it in self.model.records.items()
@@ -253,6 +264,6 @@ class Driver:
 
 
 def _subject(token: str) -> str:
-    """Whose it is."""
+    """Return the id of the token's user."""
     claims = token.split(".")[1]
     return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"])

@@ -1,4 +1,4 @@
-"""The functions behind their routes: one Lambda container for all of them."""
+"""A single Lambda handler that routes events to all functions, so that one container serves them."""
 
 import os
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ _RUNTIME = Runtime()
 
 
 def handler(event: Mapping[str, Any], context: object) -> Any:
-    """The answer of the function that serverless.yml names for the event's method and path."""
-    asked = event["requestContext"]["http"]
-    match = _service().match(asked["method"], asked["path"])
+    """Invoke the function that serverless.yml declares for the event's method and path."""
+    http = event["requestContext"]["http"]
+    match = _service().match(http["method"], http["path"])
     assert match
     return _RUNTIME.invoke(match.route.function, event)
 

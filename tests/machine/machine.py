@@ -1,4 +1,4 @@
-"""Hypothesis's machine: it does anything to the service in any order, and the model foretells it all."""
+"""The Hypothesis state machine. It executes actions in any order; the model predicts every outcome."""
 
 import functools
 import json
@@ -14,27 +14,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition
 
 from shared import aws
-from tests.machine import drawn
+from tests.machine import strategies
 from tests.machine.actions import PASSWORD, Action, Charge, Price, SendFile, SignIn, as_csv
 from tests.machine.driver import Driver
-from tests.machine.explained import Crash
+from tests.machine.linearizability import Crash
 from tests.machine.model import ARGUMENTS, Rows
 from tests.machine.service import HOLD_ROWS, HOLD_TABLE, Service
 from tests.support.lambda_event import event
 
-LISTS_EACH = 10
-"""Steps after which everybody looks at all their lists."""
-MOST_DELIVERIES = 100
-"""After which what is left of a run's messages would never come to an end."""
+LIST_CHECK_INTERVAL = 10
+"""Number of steps between two checks of all lists of all users."""
+MAX_DELIVERIES = 100
+"""Limit for the deliveries at the end of a run. With more, some message would be delivered forever."""
 Step = Callable[..., None]
 RULES = list[str]()
 """The names of all rules."""
 
-somebody_waits = precondition(lambda self: self.driver.service.waiting)
+a_message_waits = precondition(lambda self: self.driver.service.waiting)
 
 
 def rule(**drawn: Any) -> Callable[[Step], Step]:
-    """A rule of Hypothesis's, whose runs are counted."""
+    """Declare a Hypothesis rule and count its executions."""
 
     def decorate(step: Step) -> Step:
         RULES.append(step.__name__)
@@ -51,170 +51,170 @@ def rule(**drawn: Any) -> Callable[[Step], Step]:
 
 
 class Machine(RuleBasedStateMachine):
-    """One run. `service` is given to the class before it is used."""
+    """One run. Subclasses set `service`."""
 
     service: ClassVar[Service]
     runs, turns = 0, 0
-    """All runs, and their steps."""
-    told = False
-    """Whether a failure was."""
+    """Total number of runs and of their steps."""
+    failure_printed = False
+    """Whether a failure was printed."""
     turn = 0
-    """Steps of this run."""
+    """Number of steps of this run."""
 
-    @initialize(rows=drawn.ROWS)
+    @initialize(rows=strategies.ROWS)
     def set_up(self, rows: Rows) -> None:
         Machine.runs += 1
         self.driver = Driver(self.service)
         admin = {"email": "admin@example.com", "password": PASSWORD, "admin_password": "adminpass"}
-        self.driver.told(event("POST", "/admin", json.dumps(admin)), 201)
-        self.driver.model.enrol(admin["email"], "admin")
+        self.driver.send(event("POST", "/admin", json.dumps(admin)), 201)
+        self.driver.model.add_user(admin["email"], "admin")
         for email in (admin["email"], "0@example.com", "1@example.com"):
-            self.driver.ask(SignIn(email))
+            self.driver.execute(SignIn(email))
         for operation in ARGUMENTS:
-            self.driver.ask(Price(operation, Decimal(5)))
+            self.driver.execute(Price(operation, Decimal(5)))
         for who in (1, 2):
-            self.driver.ask(SendFile(who, rows))
+            self.driver.execute(SendFile(who, rows))
 
-    @rule(action=drawn.SIGN_INS)
+    @rule(action=strategies.SIGN_INS)
     def sign_in(self, action: Action) -> None:
-        self.driver.ask(action)
+        self.driver.execute(action)
 
-    @rule(action=drawn.CALLS)
+    @rule(action=strategies.CALLS)
     def charge(self, action: Charge) -> None:
-        self.driver.ask(action)
+        self.driver.execute(action)
 
-    @rule(action=drawn.CALLS, other=st.none() | drawn.CALLS)
-    def ask_again(self, action: Charge, other: Charge | None) -> None:
-        """A key's request once more, or another request with that key."""
-        self.driver.ask(action.with_key())
-        self.driver.ask((other or action).with_key(action))
+    @rule(action=strategies.CALLS, other=st.none() | strategies.CALLS)
+    def reuse_key(self, action: Charge, other: Charge | None) -> None:
+        """Repeat a request with its idempotency key, or send another request with that key."""
+        self.driver.execute(action.with_key())
+        self.driver.execute((other or action).with_key(action))
 
-    @rule(action=drawn.GRANTS)
+    @rule(action=strategies.GRANTS)
     def top_up(self, action: Action) -> None:
-        self.driver.ask(action)
+        self.driver.execute(action)
 
-    @rule(action=drawn.PRICES | drawn.BALANCES_SET)
+    @rule(action=strategies.PRICES | strategies.BALANCES_SET)
     def change_price_or_balance(self, action: Action) -> None:
-        self.driver.ask(action)
+        self.driver.execute(action)
 
-    @rule(action=drawn.CORRECTIONS)
+    @rule(action=strategies.CORRECTIONS)
     def correct(self, action: Action) -> None:
-        self.driver.ask(action)
+        self.driver.execute(action)
 
     @precondition(lambda self: self.driver.model.tasks)
-    @rule(action=drawn.STOPS)
+    @rule(action=strategies.STOPS)
     def cancel_or_resume(self, action: Action) -> None:
-        self.driver.ask(action)
+        self.driver.execute(action)
 
-    @rule(action=drawn.ANYTHING, moment=drawn.MOMENTS)
+    @rule(action=strategies.ANY_ACTION, moment=strategies.MOMENTS)
     def crash_of_a_function(self, action: Action, moment: str) -> None:
-        """Before or after what it does is committed: who asked hears nothing."""
-        self.driver.ask(action, moment)
+        """Kill the function before or after its commit. The client gets no response."""
+        self.driver.execute(action, moment)
 
-    @rule(one=drawn.ANYTHING, other=drawn.ANYTHING, held=st.booleans())
+    @rule(one=strategies.ANY_ACTION, other=strategies.ANY_ACTION, held=st.booleans())
     def two_at_once(self, one: Action, other: Action, held: bool) -> None:
-        self.driver.ask_two(one, other, HOLD_ROWS if held else "")
+        self.driver.execute_both(one, other, HOLD_ROWS if held else "")
 
-    @rule(action=drawn.SIGN_INS, held=st.booleans())
+    @rule(action=strategies.SIGN_INS, held=st.booleans())
     def two_of_one_email_at_once(self, action: Action, held: bool) -> None:
-        self.driver.ask_two(action, action, HOLD_TABLE if held else "")
+        self.driver.execute_both(action, action, HOLD_TABLE if held else "")
 
-    @rule(one=drawn.CALLS, other=st.none() | drawn.CALLS, held=st.booleans())
+    @rule(one=strategies.CALLS, other=st.none() | strategies.CALLS, held=st.booleans())
     def two_of_one_key_at_once(self, one: Charge, other: Charge | None, held: bool) -> None:
-        self.driver.ask_two(one.with_key(), (other or one).with_key(one), HOLD_ROWS if held else "")
+        self.driver.execute_both(one.with_key(), (other or one).with_key(one), HOLD_ROWS if held else "")
 
-    @rule(action=drawn.UPLOADS)
+    @rule(action=strategies.UPLOADS)
     def upload(self, action: Action) -> None:
-        self.driver.ask(action)
+        self.driver.execute(action)
 
     @precondition(lambda self: self.driver.model.tasks)
-    @rule(task=drawn.WHICH)
+    @rule(task=strategies.INDEX)
     def put_file(self, task: int) -> None:
-        """A task's own into the bucket, for the first time or once more."""
-        cast = self.driver.cast
-        name = cast.task(task)
+        """Upload the file of a task to the bucket, for the first time or again."""
+        registry = self.driver.registry
+        name = registry.task(task)
         assert name
-        found = cast.model.tasks[name]
-        key = aws.upload_key(UUID(cast.ids[found.owner]), UUID(cast.ids[name]))
+        found = registry.model.tasks[name]
+        key = aws.upload_key(UUID(registry.ids[found.owner]), UUID(registry.ids[name]))
         self.service.store(key, as_csv(found.rows))
         found.stored = True
 
-    @somebody_waits
-    @rule(which=drawn.WHICH, hurried=st.booleans())
+    @a_message_waits
+    @rule(which=strategies.INDEX, hurried=st.booleans())
     def deliver(self, which: int, hurried: bool) -> None:
         self.driver.deliver(_one_of(self.service.waiting, which), hurried)
 
     @precondition(lambda self: self.driver.service.delivered)
-    @rule(which=drawn.WHICH, hurried=st.booleans())
+    @rule(which=strategies.INDEX, hurried=st.booleans())
     def redeliver(self, which: int, hurried: bool) -> None:
-        """A message that was worked off."""
+        """Deliver a processed message again."""
         self.driver.deliver(_one_of(self.service.delivered, which), hurried)
 
-    @somebody_waits
-    @rule(which=drawn.WHICH, hurried=st.booleans(), crash=drawn.CRASHES)
+    @a_message_waits
+    @rule(which=strategies.INDEX, hurried=st.booleans(), crash=strategies.CRASHES)
     def crash_of_the_worker(self, which: int, hurried: bool, crash: Crash) -> None:
         self.driver.deliver(_one_of(self.service.waiting, which), hurried, crash)
 
-    @somebody_waits
-    @rule(which=drawn.WHICH, hurried=st.booleans(), action=drawn.ANYTHING)
+    @a_message_waits
+    @rule(which=strategies.INDEX, hurried=st.booleans(), action=strategies.ANY_ACTION)
     def deliver_and_ask_at_once(self, which: int, hurried: bool, action: Action) -> None:
         self.driver.deliver_during(_one_of(self.service.waiting, which), hurried, action)
 
-    @somebody_waits
+    @a_message_waits
     @rule(
-        which=drawn.WHICH,
+        which=strategies.INDEX,
         hurried=st.booleans(),
         commit=st.integers(1, 3),
-        action=st.none() | drawn.INTERRUPTIONS,
+        action=st.none() | strategies.INTERRUPTIONS,
     )
     def interrupt_the_worker(self, which: int, hurried: bool, commit: int, action: Action | None) -> None:
-        """Ask for something between two of its transactions; of nothing else, that it stops."""
+        """Execute an action between two transactions of the worker. Without an action, cancel its task."""
         self.driver.interrupt(_one_of(self.service.waiting, which), hurried, commit, action)
 
-    @somebody_waits
-    @rule(one=drawn.WHICH, other=drawn.WHICH, hurried=st.booleans())
+    @a_message_waits
+    @rule(one=strategies.INDEX, other=strategies.INDEX, hurried=st.booleans())
     def deliver_two_at_once(self, one: int, other: int, hurried: bool) -> None:
-        """Of one task or two; of the same message as well."""
+        """Deliver two messages of one or two tasks at once, or one message twice."""
         waiting = self.service.waiting
         self.driver.deliver_two(_one_of(waiting, one), _one_of(waiting, other), hurried)
 
     @invariant()
-    def all_is_as_foretold(self) -> None:
+    def state_matches_the_model(self) -> None:
         self.turn += 1
         Machine.turns += 1
-        # How often one may try again is not of this machine.
+        # The model does not predict rate limits.
         self.service.sql("DELETE FROM rate_limits")
         self.driver.compare()
-        self.driver.look(self.turn)
-        if self.turn % LISTS_EACH == 0:
-            self.driver.look_at_lists()
+        self.driver.check_reads(self.turn)
+        if self.turn % LIST_CHECK_INTERVAL == 0:
+            self.driver.check_lists()
 
     def teardown(self) -> None:
         if failure := sys.exc_info()[1]:
-            self._tell(failure)
+            self._print(failure)
             return
         try:
             self._end()
         except Exception as failure:
-            self._tell(failure)
+            self._print(failure)
             raise
 
     def _end(self) -> None:
-        """What waits is worked off: no task is left behind."""
-        for _ in range(MOST_DELIVERIES):
+        """Process all waiting messages. Check that no task remains unfinished."""
+        for _ in range(MAX_DELIVERIES):
             if not self.service.waiting:
                 break
             self.driver.deliver(self.service.waiting[0], hurried=False)
         self.driver.compare()
-        self.driver.look_at_lists()
+        self.driver.check_lists()
         self.driver.end()
         left = {task.status for task in self.driver.model.tasks.values() if task.stored}
         assert not left & {"queued", "processing"}
 
-    def _tell(self, failure: BaseException) -> None:
-        """Print the first failure as it was seen: what two did at once may never come so again."""
-        if isinstance(failure, Exception) and not Machine.told:
-            Machine.told = True
+    def _print(self, failure: BaseException) -> None:
+        """Print the first failure at once. A race may not happen again when Hypothesis replays the run."""
+        if isinstance(failure, Exception) and not Machine.failure_printed:
+            Machine.failure_printed = True
             print(f"CAUGHT in run {Machine.runs} at step {Machine.turns}", flush=True)
             traceback.print_exception(failure)
 

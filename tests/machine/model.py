@@ -1,7 +1,7 @@
-"""What the service should do, in plain Python: everybody's money, prices, records and idempotency keys.
+"""A model of the service in plain Python: balances, prices, records and idempotency keys.
 
-Its users, records and tasks have names where the service has ids. What it predicts of an answer is
-the status and what its body says of money.
+The model identifies users, records and tasks by name; the service identifies them by id. The model
+predicts the status of a response and the amounts in its body.
 """
 
 from collections import Counter
@@ -21,25 +21,25 @@ ARGUMENTS = {
     "square_root": (1, 1),
     "random_string": (0, 0),
 }
-"""The fewest and the most that an operation takes."""
+"""Minimum and maximum number of arguments of each operation."""
 ALIASES = {"subtraction": "substraction"}
 BY_HAND = "by hand"
-"""The result of a record that an admin wrote."""
+"""The result of a record that an admin created."""
 ANY_STRING = "any string"
-"""A result that nobody can foretell."""
+"""Stands for a random result, which the model cannot predict."""
 
 Arguments = tuple[Decimal, ...]
 Rows = tuple[tuple[str, Arguments], ...]
-"""A file's operations and their arguments."""
+"""The rows of a file: operation and arguments."""
 Computed = float | str | None
 Result = tuple[int, str, Arguments, Computed, Decimal | None, Decimal | None, bool]
-"""A row of the result file: its number, operation, arguments, result, amount, balance, and whether there
-is an error in place of the last three."""
+"""A row of the result file: number, operation, arguments, result, amount, balance, and whether the row
+has an error. With an error, result, amount and balance are empty."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """An answer: its status, members of its body, the problem's slug, whether it is a replay."""
+    """A predicted response: status, members of the body, slug of the problem, and whether it is a replay."""
 
     status: int
     members: Mapping[str, Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Expected:
 
 
 Steps = Generator[str, None, Expected | None]
-"""Each is named, and done when the next one is asked for."""
+"""Yields the name of each step. The model executes the step when the generator is resumed."""
 
 WRONG_CREDENTIALS = Expected(401, problem="wrong-credentials")
 NOT_SIGNED_IN = Expected(401, problem="not-signed-in")
@@ -60,7 +60,7 @@ KEY_REUSED = Expected(422, problem="idempotency-key-reused")
 
 @dataclass
 class User:
-    """Somebody, and the statement of their credit: kind, amount, and balance after it."""
+    """A user and their ledger. Each entry: kind, amount, balance after it."""
 
     email: str
     role: str
@@ -75,7 +75,7 @@ class User:
 
 @dataclass
 class Record:
-    """A call or a row that was charged, or an admin's entry; as admins corrected it."""
+    """The record of a charged call, of a charged row, or one that an admin created. Admins can change it."""
 
     owner: str
     operation: str
@@ -90,19 +90,19 @@ class Record:
 
 @dataclass
 class Task:
-    """A file: its rows, how far it is billed, and its results once they are written."""
+    """An uploaded file: its rows, the number of rows done, and its results after they are written."""
 
     owner: str
     rows: Rows
     status: str
     stored: bool = False
     begun: bool = False
-    """Whether a worker has ever looked at it."""
+    """Whether a worker has ever started the task."""
     has_worker: bool = False
-    """Whether a worker has it, or died with it; of meaning while it is `processing` only."""
+    """Whether a worker runs the task or died with it. Valid only while the status is `processing`."""
     done: int = 0
     refused: dict[int, tuple[str, Arguments]] = field(default_factory=dict)
-    """The operation and arguments of each row that was, by its number."""
+    """Operation and arguments of each rejected row, by row number."""
     spent: Decimal = Decimal(0)
     results: list[Result] | None = None
 
@@ -116,27 +116,27 @@ class Model:
         self.records = dict[str, Record]()
         self.tasks = dict[str, Task]()
         self.keys = dict[tuple[str, str], tuple[Any, Expected]]()
-        """What was asked under a user's key, and the answer."""
+        """The request and the response of each (user, idempotency key)."""
 
-    def living(self, email: str) -> str | None:
-        """The name of whose e-mail it is."""
+    def active_user(self, email: str) -> str | None:
+        """Return the name of the active user with this e-mail, or None."""
         return next((name for name, u in self.users.items() if u.email == email and not u.deleted), None)
 
-    def enrol(self, email: str, role: str) -> None:
-        """Somebody, whose name is the e-mail and how many have had it."""
+    def add_user(self, email: str, role: str) -> None:
+        """Add a user. Their name is the e-mail and the number of users that have had it so far."""
         name = f"{email} {1 + sum(user.email == email for user in self.users.values())}"
         self.users[name] = User(email, role)
         self.users[name].move("opening", OPENING[role])
 
     def sign_in(self, email: str) -> Steps:
-        """Or up, if nobody living has that e-mail."""
+        """Sign in, or sign up if no active user has that e-mail."""
         yield "sign_in_attempt"
-        found = self.living(email)
+        found = self.active_user(email)
         yield "sign_up"
         if found and self.users[found].deleted:
             return WRONG_CREDENTIALS
-        if self.living(email) is None:
-            self.enrol(email, "client")
+        if self.active_user(email) is None:
+            self.add_user(email, "client")
         return Expected(200)
 
     def charge(
@@ -154,23 +154,23 @@ class Model:
         if cost is None:
             return INVALID
         if user.balance < cost:
-            told = {"balance": user.balance, "cost": cost}
-            return Expected(402, told, problem="insufficient-credit")
+            members = {"balance": user.balance, "cost": cost}
+            return Expected(402, members, problem="insufficient-credit")
         user.move("charge", -cost)
         self.records[record] = Record(who, operation, arguments, result, cost, user.balance)
-        told = {"result": result, "amount": cost, "user_balance": user.balance}
-        return self._keep(who, key, (operation, arguments), told)
+        members = {"result": result, "amount": cost, "user_balance": user.balance}
+        return self._keep(who, key, (operation, arguments), members)
 
     def grant(self, admin: str, who: str, amount: Decimal, key: str | None) -> Expected:
-        user, asked = self.users[who], (who, amount)
-        if prior := self._prior(admin, key, asked):
+        user, request = self.users[who], (who, amount)
+        if prior := self._prior(admin, key, request):
             return prior
         if user.deleted:
             return NOT_FOUND
         if user.balance + amount < 0:
             return INVALID
         user.move("grant", amount)
-        return self._keep(admin, key, asked, {"amount": amount, "user_balance": user.balance})
+        return self._keep(admin, key, request, {"amount": amount, "user_balance": user.balance})
 
     def set_balance(self, who: str, balance: Decimal) -> Expected:
         user = self.users[who]
@@ -198,7 +198,7 @@ class Model:
         self.prices[operation] = cost
         return Expected(200, {"cost": cost})
 
-    def unprice(self, operation: str) -> Expected:
+    def remove_price(self, operation: str) -> Expected:
         return NOT_FOUND if self.prices.pop(operation, None) is None else Expected(200)
 
     def write_record(
@@ -220,8 +220,8 @@ class Model:
         self.records[record].deleted = True
         return Expected(200)
 
-    def books(self) -> dict[str, Any]:
-        """All that the database should hold, as `books.Books.read` reads it."""
+    def expected_state(self) -> dict[str, Any]:
+        """Return the predicted content of the database, in the format of `database_state.read`."""
         return {
             "users": {
                 name: (u.email, u.role, u.balance, u.deleted, u.ledger) for name, u in self.users.items()
@@ -246,23 +246,23 @@ class Model:
             },
         }
 
-    def _prior(self, who: str, key: str | None, asked: Any) -> Expected | None:
+    def _prior(self, who: str, key: str | None, request: Any) -> Expected | None:
         if key is None or (who, key) not in self.keys:
             return None
-        first, answer = self.keys[who, key]
-        return Expected(answer.status, answer.members, replayed=True) if first == asked else KEY_REUSED
+        first, response = self.keys[who, key]
+        return Expected(response.status, response.members, replayed=True) if first == request else KEY_REUSED
 
-    def _keep(self, who: str, key: str | None, asked: Any, told: Mapping[str, Any]) -> Expected:
-        answer = Expected(200, told)
+    def _keep(self, who: str, key: str | None, request: Any, members: Mapping[str, Any]) -> Expected:
+        response = Expected(200, members)
         if key is not None:
-            self.keys[who, key] = (asked, answer)
-        return answer
+            self.keys[who, key] = (request, response)
+        return response
 
 
 def compute(operation: str, arguments: Arguments) -> Computed:
-    """The result as the nearest double; None where there is none."""
-    fewest, most = ARGUMENTS.get(operation, (1, 0))
-    if not fewest <= len(arguments) <= most:
+    """Return the result as the nearest double, or None for invalid arguments."""
+    minimum, maximum = ARGUMENTS.get(operation, (1, 0))
+    if not minimum <= len(arguments) <= maximum:
         return None
     exact = [Fraction(argument) for argument in arguments]
     match operation:

@@ -1,4 +1,4 @@
-"""What every container of the machine's long form is forked with: all functions."""
+"""Imports all functions before the containers of the long run are forked."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The real service under the machine: two Lambda containers, the worker's, Postgres, S3 and SQS."""
+"""The service under test: two Lambda containers, the worker's containers, Postgres, S3 and SQS."""
 
 import base64
 import csv
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from localstack.cloud import BUCKET
 from shared import aws
-from tests.machine import books
+from tests.machine import database_state
 from tests.machine.batch_model import CHUNK_ROWS
 from tests.machine.model import Result
 from tests.support.batch.deliveries import LIMIT, Deliveries
@@ -24,25 +24,25 @@ from tests.support.batch.processes import Died, WorkerProcess
 from tests.support.batch.stage import Fault
 from worker.messages import uploads
 
-KNOBS = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS}
-SECONDS = {False: 900, True: 1}
-"""What a worker has left of its time: plenty, or when it is hurried too little for a second chunk."""
+OVERRIDES = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS}
+REMAINING_SECONDS = {False: 900, True: 1}
+"""Remaining seconds of a worker's time, by whether it is hurried. 1 s is too short for a second chunk."""
 
 
 HOLD_ROWS = "SELECT FROM users FOR NO KEY UPDATE"
-"""Nobody's row can be had: who moves money waits, and has seen what was before."""
+"""Locks all users. Transactions that move money take their snapshot and then wait."""
 HOLD_TABLE = "LOCK TABLE users IN SHARE MODE"
-"""Nobody signs up: who would waits, and has seen that the e-mail is free."""
+"""Blocks sign-ups. A sign-up sees that the e-mail is free and then waits."""
 
 
 def dies() -> bool:
-    """The action of a fault that kills whom it strikes: `Service` knows who that is."""
+    """Marks a fault that kills the process. `Service` replaces it with the kill of the right process."""
     return False
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a function answered: its body as it was sent and as JSON, numbers as decimals."""
+class Response:
+    """A function's response: its body as text and as parsed JSON, with numbers as decimals."""
 
     status: int
     text: str
@@ -51,58 +51,61 @@ class Answer:
     cookies: tuple[str, ...]
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> "Answer":
-        text = answer.get("body") or ""
-        if answer.get("isBase64Encoded"):
+    def of(cls, response: Mapping[str, Any]) -> "Response":
+        text = response.get("body") or ""
+        if response.get("isBase64Encoded"):
             text = base64.b64decode(text).decode()
         return cls(
-            answer["statusCode"],
+            response["statusCode"],
             text,
             json.loads(text, parse_float=Decimal, parse_int=Decimal) if text else {},
-            answer["headers"].get("Idempotent-Replayed") == "true",
-            tuple(answer.get("cookies") or ()),
+            response["headers"].get("Idempotent-Replayed") == "true",
+            tuple(response.get("cookies") or ()),
         )
 
 
 class Service:
-    """What the machine does to the service. It lives through many runs."""
+    """Sends requests and messages to the service. Shared by many runs."""
 
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
         self._containers = [self._container(), self._container()]
-        self._workers = {hurried: Deliveries(harness, KNOBS, SECONDS[hurried]) for hurried in SECONDS}
-        self._books = harness.connect()
+        self._workers = {
+            hurried: Deliveries(harness, OVERRIDES, REMAINING_SECONDS[hurried])
+            for hurried in REMAINING_SECONDS
+        }
+        self._connection = harness.connect()
         self._pool = ThreadPoolExecutor(2)
         self.waiting = list[Any]()
-        """Messages that nobody has worked off."""
+        """Received messages that no worker has processed."""
         self.delivered = list[Any]()
         self._results = dict[str, list[Result]]()
         self.outcomes = Counter[str]()
-        """What happened, in all runs."""
+        """Counts what happened in all runs."""
 
     def close(self) -> None:
         for container in self._containers:
             container.close()
         for deliveries in self._workers.values():
             deliveries.close()
-        self._books.close()
+        self._connection.close()
         self._pool.shutdown()
 
     def sql(self, statement: str, **parameters: Any) -> list[list[Any]]:
-        """Runs SQL behind the service's back."""
-        return self._books.run(statement, **parameters) or []
+        """Run SQL directly, without the service."""
+        return self._connection.run(statement, **parameters) or []
 
     def forget_messages(self) -> None:
         self.receive()
         self.waiting, self.delivered = [], []
         self._results.clear()
 
-    def ask(self, event: Mapping[str, Any], fault: Fault | None = None) -> Answer | None:
-        """The answer; None if the container died of the fault."""
+    def send(self, event: Mapping[str, Any], fault: Fault | None = None) -> Response | None:
+        """Send a request. Return the response, or None if the fault killed the container."""
         container = self._containers.pop(0)
         self._expect(fault, container)
         try:
-            return Answer.of(container.handle(event))
+            return Response.of(container.handle(event))
         except Died:
             container.close()
             container = self._container()
@@ -112,7 +115,7 @@ class Service:
             self._containers.append(container)
 
     def deliver(self, message: Any, hurried: bool, fault: Fault | None = None) -> str:
-        """What became of a message that was given to a worker: `done`, `failed`, or `died` of the fault."""
+        """Deliver a message to a worker. Return `done`, `failed`, or `died` (of the fault)."""
         deliveries = self._workers[hurried]
         worker = deliveries.worker()
         self._expect(fault, worker)
@@ -121,7 +124,7 @@ class Service:
         return outcome
 
     def settle(self, *messages: Any) -> None:
-        """They are done: they wait no more, and may be delivered once more all the same."""
+        """Move processed messages from `waiting` to `delivered`, from where they can be delivered again."""
         done = [message for message in self.waiting if message in messages]
         for message in done:
             count_delivery(message)
@@ -129,31 +132,31 @@ class Service:
         self.waiting = [message for message in self.waiting if message not in messages]
         self.receive()
 
-    def at_once(self, *things: Callable[[], Any], hold: str = "") -> list[Any]:
-        """What two things come to that are done at the same time.
+    def at_once(self, *actions: Callable[[], Any], hold: str = "") -> list[Any]:
+        """Run callables concurrently and return their results.
 
         Args:
-            hold: takes a lock that is held until both wait for it or are done: each has then seen what
-                was before the other.
+            hold: a statement that takes a lock. The lock is held until every callable waits for it or has
+                finished, so each has read the state before the other's change.
         """
         if hold:
             self.sql("BEGIN")
             self.sql(hold)
-        doing = [self._pool.submit(thing) for thing in things]
+        futures = [self._pool.submit(action) for action in actions]
         if hold:
             try:
-                self._wait_until(lambda: self._waiting() + sum(it.done() for it in doing) >= len(doing))
+                self._wait_until(lambda: self._waiting() + sum(it.done() for it in futures) >= len(futures))
             finally:
                 self.sql("COMMIT")
-        return [it.result() for it in doing]
+        return [it.result() for it in futures]
 
     def store(self, key: str, content: bytes) -> None:
-        """Put a file into the bucket, whose message then waits."""
+        """Upload a file to the bucket and wait for its message."""
         self.harness.cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
         self.expect_message()
 
     def results(self, owner_id: str, task_id: str) -> list[Result]:
-        """Those of a completed task; as they were when they were read first, since they stay the same."""
+        """Return the results of a completed task. Cached, because they never change."""
         if task_id not in self._results:
             key = aws.results_key(UUID(owner_id), UUID(task_id))
             text = self.harness.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
@@ -161,8 +164,8 @@ class Service:
                 (
                     int(row["row"]),
                     row["operation"],
-                    books.arguments(row["arguments"]),
-                    books.result_cell(row["result"]),
+                    database_state.arguments(row["arguments"]),
+                    database_state.result_cell(row["result"]),
                     *(Decimal(row[it]) if row[it] else None for it in ("amount", "user_balance")),
                     bool(row["error"]),
                 )
@@ -171,16 +174,16 @@ class Service:
         return self._results[task_id]
 
     def expect_message(self) -> None:
-        """Wait for what S3 sends. Raises: AssertionError when it sends nothing."""
+        """Wait for a message from S3. Raises: AssertionError if none arrives in time."""
         waiting = len(self.waiting)
         self._wait_until(lambda: self.receive() > waiting)
 
     def expect_message_of(self, task_id: str) -> None:
-        """As `expect_message`, for a task whose file is new."""
+        """Wait for the message of a task's first file."""
         self._wait_until(lambda: self.receive() and task_id in map(task_of, self.waiting))
 
     def receive(self) -> int:
-        """Take all that is in the queue; how many messages wait now."""
+        """Receive all messages in the queue. Return how many are waiting now."""
         while found := self.harness.cloud.sqs.receive_message(
             QueueUrl=self.harness.queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
         ).get("Messages"):
@@ -192,18 +195,18 @@ class Service:
         return len(self.waiting)
 
     def _waiting(self) -> int:
-        """Connections that wait for a lock."""
+        """Return the number of connections that wait for a lock."""
         ((waiting,),) = self.sql("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
         return int(waiting)
 
-    def _wait_until(self, so: Callable[[], object]) -> None:
+    def _wait_until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + LIMIT
-        while not so():
+        while not condition():
             assert time.monotonic() < deadline
             time.sleep(0.001)
 
     def _expect(self, fault: Fault | None, victim: WorkerProcess) -> None:
-        """Let the fault happen, if there is one; whom it kills is this process."""
+        """Schedule the fault, if any. A deadly fault kills `victim`."""
 
         def kill() -> bool:
             victim.kill()
@@ -218,12 +221,12 @@ class Service:
 
 
 def count_delivery(message: Any) -> None:
-    """Let the message's next delivery be a redelivery, as SQS counts them."""
+    """Increase the message's receive count, so that its next delivery is a redelivery."""
     attributes = message["Attributes"]
     attributes["ApproximateReceiveCount"] = str(int(attributes["ApproximateReceiveCount"]) + 1)
 
 
 def task_of(message: Any) -> str:
-    """The id of the task that a message is about."""
+    """Return the task id of a message."""
     (upload,) = uploads(message["Body"])
     return str(upload.task_id)

@@ -1,4 +1,4 @@
-"""The short form of the machine. The long one is `make chaos`."""
+"""Runs the state machine briefly. `make chaos` runs it longer."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -14,16 +14,16 @@ from tests.machine.actions import (
     Charge,
     Grant,
     Price,
+    RemovePrice,
     Resume,
     SendFile,
     SetBalance,
     SignIn,
-    Unprice,
     WriteRecord,
 )
-from tests.machine.explained import Crash
-from tests.machine.hunt import SHORT, machines, missing
+from tests.machine.linearizability import Crash
 from tests.machine.machine import Machine
+from tests.machine.run import SHORT, machines, missing
 from tests.support.batch.stage import AFTER, BEFORE
 
 TWO = (Decimal(1), Decimal(2))
@@ -37,18 +37,18 @@ def machine() -> Iterator[type[Machine]]:
         yield machine
 
 
-def test_whatever_is_done_in_whatever_order_comes_out_as_the_model_foretells(machine: type[Machine]) -> None:
+def test_the_model_predicts_the_outcome_of_random_actions(machine: type[Machine]) -> None:
     run_state_machine_as_test(machine, settings=SHORT)
 
 
-def test_each_rule_does_what_it_is_for(machine: type[Machine]) -> None:
-    """A tour through all of them: what a short run does by chance is not much."""
+def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
+    """Call every rule once, because a short random run reaches only some of the outcomes."""
     machine.service.outcomes.clear()
     one = machine()
 
     def step(rule: Callable[..., None], **drawn: Any) -> None:
         rule(**drawn)
-        one.all_is_as_foretold()
+        one.state_matches_the_model()
 
     one.set_up(rows=(SUM,) * 5)
     waits = {"which": 0, "hurried": False}
@@ -63,14 +63,14 @@ def test_each_rule_does_what_it_is_for(machine: type[Machine]) -> None:
     step(one.crash_of_the_worker, **waits, crash=Crash("complete_task", BEFORE))
     step(one.deliver_two_at_once, one=0, other=0, hurried=False)
     step(one.top_up, action=Grant(2, Decimal(100), None))
-    step(one.ask_again, action=Charge(2, *SUM, "one"), other=None)
-    step(one.ask_again, action=Charge(2, *SUM, "one"), other=Charge(2, *OTHER_SUM, "one"))
+    step(one.reuse_key, action=Charge(2, *SUM, "one"), other=None)
+    step(one.reuse_key, action=Charge(2, *SUM, "one"), other=Charge(2, *OTHER_SUM, "one"))
     step(one.two_of_one_key_at_once, one=Charge(2, *SUM, "two"), other=None, held=True)
     step(one.two_at_once, one=Charge(1, *SUM, None), other=Charge(1, *OTHER_SUM, None), held=True)
     step(one.two_of_one_email_at_once, action=SignIn("3@example.com"), held=True)
     step(one.sign_in, action=SignIn("2@example.com"))
     step(one.correct, action=WriteRecord(1, "addition", Decimal(10)))
-    step(one.change_price_or_balance, action=Unprice("addition"))
+    step(one.change_price_or_balance, action=RemovePrice("addition"))
     step(one.crash_of_a_function, action=Price("addition", Decimal(5)), moment=AFTER)
     step(one.change_price_or_balance, action=ChangePrice("addition", Decimal("1.5")))
     step(one.change_price_or_balance, action=SetBalance(2, Decimal("4.9999")))

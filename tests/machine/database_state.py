@@ -1,4 +1,4 @@
-"""What the database holds, read behind the service's back; and what must be true of it always."""
+"""Reads the database directly, without the service, and checks its invariants."""
 
 import json
 import re
@@ -16,59 +16,59 @@ LISTED = {
     "records": "SELECT id::text, user_id::text FROM records WHERE deleted_at IS NULL",
     "tasks": "SELECT id::text, user_id::text FROM tasks",
 }
-"""What each list shows, and whose it is."""
+"""For each list of the API: the query for all its items and their owners."""
 
-NEVER = {
-    "a balance below zero, or other than its ledger's sum": """
+VIOLATIONS = {
+    "a balance that is negative or not the sum of its ledger": """
         SELECT u.email, u.balance, sum(l.amount) FROM users u LEFT JOIN ledger l ON l.user_id = u.id
         GROUP BY u.id HAVING u.balance < 0 OR u.balance <> coalesce(sum(l.amount), 0)""",
-    "an entry that does not begin where the one before it ended": """
+    "an entry whose balance_before is not the previous balance_after": """
         SELECT * FROM (
             SELECT *, lag(balance_after, 1, 0::numeric) OVER (PARTITION BY user_id ORDER BY seq) AS before
             FROM ledger
         ) chain WHERE balance_before <> before""",
-    "a charge with no record of its own": """
+    "a charge without exactly one record": """
         SELECT l.reference ->> 'record_id', count(*), count(r.id)
         FROM ledger l LEFT JOIN records r ON r.id::text = l.reference ->> 'record_id'
         WHERE l.kind = 'charge' GROUP BY 1 HAVING count(*) <> 1 OR count(r.id) <> 1""",
-    "a key that stands for no charge or grant, or for another's": """
+    "an idempotency key without exactly one charge or grant of its user": """
         SELECT k.key, count(l.id)
         FROM idempotency_keys k
         LEFT JOIN ledger l ON l.reference ->> 'record_id' = k.response::json ->> 'record_id'
                            AND l.user_id = k.user_id
                            OR l.id::text = k.response::json ->> 'id'
         GROUP BY k.user_id, k.key HAVING count(l.id) <> 1""",
-    "a charge that two keys stand for": """
+    "a charge with two idempotency keys": """
         SELECT coalesce(response::json ->> 'record_id', response::json ->> 'id')
         FROM idempotency_keys GROUP BY 1 HAVING count(*) > 1""",
-    "a row that is billed or reported twice, or skipped": """
+    "a row that was billed or reported twice, or skipped": """
         SELECT t.id FROM tasks t LEFT JOIN (
             SELECT task_id, task_row FROM records WHERE task_id IS NOT NULL
             UNION ALL SELECT task_id, task_row FROM task_errors
         ) r ON r.task_id = t.id
         GROUP BY t.id HAVING count(task_row) <> t.rows_done OR count(DISTINCT task_row) <> t.rows_done
                           OR max(task_row) <> t.rows_done""",
-    "a task whose spending is not its ledger entries'": """
+    "a task whose spent is not the sum of its ledger entries": """
         SELECT t.id FROM tasks t
         LEFT JOIN ledger l ON l.kind = 'batch' AND l.reference ->> 'task_id' = t.id::text
                            AND l.user_id = t.user_id
         GROUP BY t.id HAVING t.spent <> -coalesce(sum(l.amount), 0)""",
 }
-"""Queries that find what must not be, whatever the model thinks."""
+"""Queries for violated invariants. They do not depend on the model."""
 
 
 def check(sql: Sql) -> None:
-    """Raises: AssertionError with what was found that must never be."""
-    for what, query in NEVER.items():
+    """Check the invariants. Raises: AssertionError with the rows that violate one."""
+    for what, query in VIOLATIONS.items():
         assert (found := sql(query)) == [], f"{what}: {found}"
 
 
 def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], list[Result]]) -> dict[str, Any]:
-    """What the database holds, as `Model.books` says it.
+    """Return the content of the database, in the format of `Model.expected_state`.
 
     Args:
-        name_of: the names of ids.
-        results: reads those of a completed task, by its owner's id and its own.
+        name_of: maps ids to names.
+        results: returns the results of a completed task, given the id of its owner and its own.
     """
     ledgers: dict[str, list[tuple[str, Decimal, Decimal]]] = {}
     for owner, *entry in sql("SELECT user_id::text, kind, amount, balance_after FROM ledger ORDER BY seq"):
@@ -109,8 +109,9 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
 
 
 def ids(sql: Sql) -> dict[str, str]:
-    """By the model's names: users by their e-mail and how many had it before, tasks by their file,
-    operations that have a price by themselves.
+    """Return all ids by the model's names.
+
+    Users: the e-mail and a sequence number. Tasks: the file name. Operations: the type.
     """
     found = sql(
         """SELECT email || ' ' || row_number() OVER (PARTITION BY email ORDER BY created_at), id::text
@@ -122,25 +123,25 @@ def ids(sql: Sql) -> dict[str, str]:
 
 
 def arguments(text: str) -> Arguments:
-    """Those of a JSON list."""
+    """Parse a JSON list of arguments."""
     return tuple(json.loads(text, parse_float=Decimal, parse_int=Decimal))
 
 
 def result(text: str) -> Computed:
-    """One as JSON."""
+    """Parse a result in JSON."""
     value: Computed = json.loads(text, parse_int=float)
     return ANY_STRING if isinstance(value, str) and RANDOM_STRING.fullmatch(value) else value
 
 
 def result_cell(text: str) -> Computed:
-    """One in a result file; None where there is none."""
+    """Parse a result in a result file. An empty cell is None."""
     if not text:
         return None
     return ANY_STRING if RANDOM_STRING.fullmatch(text) else float(text)
 
 
 def clear(sql: Sql) -> None:
-    """Empty every table, the ledger too, which refuses that otherwise."""
+    """Empty every table. Disables triggers, because the ledger's reject TRUNCATE."""
     tables = sql("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
     names = ", ".join(table for (table,) in tables if table != "alembic_version")
     sql("SET session_replication_role = replica")

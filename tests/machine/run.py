@@ -1,4 +1,4 @@
-"""The machine for as long as one likes: `python -m tests.machine --minutes 60 --seed 7`."""
+"""Run the state machine for a given time: `python -m tests.machine --minutes 60 --seed 7`."""
 
 import argparse
 import random
@@ -26,14 +26,14 @@ LONG = settings(
     suppress_health_check=list(HealthCheck),
     print_blob=False,
 )
-# The same at every time, and red at once: to find the least that fails takes minutes.
+# Deterministic, and without the shrink phase, which takes minutes.
 SHORT = settings(LONG, max_examples=4, stateful_step_count=20, derandomize=True, phases=(Phase.generate,))
 REQUIRED = (
     *(f"rule {name}" for name in RULES),
     *(f"function died {moment}" for moment in (BEFORE, AFTER)),
     "worker died",
     "worker interrupted",
-    "two at once explained",
+    "concurrent actions linearized",
     "Charge 200",
     "Charge 200 replayed",
     "Charge 402 insufficient-credit",
@@ -44,14 +44,14 @@ REQUIRED = (
     "task completed",
     "task out_of_credit",
     "task cancelled",
-    "another's was looked for",
+    "access to another user's object rejected",
 )
-"""What must happen, or a run shows nothing of it: outcomes, each without what comes after a colon."""
+"""Outcomes that must occur in a run; otherwise the run does not test them. Without the part after a colon."""
 
 
 @contextmanager
 def machines() -> Iterator[type[Machine]]:
-    """The machine's class, on a service of its own."""
+    """Yield the machine's class, connected to its own service."""
     with Harness.prepared() as harness:
         service = Service(harness)
         try:
@@ -61,7 +61,7 @@ def machines() -> Iterator[type[Machine]]:
 
 
 def missing(outcomes: Counter[str]) -> list[str]:
-    """What is required and did not happen."""
+    """Return the required outcomes that did not occur."""
     happened = {outcome.partition(":")[0] for outcome in outcomes}
     return [it for it in REQUIRED if it not in happened]
 
@@ -83,7 +83,7 @@ def main() -> None:
         print(f"{times:8} {outcome}")
     print(
         f"{Machine.runs} runs, {Machine.turns} steps,"
-        f" {(time.monotonic() - began) / 60:.0f} minutes: all as the model foretold"
+        f" {(time.monotonic() - began) / 60:.0f} minutes: all as the model predicted"
     )
     if never := missing(machine.service.outcomes):
         sys.exit(f"never happened: {never}")

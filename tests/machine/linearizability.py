@@ -1,4 +1,4 @@
-"""Whether the model explains what was seen: an answer, a death, two things that were done at once."""
+"""Check that the model explains an observed response, a crash, or the outcome of two concurrent actions."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -8,18 +8,18 @@ from math import isclose
 from typing import Any
 
 from tests.machine.model import ANY_STRING, Expected, Model, Steps
-from tests.machine.service import Answer, dies
+from tests.machine.service import Response, dies
 from tests.support.batch.stage import AFTER, BEFORE, Fault
 
 LENGTH_OF_RANDOM_STRINGS = 32
 
 
 @dataclass(frozen=True)
-class Thing:
-    """Something that was done, as the model does it, and the answer, if it is of the kind that has one."""
+class ExecutedAction:
+    """An executed action: its steps in the model, and its response. Deliveries have no response."""
 
     steps: Callable[[Model], Steps]
-    answer: Answer | None
+    response: Response | None
 
 
 def _no_steps(model: Model) -> Steps:
@@ -27,12 +27,12 @@ def _no_steps(model: Model) -> Steps:
     return None
 
 
-NOTHING = Thing(_no_steps, None)
+NOTHING = ExecutedAction(_no_steps, None)
 
 
 @dataclass(frozen=True)
 class Crash:
-    """A kill at the nth time that a step of the wire is before its passing or after it."""
+    """Kills a process before or after the nth time that it sends a given request (`step`)."""
 
     step: str
     moment: str
@@ -42,7 +42,7 @@ class Crash:
         return Fault(self.step, self.moment, dies, self.nth)
 
     def play(self, steps: Steps) -> bool:
-        """Let the model do what is committed before the kill; whether it comes to the kill at all."""
+        """Execute the steps that are committed before the kill. Return whether the kill is reached."""
         step, moment, nth = self._committed()
         for name in steps:
             nth -= name == step
@@ -53,9 +53,9 @@ class Crash:
         return False
 
     def _committed(self) -> tuple[str, str, int]:
-        """The model's step, which is one transaction or one request that changes anything."""
+        """Return the step of the model: one transaction, or one request that changes state."""
         match self.step:
-            case "start_task":  # the first commit is of this
+            case "start_task":  # the first commit belongs to it
                 return "commit", BEFORE, 1
             case "end_chunk":
                 return "commit", BEFORE, self.nth + 1
@@ -64,48 +64,49 @@ class Crash:
         return self.step, self.moment, self.nth
 
 
-def mismatch(expected: Expected | None, answer: Answer | None) -> str:
-    """What an answer has otherwise than it should; "" when it is as foretold."""
-    if expected is None or answer is None:
-        return "" if expected is answer else f"{expected} and {answer}"
-    if (answer.status, answer.replayed) != (expected.status, expected.replayed):
-        return f"{expected} was foretold: {answer}"
-    if expected.problem and answer.body["type"] != f"/problems/{expected.problem}":
-        return f"{expected} was foretold: {answer}"
+def mismatch(expected: Expected | None, response: Response | None) -> str:
+    """Return how the response differs from the prediction, or "" if it does not."""
+    if expected is None or response is None:
+        return "" if expected is response else f"{expected} and {response}"
+    if (response.status, response.replayed) != (expected.status, expected.replayed):
+        return f"{expected} was predicted, got {response}"
+    if expected.problem and response.body["type"] != f"/problems/{expected.problem}":
+        return f"{expected} was predicted, got {response}"
     for name, value in expected.members.items():
-        if not _same(answer.body.get(name), value):
-            return f"{name} {value} was foretold: {answer}"
+        if not _same(response.body.get(name), value):
+            return f"{name} {value} was predicted, got {response}"
     return ""
 
 
-def explanation(model: Model, things: Sequence[Thing], truth: Any) -> Model | None:
-    """The model after two things at the most that were done at once: after some order of their steps
-    that gives these answers and these books; None if no order does.
+def linearize(model: Model, actions: Sequence[ExecutedAction], stored: Any) -> Model | None:
+    """Return the model after at most two concurrent actions, or None if it cannot explain them.
+
+    Tries every order of their steps for one that produces these responses and this database content.
     """
-    one, other = (*things, NOTHING, NOTHING)[:2]
+    one, other = (*actions, NOTHING, NOTHING)[:2]
     for first, second in ((one, other), (other, one)):
         for cut in count():
             after = copy.deepcopy(model)
             steps = first.steps(after)
-            # A step is done when the next one is asked for.
+            # The model executes a step when the generator is resumed.
             if cut and not all(next(steps, None) for _ in range(cut + 1)):
                 break
             inner, outer = finish(second.steps(after)), finish(steps)
-            if mismatch(inner, second.answer) or mismatch(outer, first.answer):
+            if mismatch(inner, second.response) or mismatch(outer, first.response):
                 continue
-            if after.books() == truth:
+            if after.expected_state() == stored:
                 return after
     return None
 
 
 def finish(steps: Steps) -> Expected | None:
-    """Let the model do all that is left, and foretell the answer."""
+    """Execute all remaining steps and return the predicted response."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            answer: Expected | None = end.value
-            return answer
+            response: Expected | None = end.value
+            return response
 
 
 def _same(value: Any, expected: Any) -> bool:
