@@ -105,7 +105,7 @@ build-local-db: $(INSTALLED) ## Recreate the local database, bucket and queues (
 
 build-prod-db: $(INSTALLED) ## Migrate and seed the database at db=postgresql://… with production's checks
 	@test -n "$(db)" || { echo "Set the database: make build-prod-db db=postgresql://user:password@host/name"; exit 2; }
-	@$(BIN)/python -m deploy.database "$(db)"
+	@$(BIN)/python -m deploy.build_database "$(db)"
 
 chaos: $(INSTALLED) ## Kill the worker at every step of a file, then run random actions; KILLS=200 MINUTES=10 SEED=…
 	@$(BIN)/python -m tests.batch.chaos --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))

@@ -21,10 +21,10 @@ import pg8000.native
 
 from benchmarks import money
 from benchmarks.busy import Busy, Watch
-from benchmarks.database import connect, program
+from benchmarks.embedded_postgres import connect, program
 from benchmarks.report import Row, write
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from shared import aws, database
 from shared.ids import uuid7
 from shared.settings import settings

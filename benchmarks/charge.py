@@ -22,7 +22,7 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks import money
-from benchmarks.database import connect, migrated, program
+from benchmarks.embedded_postgres import connect, migrated, program
 from benchmarks.event import post
 from benchmarks.report import Row, write
 from localstack.postgres import DATABASE, Postgres

@@ -25,7 +25,7 @@ from uuid import UUID
 
 from benchmarks import money
 from benchmarks.charge import PEOPLE
-from benchmarks.database import connect, migrated
+from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import get, post
 from benchmarks.report import Row, figure, write
 from benchmarks.runtime_api import PATIENCE, RuntimeApi
@@ -115,7 +115,7 @@ def unpack(folder: Path) -> dict[str, str]:
     package.stage(task, ("--python", sys.executable))
     _add_floors(task)
     runtime.mkdir()
-    for name in (*RUNTIME, *package.LEFT_OUT):
+    for name in (*RUNTIME, *package.EXCLUDED):
         found = importlib.util.find_spec(name)
         if found and found.origin:
             module = Path(found.origin)

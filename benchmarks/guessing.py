@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from time import perf_counter
 from typing import Any
 
-from benchmarks.database import migrated
+from benchmarks.embedded_postgres import migrated
 from benchmarks.event import post
 
 WRONG = "no-digit"

@@ -18,7 +18,7 @@ from uuid import UUID
 import pg8000.native
 
 from benchmarks import money
-from benchmarks.database import connect, migrated
+from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import get
 from benchmarks.report import Row, write
 from shared.auth import tokens

@@ -26,11 +26,11 @@ from pygal.style import CleanStyle
 from benchmarks import money
 from benchmarks.busy import Busy, Watch
 from benchmarks.charge import PEOPLE
-from benchmarks.database import connect
+from benchmarks.embedded_postgres import connect
 from benchmarks.open_loop import Answers, Call, offer, wait_for_each
 from benchmarks.report import PLOT, Row, figure, write
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from shared.auth import tokens
 from shared.settings import settings
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from benchmarks import money
 from benchmarks.charge import PEOPLE
-from benchmarks.database import connect, migrated
+from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import get, post
 from benchmarks.report import Row, figure, write
 from shared.auth import tokens

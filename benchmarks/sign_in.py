@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TextIO
 
 from benchmarks import money
-from benchmarks.database import connect, migrated
+from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import post
 from benchmarks.report import Row, write
 from shared.auth import passwords

@@ -13,7 +13,7 @@ from uuid import UUID
 import psutil
 
 from benchmarks.charge import PEOPLE
-from benchmarks.database import connect, migrated
+from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.report import Row, write
 from shared.auth.caller import Credentials
 from shared.billing import charges

@@ -31,7 +31,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from localstack.settings import CannotStart, Settings
+from localstack.stack_settings import CannotStart, Settings
 
 ALL_DONE, ROWS_FAILED, NOT_COMPLETED = 0, 1, 2
 POLL_SECONDS = 0.5

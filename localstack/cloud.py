@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.bucket import empty_bucket
 from localstack.context import ACCOUNT
-from localstack.settings import CannotStart
+from localstack.stack_settings import CannotStart
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

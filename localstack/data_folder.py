@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from localstack.settings import CannotStart
+from localstack.stack_settings import CannotStart
 
 
 class DataFolder:

@@ -20,7 +20,7 @@ from deploy.serverless_file import Function, Service
 from localstack import lifeline
 from localstack.cloud import Cloud
 from localstack.execution import ExecutionEnvironment, InvocationFailed
-from localstack.settings import CannotStart, Settings
+from localstack.stack_settings import CannotStart, Settings
 
 FUNCTION = "worker"
 # Short, because the emulator waits for pending polls when it stops.

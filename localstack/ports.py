@@ -3,7 +3,7 @@
 import socket
 from contextlib import closing
 
-from localstack.settings import CannotStart
+from localstack.stack_settings import CannotStart
 
 
 def available(port: int, host: str, variable: str) -> int:

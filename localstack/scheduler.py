@@ -17,7 +17,7 @@ from deploy.serverless_file import Function, Service
 from localstack import lifeline
 from localstack.context import ACCOUNT
 from localstack.execution import ExecutionEnvironment, InvocationFailed
-from localstack.settings import CannotStart, Settings
+from localstack.stack_settings import CannotStart, Settings
 
 FIRST_RUN = timedelta(minutes=1)
 """Delay between the start and the first run of a rate."""

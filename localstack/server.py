@@ -15,10 +15,10 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from deploy.serverless_file import Service
 from localstack import lifeline
-from localstack.connection import ClientSocket, Connection, in_background
+from localstack.client_connection import ClientSocket, Connection, in_background
 from localstack.gateway import Gateway
 from localstack.gateway_error import gateway_error
-from localstack.settings import Settings
+from localstack.stack_settings import Settings
 
 _PARSE_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
@@ -28,8 +28,8 @@ class FunctionWorker(ThreadWorker):
 
     A busy process accepts no connection, so an idle one does, as on Lambda. A function runs in the main
     thread, because its time limit can interrupt it only there. Clients never block the loop: a connection
-    waits in it until its request is complete (`localstack.connection`), and a thread sends the rest of a
-    response to a slow client.
+    waits in it until its request is complete (`localstack.client_connection`), and a thread sends the rest
+    of a response to a slow client.
     """
 
     def accept(self, listener: Any) -> None:

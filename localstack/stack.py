@@ -19,7 +19,7 @@ from localstack.children import Child
 from localstack.cloud import BUCKET, EDGE_HOST, localstack_environment, ministack_environment, queue_url
 from localstack.data_folder import DataFolder
 from localstack.log import LogFile
-from localstack.settings import CannotStart, Settings
+from localstack.stack_settings import CannotStart, Settings
 
 if TYPE_CHECKING:
     from localstack.postgres import Postgres

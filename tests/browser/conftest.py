@@ -11,8 +11,8 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (

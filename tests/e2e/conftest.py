@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from deploy.environment import ROOT
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from tests.support.http_client import PASSWORD, Client, new_email
 
 DEPLOYED = os.environ.get("URL", "").rstrip("/")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack.settings import ROOT
+from localstack.stack_settings import ROOT
 from tests.e2e.conftest import ADMIN_PASSWORD, DEPLOYED
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -20,8 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.environment import ROOT
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 
 ROLES = ("nobody", "client", "admin")
 QUICK = ("examples", "fuzzing", "stateful")

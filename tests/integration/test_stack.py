@@ -20,8 +20,8 @@ import pytest
 from deploy.environment import ROOT
 from localstack.cloud import BUCKET, DEAD_LETTER_QUEUE, QUEUE, Cloud
 from localstack.data_folder import DataFolder
-from localstack.settings import CannotStart, Settings
 from localstack.stack import BATCH, EMULATOR, GATEWAY, SCHEDULE, Stack
+from localstack.stack_settings import CannotStart, Settings
 from shared.database.url import PostgresUrl
 from tests.support.eventually import eventually
 from tests.support.offline_service import settings_of

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from localstack.cloud import EDGE_HOST
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from tests.soak.answers import BROKEN, Answers
 from tests.soak.faults import Faults
 from tests.soak.leaks import Watch

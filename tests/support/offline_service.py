@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-from localstack.settings import Settings
+from localstack.stack_settings import Settings
 
 DECLARED = """
 provider: { timeout: 20 }

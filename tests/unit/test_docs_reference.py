@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from deploy.environment import ROOT
 from docs import tables
-from localstack.settings import Settings as LocalSettings
+from localstack.stack_settings import Settings as LocalSettings
 from shared.settings import Settings
 
 REFERENCE = ROOT / "docs" / "reference"

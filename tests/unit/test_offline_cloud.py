@@ -18,8 +18,8 @@ from localstack.event_source import check_response, record
 from localstack.execution import InvocationFailed
 from localstack.log import LogFile, readable
 from localstack.run import _without_password, up
-from localstack.settings import CannotStart, Settings
 from localstack.stack import Stack
+from localstack.stack_settings import CannotStart, Settings
 from shared.settings import SettingsError
 
 

@@ -7,7 +7,7 @@ import pytest
 from deploy.environment import ROOT
 from deploy.serverless_file import Service
 from localstack.scheduler import Schedule
-from localstack.settings import CannotStart
+from localstack.stack_settings import CannotStart
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)
 

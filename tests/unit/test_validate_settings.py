@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from deploy import database
+from deploy import build_database
 from deploy.environment import ROOT, read_dotenv
 from deploy.validate_settings import setting_errors
 from shared.settings import settings
@@ -148,7 +148,7 @@ def build(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> int:
     for name in ("CONFIG_TYPE", "JWT_SECRET_KEY", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "AWS_PGSQL_PATH"):
         monkeypatch.setenv(name, settings.get(name, ""))
     monkeypatch.setattr(database, "read_dotenv", lambda path: {})
-    return database.main(url)
+    return build_database.main(url)
 
 
 def test_build_prod_db_names_all_that_a_deploy_would_refuse_at_once(

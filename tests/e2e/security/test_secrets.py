@@ -15,8 +15,8 @@ import pytest
 
 from deploy.environment import ROOT
 from localstack import log as journal
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from shared.database.url import PostgresUrl
 from tests.support.declared_routes import OPERATIONS, Declared
 from tests.support.eventually import eventually

@@ -16,8 +16,8 @@ import pg8000.native
 
 from deploy.redrive import dead_letter_queue
 from localstack.cloud import BUCKET, Cloud
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from shared import aws, tasks
 from shared.billing import charges
 from shared.database.url import PostgresUrl

@@ -16,8 +16,8 @@ from client.batch import Service
 from deploy.environment import ROOT
 from deploy.redrive import dead_letter_queue, redrive
 from localstack.cloud import Cloud
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from shared.database.url import PostgresUrl
 
 PASSWORD = "correct-horse-1!"

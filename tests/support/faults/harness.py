@@ -11,8 +11,8 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 from localstack.cloud import EDGE_HOST
 from localstack.postgres import DATABASE, Postgres
-from localstack.settings import Settings
 from localstack.stack import Stack
+from localstack.stack_settings import Settings
 from shared.database.connection import Database
 from shared.database.url import PostgresUrl
 from tests.support.eventually import eventually
