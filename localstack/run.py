@@ -58,7 +58,9 @@ def up(settings: Settings) -> int:
     except KeyboardInterrupt:
         _print("stopped")
         return 0
-    raise CannotStart(f"{ended_part} ended unexpectedly, so `make up` stopped the service. The log has the cause: {log}")
+    raise CannotStart(
+        f"{ended_part} ended unexpectedly, so `make up` stopped the service. The log has the cause: {log}"
+    )
 
 
 def down(settings: Settings) -> int:
