@@ -147,7 +147,7 @@ def build(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> int:
     """Run `make build-prod-db` with these settings and no `.env`."""
     for name in ("CONFIG_TYPE", "JWT_SECRET_KEY", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "AWS_PGSQL_PATH"):
         monkeypatch.setenv(name, settings.get(name, ""))
-    monkeypatch.setattr(database, "read_dotenv", lambda path: {})
+    monkeypatch.setattr(build_database, "read_dotenv", lambda path: {})
     return build_database.main(url)
 
 
