@@ -16,7 +16,7 @@ LOCALSTACK_TESTS := tests/e2e/test_uploads.py tests/batch/test_from_outside.py t
 # npm writes this file when it installs packages.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up up-localstack up-docker down logs test test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
+.PHONY: help all up up-localstack up-docker down logs test coverage test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
 	deploy smoke remove build-local-db build-prod-db chaos fuzz faults memory soak redrive audit audit-deps bench bench-batch openapi pin
 
 help: ## Show this list
@@ -44,6 +44,9 @@ test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests against an embedded Postgr
 
 test-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Run the upload and batch tests against a real LocalStack without Docker
 	LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(BIN)/pytest $(LOCALSTACK_TESTS)
+
+coverage: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests with coverage, processes that they start included; slower than `make test`
+	$(BIN)/pytest -n $(or $(WORKERS),4) --cov --cov-report=term
 
 unit-tests: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit

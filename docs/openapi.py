@@ -6,10 +6,12 @@ security, headers, the errors of sign-in, bodies and the database, and the examp
 
 import importlib
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+from aws_lambda_powertools.event_handler.openapi.models import License
 
 from deploy.serverless_file import DEFAULT_ROUTE, Service
 from docs import examples, list_schemas
@@ -35,13 +37,20 @@ SECURITY_SCHEMES = {
 IDEMPOTENCY_KEY = "A key of your choice. A retry with it changes nothing and gets the first response again."
 
 
+def version() -> str:
+    """Return the project's version, which only `pyproject.toml` states."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return str(project["version"])
+
+
 def build() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of all routes that `serverless.yml` declares."""
     merge = OpenAPIMerge(
         title="restcalculator",
-        version="1.0.0",
+        version=version(),
         description="A calculator that charges credit for each operation, one by one or by the million.",
         openapi_version="3.1.0",
+        license_info=License(name="MIT", identifier="MIT"),
         on_conflict="error",
     )
     for route in Service.load(ROOT / "serverless.yml", {}).routes:
