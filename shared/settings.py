@@ -53,7 +53,7 @@ class Settings(BaseModel):
             SettingsError: it is not set.
         """
         if self.jwt_secret_key is None:
-            raise SettingsError("JWT_SECRET_KEY: is missing; `openssl rand -hex 32` makes one")
+            raise SettingsError("JWT_SECRET_KEY: is missing. Generate one with `openssl rand -hex 32`")
         return self.jwt_secret_key.get_secret_value()
 
     def passwords(self) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def cancel(task_id: UUID, owner: UUID | None) -> str:
     """Stop a task at its next chunk. Returns it as JSON. Raises: NotFound; Conflict if it has ended."""
     row = _found(database.one("cancel_task", id=task_id, owner=owner))
     if row["body"] is None:
-        raise Conflict(f"The task is {row['status']}: there is nothing to cancel.")
+        raise Conflict(f"The task is {row['status']}: it has already ended, so it cannot be cancelled.")
     return str(row["body"])
 
 
@@ -104,7 +104,7 @@ def resume(task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]
         throttle.check(row["wait"] or Decimal(0))
         if row["body"] is None:
             raise Conflict(
-                f"The task is {row['status']}: only out_of_credit and cancelled ones can be resumed."
+                f"The task is {row['status']}: only tasks that are out_of_credit or cancelled can be resumed."
             )
         send(row["user_id"], task_id)
         uow.commit()

@@ -77,7 +77,7 @@ def run_task(upload: Upload, redelivered: bool, seconds_left: Callable[[], float
             return end
         file = _head(upload.key)
         if file is None:
-            return _fail(upload, "The file is not there.")
+            return _fail(upload, "The file does not exist.")
         task = _start(upload, file)
         if task["status"] == "queued":
             return End.WAITING

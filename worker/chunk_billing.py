@@ -145,7 +145,9 @@ def _bill_rows(
         cost, before, after = price
         if cost > balance:
             totals.outcome = Outcome.OUT_OF_CREDIT
-            totals.error = f"There is not enough credit for row {number} (line {line})."
+            totals.error = (
+                f"The balance does not cover row {number} (line {line}). Add credit and resume the task."
+            )
             break
         if type(row) is DeferredRow:
             break  # the balance has grown and covers the row now: the next worker computes it

@@ -32,7 +32,7 @@ _PLAIN = "[0123456789.-, ]"
 DIGITS_LIMIT = DECIMAL128.prec
 CELL_TEXT_LIMIT = 1000
 """Characters of each cell of a rejected row that its error line keeps."""
-NO_PRICE = "the operation has no price: it can't be called"
+NO_PRICE = "the operation has no price, so it cannot be called"
 Arguments = list[Decimal] | str
 """A row's arguments, or the reason to reject the row."""
 

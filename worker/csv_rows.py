@@ -102,7 +102,7 @@ class CsvRows:
             raise NotACsv("The file is empty.")
         first, *others = _split_lines(part._replace(lines=[part.lines[0].removeprefix(BOM), *part.lines[1:]]))
         if first.fault:
-            raise NotACsv(f"The first line can't be read: {first.fault}.")
+            raise NotACsv(f"The first line cannot be parsed: {first.fault}.")
         try:
             cells = next(csv.reader([first.text]), [])
         except csv.Error:  # classic Mac OS line ends: carriage returns only

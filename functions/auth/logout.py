@@ -29,7 +29,7 @@ app = Api(takes=None)
 def logout() -> Response[str]:
     for kind in TokenType:  # the access token may have expired while the refresh token is good
         try:
-            presented = app.present(kind)
+            presented = app.credentials_of(kind)
         except NotSignedIn:
             continue
         database.run("revoke_session", session_id=presented.session_id)

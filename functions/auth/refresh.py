@@ -28,7 +28,7 @@ app = Api(takes=None)
     ),
 )
 def refresh() -> Response[str]:
-    claims = app.present(TokenType.REFRESH).claims
+    claims = app.credentials_of(TokenType.REFRESH).claims
     if claims is None:
         raise NotSignedIn("Send a refresh token.")
     pair = sessions.refresh(claims.session_id, claims.token_id)

@@ -35,8 +35,8 @@ def process_operation(body: OperationCall) -> Response[str]:
     catalog.check(operation, body.arguments)
     arguments = catalog.arguments_json(body.arguments)
     call = charges.Call(app.credentials, operation.name, arguments, app.idempotency_key)
-    # Nobody spends somebody else's quota who could not pay for the call.
-    answer = charges.quote(call) if operation.is_remote() else None
-    if answer is None:
-        answer = charges.charge(call, catalog.compute(operation, body.arguments))
-    return ok(answer.body, headers=answer.headers)
+    # Check the balance before spending random.org quota.
+    response = charges.quote(call) if operation.is_remote() else None
+    if response is None:
+        response = charges.charge(call, catalog.compute(operation, body.arguments))
+    return ok(response.body, headers=response.headers)

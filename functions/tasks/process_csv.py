@@ -34,7 +34,9 @@ def process_csv() -> Response[str]:
     # Not a parameter of type File: Powertools' own parser cuts a file at text that resembles the boundary.
     filename, content = parse_upload(app.content_type, app.body)
     if len(content) > LARGEST_FILE:
-        raise PayloadTooLarge(f"At most {LARGEST_FILE} bytes; send larger files through POST /api/v1/tasks.")
+        raise PayloadTooLarge(
+            f"The file is larger than {LARGEST_FILE} bytes. Upload it with POST /api/v1/tasks."
+        )
     task_id, task = tasks.create(app.caller, tasks.plain_name(filename), len(content), "queued")
     try:
         aws.store(aws.upload_key(app.caller.id, task_id), content)

@@ -31,7 +31,7 @@ app = Api(who=Who.SIGNED_IN)
 def get_results(task_id: UUID) -> Response[str]:
     task = tasks.get(task_id, app.caller.scope)
     if task["status"] != "completed":
-        raise Conflict(f"The task is {task['status']}: its results are there once it is completed.")
+        raise Conflict(f"The task is {task['status']}: results exist once it is completed. Try again then.")
     # The signature counts whole seconds.
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=aws.LINK_LIFETIME)
     link = aws.presign_download(aws.results_key(task["user_id"], task_id), f"{task_id}-results.csv")

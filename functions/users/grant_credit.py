@@ -27,5 +27,5 @@ app = Api(who=Who.ADMIN)
     ),
 )
 def grant_credit(id: UUID, body: CreditGrant) -> Response[str]:
-    answer = charges.grant(app.caller, id, body.amount, body.reason, app.idempotency_key)
-    return ok(answer.body, headers=answer.headers)
+    response = charges.grant(app.caller, id, body.amount, body.reason, app.idempotency_key)
+    return ok(response.body, headers=response.headers)

@@ -64,10 +64,10 @@ def look_up(presented: Credentials, statements: Statements = database, *, admin:
     """
     row = statements.one("caller", **presented.parameters())
     if row is None:
-        raise NotSignedIn("The session has ended; sign in again.")
+        raise NotSignedIn("The session has ended. Sign in again.")
     caller = Caller(row["id"], row["role"])
     if admin and not caller.is_admin:
-        raise Forbidden("Only an admin may do that.")
+        raise Forbidden("Only admins may do this.")
     return caller
 
 

@@ -80,7 +80,9 @@ def verify(token: str, kind: TokenType) -> Claims:
         if claims["exp"] <= time.time() - LEEWAY:
             raise jwt.ExpiredSignatureError
         if claims.get("type") != kind:
-            raise NotSignedIn(f"This is not an {kind} token." if kind == "access" else "Not a refresh token.")
+            raise NotSignedIn(
+                f"This is not an {kind} token." if kind == "access" else "This is not a refresh token."
+            )
         return Claims(
             token_id=UUID(claims["jti"]),
             session_id=UUID(claims["sid"]),
@@ -89,9 +91,9 @@ def verify(token: str, kind: TokenType) -> Claims:
             csrf=str(claims["csrf"]),
         )
     except jwt.ExpiredSignatureError:
-        raise NotSignedIn("The token has expired; refresh it or sign in again.") from None
+        raise NotSignedIn("The token has expired. Refresh it or sign in again.") from None
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError):
-        raise NotSignedIn("The token is not valid.") from None
+        raise NotSignedIn("The token is not valid. Sign in again.") from None
 
 
 def _decode_with_any_key(token: str) -> Mapping[str, Any]:

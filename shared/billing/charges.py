@@ -1,4 +1,4 @@
-"""Money: the charge, the grant and the audit. Each movement is one statement that also writes the ledger."""
+"""Charges, grants of credit, and the audit. One statement moves money and writes the ledger."""
 
 import hashlib
 import json
@@ -23,17 +23,17 @@ from shared.ids import uuid7
 from shared.operations.catalog import DECIMAL128, Result, as_json
 
 OPENING_CREDIT = {"client": Decimal(20), "admin": Decimal(100)}
-"""Credits that a new account begins with."""
+"""Credits of a new account."""
 
 
 TRIES = 3
-"""A refusal tells the balance that its statement saw. When another movement was in between, that
-balance may have sufficed: then it is tried again."""
+"""Attempts of a charge or grant. A rejecting statement reports the balance that it read first. If a concurrent
+movement changed it in between, the reported balance may cover the cost; then the statement is run again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The body of a request that moved money, and whether it is a replay of an earlier one."""
+class BillingResponse:
+    """The response body of a movement of money, and whether it is replayed from an earlier request."""
 
     body: str
     replayed: bool = False
@@ -45,8 +45,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a priced operation: `operation` is its wire name, `arguments` are JSON text, and `key`
-    is its idempotency key, if it has one. `presented` is looked up by the statements themselves.
+    """A call of a priced operation. The charging statement looks the caller up by `presented`.
+
+    `operation` is the name in the API, `arguments` is JSON text, and `key` is the idempotency key or None.
     """
 
     presented: Credentials
@@ -64,9 +65,11 @@ class Call:
         }
 
 
-def quote(call: Call) -> Answer | None:
-    """Whether a call would be charged, for what is not to be computed in vain: None if so, and the
-    first answer if the call is a replay. It promises nothing: the charge decides.
+def quote(call: Call) -> BillingResponse | None:
+    """Check before an expensive computation whether the caller can pay for it. Only the charge decides.
+
+    Returns:
+        The first response if the call is a replay, otherwise None.
 
     Raises: as `charge`.
     """
@@ -74,21 +77,21 @@ def quote(call: Call) -> Answer | None:
     return _settled(call, row)
 
 
-def charge(call: Call, result: Result) -> Answer:
+def charge(call: Call, result: Result) -> BillingResponse:
     """Charge the caller for a computed call and record it, in one round trip.
 
     Raises:
         NotSignedIn, InvalidInput (no such priced operation), InsufficientCredit,
-        IdempotencyKeyReused, Conflict (the same key is being worked on).
+        IdempotencyKeyReused, Conflict (a request with the same key is running).
     """
     parameters = {**call.parameters(), **outcome(call, result)}
     for _ in range(TRIES):
         row = _once("charge", **parameters)
-        if (answer := _settled(call, row)) is not None:
-            if not answer.replayed:
+        if (response := _settled(call, row)) is not None:
+            if not response.replayed:
                 metrics.emit(call.operation, OperationsCharged=1, CreditsCharged=row["cost"])
-            return answer
-    raise Conflict("Other calls of this account are in the way; try again.")
+            return response
+    raise Conflict("Concurrent calls of this account changed the balance. Try again.")
 
 
 def outcome(call: Call, result: Result) -> dict[str, Any]:
@@ -101,24 +104,26 @@ def outcome(call: Call, result: Result) -> dict[str, Any]:
     }
 
 
-def _settled(call: Call, row: Row) -> Answer | None:
-    """The answer; None when the balance would do, but nothing was charged."""
+def _settled(call: Call, row: Row) -> BillingResponse | None:
+    """Return the response, or None if the balance covers the cost but nothing was charged."""
     if row["user_id"] is None:
-        raise NotSignedIn("The session has ended; sign in again.")
-    if (answer := _answer(row)) is not None:
-        return answer
+        raise NotSignedIn("The session has ended. Sign in again.")
+    if (response := _response(row)) is not None:
+        return response
     cost, balance = row["cost"], row["balance"]
     if cost is None:
-        raise InvalidInput.at("#/type", f"The operation {call.operation!r} has no price: it can't be called.")
+        raise InvalidInput.at(
+            "#/type", f"The operation {call.operation!r} has no price, so it cannot be called."
+        )
     if balance < cost:
         metrics.emit(ChargesRefused=1)
-        detail = f"This costs {cost} and the balance is {balance}."
+        detail = f"The balance is {balance} and this call costs {cost}. Add credit and send it again."
         raise InsufficientCredit(detail, balance=balance, cost=cost)
     return None
 
 
-def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str | None) -> Answer:
-    """Give credit to a user, or take it back (amount < 0), never below zero.
+def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str | None) -> BillingResponse:
+    """Grant credit to a user, or withdraw it (amount < 0). The balance never falls below zero.
 
     Raises:
         NotFound, InvalidInput (would go below zero), IdempotencyKeyReused, Conflict.
@@ -136,26 +141,24 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
     }
     for _ in range(TRIES):
         row = _once("grant", **parameters)
-        if (answer := _answer(row)) is not None:
-            return answer
+        if (response := _response(row)) is not None:
+            return response
         if row["user_id"] is None:
             raise NotFound("There is no such user.")
         if row["balance"] + amount < 0:
-            raise InvalidInput.at("#/amount", f"The balance is {row['balance']}; it can't go below zero.")
-    raise Conflict("Other movements of this account are in the way; try again.")
+            raise InvalidInput.at("#/amount", f"The balance is {row['balance']} and cannot go below zero.")
+    raise Conflict("Concurrent calls of this account changed the balance. Try again.")
 
 
 def audit() -> list[Row]:
-    """Every user whose money is off: balance, sum of the ledger and newest balance_after differ,
-    or the chain of entries has a gap. Empty when all is well."""
+    """Return each user whose balance, ledger sum and newest balance_after differ, or whose entries have gaps."""
     return database.run("audit")
 
 
 def _once(statement: str, **parameters: Any) -> Row:
-    """Run a statement that stores an idempotency key; a lost race for the key is run again.
+    """Run a statement that stores an idempotency key, again if a concurrent request stored the key first.
 
-    The loser's transaction was rolled back whole by the key's uniqueness, and now sees the
-    winner's answer.
+    The unique key rolled the first attempt back. The second one returns the stored response.
     """
     try:
         return database.only(statement, **parameters)
@@ -163,18 +166,20 @@ def _once(statement: str, **parameters: Any) -> Row:
         return database.only(statement, **parameters)
 
 
-def _answer(row: Row) -> Answer | None:
+def _response(row: Row) -> BillingResponse | None:
     if row["prior"] is not None:
         if not row["same_request"]:
-            raise IdempotencyKeyReused("Send a new Idempotency-Key with a new request.")
-        return Answer(row["prior"], replayed=True)
+            raise IdempotencyKeyReused(
+                "This key was used for a different request. Send a new Idempotency-Key."
+            )
+        return BillingResponse(row["prior"], replayed=True)
     if not row["ours"]:
-        raise Conflict("A request with this idempotency key is still running.")
-    return Answer(row["body"]) if row["body"] is not None else None
+        raise Conflict("A request with this idempotency key is still running. Try again.")
+    return BillingResponse(row["body"]) if row["body"] is not None else None
 
 
 def _exact(number: str) -> str:
-    """A number's text, the same for 5 and 5.00, another for what only a double would take for 5."""
+    """Return a number's text: the same for 5 and 5.00, but not for numbers that only a double rounds to 5."""
     return str(DECIMAL128.normalize(Decimal(number)))
 
 

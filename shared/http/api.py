@@ -1,7 +1,7 @@
-"""What every endpoint's handler shares: one Powertools resolver that admits the caller, maps errors
-to RFC 9457 problems, and gives each answer its headers.
+"""The Powertools resolver of all endpoints: it authenticates the caller, returns errors as RFC 9457
+problems, and sets the response headers.
 
-An endpoint is `app = Api(...)` and one decorated function; Lambda calls `app(event, context)`.
+An endpoint is `app = Api(...)` and one decorated function. Lambda calls `app(event, context)`.
 """
 
 import base64
@@ -38,9 +38,9 @@ from shared.http.credentials import read_credentials
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
-"""Bytes of a body, by media type: a page of JSON, or a 4 MB file and the form around it."""
+"""Largest body in bytes, by media type: JSON, or a form with a file of 4 MB."""
 
-INPUT_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+INVALID_REQUEST = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -50,7 +50,7 @@ HEADERS = {
 }
 
 logger = Logger(service="restcalculator")
-# With POWERTOOLS_DEBUG it would write down what each function is called with, and that may be a password.
+# With POWERTOOLS_DEBUG, Powertools logs the arguments of functions, which may include passwords.
 logging.getLogger("aws_lambda_powertools").setLevel(logging.INFO)
 
 
@@ -60,15 +60,15 @@ class Who(Enum):
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     ADMIN = "admin"
-    CHARGED = "signed in, which the charging statement itself checks"
+    CHARGED = "signed in; the charging statement checks it"
 
 
 class Api(APIGatewayHttpResolver):
     """One endpoint's Lambda handler.
 
     Args:
-        who: may call it; checked before the input is.
-        takes: the media type of its body; None where a POST has none, and any is left unread.
+        who: the callers that are allowed. Checked before the input is validated.
+        takes: the media type of the body; None for an endpoint that ignores the body.
     """
 
     credentials: auth.Credentials
@@ -76,7 +76,7 @@ class Api(APIGatewayHttpResolver):
 
     def __init__(self, who: Who = Who.ANYONE, *, takes: str | None = JSON) -> None:
         super().__init__(
-            debug=False,  # whatever POWERTOOLS_DEV says: it would print every event, its passwords and tokens
+            debug=False,  # overrides POWERTOOLS_DEV, which would print events with passwords and tokens
             enable_validation=True,
             json_body_deserializer=parse_json,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -87,46 +87,46 @@ class Api(APIGatewayHttpResolver):
         self.exception_handler(Exception)(self.problem)
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answer one API Gateway event (HTTP API, payload 2.0)."""
+        """Handle one API Gateway event (HTTP API, payload 2.0) and return the response."""
         started = time.perf_counter()
         self.request_id = event["requestContext"]["requestId"]
         logger.set_correlation_id(self.request_id)
         try:
             self._check_body(event)
             self._admit(event)
-            answer = self.resolve(event, context)
-        except Exception as error:  # of those before the resolver, which answers its own
-            answer = self._as_event(self.problem(error))
-        answer["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **answer.get("headers", {})}
+            response = self.resolve(event, context)
+        except Exception as error:  # the resolver handles the errors of its own steps
+            response = self._as_event(self.problem(error))
+        response["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **response.get("headers", {})}
         logger.info(
             "answered",
             route=event.get("routeKey"),
-            status=answer["statusCode"],
+            status=response["statusCode"],
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
-        return answer
+        return response
 
     @property
     def idempotency_key(self) -> str | None:
-        """The request's Idempotency-Key. Raises: InvalidInput unless it is 1 to 255 printable ASCII."""
+        """The request's Idempotency-Key or None. Raises: InvalidInput if it is not 1 to 255 printable ASCII."""
         key = self.current_event.headers.get("idempotency-key")
         if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-            raise InvalidInput.at("#/headers/Idempotency-Key", "1 to 255 printable ASCII characters.")
+            raise InvalidInput.at("#/headers/Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
         return key
 
     @property
     def content_type(self) -> str:
-        """The request's Content-Type, or an empty text."""
+        """The request's Content-Type, or an empty string."""
         return str(self.current_event.headers.get("content-type") or "")
 
     def accepts(self, media_type: str) -> bool:
-        """Whether the request's Accept header names this media type; `*/*` names none."""
+        """Whether the request's Accept header lists this media type. `*/*` does not count."""
         accept = str(self.current_event.headers.get("accept") or "")
         return media_type in [part.partition(";")[0].strip().lower() for part in accept.split(",")]
 
     @property
     def body(self) -> bytes:
-        """The bytes of the request's body, for an endpoint that parses it by itself."""
+        """The request's body in bytes, for an endpoint that parses it itself."""
         event = self.current_event.raw_event
         text = event.get("body") or ""
         return base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
@@ -145,26 +145,26 @@ class Api(APIGatewayHttpResolver):
         event = self.current_event.raw_event
         return source_address(_headers(event), event["requestContext"]["http"]["sourceIp"])
 
-    def present(self, kind: TokenType) -> auth.Credentials:
-        """What the request presents as a token of this kind. Raises: as `read_credentials`."""
+    def credentials_of(self, kind: TokenType) -> auth.Credentials:
+        """Return the request's credentials for this type of token. Raises: as `read_credentials`."""
         return _credentials(self.current_event.raw_event, kind)
 
     def _check_body(self, event: Mapping[str, Any]) -> None:
-        """Refuse a body by its size and media type, before anything is parsed."""
+        """Reject a body that is too large or has another media type, before parsing it."""
         body = event.get("body")
         if self.takes is None or _method(event) not in ("POST", "PATCH"):
             return
         if not body:
-            event["headers"].pop("content-type", None)  # of nothing: Powertools would take a form apart
+            event["headers"].pop("content-type", None)  # Powertools would try to parse a form
             return
         size = len(body) * 3 // 4 - body[-2:].count("=") if event.get("isBase64Encoded") else len(body)
         if size > LARGEST_BODY[self.takes]:
-            raise PayloadTooLarge(f"At most {LARGEST_BODY[self.takes]} bytes are taken here.")
+            raise PayloadTooLarge(f"The body is larger than {LARGEST_BODY[self.takes]} bytes.")
         media_type, *parameters = event["headers"].get("content-type", "").partition(";")
         media_type = media_type.strip().lower()
         if media_type != self.takes:
             raise UnsupportedMediaType(f"Send {self.takes}, not {media_type[:100]!r}.")
-        # Powertools compares it as it stands; names of media types have no case (RFC 9110, section 8.3.1).
+        # Powertools respects case, but media types are case-insensitive (RFC 9110, section 8.3.1).
         event["headers"]["content-type"] = "".join([media_type, *parameters])
 
     def _admit(self, event: Mapping[str, Any]) -> None:
@@ -174,27 +174,27 @@ class Api(APIGatewayHttpResolver):
         if self.who is not Who.CHARGED:
             self.caller = auth.look_up(self.credentials, admin=self.who is Who.ADMIN)
 
-    def _refusal_of_caller(self) -> DomainError | None:
-        """Return the error of a charged route's caller that is not signed in, or None.
+    def _authentication_error(self) -> DomainError | None:
+        """Return the error if the caller of a charged route is not signed in, or None.
 
-        Bad input is refused before the charging statement looks the caller up.
+        Invalid input is rejected before the charging statement looks the caller up.
         """
         try:
             auth.look_up(self.credentials)
-        except DomainError as refusal:
-            return refusal
+        except DomainError as error:
+            return error
         return None
 
     def problem(self, error: Exception) -> Response[str]:
         """Return the RFC 9457 problem for an error."""
-        refusal = _as_domain_error(error)
-        if self.who is Who.CHARGED and problems.problem_of(refusal).status in INPUT_REFUSED:
-            refusal = self._refusal_of_caller() or refusal
-        status = problems.problem_of(refusal).status
+        known = _as_domain_error(error)
+        if self.who is Who.CHARGED and problems.problem_of(known).status in INVALID_REQUEST:
+            known = self._authentication_error() or known
+        status = problems.problem_of(known).status
         if status >= 500:
-            logger.error(str(refusal), exc_info=not isinstance(error, DomainError))
-        body = exact_json.dumps(problems.body(refusal, self.request_id))
-        return Response(status, problems.PROBLEM, body, problems.headers(refusal))
+            logger.error(str(known), exc_info=not isinstance(error, DomainError))
+        body = exact_json.dumps(problems.body(known, self.request_id))
+        return Response(status, problems.PROBLEM, body, problems.headers(known))
 
     def _as_event(self, response: Response[str]) -> dict[str, Any]:
         headers = {"Content-Type": str(response.content_type), **response.headers}
@@ -207,24 +207,24 @@ class Api(APIGatewayHttpResolver):
 
 
 def parse_json(text: str) -> Any:
-    """Parse a body's JSON, its fractions as Decimal. Raises: MalformedRequest."""
+    """Parse a JSON body, with fractions as Decimal. Raises: MalformedRequest."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
+        return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_reject_constant)
     except RecursionError:
         raise MalformedRequest("The JSON is nested too deeply.") from None
     except ArithmeticError:
-        raise MalformedRequest("A number in the body has an exponent that is out of range.") from None
+        raise MalformedRequest("The exponent of a number in the body is out of range.") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise MalformedRequest(f"The body is not JSON: syntax error at {place}.") from None
+        position = f"line {error.lineno}, column {error.colno}"
+        raise MalformedRequest(f"The body is not JSON: syntax error at {position}.") from None
 
 
 def _integer(digits: str) -> int | Decimal:
-    # A double has at most 309 digits; int() of very many takes quadratic time.
+    # int() takes quadratic time for many digits.
     return int(digits) if len(digits) < 20 else Decimal(digits)
 
 
-def _refuse(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise MalformedRequest(f"The body is not JSON: {name} is not a JSON number.")
 
 
@@ -236,7 +236,7 @@ def _credentials(event: Mapping[str, Any], kind: TokenType) -> auth.Credentials:
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """The request's headers, with lower-case names."""
+    """Return the request's headers with lower-case names."""
     return {name.lower(): value for name, value in event["headers"].items()}
 
 
@@ -262,7 +262,7 @@ def _as_domain_error(error: Exception) -> DomainError:
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:
-    """An RFC 6901 pointer into the body; into `query`, `path` or `headers` for what is not in it."""
-    place, *path = location
-    parts = path if place == "body" else [place, *path]
+    """Return an RFC 6901 pointer into the body, or below `query`, `path` or `headers`."""
+    source, *path = location
+    parts = path if source == "body" else [source, *path]
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

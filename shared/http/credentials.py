@@ -40,10 +40,10 @@ def read_credentials(
         return from_bearer(bearer.strip(), kind)
     token = cookies.get(TOKEN_COOKIES[kind])
     if not token:
-        raise NotSignedIn("Send a token or an API key: sign in at POST /login.")
+        raise NotSignedIn("Send an access token or an API key. POST /login returns a token.")
     claims = verify(token, kind)
     if method not in SAFE_METHODS and not _equal(headers.get("x-csrf-token", ""), claims.csrf):
-        raise CsrfMismatch("Send the csrf_token of your sign-in as the X-CSRF-TOKEN header.")
+        raise CsrfMismatch("Send the csrf_token of your sign-in in the X-CSRF-TOKEN header.")
     return Credentials(session_id=claims.session_id, claims=claims)
 
 

@@ -33,13 +33,13 @@ def parse_upload(content_type: str, body: bytes) -> Upload:
     def add(part: File | Field) -> None:
         parts.append(part)
         if len(parts) > PARTS_LIMIT:
-            raise InvalidInput(f"The form has more than {PARTS_LIMIT} parts; send one: {FIELD}.")
+            raise InvalidInput(f"The form has more than {PARTS_LIMIT} parts. Send one part, named {FIELD}.")
 
     try:
         _parse(content_type, body, add)
     except (FormParserError, UnicodeEncodeError):
         raise MalformedRequest(
-            "The form can't be parsed: check its boundary and the headers of its parts."
+            "The form cannot be parsed. Check its boundary and the headers of its parts."
         ) from None
     return _only_file(parts)
 
@@ -59,10 +59,12 @@ def _parse(content_type: str, body: bytes, add: Callable[[File | Field], None]) 
     whole = body.rstrip()
     parser.write(whole[:-1])
     if ends:
-        raise MalformedRequest("Data follows the form's final boundary; is the boundary part of the file?")
+        raise MalformedRequest(
+            "Data follows the final boundary of the form. Choose a boundary that the file does not contain."
+        )
     parser.write(whole[-1:])
     if not ends:
-        raise MalformedRequest("The form is incomplete: it does not end with its final boundary.")
+        raise MalformedRequest("The form is incomplete: its final boundary is missing.")
 
 
 def _only_file(parts: list[File | Field]) -> Upload:
@@ -75,10 +77,10 @@ def _only_file(parts: list[File | Field]) -> Upload:
     if names.count(FIELD) != 1:
         faults.append({"pointer": f"#/{FIELD}", "detail": "Send this file once."})
     if faults:
-        raise InvalidInput(f"The form has one field: {FIELD}.", errors=faults)
+        raise InvalidInput(f"Send a form with one field, {FIELD}.", errors=faults)
     (part,) = parts
     if not isinstance(part, File):
-        raise InvalidInput.at(f"#/{FIELD}", "Send it as a file: its part needs a filename.")
+        raise InvalidInput.at(f"#/{FIELD}", "Send this field as a file, with a filename.")
     content = part.file_object
     content.seek(0)
     return Upload((part.file_name or b"").decode(errors="replace"), content.read())

@@ -17,26 +17,26 @@ class Problem(NamedTuple):
 
 
 PROBLEMS: dict[type[DomainError], Problem] = {
-    DomainError: Problem(500, "error", "The request can't be done"),
-    errors.MalformedRequest: Problem(400, "malformed-request", "The request can't be read"),
-    errors.NotSignedIn: Problem(401, "not-signed-in", "Sign in first"),
+    DomainError: Problem(500, "error", "The request failed"),
+    errors.MalformedRequest: Problem(400, "malformed-request", "The request cannot be parsed"),
+    errors.NotSignedIn: Problem(401, "not-signed-in", "Sign in to use this endpoint"),
     errors.WrongCredentials: Problem(401, "wrong-credentials", "The credentials are wrong"),
-    errors.InsufficientCredit: Problem(402, "insufficient-credit", "There is not enough credit"),
-    errors.Forbidden: Problem(403, "forbidden", "This role may not do that"),
+    errors.InsufficientCredit: Problem(402, "insufficient-credit", "The balance does not cover the cost"),
+    errors.Forbidden: Problem(403, "forbidden", "The caller is not allowed to do this"),
     errors.CsrfMismatch: Problem(403, "csrf-mismatch", "The CSRF token is missing or wrong"),
-    errors.NotFound: Problem(404, "not-found", "There is no such thing"),
-    errors.MethodNotAllowed: Problem(405, "method-not-allowed", "This path does not take that method"),
-    errors.Conflict: Problem(409, "conflict", "That is in conflict with what exists"),
+    errors.NotFound: Problem(404, "not-found", "The resource does not exist"),
+    errors.MethodNotAllowed: Problem(405, "method-not-allowed", "The path does not support this method"),
+    errors.Conflict: Problem(409, "conflict", "The request conflicts with the current state"),
     errors.PayloadTooLarge: Problem(413, "payload-too-large", "The request is too large"),
-    errors.UnsupportedMediaType: Problem(415, "unsupported-media-type", "That media type is not taken here"),
+    errors.UnsupportedMediaType: Problem(415, "unsupported-media-type", "The media type is not supported"),
     errors.InvalidInput: Problem(422, "invalid-input", "The input is invalid"),
     errors.IdempotencyKeyReused: Problem(
-        422, "idempotency-key-reused", "This idempotency key came with another request before"
+        422, "idempotency-key-reused", "The idempotency key belongs to a different request"
     ),
-    errors.TooManyRequests: Problem(429, "too-many-requests", "That was tried too often"),
-    errors.InternalError: Problem(500, "internal-error", "Something went wrong on our side"),
-    errors.ServiceUnavailable: Problem(503, "service-unavailable", "The service can't do that just now"),
-    errors.StatementTimeout: Problem(503, "service-unavailable", "The database can't do that in time"),
+    errors.TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
+    errors.InternalError: Problem(500, "internal-error", "The service has an internal error"),
+    errors.ServiceUnavailable: Problem(503, "service-unavailable", "The service is temporarily unavailable"),
+    errors.StatementTimeout: Problem(503, "service-unavailable", "The database took too long"),
 }
 """Clients depend on statuses and slugs: they never change."""
 

@@ -1,4 +1,4 @@
-"""The client's address, as the throttle counts it."""
+"""The client's source address, for the throttle."""
 
 import hmac
 from collections.abc import Mapping

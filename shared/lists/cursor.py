@@ -26,5 +26,7 @@ def decode(query: Query, length: int) -> list[str]:
     except (ValueError, TypeError, binascii.Error, RecursionError):
         well_formed = False
     if not well_formed:
-        raise InvalidInput.at("#/query/cursor", "cursor: not one that this list gave for this sort")
+        raise InvalidInput.at(
+            "#/query/cursor", "cursor: send the next_cursor of this list, with the same sort"
+        )
     return list(position)

@@ -110,7 +110,7 @@ def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: b
     for name, text in pairs:
         try:
             if name in seen:
-                raise ValueError("given twice")
+                raise ValueError("the parameter occurs twice")
             seen.add(name)
             _read(query, name, text, public, may_see_deleted)
         except ValueError as error:
@@ -135,7 +135,7 @@ def _read(query: Query, name: str, text: str, public: dict[str, FieldType], may_
         case "sort":
             query.sort = tuple(_sort_key(part, public) for part in text.split(","))
             if len({name for name, _ in query.sort}) < len(query.sort):
-                raise ValueError("a field is named twice")
+                raise ValueError("a field occurs twice")
         case "deleted" if may_see_deleted:
             if text not in ("true", "false"):
                 raise ValueError("expected true or false")
@@ -148,14 +148,14 @@ def _filter(name: str, text: str, public: dict[str, FieldType]) -> Filter:
     plain, _, operator = name.partition("__")
     kind = public.get(plain)
     if kind is None or (operator and operator not in kind.operators):
-        raise ValueError("unknown here")
+        raise ValueError("unknown parameter")
     if operator == "in":
         parts = text.split(",")
         if len(parts) > VALUES_LIMIT:
             raise ValueError(f"at most {VALUES_LIMIT} values")
         return Filter(plain, operator, [kind.parse(part) for part in parts])
     if operator == "like" and (len(text) - len(text.rstrip("\\"))) % 2:
-        raise ValueError("the \\ at the end escapes nothing")
+        raise ValueError("the \\ at the end escapes no character")
     value = kind.parse(text)
     if value is None and operator:
         raise ValueError("null has no order")
@@ -164,7 +164,7 @@ def _filter(name: str, text: str, public: dict[str, FieldType]) -> Filter:
 
 def _known(name: str, public: dict[str, FieldType]) -> str:
     if name not in public:
-        raise ValueError(f"there is no field {name[:64]!r}; there are {', '.join(public)}")
+        raise ValueError(f"unknown field {name[:64]!r}. The fields are {', '.join(public)}")
     return name
 
 

@@ -83,7 +83,7 @@ def find(name: str) -> Operation:
     found = CATALOG.get(ALIASES.get(name, name))
     if found is None:
         raise InvalidInput.at(
-            "#/type", f"There is no operation {name[:64]!r}; there are {', '.join(CATALOG)}."
+            "#/type", f"Unknown operation {name[:64]!r}. The operations are {', '.join(CATALOG)}."
         )
     return found
 
@@ -110,7 +110,9 @@ def check(called: Operation, arguments: Sequence[Decimal]) -> None:
     check_count(called, arguments)
     for index, argument in enumerate(arguments):
         if not _fits_a_double(argument):
-            raise InvalidInput.at(f"#/arguments/{index}", "Not a finite number within a double's range.")
+            raise InvalidInput.at(
+                f"#/arguments/{index}", "Send a finite number within the range of a double."
+            )
 
 
 def check_count(called: Operation, arguments: Sequence[Decimal]) -> None:
@@ -119,7 +121,7 @@ def check_count(called: Operation, arguments: Sequence[Decimal]) -> None:
     if not low <= len(arguments) <= high:
         wanted = f"{low}" if low == high else f"{low} to {high}"
         raise InvalidInput.at(
-            "#/arguments", f"{called.name} takes {wanted} argument(s), and {len(arguments)} came."
+            "#/arguments", f"{called.name} takes {wanted} argument(s), but got {len(arguments)}."
         )
 
 

@@ -1,4 +1,4 @@
-"""The types of the fields of JSON bodies: money, text, e-mails, times; each with its bounds."""
+"""The types of the members of JSON bodies, with their limits: money, text, e-mails and times."""
 
 import re
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, With
 from pydantic_core import PydanticCustomError
 
 PASSWORD_LENGTH = (8, 128)
-"""Characters of a password: the fewest and the most."""
+"""Minimum and maximum number of characters of a password."""
 LARGEST_EXPONENT = 308
-"""Of ten, either way: a double's."""
+"""Largest absolute decimal exponent of a number: that of a double."""
 EMAIL_LENGTH = 254
-"""Characters of an e-mail at the most (RFC 5321, section 4.5.3.1.3)."""
+"""Maximum number of characters of an e-mail (RFC 5321, section 4.5.3.1.3)."""
 LARGEST_UPLOAD = 5 * 1024**3
-"""Bytes: the most that S3 takes in one POST."""
+"""Bytes. The limit of S3 for one POST."""
 
 # Control, format (zero-width, direction), unassigned characters, and surrogates.
 _UNPRINTABLE = ("Cc", "Cf", "Cn", "Cs")
@@ -59,7 +59,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _in_a_doubles_range(value: Any) -> Any:
-    """Refuse a number of any depth that few bytes of JSON make thousands of digits in the database."""
+    """Reject numbers at any depth that are short in JSON but have thousands of digits in the database."""
     if isinstance(value, Decimal) and value and abs(value.adjusted()) > LARGEST_EXPONENT:
         raise PydanticCustomError("number_range", "Input should have no number out of a double's range")
     if isinstance(value, dict | list):
@@ -71,7 +71,7 @@ def _in_a_doubles_range(value: Any) -> Any:
 def _fold(email: object) -> object:
     """Return an e-mail as it is stored and compared: stripped, after NFKC and case folding."""
     if not isinstance(email, str) or len(email) > EMAIL_LENGTH:
-        return email  # refused by the checks that follow
+        return email  # the later checks reject it
     if _INVISIBLE.search(email) or any(category(character) in _UNPRINTABLE for character in email):
         raise PydanticCustomError("email", "Input should have no control, invisible or unassigned characters")
     return fold_email(email)
@@ -108,7 +108,7 @@ NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_lengt
 OperationType = Annotated[str, Field(min_length=1, max_length=64, examples=["addition"])]
 Role = Literal["client", "admin"]
 Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
-"""An RFC 3339 time; pydantic alone would take seconds since 1970 too."""
+"""An RFC 3339 time. Pydantic alone would also accept seconds since 1970."""
 Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]
 ANY_JSON = Field(description="Any JSON value.")
 SentJson = Annotated[Any, AfterValidator(_in_a_doubles_range), ANY_JSON]

@@ -1,4 +1,4 @@
-"""The JSON bodies that requests may have: what they do not know, they refuse."""
+"""The JSON bodies of requests. Unknown members are rejected."""
 
 from decimal import Decimal
 from typing import Annotated, Any
@@ -24,13 +24,13 @@ from shared.schemas.field_types import (
 
 
 class Request(BaseModel):
-    """A request's body: what it does not know, it refuses. A function builds the one that it takes."""
+    """A request's body. It rejects unknown members, and builds its validators at first use."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Change(Request):
-    """A PATCH body: what is left out stays as it is; nothing at all is refused, and so is null."""
+    """A PATCH body. Missing members stay unchanged; an empty body and null are rejected."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 

@@ -1,7 +1,7 @@
-"""The JSON bodies of answers, for the OpenAPI document.
+"""The JSON bodies of responses, for the OpenAPI document.
 
-Answers are made as JSON by the statement that has the truth; these models say their shape, and
-`shared/lists/listing.py` takes each list's fields, filters and sorts from them.
+SQL functions produce the JSON. These models describe it, and `shared/lists/listing.py` takes each list's
+fields, filters and sort orders from them.
 """
 
 from typing import Annotated, Any, Literal
@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.schemas.field_types import ANY_JSON, FoldedEmail, Money, Rfc3339, Role
 
 
-class Answer(BaseModel):
-    """Only the OpenAPI document needs the models built: a function does not pay for that at its start."""
+class ResponseBody(BaseModel):
+    """Builds its validators late: only the OpenAPI document needs them, so functions start faster."""
 
     model_config = ConfigDict(defer_build=True)
 
 
-class Problem(Answer):
+class Problem(ResponseBody):
     """RFC 9457 problem details."""
 
     type: str
@@ -29,7 +29,7 @@ class Problem(Answer):
     errors: list[dict[str, str]] | None = None
 
 
-class Done(Answer):
+class Done(ResponseBody):
     status: Literal["success"]
     message: str
 
@@ -39,11 +39,11 @@ class SignedIn(Done):
     expires_in: int
 
 
-class CsrfToken(Answer):
+class CsrfToken(ResponseBody):
     csrf_token: str
 
 
-class Health(Answer):
+class Health(ResponseBody):
     status: Literal["ok"]
     database: Literal["ok"]
 
@@ -55,7 +55,7 @@ class Charged(Done):
     record_id: UUID
 
 
-class Granted(Answer):
+class Granted(ResponseBody):
     id: UUID
     user_id: UUID
     amount: Money
@@ -63,7 +63,7 @@ class Granted(Answer):
     user_balance: Money
 
 
-class User(Answer):
+class User(ResponseBody):
     id: UUID
     email: FoldedEmail
     role: Role
@@ -72,7 +72,7 @@ class User(Answer):
     deleted_at: Rfc3339 | None = None
 
 
-class Operation(Answer):
+class Operation(ResponseBody):
     id: UUID
     type: str
     cost: Money
@@ -80,7 +80,7 @@ class Operation(Answer):
     deleted_at: Rfc3339 | None = None
 
 
-class Record(Answer):
+class Record(ResponseBody):
     id: UUID
     user_id: UUID
     operation_id: UUID
@@ -94,7 +94,7 @@ class Record(Answer):
     deleted_at: Rfc3339 | None = None
 
 
-class LedgerEntry(Answer):
+class LedgerEntry(ResponseBody):
     id: UUID
     user_id: UUID
     kind: Literal["opening", "charge", "batch", "grant", "adjustment"]
@@ -105,14 +105,14 @@ class LedgerEntry(Answer):
     date: Rfc3339
 
 
-class ApiKey(Answer):
+class ApiKey(ResponseBody):
     id: UUID
     name: str
     created_at: Rfc3339
 
 
 class ApiKeyCreated(ApiKey):
-    key: str = Field(description="Shown this once; send it as `Authorization: Bearer …`.")
+    key: str = Field(description="Shown only once. Send it as `Authorization: Bearer …`.")
 
 
 TaskStatus = Literal[
@@ -120,7 +120,7 @@ TaskStatus = Literal[
 ]
 
 
-class Task(Answer):
+class Task(ResponseBody):
     id: UUID
     user_id: UUID
     filename: str
@@ -130,13 +130,13 @@ class Task(Answer):
     rows_done: int
     rows_failed: int
     percentage: float
-    rows_per_second: float | None = Field(description="Of the present run, or the last one.")
-    seconds_left: int | None = Field(description="An estimate, while it is processing.")
+    rows_per_second: float | None = Field(description="Speed of the current or the last run.")
+    seconds_left: int | None = Field(description="Estimate while the task is processing.")
     spent: Money
     error: str | None = Field(
-        description="Why it did not complete. One that nothing happened to for a day is cancelled."
+        description="Why the task did not complete. A task without progress for a day is cancelled."
     )
-    results: str | None = Field(description="Where the result CSV is, once it is complete.")
+    results: str | None = Field(description="Path of the result CSV of a completed task.")
     created_at: Rfc3339
     started_at: Rfc3339 | None
     updated_at: Rfc3339
@@ -147,11 +147,11 @@ class TaskAccepted(Task):
     task_id: UUID
 
 
-class ResultsLink(Answer):
-    url: str = Field(description="Fetch it without credentials or further headers.")
+class ResultsLink(ResponseBody):
+    url: str = Field(description="Send no credentials and no further headers.")
     expires_at: Rfc3339
 
 
 class UploadGranted(TaskAccepted):
     url: str
-    fields: dict[str, str] = Field(description="Form fields to send with the file, which comes last.")
+    fields: dict[str, str] = Field(description="Form fields to send before the file.")

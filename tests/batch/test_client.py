@@ -42,7 +42,7 @@ def test_it_ends_with_2_and_the_reason_when_the_task_does_not_complete(
     ran = run_client(running, write(tmp_path, GOOD + GOOD.partition(b"\n")[2] * 9), account.email)
     assert ran.returncode == 2
     assert "out of credit: 4 rows, 0 failed, 20 credits spent." in ran.stderr
-    assert "There is not enough credit for row 5 (line 6)." in ran.stderr
+    assert "The balance does not cover row 5 (line 6)." in ran.stderr
     ran = run_client(running, write(tmp_path, b"no CSV of ours"), running.client().email)
     assert ran.returncode == 2
     assert "The first line must be 'operation,arguments', not 'no CSV of ours'." in " ".join(

@@ -38,7 +38,10 @@ def test_credit_that_runs_out_ends_a_task_at_exactly_the_affordable_row(
     deliveries.until_idle()
     state = harness.state(task)
     assert (state["status"], state["rows_done"]) == ("out_of_credit", affordable)
-    assert state["error"] == f"There is not enough credit for row {affordable + 1} (line {affordable + 2})."
+    assert state["error"] == (
+        f"The balance does not cover row {affordable + 1} (line {affordable + 2})."
+        " Add credit and resume the task."
+    )
     assert harness.balance(task.owner) == balance - affordable * COST
     harness.check_books(task)
 

@@ -35,7 +35,7 @@ def ended(harness: Harness, deliveries: Deliveries, task: Task) -> tuple[str, st
         (b"", "The file is empty."),
         (
             mixed_file(9, 1)[3:].decode().encode("utf-16"),
-            "The first line can't be read: the line is not UTF-8.",
+            "The first line cannot be parsed: the line is not UTF-8.",
         ),
         (zipped(), "The first line"),
         (
@@ -68,7 +68,7 @@ def test_a_file_of_a_header_only_is_completed_with_results_of_a_header(
 def test_a_file_that_is_gone_fails_with_a_reason(harness: Harness, deliveries: Deliveries) -> None:
     task = harness.upload(harness.client(), mixed_file(9, 1))
     harness.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
-    assert ended(harness, deliveries, task) == ("failed", "The file is not there.")
+    assert ended(harness, deliveries, task) == ("failed", "The file does not exist.")
 
 
 @pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "deleted"])
@@ -88,7 +88,7 @@ def test_a_file_that_changes_while_it_is_billed_fails_and_what_was_billed_stands
     deliveries.until_idle()
     state = harness.state(task)
     assert (state["status"], state["rows_done"]) == ("failed", 2 * CHUNK_ROWS)
-    reason = "The file was replaced after its processing started." if replaced else "The file is not there."
+    reason = "The file was replaced after its processing started." if replaced else "The file does not exist."
     assert state["error"] == reason
     harness.check_books(task)
 

@@ -18,7 +18,7 @@ def test_what_asks_another_service_is_not_computed_for_who_cannot_pay(client: Pe
     call = charges.Call(client.credentials, "random_string", "[]", "key")
     assert charges.quote(call) is None
     paid = charges.charge(call, "abc")
-    assert charges.quote(call) == charges.Answer(paid.body, replayed=True)
+    assert charges.quote(call) == charges.BillingResponse(paid.body, replayed=True)
     for _ in range(3):
         charge(client)
     with pytest.raises(InsufficientCredit):

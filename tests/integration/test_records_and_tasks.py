@@ -197,9 +197,9 @@ def test_a_task_cancelled_before_it_was_begun_may_still_await_its_upload_when_re
     task_id = task(client, sql, "cancelled")
     sql("UPDATE tasks SET etag = NULL WHERE id = :id", id=task_id)
     tasks.resume(task_id, client.id, lambda *both: None)
-    database.one("fail_task", id=task_id, error="The file is not there.", announced=False)
+    database.one("fail_task", id=task_id, error="The file does not exist.", announced=False)
     assert tasks.get(task_id, client.id)["status"] == "awaiting_upload"
-    database.one("fail_task", id=task_id, error="The file is not there.", announced=True)
+    database.one("fail_task", id=task_id, error="The file does not exist.", announced=True)
     assert tasks.get(task_id, client.id)["status"] == "failed"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.auth.caller import Credentials
 from shared.billing import charges
-from shared.billing.charges import Answer
+from shared.billing.charges import BillingResponse
 from shared.database import UnitOfWork
 from shared.errors import DomainError
 from tests.support.users import Person
@@ -20,7 +20,7 @@ def charge(
     *,
     operation: str = "addition",
     arguments: str = "[1, 2]",
-) -> Answer:
+) -> BillingResponse:
     presented = who.credentials if isinstance(who, Person) else who
     return charges.charge(charges.Call(presented, operation, arguments, key), Decimal(3))
 
@@ -32,7 +32,7 @@ def hold_charge(uow: UnitOfWork, who: Person, key: str) -> None:
     assert row["body"] is not None
 
 
-def kind_of(call: Callable[[], Answer]) -> str:
+def kind_of(call: Callable[[], BillingResponse]) -> str:
     """The name of the error that a charge ends with, `replayed` or `charged`."""
     try:
         return "replayed" if call().replayed else "charged"

@@ -90,7 +90,7 @@ def test_fractions_are_read_as_decimals() -> None:
         ("[1,\n2,]", "The body is not JSON: syntax error at line 2, column 3."),
         ("", "The body is not JSON: syntax error at line 1, column 1."),
         ('"\n"', "The body is not JSON: syntax error at line 1, column 2."),
-        ("1e99999999999999999999", "A number in the body has an exponent that is out of range."),
+        ("1e99999999999999999999", "The exponent of a number in the body is out of range."),
         ("[" * 100_000, "The JSON is nested too deeply."),
     ],
 )

@@ -178,13 +178,13 @@ def test_a_random_string_needs_no_arguments(cells: tuple[str, ...]) -> None:
         (("addition", "[1e999999999999999999999, 1]"), "the arguments are not a JSON list"),
         (("addition", "[1, true]"), "argument 2 is not a number"),
         (("addition", "[[1], 2]"), "argument 1 is not a number"),
-        (("addition", "[1]"), "takes 2 to 100 argument(s), and 1 came"),
-        (("addition",), "takes 2 to 100 argument(s), and 0 came"),
-        (("random_string", "[1]"), "takes 0 argument(s), and 1 came"),
+        (("addition", "[1]"), "takes 2 to 100 argument(s), but got 1"),
+        (("addition",), "takes 2 to 100 argument(s), but got 0"),
+        (("random_string", "[1]"), "takes 0 argument(s), but got 1"),
         (("division", "[1, 0]"), "Division by zero."),
         (("square_root", "[-1]"), "A negative number has no real square root."),
         (("addition", "[1e308, 1e308]"), "The result is out of a double's range."),
-        (("multiplication", "[1e400, 1]"), "Not a finite number within a double's range."),
+        (("multiplication", "[1e400, 1]"), "Send a finite number within the range of a double."),
     ],
 )
 def test_a_bad_row_says_what_is_wrong_with_it(cells: tuple[str, ...], said: str) -> None:
