@@ -27,8 +27,8 @@ OPENING_CREDIT = {"client": Decimal(20), "admin": Decimal(100)}
 
 
 TRIES = 3
-"""Attempts of a charge or grant. A rejecting statement reports the balance that it read first. If a concurrent
-movement changed it in between, the reported balance may cover the cost; then the statement is run again."""
+"""Attempts of a charge or grant. A rejecting statement reports the balance that it read first. If a
+concurrent movement changed it in between, the reported balance may cover the cost; then it is run again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
 
 
 def audit() -> list[Row]:
-    """Return each user whose balance, ledger sum and newest balance_after differ, or whose entries have gaps."""
+    """Return each user whose balance, ledger sum and newest balance_after differ, or with a broken chain."""
     return database.run("audit")
 
 

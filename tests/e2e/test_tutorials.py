@@ -14,7 +14,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NOT_RUN = ("make ", ".venv/bin/", "node_modules/", "curl -s http://localhost:8080")
 """Beginnings of lines: what needs no session."""
 PAGES = {
-    "README.md": "Read what it cost",
+    "README.md": "Read the account statement",
     "docs/tutorial/first-session.md": "sort=-date",
     "docs/tutorial/first-file.md": "results.csv",
 }
