@@ -17,7 +17,9 @@ from tests.support import contract
 
 OF_NO_ROUTE = {405, 431}
 """The statuses of no route: a path's wrong method, and headers that API Gateway refuses as too large."""
-MODELS = {model.__name__: model for model in (*subclasses(requests.Request), *subclasses(responses.Answer))}
+MODELS = {
+    model.__name__: model for model in (*subclasses(requests.Request), *subclasses(responses.ResponseBody))
+}
 
 
 def contracts_statuses() -> set[int]:

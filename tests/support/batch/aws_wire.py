@@ -24,7 +24,7 @@ _COMMANDS = {
     "COMMIT": "commit",
     "COPY records": "copy records",
     "COPY task_errors": "copy errors",
-    database.statement_text("results").splitlines()[0]: "read results",
+    database.statement_text("results").partition("{")[0]: "read results",
 }
 _REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP/1\.1\r\n")
 _REQUESTS = (
