@@ -108,7 +108,7 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def idempotency_key(self) -> str | None:
-        """The Idempotency-Key or None. Raises: InvalidInput if it is empty, too long or not printable ASCII."""
+        """The Idempotency-Key or None. Raises: InvalidInput unless it is 1 to 255 printable ASCII."""
         key = self.current_event.headers.get("idempotency-key")
         if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
             raise InvalidInput.at("#/headers/Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
