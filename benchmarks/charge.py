@@ -203,7 +203,7 @@ _gates: dict[int, Barrier] = {}
 
 
 def _get_ready(gates: dict[int, Barrier]) -> None:
-    """The log of a client's calls is written, to where nobody reads it."""
+    """Write the log of a client's calls to /dev/null."""
     _gates.update(gates)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

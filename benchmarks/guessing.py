@@ -1,6 +1,6 @@
 """A wrong password for an e-mail that has an account, beside one that has none: what a guesser could time.
 
-Event in and response out, a pair a round; nobody's throttle is reached. No test depends on these times.
+Event in and response out, a pair a round; no throttle is reached. No test depends on these times.
 """
 
 import os

@@ -200,7 +200,7 @@ def _milliseconds(act: Act) -> float:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """The log of the calls is written, to where nobody reads it."""
+    """Write the log of the calls to /dev/null."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

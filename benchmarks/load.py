@@ -46,7 +46,7 @@ COLUMNS = {
     "Postgres": "processors", "generator": "processors", "rest": "processors", "idle": "processors",
     "backends": "at once",
 }  # fmt: skip
-"""What the table tells of each load, and its units."""
+"""The columns of the table and their units."""
 PLOTTED = {"p50": {"width": 2}, "p99": {"width": 2, "dasharray": "5, 5"}}
 """How each percentile's line is drawn."""
 
@@ -172,7 +172,7 @@ def _rows(steps: Sequence[Step]) -> list[Row]:
 
 
 def _costs(steps: Sequence[Step], at_rest: Busy) -> list[Row]:
-    """What one call takes, over all loads, beyond what each part takes when nobody calls."""
+    """Processor time of one call, over all loads, without the idle use of each part."""
     rows: list[Row] = []
     for kind in KINDS:
         samples: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -192,7 +192,7 @@ def _cost_notes(costs: Sequence[Row], at_rest: Busy) -> list[str]:
     function = next(row.median for row in costs if row.what == "both: gateway's processor")
     resting = ", ".join(f"{part} {figure(taken)}" for part, taken in at_rest.parts.items())
     return [
-        f"Processors that are taken when nobody calls, which is left out of each call's: {resting}.",
+        f"Processors used without calls, which the figures of a call leave out: {resting}.",
         f"**In money**, by the gateway's processor alone: {money.of_calls('calls', function)}.",
     ]
 

@@ -2,7 +2,7 @@
 
 Each delivery to a worker ends with kill -9: at a step of the wire, which is chosen so that all are
 hit alike, or at a moment that no step has to do with. In the end the file must have come out as the
-same one of somebody else whom nothing disturbed.
+same file of another user, processed without a kill.
 """
 
 import argparse
@@ -30,7 +30,7 @@ BILLING_SHARE = 0.7
 
 
 class Killer:
-    """Kills each worker that it is told of, until it has killed enough."""
+    """Kills each worker at its step, until the number of kills is reached."""
 
     def __init__(self, harness: Harness, kills: int, seed: int) -> None:
         self._harness, self._wanted, self._chance = harness, kills, random.Random(seed)

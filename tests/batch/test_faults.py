@@ -18,7 +18,7 @@ Make = Callable[..., Deliveries]
 
 @pytest.fixture
 def undisturbed(harness: Harness, deliveries: Deliveries) -> Task:
-    """The same file, billed for somebody else with nothing in its way; made once."""
+    """The same file, billed once for another user without any fault."""
     if harness.undisturbed is None:
         harness.undisturbed = harness.upload(harness.client(), FILE)
         deliveries.until_idle()

@@ -76,7 +76,7 @@ def handler_of(resources: Resources, route: dict[str, Any]) -> str:
 
 
 def variables(resources: Resources) -> dict[str, dict[str, Any]]:
-    """What each function is told, by its handler."""
+    """The environment of each function, by its handler."""
     functions = of_type(resources, "AWS::Lambda::Function").values()
     return {function["Handler"]: function["Environment"]["Variables"] for function in functions}
 

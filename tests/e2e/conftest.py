@@ -92,7 +92,7 @@ def s3() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def anybody(connect: Connect) -> Client:
-    """Somebody who has not signed in."""
+    """A caller who has not signed in."""
     return connect()
 
 
@@ -128,7 +128,7 @@ _hosts = count(2)
 
 @pytest.fixture
 def stranger(connect: Connect) -> Client:
-    """Somebody at a source address of their own, whose failed sign-ins count against nobody else."""
+    """A caller with its own source address, so that its failed sign-ins throttle no other caller."""
     return connect(address=None if DEPLOYED else _loopback_address(next(_hosts)))
 
 

@@ -97,7 +97,7 @@ def test_json_that_cannot_be_stored_is_422(caller: Client, route: Declared, name
 def test_deep_json_is_refused_and_breaks_nothing(
     caller: Client, route: Declared, name: str, depth: int
 ) -> None:
-    # The ids in the body are nobody's, so it is refused however deep it may be.
+    # No user has the ids in the body, so it is rejected at any depth.
     body = json.dumps({**route.body(), name: "HERE"}).replace('"HERE"', "[" * depth + "]" * depth)
     expect.any_problem(send(caller, route, body.encode()))
 

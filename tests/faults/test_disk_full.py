@@ -1,4 +1,4 @@
-"""The database's disk is full: reading goes on, what writes is told to wait, and nothing is half written."""
+"""The database's disk is full: reads succeed, writes get 503 and Retry-After, and nothing is half written."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ def move(harness: Harness, source: str, target: str) -> None:
 
 
 def fill(file: int, disk: Path) -> bool:
-    """Whether it took all that is free, and nobody else some of it meanwhile."""
+    """Whether it filled the disk, and no other process used some of the space meanwhile."""
     with suppress(OSError):
         os.posix_fallocate(file, 0, shutil.disk_usage(disk).free)
         return True

@@ -1,4 +1,4 @@
-"""Whom schemathesis asks as, which it imports by SCHEMATHESIS_HOOKS: nobody, a client or an admin."""
+"""The caller of schemathesis's requests (SCHEMATHESIS_HOOKS): anonymous, a client or an admin."""
 
 import os
 from functools import cache
@@ -23,7 +23,7 @@ _calls = count(1)
 
 
 class Caller:
-    """A new account each time the session is gone: random requests log out, and delete and demote admins."""
+    """A new account whenever the session has ended: random requests log out, and delete and demote admins."""
 
     def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
         person = enrol(ROLE, CREDIT)
@@ -33,7 +33,7 @@ class Caller:
         case.headers["Authorization"] = f"Bearer {data}"
 
 
-if ROLE != "nobody":
+if ROLE != "anonymous":
     schemathesis.auth(refresh_interval=LIFETIME[TokenType.ACCESS] // 2)(Caller)
 
 

@@ -1,6 +1,6 @@
 """The served OpenAPI document against the service, by schemathesis: `python -m tests.fuzz.run --seed 7`.
 
-Nobody, a client and an admin ask at the same time, each with all that schemathesis makes of the document:
+An anonymous caller, a client and an admin send the requests that schemathesis generates, in parallel:
 its examples, what lies at and beyond the bounds of each field, random inputs, and sequences that follow
 from one answer to the next request. No answer may be a server's error, have a status, media type or
 header that the document does not tell of, or a body that its schema does not allow.
@@ -23,7 +23,7 @@ from deploy.environment import ROOT
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
 
-ROLES = ("nobody", "client", "admin")
+ROLES = ("anonymous", "client", "admin")
 QUICK = ("examples", "fuzzing", "stateful")
 THOROUGH = (*QUICK, "coverage")
 CONFIGURATION = ROOT / "tests" / "fuzz" / "schemathesis.toml"
@@ -66,7 +66,7 @@ def fuzz(stack: Stack, seed: int, examples: int, phases: Sequence[str]) -> list[
 
 
 def audit(stack: Stack) -> str:
-    """What `make audit` says of whoever's balance is not the sum of their ledger; "" when there is nobody."""
+    """The output of `make audit` about balances that differ from their ledger; "" if there are none."""
     environment = {**os.environ, **stack.environment}
     command = [sys.executable, "-m", "shared.billing.audit"]
     made = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)

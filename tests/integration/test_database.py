@@ -81,7 +81,7 @@ def test_a_connection_that_idled_is_tried_before_it_is_used(
     monkeypatch.setattr(database_module, "IDLE_LIMIT", 0.0)
     first = backend(connection)
     assert backend(connection) == first
-    # Frozen and cut off meanwhile: no farewell arrived, and the next byte finds nobody.
+    # The network dropped the connection while the process was frozen, so no end of the stream arrived.
     opened[-1].shutdown(socket.SHUT_RDWR)
     assert connection.run("health") == [{"ok": 1}]
 
@@ -357,4 +357,4 @@ def test_the_socket_does_not_wait_to_fill_a_packet() -> None:
 def test_the_connection_is_left_unpinned(connection: Database, sql: Sql) -> None:
     connection.run("health")
     settings = connection.query("SELECT name FROM pg_settings WHERE source = 'session'", {})
-    assert settings == [], "a SET pins RDS Proxy; what is told at the start does not"
+    assert settings == [], "SET pins a connection of RDS Proxy; a startup parameter does not"

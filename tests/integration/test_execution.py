@@ -1,4 +1,4 @@
-"""A Lambda execution environment, with whoever waits for its answers failing midway."""
+"""A Lambda execution environment whose caller fails while it waits for a response."""
 
 from collections.abc import Iterator
 from pathlib import Path

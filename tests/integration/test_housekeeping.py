@@ -1,4 +1,4 @@
-"""The scheduled functions: what they end, what they leave alone, and that nobody waits for them."""
+"""The scheduled functions: what they delete or cancel, what they keep, and that no request waits for them."""
 
 import json
 from collections.abc import Callable

@@ -72,5 +72,5 @@ def test_whoever_may_import_a_dear_library_does(library: str) -> None:
 
 @pytest.mark.parametrize("library", DEAR)
 def test_a_dear_library_is_still_called_so(library: str) -> None:
-    # Or else nobody would be seen to import it.
+    # Otherwise the chain would not show which module imports it.
     assert find_spec(library) is not None

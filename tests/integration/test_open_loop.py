@@ -75,7 +75,7 @@ def counting() -> Counting:
 def test_calls_are_sent_when_they_are_due_and_their_wait_counts(url: str) -> None:
     answers = offer(url, [OK], rate=200, seconds=0.5)
     assert len(answers.latencies) == len(answers.lateness) > 50
-    # Whoever came last waited for all before it, but for those answered while it was not yet due.
+    # The last call waited for all earlier calls, except those answered before it was due.
     assert max(answers.latencies) >= (len(answers.latencies) * BUSY - 0.5) * 1000
     assert answers.rate <= 1 / BUSY
 

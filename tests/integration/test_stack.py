@@ -37,7 +37,7 @@ def cloud_of(stack: Stack) -> Iterator[Cloud]:
 
 
 def processes(folder: Path) -> list[psutil.Process]:
-    """Every living process that was told of this data folder, whoever its parent is now."""
+    """Every living process with this data folder in its environment, whatever its parent is now."""
     found = []
     for process in psutil.process_iter():
         try:

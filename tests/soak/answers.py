@@ -1,4 +1,4 @@
-"""What the service answered to whom, and what nobody can explain."""
+"""The responses to each user, and those that have no explanation."""
 
 import threading
 from collections import Counter

@@ -14,7 +14,7 @@ from shared.errors import ServiceUnavailable
 from tests.support.faults.tcp_line import TcpLine
 
 LONGEST = 2.0
-"""Seconds that a database or a bucket is away."""
+"""Seconds for which the database or the bucket is unreachable."""
 
 
 class Faults:

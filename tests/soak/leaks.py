@@ -71,7 +71,7 @@ class Watch:
         try:
             self.connections.points.append((now, self.connected()))
         except ServiceUnavailable:
-            return  # the database is away just now
+            return  # the database is unreachable at the moment
 
     def connected(self) -> int:
         """Raises: ServiceUnavailable."""

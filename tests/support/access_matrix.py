@@ -19,7 +19,7 @@ FOR_ADMINS = {f"{method} {path}" for method, path in contract.FOR_ADMINS}
 OF_EVERYBODY = {"GET /api/v1/operations", "GET /api/v1/operations/{id}"}
 """The price list: it has no owner."""
 WITH_TOKENS_OF_ITS_OWN = {"POST /refresh", "POST /logout"}
-"""Open to nobody, and yet they look at cookies."""
+"""Routes without a required sign-in that read cookies."""
 
 
 class Risk(Enum):

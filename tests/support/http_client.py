@@ -15,7 +15,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def new_email() -> str:
-    """An e-mail that nobody has, so that no test meets another's account."""
+    """An unused e-mail, so that tests do not share accounts."""
     return f"{uuid4().hex}@e2e.example"
 
 

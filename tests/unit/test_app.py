@@ -121,7 +121,7 @@ def test_who_is_not_signed_in_is_refused_before_the_input_is_read(who: Who) -> N
 
     @app.post("/")
     def call(body: OperationCall) -> Response[str]:
-        raise AssertionError("nobody was let in")
+        raise AssertionError("the handler ran without a caller")
 
     assert problem(app(event("POST", body="{"), None))["status"] == 401
 

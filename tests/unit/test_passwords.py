@@ -1,4 +1,4 @@
-"""Passwords: the policy, the hash, and that nobody's costs what somebody's does."""
+"""Passwords: the policy, the hash, and equal time for known and unknown accounts."""
 
 import argon2
 import pytest

@@ -11,7 +11,7 @@ from tests.support.http_client import Client
 
 @pytest.fixture(scope="module")
 def victim(connect: Connect) -> Client:
-    """Somebody signed in whose CSRF token is not sent."""
+    """A signed-in caller that does not send its CSRF token."""
     client = connect().sign_up()
     client.csrf = None
     return client
@@ -19,7 +19,7 @@ def victim(connect: Connect) -> Client:
 
 @pytest.fixture(scope="module")
 def attackers_token(connect: Connect) -> str:
-    """The CSRF token of a session of somebody else."""
+    """The CSRF token of another user's session."""
     return connect().sign_up().cookies["csrf_access_token"]
 
 

@@ -1,4 +1,4 @@
-"""API7, server side request forgery; API8, headers and cells that somebody else wrote."""
+"""API7, server side request forgery; API8, headers and cells with attackers' text."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ SPLIT = "x\r\nX-Injected: yes\r\n\r\n"
 
 
 class Canary:
-    """A server that counts who connects; nobody should."""
+    """A server that counts connections. There should be none."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""API3, broken object property level authorization: nobody sets a member that is not offered."""
+"""API3, broken object property level authorization: callers cannot set members that are not documented."""
 
 from collections.abc import Callable
 from typing import Any
