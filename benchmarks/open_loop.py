@@ -5,11 +5,11 @@ what the latencies must show: each counts from when its call was due, not from w
 come at random times (a Poisson process), each over a connection of its own, which any idle process of the
 gateway may take.
 
-No available tool sends single calls at random times (a Poisson process) in an open loop: autocannon sends
-each second's calls in one burst, loadtest measures whole milliseconds and drops calls without a response at its
-end, and locust, molotov, wrk and hey wait for responses. artillery brings two clouds' libraries and a browser.
-k6, vegeta and oha send at even intervals and need Go, Cargo or a download; tsung and gatling need Erlang or
-Java.
+No available tool sends single calls at random times (a Poisson process) in an open loop: autocannon
+sends each second's calls in one burst, loadtest measures whole milliseconds and drops calls without a
+response at its end, and locust, molotov, wrk and hey wait for responses. artillery brings two clouds'
+libraries and a browser. k6, vegeta and oha send at even intervals and need Go, Cargo or a download; tsung
+and gatling need Erlang or Java.
 """
 
 import asyncio
