@@ -58,12 +58,17 @@ def test_rds_creates_new_databases_of_the_version_that_the_template_names(
 
     Then look at RDS's release calendar. While RDS creates the major version, ignore the rule in .cfnlintrc.
     """
-    assert not {DEPRECATED, UNKNOWN} & rules_broken(lint, own, tmp_path)
-    database = own["Resources"]["Database"]["Properties"]
+    database = own["Resources"]["Database"]
+
+    def broken(properties: dict[str, Any]) -> set[str]:
+        # Only the database: cfn-lint takes half a minute for the whole template.
+        alone = {**own, "Resources": {"Database": {**database, "Properties": properties}}}
+        return rules_broken(lint, alone, tmp_path)
+
+    assert database["Type"] == "AWS::RDS::DBInstance"
+    assert not {DEPRECATED, UNKNOWN} & broken(database["Properties"])
     for version, rule in (("17.4", DEPRECATED), ("18.99", UNKNOWN)):
-        old = {**own, "Resources": {"Database": {"Type": "AWS::RDS::DBInstance"}}}
-        old["Resources"]["Database"]["Properties"] = {**database, "EngineVersion": version}
-        assert rule in rules_broken(lint, old, tmp_path)
+        assert rule in broken({**database["Properties"], "EngineVersion": version})
 
 
 def test_the_zones_of_the_setting_are_those_of_the_subnets(own: Template) -> None:
