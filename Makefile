@@ -39,14 +39,14 @@ down: $(INSTALLED) ## Stop the service that `make up` started in another termina
 logs: $(INSTALLED) ## Follow the log of the running service
 	@$(RUN) logs
 
-test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests against an embedded Postgres, S3 and SQS; WORKERS=4 processes
-	$(BIN)/pytest -n $(or $(WORKERS),4)
+test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests against an embedded Postgres, S3 and SQS; WORKERS=6 processes
+	$(BIN)/pytest -n $(or $(WORKERS),6)
 
 test-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Run the upload and batch tests against a real LocalStack without Docker
 	LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(BIN)/pytest $(LOCALSTACK_TESTS)
 
 coverage: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests with coverage, processes that they start included; slower than `make test`
-	$(BIN)/pytest -n $(or $(WORKERS),4) --cov --cov-report=term
+	$(BIN)/pytest -n $(or $(WORKERS),6) --cov --cov-report=term
 
 unit-tests: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit

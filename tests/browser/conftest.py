@@ -79,21 +79,21 @@ def _serving() -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def frontend() -> Iterator[str]:
     """The service's FRONTEND_URL, on which a blank page is served."""
     with _serving() as origin:
         yield origin
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stranger() -> Iterator[str]:
     """An origin that the service does not know, on which a blank page is served."""
     with _serving() as origin:
         yield origin
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
     """The whole service on free ports; not started where there is no browser."""
     with (
@@ -111,7 +111,7 @@ def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def url(stack: Stack) -> str:
     """The service's URL on the front end's site: a Lax cookie goes from localhost to localhost only."""
     return stack.url.replace("127.0.0.1", "localhost")
