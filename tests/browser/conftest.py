@@ -33,7 +33,7 @@ def executable(playwright: Playwright) -> str | None:
 
 
 # Not for the session: while Playwright runs, its event loop stops asyncio.run() in other tests.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = executable(playwright)
@@ -79,21 +79,21 @@ def _serving() -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def frontend() -> Iterator[str]:
     """The service's FRONTEND_URL, on which a blank page is served."""
     with _serving() as origin:
         yield origin
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stranger() -> Iterator[str]:
     """An origin that the service does not know, on which a blank page is served."""
     with _serving() as origin:
         yield origin
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
     """The whole service on free ports; not started where there is no browser."""
     with (
@@ -111,7 +111,7 @@ def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def url(stack: Stack) -> str:
     """The service's URL on the front end's site: a Lax cookie goes from localhost to localhost only."""
     return stack.url.replace("127.0.0.1", "localhost")
