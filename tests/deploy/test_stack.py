@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -233,9 +235,14 @@ def completed(client: httpx.Client, task: str) -> dict[str, Any] | None:
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    folder = tmp_path_factory.mktemp("deploy")
-    with postgres_over_tcp(folder / "postgres") as database, ministack(folder) as endpoint:
+def deployment() -> Iterator[Deployment]:
+    with (
+        # Not in pytest's tmp_path, which is kept after the run, and which another pytest closes to the user
+        # that Postgres runs as.
+        TemporaryDirectory(prefix="deploy-", ignore_cleanup_errors=True) as name,
+        postgres_over_tcp((folder := Path(name)) / "postgres") as database,
+        ministack(folder) as endpoint,
+    ):
         project = copy_of_the_project(folder / "project")
         deployed = Deployment(
             project,
