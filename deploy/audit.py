@@ -23,10 +23,10 @@ def main() -> int:
     except (MigrationFailed, ClientError, BotoCoreError) as error:
         print(f"The audit failed: {error}", file=sys.stderr)
         return 2
-    if "off" not in result:
+    if "findings" not in result:
         print("The audit failed: the deployed version has no audit. Run `make deploy`.", file=sys.stderr)
         return 2
-    return report(result["off"])
+    return report(result["findings"])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from typing import Any
 
 from docs.list_schemas import BY_PAGE
 from shared import errors, exact_json
-from shared.accounts import WRONG
+from shared.accounts import WRONG_CREDENTIALS_DETAIL
+from shared.auth.caller import NOT_SIGNED_IN_DETAIL
 from shared.errors import DomainError
 from shared.http import problems
 from shared.http.problems import PROBLEM, problem_of
@@ -110,13 +111,13 @@ BODIES: dict[str, Any] = {
 
 REFUSALS: list[DomainError] = [
     errors.MalformedRequest("The body is not JSON."),
-    errors.NotSignedIn("The session has ended. Sign in again."),
-    errors.WrongCredentials(WRONG),
+    errors.NotSignedIn(NOT_SIGNED_IN_DETAIL),
+    errors.WrongCredentials(WRONG_CREDENTIALS_DETAIL),
     errors.InsufficientCredit("This costs 5, and the balance is 3.", balance=Decimal(3), cost=Decimal(5)),
     errors.Forbidden("Only admins may do this."),
     errors.CsrfMismatch("Send the csrf_token of your sign-in in the X-CSRF-TOKEN header."),
     errors.NotFound("There is no such record."),
-    errors.MethodNotAllowed("This path takes GET, POST.", allowed=["GET", "POST"]),
+    errors.MethodNotAllowed("This path supports GET, POST.", allowed=["GET", "POST"]),
     errors.Conflict("A request with this idempotency key is still running. Try again."),
     errors.PayloadTooLarge("At most 262144 bytes are taken here."),
     errors.UnsupportedMediaType("Send application/json, not 'text/plain'."),

@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.models import License
 
 from deploy.serverless_file import DEFAULT_ROUTE, Service
 from docs import examples, list_schemas
-from shared.http.api import MULTIPART, Api, Who
+from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import FIELD
 from shared.operations.catalog import CATALOG
 
@@ -78,7 +78,7 @@ def _schema(app: Api) -> dict[str, Any]:
     listing = list_schemas.listing_of(operation)
     if listing is not None:
         operation["parameters"] = list_schemas.parameters(listing)
-    if app.takes == MULTIPART:
+    if app.media_type == MULTIPART:
         operation["requestBody"] = _upload_form()
     examples.illustrate(operation)
     _add_common(app, method, operation)
@@ -94,10 +94,10 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
     statuses = {status for status in statuses if status != "422" or takes_input} | {"500", "503"}
     if "requestBody" in operation:
         statuses |= {"400", "413", "415", "422"}
-    if app.who is not Who.ANYONE:
+    if app.access is not Access.ANYONE:
         statuses |= {"401"}
         operation["security"] = [{"cookie": []}, {"bearer": []}]
-        if app.who is Who.ADMIN or method != "get":
+        if app.access is Access.ADMIN or method != "get":
             statuses |= {"403"}
         if method != "get":
             operation.setdefault("parameters", []).append(

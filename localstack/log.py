@@ -50,7 +50,7 @@ def readable(line: str) -> str:
             return line
         if "_aws" in document:
             return _metrics(document)
-        if document.get("message") == "answered" and "route" in document:
+        if document.get("message") == "response" and "route" in document:
             return ""
         if "message" in document:
             return _log(document)

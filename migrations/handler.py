@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Returns:
         `{"revision": the schema's, "created": [names of the inserted rows]}`, or
-        `{"off": [a line for each user whose balance is not the sum of the ledger]}`.
+        `{"findings": [a line for each user whose balance is not the sum of the ledger]}`.
 
     Raises:
         SettingsError: a password is a published default in production, or Postgres rejected the
@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ServiceUnavailable: a table was in use, so nothing was migrated; or the audit did not run.
     """
     if event.get("audit"):
-        return {"off": audit.findings(AUDIT_TIMEOUT)}
+        return {"findings": audit.findings(AUDIT_TIMEOUT)}
     client_password, admin_password = settings().passwords()
     revision = _migrate()
     with UnitOfWork() as uow:

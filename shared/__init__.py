@@ -1,1 +1,1 @@
-"""What the functions and the worker share; one subject a file."""
+"""The modules that the functions and the worker share, by subject."""

@@ -1,4 +1,4 @@
-"""Accounts: sign-in, sign-up, and what creates or changes a user."""
+"""Accounts: sign in, sign up, create users and change them."""
 
 import hmac
 from decimal import Decimal
@@ -14,17 +14,17 @@ from shared.errors import Conflict, WrongCredentials
 from shared.ids import uuid7
 from shared.settings import settings
 
-TRIES = 2
-"""How often a sign-in verifies the password when the account's hash changes while it is verified."""
-# The same text whether or not the account exists, so that a guesser cannot tell the two apart.
-WRONG = f"The e-mail or the password is wrong. To sign up: {passwords.POLICY}"
+VERIFICATIONS = 2
+"""Times that a sign-in verifies the password if the account's hash changes while it is verified."""
+# The same text whether or not the account exists, so that it does not reveal which e-mails have accounts.
+WRONG_CREDENTIALS_DETAIL = f"The e-mail or the password is wrong. To sign up: {passwords.POLICY}"
 
 
 def sign_in(email: str, password: str, address: str) -> TokenPair:
     """Sign in. An unknown e-mail with a compliant password creates a client's account.
 
-    The throttle counts a failure after the password was verified, and a success checks it then too. So of
-    many parallel guesses only the first few learn whether they were right, and no success is ever counted.
+    The throttle counts failures only, after verifying the password. A success checks the throttle again then,
+    so that of many parallel guesses only the first few learn whether they were right.
 
     Args:
         address: the source address of the request, for the throttle.
@@ -40,7 +40,7 @@ def sign_in(email: str, password: str, address: str) -> TokenPair:
             return _sign_up(email, password)
         except Conflict:
             account = database.only("account", email=email)  # a parallel request signed up first
-    for _ in range(TRIES):
+    for _ in range(VERIFICATIONS):
         if not passwords.verify(password, account["password_hash"]):
             break
         if (pair := _open_session(account, password, buckets)) is not None:
@@ -48,11 +48,11 @@ def sign_in(email: str, password: str, address: str) -> TokenPair:
         # A parallel sign-in renewed the hash, or the password was changed.
         account = database.only("account", email=email)
     throttle.check(database.only("count_failed_sign_in", **buckets)["wait"])
-    raise WrongCredentials(WRONG)
+    raise WrongCredentials(WRONG_CREDENTIALS_DETAIL)
 
 
 def create_admin(email: str, password: str, admin_password: str, address: str) -> tuple[UUID, str]:
-    """Create an admin for a caller that knows the `ADMIN_PASSWORD` setting.
+    """Create an admin, if `admin_password` is the ADMIN_PASSWORD setting.
 
     Returns:
         The id, and the user as JSON.
@@ -75,7 +75,7 @@ def create_user(
     """Create a user with an opening credit.
 
     Args:
-        balance: the opening credit; None for the role's.
+        balance: the opening credit; None for OPENING_CREDIT of the role.
         statements: the caller's unit of work, if the user is created in a transaction.
 
     Returns:

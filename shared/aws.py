@@ -28,16 +28,17 @@ CSV = "text/csv"
 # At DEBUG, botocore logs the signature and the session token of each request.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
-TRIES = 3
+ATTEMPTS = 3
+"""Times that a call is sent before it fails."""
 CALL_TIMEOUT = 3.0
-"""Seconds for each try of a call that a client waits for; all tries end within the functions' 15 seconds."""
+"""Seconds for each attempt of a call that a client waits for. All attempts end within the functions' 15 s."""
 STREAM_TIMEOUT = 10.0
-"""Seconds for each try when the worker reads or writes an object, and between two bytes of it."""
+"""Seconds for each attempt when the worker reads or writes an object, and between two bytes of it."""
 
 _CALL = Config(
     connect_timeout=CALL_TIMEOUT,
     read_timeout=CALL_TIMEOUT,
-    retries={"total_max_attempts": TRIES, "mode": "standard"},
+    retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
 )
 # By default, boto3 presigns POSTs with signature version 2.
 _S3 = _CALL.merge(
@@ -142,4 +143,4 @@ def set_visibility_timeout(receipt: str, seconds: int) -> None:
 
 
 def _unavailable(service: str) -> ServiceUnavailable:
-    return ServiceUnavailable(f"{service} can't be reached just now.", retry_after=5)
+    return ServiceUnavailable(f"{service} is temporarily unavailable. Try again.", retry_after=5)

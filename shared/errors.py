@@ -1,6 +1,6 @@
-"""The errors of the domain: what is wrong, and the facts that a caller needs to go on.
+"""The domain errors: each has the cause, the next step and further facts for the client.
 
-They know nothing of HTTP. `shared/http/problems.py` maps each class to a status and a problem body.
+They do not depend on HTTP: `shared/http/problems.py` maps each class to a status and a problem body.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ class DomainError(Exception):
         detail: the cause of this error and the next step, for the person who sent the request.
         errors: the faults of invalid input.
         retry_after: seconds to wait before the next try.
-        balance: the caller's credits.
-        cost: of the refused call, in credits.
+        balance: the credits of the caller.
+        cost: the credits that the rejected call costs.
         allowed: the HTTP methods that the path has.
         """
         super().__init__(detail or type(self).__name__)

@@ -25,8 +25,8 @@ def tuned_for_batch() -> Iterator[None]:
     """Tune the interpreter for a batch.
 
     Rows create no reference cycles, and GC scans cost a third of the run time, so collect rarely and only
-    new objects. A short switch interval gives the interpreter back to the thread that waits for Postgres
-    at once; by default the computing thread may keep it for 5 ms.
+    new objects. With a short switch interval, the thread that received Postgres' response runs at once; by
+    default the computing thread may keep the interpreter for 5 ms.
     """
     switch_interval = sys.getswitchinterval()
     gc.freeze()

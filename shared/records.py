@@ -1,4 +1,4 @@
-"""Records by an admin's hand. They are what people see; the money is the ledger's."""
+"""Create and correct manual records, for admins. They never change a balance or the ledger."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from shared.ids import uuid7
 
 
 def create(record: dict[str, Any]) -> tuple[UUID, str]:
-    """A manual record.
+    """Create a manual record.
 
     Returns:
         The id, and the record as JSON.

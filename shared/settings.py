@@ -25,7 +25,7 @@ class Settings(BaseModel):
     jwt_secret_key: SecretStr | None = Field(None, min_length=32)
     """HMAC key of all tokens. RFC 7518 (section 3.2) requires at least as many bytes as the hash has.
 
-    None in a function that handles no tokens: see `signing_key`.
+    None in a function that neither issues nor verifies tokens.
     """
     jwt_secret_key_old: SecretStr | None = Field(None, min_length=32)
     """The previous key. It verifies tokens but signs none, so a key rotation signs no user out."""

@@ -15,10 +15,10 @@ from shared.ids import uuid7
 
 UPLOADS_AT_ONCE = 6
 UPLOADS_PER_SECOND = 0.1
-"""A user may begin six uploads at once, and one more each ten seconds."""
+"""The upload bucket of a user: its capacity, and the tokens that it gains per second."""
 RESUMES_AT_ONCE = 6
 RESUMES_PER_SECOND = 0.1
-"""The same for resumptions, since each sends a message to the queue that all users share."""
+"""The same for resumptions, because each sends a message to the queue that all users share."""
 
 
 def create(
@@ -58,18 +58,18 @@ def create(
 
 
 def plain_name(filename: str | None) -> str:
-    """A form's file name as it can be kept: printable, 255 characters at the most."""
+    """Return the first 255 printable characters of a file name, or `upload.csv` if it has none."""
     printable = "".join(c for c in filename or "" if c.isprintable())
     return printable[:255] or "upload.csv"
 
 
 def get(task_id: UUID, owner: UUID | None) -> Row:
-    """The task: its `body` as JSON, `user_id` and `status`. Raises: NotFound."""
+    """Return a task: its `body` as JSON, `user_id` and `status`. Raises: NotFound."""
     return _found(database.one("task", id=task_id, owner=owner))
 
 
 def cancel(task_id: UUID, owner: UUID | None) -> str:
-    """Stop a task at its next chunk. Returns it as JSON. Raises: NotFound; Conflict if it has ended."""
+    """Cancel a task, and return it as JSON. Raises: NotFound; Conflict if it has ended."""
     row = _found(database.one("cancel_task", id=task_id, owner=owner))
     if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: it has already ended, so it cannot be cancelled.")
@@ -77,18 +77,18 @@ def cancel(task_id: UUID, owner: UUID | None) -> str:
 
 
 def resume(task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]) -> str:
-    """Go on with a task that ran out of credit or was cancelled, from its checkpoint.
+    """Resume a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:
-        owner: whose task it must be, and who is throttled; None for an admin.
-        send: called with the owner's and the task's id before the commit, to send the task's message.
+        owner: the task's owner, to whom the throttle applies; None for an admin.
+        send: sends the task's message. Called with the owner's and the task's id before the commit.
 
     Returns:
         The task, as JSON.
 
     Raises:
         NotFound: the owner has no such task.
-        Conflict: the task has another status.
+        Conflict: the task has neither status.
         TooManyRequests: too many resumptions.
     """
     with UnitOfWork() as uow:

@@ -1,4 +1,4 @@
-"""Changes that only an admin makes to a user and that need no password hash."""
+"""Lock and delete users. Separate from accounts, so that these functions do not import Argon2."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from shared.errors import NotFound
 
 
 def lock(uow: UnitOfWork, user_id: UUID) -> None:
-    """Lock a living user's row until the open transaction ends.
+    """Lock the row of a user until the transaction ends.
 
     Raises:
         NotFound: the user does not exist or was deleted.

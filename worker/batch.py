@@ -23,12 +23,12 @@ from worker.messages import NotUnderstood, Upload
 from worker.results import Checkpoint, Fenced, write_results
 
 HANDOVER_MARGIN = 60.0
-"""Seconds of a worker's time that must be left for it to begin another chunk."""
+"""A worker starts another chunk only if this many seconds remain before its timeout."""
 TURN = 60.0
-"""Seconds after which a worker sends its task back to the queue. Even with one worker, another user's small
-file then waits no longer than this for a large one."""
-CHUNKS_A_COLLECTION = 32
-"""Chunks from one garbage collection to the next."""
+"""Seconds after which a worker sends its task back to the queue, so that a large file delays other files by
+no more than this, even with a single worker."""
+CHUNKS_PER_COLLECTION = 32
+"""Chunks between two garbage collections."""
 BLOCK = 1024 * 1024
 """Bytes of one read from S3."""
 UNFINISHED = ("awaiting_upload", "queued", "processing")
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class End(Enum):
-    """How a worker left a task."""
+    """Why a worker stopped processing a task."""
 
     COMPLETED = "completed"
     OUT_OF_CREDIT = "out of credit"
@@ -51,7 +51,7 @@ class End(Enum):
 
     @property
     def frees_owner(self) -> bool:
-        """Whether the owner's next task may start now."""
+        """Whether the owner's next task can start."""
         return self in (End.COMPLETED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER)
 
 
@@ -136,7 +136,7 @@ def _bill(
         rows.header()
     budget = _remote_budget(task["balance"])
     for number, chunk in enumerate(_one_ahead(chunks(rows, budget)), 1):
-        if number % CHUNKS_A_COLLECTION == 0:
+        if number % CHUNKS_PER_COLLECTION == 0:
             interpreter.collect_garbage()
         with UnitOfWork() as uow:
             outcome, totals = bill_chunk(uow, upload.task_id, at, chunk)

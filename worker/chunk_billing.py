@@ -94,7 +94,7 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
 
 
 def _sums(totals: ChunkTotals, start: Position) -> dict[str, Any]:
-    """The parameters of end_chunk."""
+    """Return the parameters of end_chunk."""
     return {
         "entry_id": next(uuid7s(1)),
         "spent": totals.spent,
@@ -135,8 +135,8 @@ def _bill_rows(
             if len(totals.error_lines) >= bad_rows_left:
                 totals.outcome = Outcome.TOO_MANY_BAD_ROWS
                 totals.error = (
-                    f"More than {BAD_ROWS_LIMIT:,} rows are bad. Processing stopped at row {number} (line"
-                    f" {line}); what was charged before is recorded. Correct the file and upload the rest."
+                    f"More than {BAD_ROWS_LIMIT:,} rows are invalid. Processing stopped at row {number} (line"
+                    f" {line}); the rows charged before are recorded. Correct the file and upload the rest."
                 )
                 break
             totals.error_lines.append(_error_line(task_id, number, row))
@@ -150,7 +150,7 @@ def _bill_rows(
             )
             break
         if type(row) is DeferredRow:
-            break  # the balance has grown and covers the row now: the next worker computes it
+            break  # credit was added meanwhile: the next worker computes the row
         balance -= cost
         if "\\" in result:
             result = result.replace("\\", "\\\\")

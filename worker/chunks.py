@@ -208,7 +208,7 @@ def _compute(
 
 def _fault(row: Row, operation: Operation | None, arguments: Arguments) -> str:
     if not 1 <= len(row.cells) <= 2:
-        return f"expected 2 columns, operation and arguments, and {len(row.cells)} came"
+        return f"expected 2 columns, operation and arguments, but got {len(row.cells)}"
     if operation is None:
         return f"there is no operation {row.cells[0].strip()[:64]!r}"
     return str(arguments)

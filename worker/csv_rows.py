@@ -22,11 +22,11 @@ TOO_LONG = f"the line is longer than {LINE_BYTES_LIMIT // 1024} KiB"
 NOT_UTF8 = "the line is not UTF-8"
 UNCLOSED = "a quote is not closed"
 _REASONS = {
-    "new-line character seen": "a carriage return stands inside the line",
+    "new-line character seen": "a carriage return is inside the line",
     "unexpected end of data": UNCLOSED,
     "',' expected after": "text follows a closing quote",
 }
-"""The message for the file's owner, by the beginning of the csv.Error."""
+"""The message for the owner of the file, by the start of the csv.Error's text."""
 
 
 class NotACsv(Exception):
@@ -126,7 +126,7 @@ class CsvRows:
         self.offset, self.lines = line.end, line.number
 
     def _parse_line_by_line(self) -> Iterator[Row]:
-        """The rows of the buffered lines, and of as many more as the last row spans."""
+        """Yield the rows of the buffered lines. Buffer more lines if the last row needs them."""
         while self._lines:
             reader = csv.reader(self._texts(), strict=True)
             try:

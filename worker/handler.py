@@ -13,8 +13,8 @@ from worker.messages import NotUnderstood, uploads
 logger = Logger(service="restcalculator")
 
 RETRY_AFTER = (10, 60, 6 * 60, 36 * 60)
-"""Seconds until SQS delivers a failed message again, by the number of its deliveries. Together they give an
-outage 43 minutes to end. Otherwise each retry would wait for the queue's visibility timeout, 90 minutes."""
+"""Seconds until SQS redelivers a failed message, by the number of its deliveries. The retries span
+43 minutes, longer than a short outage. The queue's own visibility timeout is 90 minutes."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
@@ -31,13 +31,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
             _process(record, context)
             continue
         except NotUnderstood as error:
-            logger.error("message not understood", reason=str(error))
+            logger.error("message rejected", reason=str(error))
             retry = 0
         except DomainError as error:
-            logger.warning("message failed, to be retried", reason=error.detail)
+            logger.warning("message failed, will be retried", reason=error.detail)
             retry = _retry_after(record)
         except Exception:
-            logger.exception("message failed, to be retried")
+            logger.exception("message failed, will be retried")
             retry = _retry_after(record)
         failed.append({"itemIdentifier": record["messageId"]})
         aws.set_visibility_timeout(record["receiptHandle"], retry)
@@ -63,11 +63,11 @@ def _process(record: dict[str, Any], context: Any) -> None:
             if end is End.HANDED_OVER:
                 aws.enqueue(upload.key)
             elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
-                # A message for an ended task may mean that a worker died before this step, or that the
-                # owner cancelled the task between two workers. First deliveries of S3's own messages don't
-                # count: a client can cause any number of them.
+                # The previous worker may have died before this step, or the owner may have cancelled the task
+                # between two workers. Ignore first deliveries of messages from S3: a client can cause any
+                # number of them by uploading again.
                 _start_next(upload.user_id)
-        logger.info("task left", task_id=str(upload.task_id), end=end.value)
+        logger.info("task processed", task_id=str(upload.task_id), end=end.value)
 
 
 def _start_next(user_id: UUID) -> None:

@@ -13,7 +13,7 @@ _KEY = re.compile(f"uploads/({_UUID})/({_UUID})\\.csv")
 
 
 class NotUnderstood(Exception):
-    """The message is not about an upload of this service. It belongs into the dead-letter queue."""
+    """The message is not about an upload of this service. It belongs in the dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)

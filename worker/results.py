@@ -15,7 +15,7 @@ from shared.database.connection import Row, statement_text
 from worker.s3_writer import S3ObjectWriter
 
 ROWS_AT_ONCE = 10_000
-"""Rows that one statement reads. Postgres sorts so many in memory; sorting all on disk could exceed
+"""Rows that one statement reads. Postgres sorts this many in memory. Sorting all rows on disk could exceed
 the socket's timeout before the first row arrives."""
 HEADER = b"row,operation,arguments,result,amount,user_balance,error\n"
 

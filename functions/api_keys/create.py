@@ -3,12 +3,12 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared.auth import api_keys
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewApiKey
 from shared.schemas.responses import ApiKeyCreated
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.post(

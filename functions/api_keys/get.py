@@ -6,11 +6,11 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared import database
 from shared.errors import NotFound
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import ApiKey
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(

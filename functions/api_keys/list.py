@@ -2,11 +2,11 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import API_KEYS
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(
@@ -14,7 +14,8 @@ app = Api(who=Who.SIGNED_IN)
     tags=["API keys"],
     summary="List your API keys.",
     description=(
-        "Returns your own keys that are not revoked, without their secrets. An admin sees only their own too."
+        "Returns your own keys that are not revoked, without their secrets. Admins, too, see only their own "
+        "keys."
     ),
     operation_id="listApiKeys",
     responses=documented_list(API_KEYS, description="One page of API keys."),

@@ -6,18 +6,18 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared import database
 from shared.errors import NotFound
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, done
 from shared.schemas.responses import Done
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.delete(
     "/api/v1/api_keys/<id>",
     tags=["API keys"],
     summary="Revoke an API key.",
-    description="The next request with the key is refused (401). This cannot be undone.",
+    description="The next request with the key returns 401. This cannot be undone.",
     operation_id="revokeApiKey",
     responses=documented(Done, 404, description="The API key is revoked."),
 )

@@ -16,8 +16,8 @@ app = Api()
     tags=["sign-in"],
     summary="Create an admin.",
     description=(
-        "Needs the ADMIN_PASSWORD setting of the deployment as `admin_password`. The account starts with "
-        "100 credits. Refused if the e-mail has an account (409). Wrong passwords are throttled (429)."
+        "`admin_password` must be the ADMIN_PASSWORD setting of the deployment. The account starts with 100 "
+        "credits. An e-mail that has an account returns 409. Wrong passwords are throttled (429)."
     ),
     operation_id="createAdmin",
     responses=documented(

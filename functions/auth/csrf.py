@@ -5,11 +5,11 @@ import json
 from aws_lambda_powertools.event_handler import Response
 
 from shared.errors import NotSignedIn
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import CsrfToken
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(
@@ -17,8 +17,8 @@ app = Api(who=Who.SIGNED_IN)
     tags=["sign-in"],
     summary="Get the CSRF token.",
     description=(
-        "For browser pages that cannot read the cookie `csrf_access_token`. Needs an access token: an API "
-        "key has no CSRF token (401)."
+        "For browser pages that cannot read the cookie `csrf_access_token`. Send an access token: an API key "
+        "has no CSRF token (401)."
     ),
     operation_id="getCsrfToken",
     responses=documented(CsrfToken, description="The CSRF token of the access token."),

@@ -10,7 +10,7 @@ from shared.http.cookies import sign_out_cookies
 from shared.http.responses import documented, done
 from shared.schemas.responses import Done
 
-app = Api(takes=None)
+app = Api(media_type=None)
 
 
 @app.post(

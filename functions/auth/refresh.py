@@ -10,7 +10,7 @@ from shared.http.cookies import sign_in_cookies
 from shared.http.responses import documented, done
 from shared.schemas.responses import SignedIn
 
-app = Api(takes=None)
+app = Api(media_type=None)
 
 
 @app.post(
@@ -18,7 +18,7 @@ app = Api(takes=None)
     tags=["sign-in"],
     summary="Refresh the tokens.",
     description=(
-        "Needs the refresh token, in its cookie or as a bearer token, and returns new tokens in the "
+        "Send the refresh token in its cookie or as a bearer token. The response sets new tokens as "
         "cookies. A refresh token is valid once: a second use more than 10 seconds later ends the session "
         "(401)."
     ),

@@ -3,13 +3,13 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared.billing import charges
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.operations import catalog
 from shared.schemas.requests import OperationCall
 from shared.schemas.responses import Charged
 
-app = Api(who=Who.CHARGED)
+app = Api(access=Access.CHARGED)
 
 
 @app.post(
@@ -17,8 +17,8 @@ app = Api(who=Who.CHARGED)
     tags=["calculator"],
     summary="Compute one operation and charge for it.",
     description=(
-        "Costs the price of the operation (`GET /api/v1/operations`) and records the call. Invalid "
-        "arguments and calls that the balance does not cover (402) are refused and cost nothing. Send an "
+        "Costs the price of the operation (`GET /api/v1/operations`) and records the call. Calls "
+        "with invalid arguments (422), or that the balance does not cover (402), cost nothing. Send an "
         "Idempotency-Key so that a retry is charged once and gets the first response again."
     ),
     operation_id="processOperation",

@@ -16,7 +16,7 @@ app = Api()
     "/health",
     tags=["docs"],
     summary="Check the health of the service.",
-    description="Runs one statement in the database. Refused if the database can't be reached (503).",
+    description="Runs one statement in the database. Returns 503 if the database can't be reached.",
     operation_id="getHealth",
     responses=documented(Health, 503, description="The service and its database work."),
 )

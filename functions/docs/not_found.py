@@ -13,7 +13,7 @@ from shared.http.api import Api
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
-app = Api(takes=None)
+app = Api(media_type=None)
 
 
 @cache
@@ -33,5 +33,5 @@ def unknown_route(_: Exception) -> Response[str]:
     for pattern, methods in methods_by_path():
         if pattern.fullmatch(path):
             allowed = sorted(methods)
-            return app.problem(MethodNotAllowed(f"This path takes {', '.join(allowed)}.", allowed=allowed))
-    return app.problem(NotFound("There is nothing at this path."))
+            return app.problem(MethodNotAllowed(f"This path supports {', '.join(allowed)}.", allowed=allowed))
+    return app.problem(NotFound("No route has this path."))

@@ -8,7 +8,7 @@ STATEMENT_TIMEOUT = 880.0
 """Seconds until Postgres cancels the statement, before the function times out."""
 
 
-class BooksAreOff(Exception):
+class LedgerMismatch(Exception):
     """A balance is not the sum of its ledger entries. `make audit` lists the users."""
 
 
@@ -16,9 +16,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
     """Run the audit, which changes nothing. An exception triggers the alarm on the function's errors.
 
     Raises:
-        BooksAreOff: it names no user and no amount, because the log would keep them.
+        LedgerMismatch: the message names no user and no amount, because it is logged.
         ServiceUnavailable: the audit did not run, because the database can't be reached.
     """
     if audit.findings(STATEMENT_TIMEOUT):
-        raise BooksAreOff(BooksAreOff.__doc__)
+        raise LedgerMismatch(LedgerMismatch.__doc__)
     return {"status": "Every balance is the sum of its ledger entries."}

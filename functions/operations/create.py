@@ -3,14 +3,14 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import database
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.ids import uuid7
 from shared.operations import catalog
 from shared.schemas.requests import NewOperation
 from shared.schemas.responses import Operation
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.post(
@@ -18,9 +18,8 @@ app = Api(who=Who.ADMIN)
     tags=["operations"],
     summary="Set the price of an operation.",
     description=(
-        "For admins. Calls of the operation are accepted from now on, at this cost. The type must be one "
-        "that the service can compute; an operation that has a price already is refused (409): change its "
-        "cost instead."
+        "For admins. From now on the operation can be called, at this cost. The service must be able to "
+        "compute the type (422). An operation that already has a price returns 409: change its cost instead."
     ),
     operation_id="createOperation",
     responses=documented(

@@ -6,11 +6,11 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared import database
 from shared.errors import NotFound
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, done
 from shared.schemas.responses import Done
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.delete(
@@ -18,7 +18,7 @@ app = Api(who=Who.ADMIN)
     tags=["operations"],
     summary="Remove the price of an operation.",
     description=(
-        "For admins. Calls of the operation are refused from now on (422). The records of its calls stay."
+        "For admins. From now on, calls of the operation return 422. The records of its calls stay."
     ),
     operation_id="deleteOperation",
     responses=documented(Done, 404, description="The operation can no longer be called."),

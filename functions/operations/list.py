@@ -2,11 +2,11 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import OPERATIONS
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(

@@ -3,12 +3,12 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import records
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewRecord
 from shared.schemas.responses import Record
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.post(

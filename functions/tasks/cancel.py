@@ -5,11 +5,11 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import tasks
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
 
-app = Api(who=Who.SIGNED_IN, takes=None)
+app = Api(access=Access.SIGNED_IN, media_type=None)
 
 
 @app.post(
@@ -18,7 +18,7 @@ app = Api(who=Who.SIGNED_IN, takes=None)
     summary="Cancel a task.",
     description=(
         "The task stops at its next chunk of rows. The rows already charged stay charged and recorded. A "
-        "task that has ended is refused (409)."
+        "task that has ended returns 409."
     ),
     operation_id="cancelTask",
     responses=documented(Task, 404, 409, description="The cancelled task."),

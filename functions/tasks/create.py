@@ -1,4 +1,4 @@
-"""POST /api/v1/tasks: create a task and a grant to upload its file."""
+"""POST /api/v1/tasks: create a task and the presigned POST to upload its file."""
 
 from typing import Any
 from uuid import UUID
@@ -6,12 +6,12 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, tasks
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewTask
 from shared.schemas.responses import UploadGranted
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.post(
@@ -20,8 +20,8 @@ app = Api(who=Who.SIGNED_IN)
     summary="Create a task for a file of up to 5 GB.",
     description=(
         "Returns a presigned S3 POST (`url` and `fields`), valid for 15 minutes and for this one file. "
-        "Upload the file with it: the task then starts. Costs nothing itself; each row of the file costs "
-        "its operation. Too many uploads at once are refused (429)."
+        "Upload the file with it: the task then starts. Creating a task is free; each row of the file costs "
+        "the price of its operation. Too many uploads at once return 429."
     ),
     operation_id="createTask",
     responses=documented(
@@ -29,7 +29,7 @@ app = Api(who=Who.SIGNED_IN)
         429,
         status=201,
         headers=("Location",),
-        description="The task and the grant to upload its file.",
+        description="The task, and the presigned POST to upload its file.",
     ),
     status_code=201,
 )

@@ -5,11 +5,11 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import tasks
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(

@@ -4,15 +4,15 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, database, tasks
 from shared.errors import PayloadTooLarge, ServiceUnavailable
-from shared.http.api import MULTIPART, Api, Who
+from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import parse_upload
 from shared.http.responses import documented, ok
 from shared.schemas.responses import TaskAccepted
 
 LARGEST_FILE = 4 * 1024 * 1024
-"""Bytes: what fits into a Lambda's 6 MB event once it is base64."""
+"""Bytes: a larger file would exceed the 6 MB of a Lambda event when base64-encoded."""
 
-app = Api(who=Who.SIGNED_IN, takes=MULTIPART)
+app = Api(access=Access.SIGNED_IN, media_type=MULTIPART)
 
 
 @app.post(
@@ -20,9 +20,9 @@ app = Api(who=Who.SIGNED_IN, takes=MULTIPART)
     tags=["tasks"],
     summary="Upload a CSV file of up to 4 MB and start its task.",
     description=(
-        "The file has a header line and the columns `operation,arguments`. Each row costs its operation; "
-        "invalid rows cost nothing. For larger files (413) use POST /api/v1/tasks. Too many uploads at once "
-        "are refused (429)."
+        "The file has a header line and the columns `operation,arguments`. Each row costs the price of "
+        "its operation; invalid rows cost nothing. For larger files (413) use POST /api/v1/tasks. Too many "
+        "uploads at once return 429."
     ),
     operation_id="processCsv",
     responses=documented(

@@ -7,11 +7,11 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, exact_json, tasks
 from shared.errors import Conflict
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import JSON, documented, ok
 from shared.schemas.responses import ResultsLink
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(

@@ -5,11 +5,11 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, tasks
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
 
-app = Api(who=Who.SIGNED_IN, takes=None)
+app = Api(access=Access.SIGNED_IN, media_type=None)
 
 
 @app.post(
@@ -18,7 +18,7 @@ app = Api(who=Who.SIGNED_IN, takes=None)
     summary="Resume a task.",
     description=(
         "Continues after the last row that was charged, and charges no row twice. The task must be "
-        "`out_of_credit` or `cancelled` (409). Too many resumptions at once are refused (429)."
+        "`out_of_credit` or `cancelled` (409). Too many resumptions at once return 429."
     ),
     operation_id="resumeTask",
     responses=documented(Task, 404, 409, 429, status=202, description="The task, which is queued."),

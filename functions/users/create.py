@@ -3,12 +3,12 @@
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewUser
 from shared.schemas.responses import User
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.post(
@@ -17,7 +17,7 @@ app = Api(who=Who.ADMIN)
     summary="Create a user.",
     description=(
         "For admins. Without a role the user is a client; without a balance the user gets the opening "
-        "credit of the role. Refused if the e-mail has an account (409)."
+        "credit of the role. An e-mail that has an account returns 409."
     ),
     operation_id="createUser",
     responses=documented(User, 409, status=201, headers=("Location",), description="The created user."),

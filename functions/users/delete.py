@@ -5,11 +5,11 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import users
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, done
 from shared.schemas.responses import Done
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.delete(

@@ -5,12 +5,12 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared.billing import charges
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.requests import CreditGrant
 from shared.schemas.responses import Granted
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.post(

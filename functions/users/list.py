@@ -2,11 +2,11 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented_list, ok
 from shared.lists.registry import USERS
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.get(

@@ -4,18 +4,18 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared import database
 from shared.errors import NotSignedIn
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import User
 
-app = Api(who=Who.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(
     "/api/v1/users/me",
     tags=["users"],
     summary="Get your profile and balance.",
-    description="Returns your own account, also to clients.",
+    description="Returns your own account.",
     operation_id="getCurrentUser",
     responses=documented(User, description="Your account."),
 )

@@ -5,11 +5,11 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import accounts
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.responses import documented, no_content
 from shared.schemas.requests import UserChange
 
-app = Api(who=Who.ADMIN)
+app = Api(access=Access.ADMIN)
 
 
 @app.patch(
@@ -18,8 +18,8 @@ app = Api(who=Who.ADMIN)
     summary="Change a user.",
     description=(
         "For admins. Changes only the fields that the body names. A new balance writes the difference to "
-        "the ledger; a new password ends the sessions and API keys. Refused if the e-mail has another "
-        "account (409)."
+        "the ledger; a new password ends the sessions and API keys. An e-mail that has another account "
+        "returns 409."
     ),
     operation_id="updateUser",
     responses=documented(None, 404, 409, status=204, description="The user is changed."),

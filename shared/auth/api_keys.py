@@ -1,4 +1,4 @@
-"""API keys: secrets that sign in programs. The database stores only their hashes."""
+"""Create API keys, with which programs sign in. The database stores only their hashes."""
 
 from uuid import UUID
 
@@ -12,16 +12,16 @@ def create(presented: auth.Credentials, user_id: UUID, name: str) -> tuple[UUID,
     """Create an API key for the signed-in user.
 
     Args:
-        presented: the credentials of the request. They are looked up again under the lock on the user's row:
-            a new password or a deletion that was committed meanwhile has ended them.
-        user_id: the user behind these credentials.
+        presented: the credentials of the request. They are looked up again while the user's row is locked,
+            because a password change or a deletion may have ended them meanwhile.
+        user_id: the user of these credentials.
 
     Returns:
         The id, and the key as JSON with its secret.
 
     Raises:
-        NotSignedIn: the credentials ended meanwhile.
-        Conflict: the user has 100 living keys.
+        NotSignedIn: the credentials are no longer valid.
+        Conflict: the user has 100 keys that are not revoked.
     """
     key_id = uuid7()
     key, key_hash = auth.new_api_key()

@@ -1,4 +1,4 @@
-"""Find the caller that a token or an API key stands for."""
+"""Look up the caller of a request by its token or API key."""
 
 import hashlib
 import secrets
@@ -12,24 +12,25 @@ from shared.database import Statements
 from shared.errors import Forbidden, NotSignedIn
 
 API_KEY_PREFIX = "rc_"
+NOT_SIGNED_IN_DETAIL = "The session has ended or the API key is revoked. Sign in again, or use another key."
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What was presented, not yet looked up: a session's id or an API key's hash."""
+    """The credentials of a request, before the lookup: the id of a session or the hash of an API key."""
 
     session_id: UUID | None = None
     api_key_hash: bytes | None = None
     claims: Claims | None = None
 
     def parameters(self) -> dict[str, Any]:
-        """As the parameters of the statements that look a caller up."""
+        """Return the parameters for the statements that look up a caller."""
         return {"session_id": self.session_id, "api_key_hash": self.api_key_hash}
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A living user whose session or API key is good."""
+    """A user with a valid session or API key."""
 
     id: UUID
     role: str
@@ -40,7 +41,7 @@ class Caller:
 
     @property
     def scope(self) -> UUID | None:
-        """Whose things this caller may see: None is everybody's."""
+        """The owner whose rows the caller may see; None for the rows of all users."""
         return None if self.is_admin else self.id
 
 
@@ -59,12 +60,12 @@ def look_up(presented: Credentials, statements: Statements = database, *, admin:
         statements: the caller's unit of work, to look the caller up in its transaction.
 
     Raises:
-        NotSignedIn: the session or key was revoked, or its user deleted.
+        NotSignedIn: the session or the key was revoked, or the user was deleted.
         Forbidden: `admin` is true, and the caller is not an admin.
     """
     row = statements.one("caller", **presented.parameters())
     if row is None:
-        raise NotSignedIn("The session has ended. Sign in again.")
+        raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
     caller = Caller(row["id"], row["role"])
     if admin and not caller.is_admin:
         raise Forbidden("Only admins may do this.")
@@ -72,11 +73,11 @@ def look_up(presented: Credentials, statements: Statements = database, *, admin:
 
 
 def new_api_key() -> tuple[str, bytes]:
-    """An API key of 256 random bits, to be shown once, and the hash to store."""
+    """Return a new API key of 256 random bits, and its hash."""
     key = API_KEY_PREFIX + secrets.token_urlsafe(32)
     return key, hash_api_key(key)
 
 
 def hash_api_key(key: str) -> bytes:
-    """SHA-256: enough for a key that is random itself, and quick at every call."""
+    """Return the SHA-256 of an API key. A random key needs no slow password hash."""
     return hashlib.sha256(key.encode()).digest()

@@ -10,7 +10,7 @@ from shared.errors import WrongCredentials
 def refresh(session_id: UUID, refresh_id: UUID) -> TokenPair:
     """Exchange a session's refresh token for a new pair of tokens.
 
-    A token that was exchanged less than 10 seconds ago gets the same new refresh token as the first time.
+    If the token was exchanged less than 10 seconds ago, return the same new refresh token as then.
 
     Raises:
         WrongCredentials: the session has ended, or the token was used before, which ends the session.

@@ -28,4 +28,4 @@ def check(wait: Decimal) -> None:
     """
     seconds = math.ceil(wait)
     if seconds > 0:
-        raise TooManyRequests(f"Too many attempts. Try again in {seconds} seconds.", retry_after=seconds)
+        raise TooManyRequests(f"Too many requests. Try again in {seconds} s.", retry_after=seconds)

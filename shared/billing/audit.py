@@ -12,7 +12,7 @@ AUDIT_TIMEOUT = 3600.0
 """Seconds. Postgres sends no byte before the audit ends, so without a statement timeout the connection would
 time out after a minute."""
 LINES_LIMIT = 1000
-"""Lines of findings. A Lambda function's response is limited to 6 MB."""
+"""Maximum number of findings: the response of a Lambda function is limited to 6 MB."""
 
 
 def findings(statement_timeout: float = AUDIT_TIMEOUT) -> list[str]:
@@ -25,17 +25,17 @@ def findings(statement_timeout: float = AUDIT_TIMEOUT) -> list[str]:
         DomainError: as `Database.run`.
     """
     with database.statement_timeout(statement_timeout):
-        off = audit()
-    lines = [_line(row) for row in off[:LINES_LIMIT]]
-    return lines if len(off) <= LINES_LIMIT else [*lines, f"… and {len(off) - LINES_LIMIT} more"]
+        rows = audit()
+    lines = [_line(row) for row in rows[:LINES_LIMIT]]
+    return lines if len(rows) <= LINES_LIMIT else [*lines, f"… and {len(rows) - LINES_LIMIT} more"]
 
 
-def report(off: Sequence[str]) -> int:
+def report(findings: Sequence[str]) -> int:
     """Print the findings and return the exit status: 0 without findings, otherwise 1."""
-    for line in off:
+    for line in findings:
         print(line)
-    print("Balances and ledger disagree." if off else "Every balance is the sum of its ledger entries.")
-    return 1 if off else 0
+    print("Balances and ledger disagree." if findings else "Every balance is the sum of its ledger entries.")
+    return 1 if findings else 0
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def main() -> int:
 def _line(row: Row) -> str:
     where = f", chain broken at entry {row['broken_at']}" if row["broken_at"] else ""
     return (
-        f"OFF {row['id']} {row['email']}: balance {row['balance']}, ledger's sum {row['ledger_total']},"
+        f"MISMATCH {row['id']} {row['email']}: balance {row['balance']}, ledger's sum {row['ledger_total']},"
         f" newest balance_after {row['ledger_newest']}{where}"
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from shared import database, metrics
-from shared.auth.caller import Caller, Credentials
+from shared.auth.caller import NOT_SIGNED_IN_DETAIL, Caller, Credentials
 from shared.database import Row
 from shared.errors import (
     Conflict,
@@ -26,8 +26,8 @@ OPENING_CREDIT = {"client": Decimal(20), "admin": Decimal(100)}
 """Credits of a new account."""
 
 
-TRIES = 3
-"""Attempts of a charge or grant. A rejecting statement reports the balance that it read first. If a
+ATTEMPTS = 3
+"""Times that a charge or grant runs. A rejecting statement reports the balance that it read first. If a
 concurrent movement changed it in between, the reported balance may cover the cost; then it is run again."""
 
 
@@ -85,7 +85,7 @@ def charge(call: Call, result: Result) -> BillingResponse:
         IdempotencyKeyReused, Conflict (a request with the same key is running).
     """
     parameters = {**call.parameters(), **outcome(call, result)}
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         row = _once("charge", **parameters)
         if (response := _settled(call, row)) is not None:
             if not response.replayed:
@@ -107,7 +107,7 @@ def outcome(call: Call, result: Result) -> dict[str, Any]:
 def _settled(call: Call, row: Row) -> BillingResponse | None:
     """Return the response, or None if the balance covers the cost but nothing was charged."""
     if row["user_id"] is None:
-        raise NotSignedIn("The session has ended. Sign in again.")
+        raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
     if (response := _response(row)) is not None:
         return response
     cost, balance = row["cost"], row["balance"]
@@ -139,7 +139,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
         ),
         "entry_id": uuid7(),
     }
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         row = _once("grant", **parameters)
         if (response := _response(row)) is not None:
             return response

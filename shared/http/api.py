@@ -54,8 +54,8 @@ logger = Logger(service="restcalculator")
 logging.getLogger("aws_lambda_powertools").setLevel(logging.INFO)
 
 
-class Who(Enum):
-    """Who may call an endpoint."""
+class Access(Enum):
+    """The callers that an endpoint allows."""
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
@@ -67,14 +67,14 @@ class Api(APIGatewayHttpResolver):
     """One endpoint's Lambda handler.
 
     Args:
-        who: the callers that are allowed. Checked before the input is validated.
-        takes: the media type of the body; None for an endpoint that ignores the body.
+        access: the callers that are allowed. Checked before the input is validated.
+        media_type: the media type of the body; None for an endpoint that ignores the body.
     """
 
     credentials: auth.Credentials
     caller: auth.Caller
 
-    def __init__(self, who: Who = Who.ANYONE, *, takes: str | None = JSON) -> None:
+    def __init__(self, access: Access = Access.ANYONE, *, media_type: str | None = JSON) -> None:
         super().__init__(
             debug=False,  # overrides POWERTOOLS_DEV, which would print events with passwords and tokens
             enable_validation=True,
@@ -82,8 +82,8 @@ class Api(APIGatewayHttpResolver):
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         )
         interpreter.end_imports()
-        self.who = who
-        self.takes = takes
+        self.access = access
+        self.media_type = media_type
         self.exception_handler(Exception)(self.problem)
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Api(APIGatewayHttpResolver):
             response = self._as_event(self.problem(error))
         response["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **response.get("headers", {})}
         logger.info(
-            "answered",
+            "response",
             route=event.get("routeKey"),
             status=response["statusCode"],
             ms=round((time.perf_counter() - started) * 1000, 1),
@@ -108,7 +108,7 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def idempotency_key(self) -> str | None:
-        """The Idempotency-Key or None. Raises: InvalidInput unless it is 1 to 255 printable ASCII."""
+        """The Idempotency-Key, or None. Raises: InvalidInput unless it is 1 to 255 printable ASCII."""
         key = self.current_event.headers.get("idempotency-key")
         if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
             raise InvalidInput.at("#/headers/Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
@@ -152,27 +152,27 @@ class Api(APIGatewayHttpResolver):
     def _check_body(self, event: Mapping[str, Any]) -> None:
         """Reject a body that is too large or has another media type, before parsing it."""
         body = event.get("body")
-        if self.takes is None or _method(event) not in ("POST", "PATCH"):
+        if self.media_type is None or _method(event) not in ("POST", "PATCH"):
             return
         if not body:
             event["headers"].pop("content-type", None)  # Powertools would try to parse a form
             return
         size = len(body) * 3 // 4 - body[-2:].count("=") if event.get("isBase64Encoded") else len(body)
-        if size > LARGEST_BODY[self.takes]:
-            raise PayloadTooLarge(f"The body is larger than {LARGEST_BODY[self.takes]} bytes.")
-        media_type, *parameters = event["headers"].get("content-type", "").partition(";")
-        media_type = media_type.strip().lower()
-        if media_type != self.takes:
-            raise UnsupportedMediaType(f"Send {self.takes}, not {media_type[:100]!r}.")
+        if size > LARGEST_BODY[self.media_type]:
+            raise PayloadTooLarge(f"The body is larger than {LARGEST_BODY[self.media_type]} bytes.")
+        sent_type, *parameters = event["headers"].get("content-type", "").partition(";")
+        sent_type = sent_type.strip().lower()
+        if sent_type != self.media_type:
+            raise UnsupportedMediaType(f"Send {self.media_type}, not {sent_type[:100]!r}.")
         # Powertools respects case, but media types are case-insensitive (RFC 9110, section 8.3.1).
-        event["headers"]["content-type"] = "".join([media_type, *parameters])
+        event["headers"]["content-type"] = "".join([sent_type, *parameters])
 
     def _admit(self, event: Mapping[str, Any]) -> None:
-        if self.who is Who.ANYONE:
+        if self.access is Access.ANYONE:
             return
         self.credentials = _credentials(event, TokenType.ACCESS)
-        if self.who is not Who.CHARGED:
-            self.caller = auth.look_up(self.credentials, admin=self.who is Who.ADMIN)
+        if self.access is not Access.CHARGED:
+            self.caller = auth.look_up(self.credentials, admin=self.access is Access.ADMIN)
 
     def _authentication_error(self) -> DomainError | None:
         """Return the error if the caller of a charged route is not signed in, or None.
@@ -188,7 +188,7 @@ class Api(APIGatewayHttpResolver):
     def problem(self, error: Exception) -> Response[str]:
         """Return the RFC 9457 problem for an error."""
         known = _as_domain_error(error)
-        if self.who is Who.CHARGED and problems.problem_of(known).status in INVALID_REQUEST:
+        if self.access is Access.CHARGED and problems.problem_of(known).status in INVALID_REQUEST:
             known = self._authentication_error() or known
         status = problems.problem_of(known).status
         if status >= 500:
@@ -248,7 +248,7 @@ def _as_domain_error(error: Exception) -> DomainError:
     if isinstance(error, DomainError):
         return error
     if isinstance(error, NotFoundError):
-        return NotFound("There is nothing at this path.")
+        return NotFound("No route has this path.")
     if isinstance(error, RequestValidationError):
         faults: list[Fault] = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
         return InvalidInput(

@@ -54,8 +54,8 @@ def _parse(content_type: str, body: bytes, add: Callable[[File | Field], None]) 
     parser = FormParser(
         "multipart/form-data", add, add, lambda: ends.append(None), boundary=boundary, config=config
     )
-    # The parser ignores what follows the final boundary. Half a file must not pass for a whole one, and
-    # no client sends an epilogue, so the form has to end with the very last byte that is not blank.
+    # The parser ignores data after the final boundary. If the file contains the boundary, that data is the
+    # rest of the file, so only blanks may follow.
     whole = body.rstrip()
     parser.write(whole[:-1])
     if ends:
@@ -87,5 +87,5 @@ def _only_file(parts: list[File | Field]) -> Upload:
 
 
 def _escaped(name: str) -> str:
-    """One step of an RFC 6901 pointer."""
+    """Escape a name for an RFC 6901 pointer."""
     return name.replace("~", "~0").replace("/", "~1")

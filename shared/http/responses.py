@@ -22,7 +22,7 @@ def ok(body: str, *, headers: Mapping[str, str] | None = None, status: int = 200
 
 
 def created(body: str, location: str) -> Response[str]:
-    """Return 201 with the URL path of the created object."""
+    """Return 201 with the created object; `location` is its URL path."""
     return ok(body, status=201, headers={"Location": location})
 
 

@@ -14,16 +14,15 @@ IPV6_SITE_BITS = 64
 def source_address(headers: Mapping[str, str], peer: str) -> str:
     """Return the address of the client.
 
-    It is `peer`, unless the request carries ORIGIN_SECRET: then the deployer's proxy sent it, and the last
-    address that the proxy wrote into X-Forwarded-For is the client's. Without the secret that header is
-    ignored, since every client can send one.
+    If the request carries ORIGIN_SECRET, the deployer's proxy sent it, so return the last address that the
+    proxy wrote into X-Forwarded-For. Otherwise return `peer`, and ignore that header: any client can send it.
 
     Args:
         headers: with lower-case names.
         peer: the address that API Gateway received the request from.
     """
     forwarded = _forwarded(headers, peer) if _from_proxy(headers) else None
-    return _counted(forwarded or peer)
+    return _throttled_address(forwarded or peer)
 
 
 def _from_proxy(headers: Mapping[str, str]) -> bool:
@@ -48,7 +47,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _counted(address: str) -> str:
+def _throttled_address(address: str) -> str:
     if not _is_address(address) or not isinstance(parsed := ip_address(address), IPv6Address):
         return address
     # A proxy that listens on IPv6 writes IPv4 addresses as ::ffff:192.0.2.7, all of them in one /64 network.

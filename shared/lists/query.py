@@ -21,7 +21,7 @@ from shared.schemas.field_types import fold_email
 
 DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
 LARGEST_PAGE = 1_000_000
-"""A page by number reads and skips all rows before it. A cursor starts at its row."""
+"""Postgres reads and skips all rows before a numbered page, so the number is limited. A cursor skips none."""
 VALUES_LIMIT = 100
 """The limit of values in one `__in`, and of parameters in one query string."""
 
@@ -155,10 +155,10 @@ def _filter(name: str, text: str, public: dict[str, FieldType]) -> Filter:
             raise ValueError(f"at most {VALUES_LIMIT} values")
         return Filter(plain, operator, [kind.parse(part) for part in parts])
     if operator == "like" and (len(text) - len(text.rstrip("\\"))) % 2:
-        raise ValueError("the \\ at the end escapes no character")
+        raise ValueError("remove the \\ at the end, or write \\\\ for a backslash")
     value = kind.parse(text)
     if value is None and operator:
-        raise ValueError("null has no order")
+        raise ValueError("null cannot be compared; use the field name alone")
     return Filter(plain, operator or "eq", value)
 
 

@@ -19,8 +19,9 @@ LENGTH = 32
 ALPHABET = string.ascii_letters + string.digits
 ENDPOINT = "https://api.random.org/json-rpc/4/invoke"
 TIMEOUT = 5.0
-"""Seconds for each try."""
-TRIES = 2
+"""Seconds for each attempt."""
+ATTEMPTS = 2
+"""Times that a request is sent before random.org counts as unavailable."""
 STRINGS_PER_REQUEST_LIMIT = 10_000
 """Strings that random.org returns for one request."""
 
@@ -65,12 +66,12 @@ def _generate(count: int) -> list[str]:
 def _fetch(key: str, count: int) -> list[str]:
     """Return `count` strings from random.org: `generateStrings` of its JSON-RPC API, release 4.
 
-    Each try runs in a thread, so that TIMEOUT limits all of it: a socket's timeout starts again at each
+    Each attempt runs in a thread, so that TIMEOUT limits all of it: a socket's timeout starts again at each
     byte received, and does not include the DNS lookup.
     """
     params = {"apiKey": key, "n": count, "length": LENGTH, "characters": ALPHABET}
     body = json.dumps({"jsonrpc": "2.0", "method": "generateStrings", "params": params, "id": 1}).encode()
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         results = SimpleQueue[Any]()
         Thread(target=_request_strings, args=(body, results), daemon=True).start()
         with suppress(Empty):

@@ -69,7 +69,7 @@ class NewOperation(Request):
     cost: Amount
 
 
-# What a PATCH leaves out: a default that no caller can send, since null is refused.
+# The default of a field that a PATCH body omits. A client cannot send it, because null is rejected.
 LEFT_OUT: Any = Field(default=None)
 
 

@@ -43,8 +43,9 @@ def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
     assert (state["status"], state["rows_failed"], state["rows_done"]) == ("failed", LIMIT, 2 * LIMIT)
     assert state["spent"] == LIMIT * int(PRICES["multiplication"])
     assert state["error"] == (
-        f"More than {LIMIT} rows are bad. Processing stopped at row {2 * LIMIT + 1} (line {3 * LIMIT + 2});"
-        " what was charged before is recorded. Correct the file and upload the rest."
+        f"More than {LIMIT} rows are invalid. Processing stopped at row {2 * LIMIT + 1}"
+        f" (line {3 * LIMIT + 2}); the rows charged before are recorded. Correct the file and upload the"
+        " rest."
     )
     harness.check_books(task)
 

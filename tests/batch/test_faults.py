@@ -96,7 +96,7 @@ def test_a_random_org_that_is_away_costs_nothing(
 ) -> None:
     rows, credit = 100, 1000
     with RandomOrg.running() as random_org:
-        random_org.answers = [*[random_org.says_nothing] * random_string.TRIES, strings]
+        random_org.answers = [*[random_org.says_nothing] * random_string.ATTEMPTS, strings]
         monkeypatch.setitem(harness.behind_wires, "RANDOM_STRING_API_KEY", KEY)
         knobs = {
             "shared.operations.random_string.ENDPOINT": random_org.endpoint,

@@ -53,7 +53,7 @@ def charge(client: Client) -> dict[str, Any]:
 
 
 def check(client: Client, random_org: RandomOrg, answerer: Answerer) -> None:
-    random_org.answers = [*[answerer] * random_string.TRIES, strings]
+    random_org.answers = [*[answerer] * random_string.ATTEMPTS, strings]
     began = time.monotonic()
     refused = charge(client)
     assert time.monotonic() - began < BOUND

@@ -60,7 +60,7 @@ def test_where_everybody_is_off_the_first_are_named_and_the_others_counted(
     monkeypatch.setattr(audits, "LINES_LIMIT", 1)
     sql("UPDATE users SET balance = balance + 7")  # of these two, and the two of set-up
     first, rest = audits.findings()
-    assert first.startswith("OFF ")
+    assert first.startswith("MISMATCH ")
     assert rest == "… and 3 more"
 
 

@@ -236,9 +236,9 @@ def test_a_migration_that_must_wait_for_a_table_gives_up_and_leaves_all_as_it_wa
 def test_the_same_function_audits_and_then_changes_nothing(
     next_migration: None, client: Person, sql: Sql
 ) -> None:
-    assert handler({"audit": True}, None) == {"off": []}
+    assert handler({"audit": True}, None) == {"findings": []}
     sql("UPDATE users SET balance = balance + 7 WHERE id = :id", id=client.id)
     before = [*columns(sql), *contents(sql)]
-    (line,) = handler({"audit": True}, None)["off"]
+    (line,) = handler({"audit": True}, None)["findings"]
     assert client.email in line
     assert [*columns(sql), *contents(sql)] == before

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from deploy.environment import ROOT
 from deploy.serverless_file import DEFAULT_ROUTE, Service
 from docs import openapi
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.operations.catalog import CATALOG
 from shared.schemas import requests
 from tests.support import contract
@@ -105,7 +105,7 @@ def test_a_function_answers_one_route_and_it_is_the_declared_one(file: str) -> N
 def test_what_no_route_takes_is_answered_by_the_function_of_unknown_paths() -> None:
     (default,) = (route for route in SERVICE.routes if route.path == DEFAULT_ROUTE)
     assert default.function.handler == "functions/docs/not_found.app"
-    assert app_of("functions/docs/not_found.py").who is Who.ANYONE
+    assert app_of("functions/docs/not_found.py").access is Access.ANYONE
 
 
 def test_every_docstring_of_a_function_begins_with_its_route() -> None:
@@ -155,14 +155,16 @@ def test_every_refusal_in_the_document_is_a_problem() -> None:
 
 def test_the_document_says_who_may_call() -> None:
     for route, operation in operations().items():
-        who = app_of(ROUTES[route].rpartition(".")[0] + ".py").who
-        assert bool(operation.get("security")) is (who is not Who.ANYONE), route
-        assert ("401" in operation["responses"]) >= (who is not Who.ANYONE), route
-        assert ("403" in operation["responses"]) >= (who is Who.ADMIN), route
+        who = app_of(ROUTES[route].rpartition(".")[0] + ".py").access
+        assert bool(operation.get("security")) is (who is not Access.ANYONE), route
+        assert ("401" in operation["responses"]) >= (who is not Access.ANYONE), route
+        assert ("403" in operation["responses"]) >= (who is Access.ADMIN), route
 
 
 def test_only_admins_may_do_what_the_contract_says_only_admins_may() -> None:
-    admins = {route for route in ROUTES if app_of(ROUTES[route].rpartition(".")[0] + ".py").who is Who.ADMIN}
+    admins = {
+        route for route in ROUTES if app_of(ROUTES[route].rpartition(".")[0] + ".py").access is Access.ADMIN
+    }
     assert len(contract.FOR_ADMINS) > 10
     assert_agree(contract.FOR_ADMINS, admins, "docs/contract.md (as `admin` in the column who)")
 

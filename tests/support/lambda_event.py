@@ -43,9 +43,9 @@ def event(
     return made
 
 
-def calling(*, takes: str | None = JSON) -> tuple[Api, list[OperationCall]]:
+def calling(*, media_type: str | None = JSON) -> tuple[Api, list[OperationCall]]:
     """An endpoint that takes a call, and the calls that it was given."""
-    app, calls = Api(takes=takes), list[OperationCall]()
+    app, calls = Api(media_type=media_type), list[OperationCall]()
 
     @app.post("/")
     def call(body: OperationCall) -> Response[str]:

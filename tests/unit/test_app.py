@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared import errors
 from shared.errors import DomainError, InvalidInput
-from shared.http.api import Api, Who
+from shared.http.api import Access, Api
 from shared.http.problems import PROBLEMS
 from shared.http.responses import done
 from shared.schemas.requests import OperationCall
@@ -115,9 +115,9 @@ def test_an_answer_may_have_a_cache_control_of_its_own() -> None:
     assert app(event(), None)["headers"]["Cache-Control"] == "public"
 
 
-@pytest.mark.parametrize("who", [Who.SIGNED_IN, Who.ADMIN, Who.CHARGED])
-def test_who_is_not_signed_in_is_refused_before_the_input_is_read(who: Who) -> None:
-    app = Api(who=who)
+@pytest.mark.parametrize("who", [Access.SIGNED_IN, Access.ADMIN, Access.CHARGED])
+def test_who_is_not_signed_in_is_refused_before_the_input_is_read(who: Access) -> None:
+    app = Api(access=who)
 
     @app.post("/")
     def call(body: OperationCall) -> Response[str]:

@@ -135,12 +135,12 @@ def test_the_media_type_is_compared_without_case_and_parameters(media_type: str)
 
 
 def test_json_is_no_upload() -> None:
-    app, _ = calling(takes=MULTIPART)
+    app, _ = calling(media_type=MULTIPART)
     assert problem(app(event("POST", body="{}"), None))["status"] == 415
 
 
 def test_a_body_that_nobody_reads_is_not_looked_at() -> None:
-    app = Api(takes=None)
+    app = Api(media_type=None)
 
     @app.post("/")
     def logout() -> Response[str]:

@@ -168,7 +168,7 @@ def test_a_random_string_needs_no_arguments(cells: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (("addition", "[1, 2]", "x"), "expected 2 columns, operation and arguments, and 3 came"),
+        (("addition", "[1, 2]", "x"), "expected 2 columns, operation and arguments, but got 3"),
         (("cube", "[1]"), "there is no operation 'cube'"),
         (("Addition", "[1, 2]"), "there is no operation 'Addition'"),
         (("", "[1, 2]"), "there is no operation ''"),

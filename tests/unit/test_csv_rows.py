@@ -201,7 +201,7 @@ def test_an_unclosed_quote_is_given_up_after_as_many_lines_as_a_row_may_have() -
     ("line", "reason"),
     [
         (b'a,"1"2', "text follows a closing quote"),
-        (b"a,1\rb,2", "a carriage return stands inside the line"),
+        (b"a,1\rb,2", "a carriage return is inside the line"),
         (b'a,"' + b"x\n" * 5, "a quote is not closed"),
         (b'a,"' + b"\n".join([b"x" * (LINE_BYTES_LIMIT - 10)] * 3) + b'"', "a quote is not closed"),
     ],

@@ -100,7 +100,7 @@ def test_a_log_line_of_the_functions_is_made_readable() -> None:
 
 
 def test_a_response_has_one_line_and_it_is_the_gateway_s() -> None:
-    line = {"level": "INFO", "message": "answered", "route": "GET /health", "status": 200, "ms": 1.5}
+    line = {"level": "INFO", "message": "response", "route": "GET /health", "status": 200, "ms": 1.5}
     assert readable(json.dumps(line)) == ""
 
 

@@ -81,7 +81,7 @@ def test_a_server_that_drips_is_given_up_as_soon_as_a_silent_one(
 
 
 def test_two_timeouts_end_well_before_the_functions_do() -> None:
-    assert (random_string.TIMEOUT, random_string.TRIES) == (5.0, 2)
+    assert (random_string.TIMEOUT, random_string.ATTEMPTS) == (5.0, 2)
 
 
 @pytest.mark.usefixtures("environment")

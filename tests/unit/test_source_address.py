@@ -18,7 +18,7 @@ SECRET = "0123456789abcdef" * 2
 
 def counted(**headers: str) -> str:
     """The source address of a request with these headers."""
-    app, seen = Api(takes=None), list[str]()
+    app, seen = Api(media_type=None), list[str]()
 
     @app.get("/")
     def read() -> Any:

@@ -1,6 +1,6 @@
 -- Housekeeping: cancel tasks that did not change for a day, because their file never arrived or their message
--- is in the dead-letter queue. Owners can resume them. A task that waits for another task of its owner is
--- cancelled only after restart_tasks has sent it a message without effect.
+-- is in the dead-letter queue. Owners can resume them. A queued task is cancelled only if it stayed queued after
+-- restart_tasks sent it a message and no other task of its owner is being processed.
 WITH abandoned AS MATERIALIZED (
     SELECT id FROM tasks
     WHERE status IN ('awaiting_upload', 'queued', 'processing') AND updated_at <= now() - interval '1 day'
@@ -13,8 +13,8 @@ WITH abandoned AS MATERIALIZED (
     UPDATE tasks t
     SET status = 'cancelled',
         error = CASE WHEN t.status = 'awaiting_upload'
-                     THEN 'No file arrived for a day, or no worker could start it. If you uploaded the file, resume the task.'
-                     ELSE 'No worker could continue this task for a day. Its charged rows are recorded. Resume it to process the rest.' END,
+                     THEN 'No file arrived within a day, or no worker could start the task. If you uploaded the file, resume the task.'
+                     ELSE 'No worker could continue the task for a day. The charged rows are recorded. Resume the task to process the rest.' END,
         finished_at = now(), updated_at = now()
     FROM abandoned
     WHERE t.id = abandoned.id

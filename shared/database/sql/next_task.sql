@@ -1,6 +1,7 @@
 -- Return the id of the owner's oldest waiting task, unless a worker processes a task of this owner. Run it
--- after the transaction that ended a task: that one had locked the owner's row, so all tasks queued behind it
--- are visible. A task locked by another transaction is skipped, because its own message starts it.
+-- after the transaction that ended a task. That transaction had locked the owner's row, so this statement sees
+-- all tasks that were queued meanwhile. It skips a task that another transaction has locked, because the task's
+-- own message starts it.
 UPDATE tasks SET updated_at = now()
 WHERE id = (
     SELECT id FROM tasks

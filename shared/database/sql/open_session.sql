@@ -1,7 +1,7 @@
 -- Open a session after the password was verified, delete the oldest sessions beyond 50, and store a renewed
 -- password hash. The throttle is checked again because parallel guesses are all verified before the first
--- failure is counted. The hash is compared on the locked row: a password change either sees and ends this
--- session, or precedes it and no session is opened. `wait` is in seconds; `id` is null if no session was
+-- failure is counted. The hash is compared on the locked row: a concurrent password
+-- change either commits first, and then no session is opened, or it waits and then ends this session. `wait` is in seconds; `id` is null if no session was
 -- opened.
 WITH throttle AS MATERIALIZED (
     SELECT sign_in_wait(

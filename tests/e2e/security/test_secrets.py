@@ -223,7 +223,8 @@ def bill_a_file(client: Caller) -> str:
 def the_log(stack: Stack, task_id: str) -> str:
     """All that gateway, functions, worker, event source and Postgres wrote, metrics among it."""
     folder, postgres = stack.settings.data_dir / "logs", stack.settings.data_dir / "postgres" / "log"
-    done = re.compile(f"task left.{{1,2000}}{task_id}", re.DOTALL)  # POWERTOOLS_DEV spreads it over lines
+    # POWERTOOLS_DEV spreads the log line over several lines.
+    done = re.compile(f"task processed.{{1,2000}}{task_id}", re.DOTALL)
 
     def read() -> str:
         return "".join(path.read_text("utf-8") for path in folder.iterdir())
