@@ -9,6 +9,7 @@ RUN pip install --no-cache-dir --compile --requirement requirements-dev.txt \
     && install --directory --owner=service .data
 
 COPY serverless.yml pyproject.toml ./
+COPY deploy deploy
 COPY docs docs
 COPY functions functions
 COPY localstack localstack

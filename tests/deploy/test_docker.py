@@ -1,6 +1,10 @@
 """The Docker files, as far as they can be checked where no engine is."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,17 @@ def test_what_is_copied_exists_and_is_not_ignored() -> None:
         line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[:1] == "!"
     }
     assert let_in == sources
+
+
+def test_the_copied_files_suffice_to_import_the_service(tmp_path: Path) -> None:
+    for source in COPIED:
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, tmp_path / source, ignore=shutil.ignore_patterns("__pycache__"))
+    modules = (
+        "localstack.run, localstack.stack, localstack.event_source, localstack.scheduler, localstack.server"
+    )
+    command = [sys.executable, "-c", f"import {modules}"]
+    subprocess.run(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, check=True)
 
 
 def test_nothing_secret_and_nothing_made_here_goes_into_the_image() -> None:
