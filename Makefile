@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 RUN := $(BIN)/python -m localstack.run
 INSTALLED := .venv/installed
-# checkov needs another boto3 than the service.
+# checkov needs another version of boto3 than the service.
 LINT_INSTALLED := .venv-lint/installed
 TEMPLATES := $(foreach database,own proxy given,build/templates/$(database)/cloudformation-template-update-stack.json)
 # LocalStack without Docker; it pins other versions of boto3 and cryptography than the service.

@@ -35,10 +35,11 @@ from localstack.stack_settings import CannotStart, Settings
 
 ALL_DONE, ROWS_FAILED, NOT_COMPLETED = 0, 1, 2
 POLL_SECONDS = 0.5
-"""Interval between two requests for the task."""
-ENDED = ("completed", "out_of_credit", "failed", "cancelled")
+"""Interval between two requests of the task's status."""
+FINAL_STATUSES = ("completed", "out_of_credit", "failed", "cancelled")
+"""Statuses in which a task makes no further progress by itself."""
 FAILURE_LIMIT = 20
-"""Consecutive requests that may fail, for example during a deploy or a change of the network."""
+"""Consecutive requests that may fail, for example during a deploy, before the client stops with an error."""
 
 
 class ClientError(Exception):
@@ -53,7 +54,7 @@ class Service:
     """Calls the service over HTTP with the session's cookies. Every method raises ClientError."""
 
     def __init__(self, url: str) -> None:
-        # The bucket of a local service is local too, so it needs neither TLS nor a proxy.
+        # A local service uses a local bucket, which needs neither TLS nor a proxy.
         local = not url.startswith("https")
         tls: ssl.SSLContext | bool = False if local else ssl.create_default_context()
         self._http = httpx.Client(base_url=url, verify=tls, trust_env=not local, timeout=30)
@@ -95,7 +96,7 @@ class Service:
             raise ClientError(f"The bucket rejected the file ({response.status_code}): {response.text[:300]}")
 
     def download(self, task_id: str, to: Path, advance: Callable[[int, int], None]) -> None:
-        """Download a task's results. The file appears only when it is complete."""
+        """Download a task's results. The file `to` is created only after the whole download."""
         link = self.call("GET", f"/api/v1/tasks/{task_id}/results").headers["Location"]
         part = to.with_name(f"{to.name}.part")
         try:
@@ -123,7 +124,7 @@ class Service:
 
 
 def run(service: Service, file: Path, progress: Progress) -> dict[str, Any]:
-    """Upload a file, wait for the end of its task, and return the task."""
+    """Upload a file, wait until its task has ended, and return the task."""
     size = file.stat().st_size
     task = _task(service.call("POST", "/api/v1/tasks", json={"filename": file.name[:255], "size": size}))
     progress.console.print(f"task {task['id']}")
@@ -135,7 +136,7 @@ def run(service: Service, file: Path, progress: Progress) -> dict[str, Any]:
 
 
 def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]:
-    """Show the progress of a task, wait for its end, and return it."""
+    """Show the progress of a task, wait until it has ended, and return it."""
     bar, failures = progress.add_task("queued", total=None, detail=""), 0
     while True:
         try:
@@ -153,7 +154,7 @@ def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]
                 completed=task["bytes_done"],
                 detail=_detail(task),
             )
-            if task["status"] in ENDED:
+            if task["status"] in FINAL_STATUSES:
                 return task
         time.sleep(POLL_SECONDS)
 
@@ -228,12 +229,12 @@ def _local_url() -> str:
         raise ClientError(str(error)) from None
 
 
-def _prompt(prompt: str, ask: Callable[[str], str]) -> str:
+def _prompt(prompt: str, read: Callable[[str], str]) -> str:
     if not sys.stdin.isatty():
         raise ClientError(
             "Set RESTCALCULATOR_EMAIL and RESTCALCULATOR_PASSWORD: standard input is not a terminal."
         )
-    return ask(prompt)
+    return read(prompt)
 
 
 def _task(response: httpx.Response) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 WATCHED = ("ServerErrorsAlarm", "WorkerErrorsAlarm")
-"""Logical ids. p99 is not among them: the cold starts after every deploy would raise it."""
+"""Logical ids. The p99 alarm is left out, because the cold starts after every deploy would raise it."""
 
 
 class AlarmsRaised(Exception):

@@ -1,7 +1,8 @@
 """Build the zip that all functions share: `python -m deploy.package`.
 
 The zip contains the service's code, its pinned dependencies as wheels for Lambda, and byte code for Lambda's
-Python, without which cold starts take three times as long. The same sources give the same zip, byte for byte.
+Python. Without byte code a cold start takes three times as long. The build is reproducible: the same sources
+produce the same bytes.
 """
 
 import os
@@ -17,7 +18,7 @@ STAGE = ROOT / "build" / "lambda"
 ZIP = ROOT / "build" / "restcalculator.zip"
 
 BUDGET = 10_200_000
-"""Size limit in bytes. After an update Lambda downloads and unpacks the zip before the first request."""
+"""Size limit of the zip in bytes. Lambda downloads and unpacks it before the first request of a version."""
 
 PYTHON_VERSION = "3.13"
 # Lambda's python3.13 runs on Amazon Linux 2023 with glibc 2.34. argon2's wheels need 2.26 or newer, and
@@ -41,8 +42,8 @@ EXCLUDED = {
     "pycparser",
 }
 
-# Patterns of files that no function imports, nor the migrations. tests/deploy/test_package.py starts every
-# function without them.
+# Patterns of files that neither the functions nor the migrations import. tests/deploy/test_package.py starts
+# every function without them.
 PRUNED = (
     "bin",
     "cffi",  # only builds C bindings; argon2 needs the compiled `_cffi_backend`, which is elsewhere
@@ -90,7 +91,7 @@ def stage(folder: Path, target: Sequence[str]) -> None:
 
 
 def stage_dependencies(folder: Path, target: Sequence[str]) -> None:
-    """Install exactly the wheels that requirements.txt names, without EXCLUDED."""
+    """Install the wheels that requirements.txt pins, except EXCLUDED."""
     pinned = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     wanted = [line for line in pinned if "==" in line and line.split("==")[0] not in EXCLUDED]
     install = [*UV, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy"]
@@ -142,9 +143,9 @@ def stage_service(folder: Path) -> None:
 
 
 def compile_to_byte_code(folder: Path, python: str | None) -> None:
-    """Compile all modules to byte code that Python does not check against the files' times.
+    """Compile all modules to byte code that stays valid when the sources' modification times change.
 
-    Unzipping changes the times, which would invalidate ordinary byte code.
+    Unzipping changes those times, and Python would then ignore ordinary byte code.
     """
     if python is None:
         print(
@@ -160,9 +161,12 @@ def compile_to_byte_code(folder: Path, python: str | None) -> None:
 
 
 def lambda_python() -> str | None:
-    """Return a Python of Lambda's version: `LAMBDA_PYTHON`, or one that uv finds, pyenv's included."""
-    if named := os.environ.get("LAMBDA_PYTHON"):
-        return named
+    """Return the path of a Python of Lambda's version, or None.
+
+    The path is `LAMBDA_PYTHON`, or that of an interpreter that uv finds, including pyenv's.
+    """
+    if configured := os.environ.get("LAMBDA_PYTHON"):
+        return configured
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     # pyenv puts shims of every version on the PATH, even of versions that its settings disable.
     path = [folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder).name != "shims"]

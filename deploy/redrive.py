@@ -1,7 +1,7 @@
 """Move the messages of the dead-letter queue back into the work queue: `python -m deploy.redrive`.
 
-`STAGE` names a deployed service; its `AWS_REGION` may come from `.env`. Without `STAGE` the queue is
-`QUEUE_URL`, which `make redrive` takes from the local service. Each message is sent before it is deleted, so
+`STAGE` selects a deployed service; its `AWS_REGION` may come from `.env`. Without `STAGE` the queue is
+`QUEUE_URL`, which `make redrive` sets to the local service's. Each message is sent before it is deleted, so
 none is lost. The worker handles duplicates.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 RECEIVE_LIMIT = 10
-"""Messages per call; SQS allows no more."""
+"""Messages per call, SQS's maximum."""
 
 
 def main() -> None:

@@ -28,13 +28,19 @@ from deploy.environment import ROOT
 from deploy.package import ZIP
 from deploy.validate_settings import validate_settings
 
-MIGRATION_TIMEOUT = 300
-"""Seconds; the timeout of the migrate function in serverless.yml."""
-WAKING = ("ResourceNotReadyException", "CodeArtifactUserPendingException", "ResourceConflictException")
-"""Error codes of an idle function in a VPC. After weeks without a call Lambda removes its network interfaces,
-and returns these errors until it has created new ones."""
-WAKING_TIME, WAKING_STEP = 120, 3
-"""Seconds to keep retrying an idle function, and between two tries."""
+MIGRATION_TIMEOUT_SECONDS = 300
+"""The timeout of the migrate function in serverless.yml."""
+INACTIVE_ERRORS = (
+    "ResourceNotReadyException",
+    "CodeArtifactUserPendingException",
+    "ResourceConflictException",
+)
+"""Error codes of an inactive function in a VPC. After weeks without a call Lambda removes its network
+interfaces, and returns these errors until it has created new ones."""
+ACTIVATION_TIMEOUT_SECONDS = 120
+"""How long to retry the call of an inactive function."""
+ACTIVATION_RETRY_SECONDS = 3
+"""Wait between two of these retries."""
 LOG_RETENTION_DAYS = 30
 """The same as `logRetentionInDays` in serverless.yml."""
 
@@ -80,19 +86,19 @@ def main() -> None:
 
 
 def _dns_advice(outputs: Mapping[str, str]) -> str:
-    """Return how to point DOMAIN at the API; the deploy does not create its DNS record."""
+    """Return how to create DOMAIN's DNS record, which the deploy does not create; "" without DOMAIN."""
     target = outputs.get("DomainTarget")
     return f" If DOMAIN is new, add a DNS record: a CNAME or alias from it to {target}." if target else ""
 
 
 def lambda_client(session: boto3.Session) -> Any:
     """Return a client that waits for the migrate function's whole timeout, and does not retry the call."""
-    config = Config(read_timeout=MIGRATION_TIMEOUT + 10, retries={"total_max_attempts": 1})
+    config = Config(read_timeout=MIGRATION_TIMEOUT_SECONDS + 10, retries={"total_max_attempts": 1})
     return session.client("lambda", config=config)
 
 
 def deployed(session: boto3.Session, stack: str) -> Mapping[str, str]:
-    """Return the stack's resources, or none before the first deploy. Exits if AWS does not list them."""
+    """Return the physical ids of the stack's resources; {} before the first deploy. Exits if AWS fails."""
     try:
         return stack_resources(session, stack)
     except ClientError as error:
@@ -114,10 +120,7 @@ def limit_log_retention(logs: Any, database: str) -> None:
 
 
 def require_database_kept(session: boto3.Session, stack: str, environment: Mapping[str, str]) -> None:
-    """Exit if the deploy would remove the stack's own database and `CONFIRM` does not name the stack.
-
-    `AWS_PGSQL_PATH` removes it from the stack.
-    """
+    """Exit if AWS_PGSQL_PATH would remove the stack's own database and CONFIRM does not name the stack."""
     if not environment.get("AWS_PGSQL_PATH") or environment.get("CONFIRM") == stack:
         return
     resources = deployed(session, stack)
@@ -139,8 +142,8 @@ def serves(session: boto3.Session, stack: str) -> bool:
 def health(url: str) -> bool:
     """Return whether /health returns 200, which includes a query of the database."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:  # noqa: S310  (https, AWS's own)
-            print("health:", json.load(answer))
+        with urllib.request.urlopen(f"{url}/health", timeout=30) as response:  # noqa: S310  (https, AWS's own)
+            print("health:", json.load(response))
     except (OSError, ValueError) as error:  # no response, 503, or a response that is not JSON
         print(f"health: {error}")
         return False
@@ -193,18 +196,18 @@ def invoke(lambda_: Any, function: str, event: Mapping[str, Any]) -> str:
 def _invoke_when_ready(lambda_: Any, function: str, payload: bytes) -> Any:
     """Invoke the function, and retry while Lambda restores its network.
 
-    Raises: MigrationFailed after WAKING_TIME seconds.
+    Raises: MigrationFailed after ACTIVATION_TIMEOUT_SECONDS.
     """
-    deadline = time.monotonic() + WAKING_TIME
+    deadline = time.monotonic() + ACTIVATION_TIMEOUT_SECONDS
     while True:
         try:
             return lambda_.invoke(FunctionName=function, Payload=payload)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in WAKING:
+            if error.response["Error"]["Code"] not in INACTIVE_ERRORS:
                 raise
             if time.monotonic() > deadline:
                 raise MigrationFailed(str(error)) from None
-            time.sleep(WAKING_STEP)
+            time.sleep(ACTIVATION_RETRY_SECONDS)
 
 
 def serverless(*arguments: str) -> None:

@@ -71,18 +71,18 @@ def expect(
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            got, headers, content = answer.status, answer.headers, answer.read()
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+            received, headers, content = response.status, response.headers, response.read()
     except urllib.error.HTTPError as error:
-        got, headers, content = error.code, error.headers, error.read()
+        received, headers, content = error.code, error.headers, error.read()
     except OSError as error:
         raise SmokeFailed(f"{method} {url}: {error}") from None
-    if got != status:
-        raise SmokeFailed(f"{method} {url} returns {got}, not {status}")
+    if received != status:
+        raise SmokeFailed(f"{method} {url} returns {received}, not {status}")
     try:
         return json.loads(content), headers
     except ValueError:
-        raise SmokeFailed(f"{method} {url} returns {got} without JSON") from None
+        raise SmokeFailed(f"{method} {url} returns {received} without JSON") from None
 
 
 if __name__ == "__main__":

@@ -12,21 +12,22 @@ from shared.settings import PUBLISHED_ADMIN_PASSWORD, PUBLISHED_CLIENT_PASSWORD,
 
 CONFIG_TYPES = ("development", "production")
 SECRET_BYTES = 32
-"""Minimum length of a secret. RFC 7518, section 3.2: an HMAC key is at least as long as the hash."""
+"""Minimum length of a secret in bytes. RFC 7518, section 3.2: an HMAC key is at least as long as the hash."""
 SECRET_VARIETY = 10
-"""Minimum number of different characters. `openssl rand -hex 32` gives 16, a repeated key 1."""
+"""Minimum number of different characters. `openssl rand -hex 32` has 16, a single repeated letter has 1."""
 PASSWORD_LENGTH = 12
-"""Minimum length. ADMIN_PASSWORD alone creates admins, who can grant credit."""
+"""Minimum length in characters. ADMIN_PASSWORD alone creates admins, and admins can grant credit."""
 ORIGIN = re.compile(r"https?://[^/*@\s]+")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 STAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
 """The stage is part of the bucket's name, which S3 limits to 63 characters."""
 MIN_CONNECTIONS = 30
-"""resources/database/choice.cjs reserves 20 of them for other clients than the API."""
+"""Minimum max_connections of a database. resources/database/choice.cjs reserves 20 for clients other than the
+API."""
 ZONES = re.compile(r"[a-z0-9-]+[a-z],[a-z0-9-]+[a-z]")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 ROLLBACK_MINUTES = 180
-"""CloudFormation watches alarms for at most this long after a deploy."""
+"""Maximum of the setting, in minutes: CloudFormation watches alarms for no longer after a deploy."""
 
 
 def validate_settings(environment: Mapping[str, str]) -> None:
@@ -41,9 +42,9 @@ def setting_errors(environment: Mapping[str, str]) -> list[str]:
 
 
 def database_setting_errors(environment: Mapping[str, str]) -> list[str]:
-    """Return the same lines for the settings that seeding writes to a database, and for its URL.
+    """Return the same lines for the settings that seeding uses, and for the database's URL.
 
-    The database may be at `localhost`, which may be a tunnel to a private one.
+    `localhost` is allowed, because it may be a tunnel to a private database.
     """
     config_type = environment.get("CONFIG_TYPE") or "production"
     errors = []
@@ -137,7 +138,7 @@ def _password_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]
             )
     admin, client = environment.get("ADMIN_PASSWORD"), environment.get("CLIENT_PASSWORD")
     if admin and admin == client:
-        yield "ADMIN_PASSWORD", "must differ from CLIENT_PASSWORD, which does not authorize to create admins"
+        yield "ADMIN_PASSWORD", "must differ from CLIENT_PASSWORD, because it also allows creating admins"
 
 
 def _budget_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

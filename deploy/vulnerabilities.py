@@ -1,7 +1,7 @@
 """Look up known vulnerabilities of every pinned package: `python -m deploy.vulnerabilities`.
 
 Runs pip-audit for Python's packages and npm audit for the deploy's tools. The exit status is 0 without known
-vulnerabilities, 2 with any, and 1 when a vulnerability database is unreachable, which proves nothing.
+vulnerabilities, 2 with any, and 1 if a vulnerability database is unreachable and packages were not checked.
 """
 
 import json

@@ -12,29 +12,30 @@ rejects subnets in some zones ("The provided subnets contain availability zone L
 publishes no list. These three are the old zones that EKS excludes too (EKS User Guide, "View Amazon EKS
 networking requirements").
 """
-NEEDED = 2
+ZONE_COUNT = 2
+"""Zones of the stack's network: RDS requires subnets in two."""
 
 
 def choose(ec2: Any, resources: Mapping[str, str]) -> str:
     """Return the names of two zones, separated by a comma, for `AVAILABILITY_ZONES`.
 
-    A deployed stack keeps its zones: moving a subnet would replace it, with the database in it.
+    A deployed stack keeps its zones, because moving a subnet would replace the subnet and the database in it.
 
     Args:
         resources: the physical ids of the stack's resources, empty before the first deploy.
     """
     deployed = [resources[name] for name in ("SubnetA", "SubnetB") if name in resources]
-    if len(deployed) == NEEDED:
+    if len(deployed) == ZONE_COUNT:
         subnets = ec2.describe_subnets(SubnetIds=deployed)["Subnets"]
         zones = {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in subnets}
         return ",".join(zones[subnet] for subnet in deployed)
     names = supported(ec2.describe_availability_zones()["AvailabilityZones"])
-    if len(names) < NEEDED:
+    if len(names) < ZONE_COUNT:
         sys.exit(
             f"Not deployed: this account has {len(names)} usable zones in the region, and the stack needs"
             " two. Set AVAILABILITY_ZONES to the names of two zones, or AWS_REGION to another region."
         )
-    return ",".join(names[:NEEDED])
+    return ",".join(names[:ZONE_COUNT])
 
 
 def supported(zones: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -20,7 +20,7 @@ class Child:
     """Runs `python -m module` in `folder`, in its own session, so that Ctrl-C reaches only the parent.
 
     Its standard input is the lifeline (`localstack.lifeline`). A thread passes each line of its output to
-    `on_line`, and calls `on_exit` after it has ended, expectedly or not.
+    `on_line`, and calls `on_exit` after the process has ended, even if it crashed.
     """
 
     def __init__(
@@ -61,13 +61,16 @@ class Child:
         return self._process.poll() is None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait up to `timeout` seconds for its end and its last output, and return its exit code."""
+        """Wait up to `timeout` seconds for the process to end, and return its exit code.
+
+        All its output has been passed to `on_line` by then.
+        """
         code = self._process.wait(timeout)
         self._reader.join(timeout)
         return code
 
     def wait_until_ready(self, timeout: float) -> bool:
-        """Return whether it signals within `timeout` seconds that it is ready (`localstack.lifeline`)."""
+        """Return whether the child signals its readiness (`localstack.lifeline`) within `timeout` seconds."""
         self._ready_or_ended.wait(timeout)
         return self._ready
 
@@ -76,7 +79,7 @@ class Child:
         self._process.terminate()
 
     def stop(self, grace: float = 5) -> None:
-        """Stop it and its own children: SIGTERM, and SIGKILL after `grace` seconds."""
+        """Stop the process and its own children: SIGTERM, and SIGKILL after `grace` seconds."""
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)

@@ -21,46 +21,46 @@ from gunicorn.workers.gthread import TConn
 
 from localstack.gateway import BODY_LIMIT
 
-_READ = memoryview(bytearray(1 << 18))
+_READ_BUFFER = memoryview(bytearray(1 << 18))
 """The read buffer of `receive`, shared by all connections because only the event loop reads."""
 HEAD_LIMIT = 1 << 16
 """Maximum size of the request line and the headers in bytes."""
 BUFFER_LIMIT = 2 * BODY_LIMIT
-"""Maximum number of buffered bytes of a connection. The framing of chunks needs more than BODY_LIMIT."""
+"""Maximum number of buffered bytes of a connection: a body of BODY_LIMIT with its chunk framing."""
 REQUEST_SECONDS = 60
-"""Time limit from the first byte of a request to its last."""
+"""Time limit from the first byte of a request to the last one."""
 SEND_SECONDS = 30
 """Time without progress after which the gateway closes the connection of a client that does not read."""
 LINGER_SECONDS = 2
-"""Time for which a client may read the last response before the gateway closes its connection."""
+"""Time that a client has to read the last response before the gateway closes the connection."""
 
 
-class Inbox(Unreader):
-    """Holds received bytes that are not parsed yet. Unlike gunicorn's own source it reads no socket."""
+class ReceiveBuffer(Unreader):
+    """Holds received bytes that are not parsed yet. Unlike gunicorn's own sources it reads no socket."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting = bytearray()
+        self.received = bytearray()
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Return the next bytes, or b"" if none are buffered."""
         size = max(size_hint or 0, 8192)
-        with memoryview(self.waiting) as waiting:
-            part = bytes(waiting[:size])
-        del self.waiting[:size]
+        with memoryview(self.received) as received:
+            part = bytes(received[:size])
+        del self.received[:size]
         return part
 
     def gather(self) -> bytearray:
-        """Return all bytes that the parser has not used, in one piece."""
+        """Return all bytes that the parser has not consumed, as one bytearray."""
         if held := self.take_buffered():
-            self.waiting[:0] = held
-        return self.waiting
+            self.received[:0] = held
+        return self.received
 
-    def give_back(self) -> None:
-        """Return all bytes to the parser, because gunicorn looks only there for a pipelined request."""
+    def unread_all(self) -> None:
+        """Move all bytes to the parser's own buffer, where gunicorn expects a pipelined request."""
         if rest := bytes(self.gather()):
             self.unread(rest)
-            self.waiting.clear()
+            self.received.clear()
 
 
 class Chunks:
@@ -70,7 +70,7 @@ class Chunks:
         self._next_size = self.total = 0
 
     def ended(self, received: bytearray) -> bool:
-        """Return whether the body is complete, or so wrong that gunicorn or the gateway rejects it."""
+        """Return whether the body is complete, or invalid so that gunicorn or the gateway rejects it."""
         while (end := received.find(b"\r\n", self._next_size)) >= 0:
             digits = bytes(received[self._next_size : end]).partition(b";")[0].strip()
             if not digits.isalnum():
@@ -89,13 +89,13 @@ class Chunks:
 
 
 class Parser(RequestParser):
-    """gunicorn's parser over an Inbox. Call `next` only after `has_request` has returned True."""
+    """gunicorn's parser over a ReceiveBuffer. Call `next` only after `has_request` has returned True."""
 
-    unreader: Inbox
+    unreader: ReceiveBuffer
 
     def __init__(self, config: Any, client: Any) -> None:
         super().__init__(config, (), client)
-        self.unreader = Inbox()
+        self.unreader = ReceiveBuffer()
         self._request: Any = None
         self._error: Exception | None = None
         self._chunks = Chunks()
@@ -107,11 +107,8 @@ class Parser(RequestParser):
             self._parse_head()
         return self._error is not None or (self._request is not None and self._has_body())
 
-    def take_expectation(self) -> bool:
-        """Return whether the client waits for `100 Continue` (RFC 9110, section 10.1.1).
-
-        Returns True only once per request.
-        """
+    def pop_expectation(self) -> bool:
+        """Return whether the client waits for `100 Continue` (RFC 9110, section 10.1.1), once per request."""
         if self._request is None or not self._request._expected_100_continue:
             return False
         self._request._expected_100_continue = False
@@ -146,7 +143,7 @@ class Parser(RequestParser):
         else:
             whole, too_large = len(received) >= reader.length, reader.length > BODY_LIMIT
         if too_large:
-            # The gateway rejects it without reading it, so the start of the next request is unknown.
+            # The gateway rejects the body without reading it, so the start of the next request is unknown.
             self._request.force_close()
         return whole or too_large
 
@@ -185,7 +182,10 @@ class ClientSocket(socket.socket):
 
 
 class Connection(TConn):
-    """gunicorn's connection with a buffered request. `closed_by_client`: the client sends no more bytes."""
+    """gunicorn's connection with a buffered request.
+
+    `closed_by_client` means that the client sends no more bytes.
+    """
 
     sock: ClientSocket
     parser: Parser
@@ -199,19 +199,19 @@ class Connection(TConn):
 
     def receive(self) -> None:
         """Buffer the bytes that have arrived."""
-        waiting = self.parser.unreader.gather()
+        received = self.parser.unreader.gather()
         try:
-            while len(waiting) <= BUFFER_LIMIT:
-                size = self.sock.recv_into(_READ, flags=socket.MSG_DONTWAIT)
-                waiting += _READ[:size]
-                if size < len(_READ):
+            while len(received) <= BUFFER_LIMIT:
+                size = self.sock.recv_into(_READ_BUFFER, flags=socket.MSG_DONTWAIT)
+                received += _READ_BUFFER[:size]
+                if size < len(_READ_BUFFER):
                     self.closed_by_client = size == 0
                     break
         except BlockingIOError:
             pass
         except OSError:
             self.closed_by_client = True
-        if waiting and not self._began:
+        if received and not self._began:
             self._began = time.monotonic()
 
     def may_become_ready(self) -> bool:
@@ -226,7 +226,7 @@ class Connection(TConn):
 
     def request_done(self) -> None:
         self._began = 0.0
-        self.parser.unreader.give_back()
+        self.parser.unreader.unread_all()
 
     def close(self, graceful: bool = False) -> None:
         """Close the connection. With `graceful`, a thread first waits for the client to read the response."""

@@ -20,9 +20,9 @@ QUEUE = "opworker"
 DEAD_LETTER_QUEUE = "opworker-dlq"
 UPLOADS = "uploads/"
 MAX_RECEIVES = 5
-# Seconds. AWS recommends six times the function's timeout for a Lambda event source.
-VISIBILITY_TIMEOUT = 6 * 900
-
+"""Deliveries of a message, after which SQS moves it to the dead-letter queue."""
+VISIBILITY_TIMEOUT_SECONDS = 6 * 900
+"""AWS recommends six times the function's timeout for a Lambda event source."""
 
 EDGE_HOST = "127.0.0.1"
 """The emulator listens on this machine only, because it requires no password."""
@@ -47,7 +47,7 @@ def ministack_environment(port: int, folder: Path) -> dict[str, str]:
 
 
 def localstack_environment(python: str, port: int, folder: Path) -> dict[str, str]:
-    """Return the settings of a LocalStack without Docker: S3 and SQS only, no downloads, no telemetry."""
+    """Return the settings of LocalStack without Docker: S3 and SQS only, no downloads, no telemetry."""
     folder.mkdir(parents=True, exist_ok=True)
     return {
         "LOCALSTACK_PYTHON": python,
@@ -86,11 +86,11 @@ class Cloud:
             region_name=environment["AWS_REGION"],
         )
         endpoint: Any = {"endpoint_url": environment["AWS_ENDPOINT_URL"]}
-        quick = Config(connect_timeout=5, retries={"max_attempts": 2})
-        path_style = quick.merge(Config(s3={"addressing_style": "path"}))
+        config = Config(connect_timeout=5, retries={"max_attempts": 2})
+        path_style = config.merge(Config(s3={"addressing_style": "path"}))
         return cls(
             session.client("s3", **endpoint, config=path_style),
-            session.client("sqs", **endpoint, config=quick),
+            session.client("sqs", **endpoint, config=config),
         )
 
     def wait_until_ready(self, timeout: float) -> None:
@@ -118,7 +118,8 @@ class Cloud:
         dead_letters = self._queue(DEAD_LETTER_QUEUE, {})
         redrive = {"deadLetterTargetArn": self.queue_arn(dead_letters), "maxReceiveCount": MAX_RECEIVES}
         queue = self._queue(
-            QUEUE, {"VisibilityTimeout": str(VISIBILITY_TIMEOUT), "RedrivePolicy": json.dumps(redrive)}
+            QUEUE,
+            {"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS), "RedrivePolicy": json.dumps(redrive)},
         )
         self._bucket(origins)
         self._notify(queue)

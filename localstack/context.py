@@ -21,7 +21,7 @@ class LambdaContext:
     identity: None = None
 
     def __post_init__(self) -> None:
-        self._ends = time.monotonic() + self.function.timeout
+        self._deadline = time.monotonic() + self.function.timeout
 
     @property
     def function_name(self) -> str:
@@ -44,4 +44,4 @@ class LambdaContext:
         return f"offline/[{self.function_version}]"
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._ends - time.monotonic()) * 1000))
+        return max(0, int((self._deadline - time.monotonic()) * 1000))

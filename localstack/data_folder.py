@@ -30,8 +30,8 @@ class DataFolder:
         with self._opened() as file:
             if not _lock(file):
                 raise CannotStart(
-                    f"It is already running (process {self._read_pid()}, data in {self.folder}). End it "
-                    "with `make down`, or choose another folder with DATA_DIR."
+                    f"The service is already running (process {self._read_pid()}, data in {self.folder}). "
+                    "Stop it with `make down`, or choose another folder with DATA_DIR."
                 )
             file.truncate(0)
             file.write(str(os.getpid()))
@@ -60,7 +60,7 @@ class DataFolder:
             return None if _lock(file) else self._read_pid()
 
     def jwt_secret_key(self) -> str:
-        """Return the folder's random key of 48 bytes, created once and readable only by its owner."""
+        """Return the folder's random key of 48 bytes. Create it once, readable only by the file's owner."""
         path = self.folder / "jwt_secret_key"
         with suppress(FileExistsError):
             _write_private(path, secrets.token_urlsafe(48), os.O_EXCL)

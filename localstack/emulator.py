@@ -1,7 +1,7 @@
-"""The emulated S3 and SQS, MiniStack or a LocalStack: `python -m localstack.emulator`.
+"""The emulator of S3 and SQS, MiniStack or LocalStack: `python -m localstack.emulator`.
 
-MiniStack identifies a queue by its URL, port included, also between runs. The stored URL therefore has a
-fixed port, independent of the port on which MiniStack listens. Callers see the real port.
+MiniStack identifies a stored queue by its URL, which includes the port. So the stored URL has a fixed port,
+whichever port MiniStack listens on. Callers see the real port.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Any
 from localstack import lifeline
 
 NAMING_PORT = "4566"
+"""The port in the stored URL of a queue."""
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ from localstack.execution import ExecutionEnvironment, InvocationFailed
 from localstack.stack_settings import CannotStart, Settings
 
 FUNCTION = "worker"
-# Short, because the emulator waits for pending polls when it stops.
 LONG_POLL_SECONDS = 1
+"""Short, because the emulator waits for pending polls when it stops."""
 
 Message = Any
 
@@ -45,7 +45,7 @@ class Queue:
     retry: int
 
     def receive(self) -> Message | None:
-        answer = self.cloud.sqs.receive_message(
+        response = self.cloud.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=1,
             WaitTimeSeconds=LONG_POLL_SECONDS,
@@ -53,13 +53,13 @@ class Queue:
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        return next(iter(answer.get("Messages", [])), None)
+        return next(iter(response.get("Messages", [])), None)
 
     def delete(self, message: Message) -> None:
         self.cloud.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
     def set_visibility(self, message: Message, seconds: int) -> None:
-        """Make SQS redeliver the message in `seconds`, unless this changes or it is deleted."""
+        """Make SQS redeliver the message in `seconds`, unless the timeout changes again or it is deleted."""
         self.cloud.sqs.change_message_visibility(
             QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=seconds
         )
@@ -108,9 +108,9 @@ class Poller:
             print(f"{name} done in {(time.monotonic() - started) * 1000:.0f} ms")
 
     def _heartbeat(self, message: Message) -> tuple[float, Callable[[], None]]:
-        """Return the interval and the call that keep the message invisible.
+        """Return the interval in seconds and the function that keep the message invisible.
 
-        Errors are ignored: as on Lambda, the function continues and SQS may redeliver the message.
+        It ignores errors: as on Lambda, the worker continues and SQS may redeliver the message.
         """
         visibility = self._queue.visibility
 

@@ -25,7 +25,7 @@ class InvocationFailed(Exception):
 class _Outcome(Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    INTERRUPTED = "a timeout or an exit: the state of the process is unknown"
+    INTERRUPTED = "timed out or exited, so the state of the process is unknown"
 
 
 class ExecutionEnvironment:
@@ -42,7 +42,7 @@ class ExecutionEnvironment:
         Any exception kills the process; otherwise its late response would answer the next invocation.
 
         Args:
-            heartbeat: seconds and a function to call each time that they have passed.
+            heartbeat: an interval in seconds, and a function to call at that interval.
 
         Raises: InvocationFailed, and exceptions of the heartbeat.
         """
@@ -79,10 +79,10 @@ class ExecutionEnvironment:
 
     def _started(self) -> "Connection[Any, Any]":
         if self._process is None or self._connection is None or not self._process.is_alive():
-            self._connection, theirs = _SPAWN.Pipe()
-            self._process = _SPAWN.Process(target=_serve, args=(theirs, self._function), daemon=True)
+            self._connection, childs_end = _SPAWN.Pipe()
+            self._process = _SPAWN.Process(target=_serve, args=(childs_end, self._function), daemon=True)
             self._process.start()
-            theirs.close()
+            childs_end.close()
         return self._connection
 
 

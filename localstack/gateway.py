@@ -15,11 +15,12 @@ from localstack.gateway_error import gateway_error
 from localstack.http_event import Environ, InvalidResponse, Response, decoded_path, http_event, http_response
 from localstack.runtime import FunctionTimedOut, Runtime
 
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 BODY_LIMIT = 10_000_000
+"""Bytes (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)."""
 HEADERS_LIMIT = 10_240
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, for requests and responses
+"""Bytes of the request line and all headers (the same page)."""
 EVENT_LIMIT = 6 * 1024 * 1024
+"""Bytes of an event (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 
 class StartResponse(Protocol):
@@ -33,8 +34,8 @@ class TooLarge(Exception):
 class Gateway:
     """A WSGI application.
 
-    It calls `after_timeout` after it has interrupted a function. The state of the process is unknown then,
-    and Lambda would not reuse it either.
+    It calls `after_timeout` after it has interrupted a function, because the state of the process is then
+    unknown. Lambda does not reuse such a process either.
     """
 
     def __init__(self, service: Service, after_timeout: Callable[[], None] = lambda: None) -> None:
@@ -43,7 +44,7 @@ class Gateway:
         self._after_timeout = after_timeout
 
     def preload(self) -> None:
-        """Import every function with a route. Requests to a function that can't be imported fail."""
+        """Import every function with a route. Log a failed import; requests to the function then get 500."""
         for route in self._service.routes:
             try:
                 self._runtime.handler(route.function)
@@ -112,7 +113,7 @@ def _read_body(environ: Environ) -> bytes:
 
 
 def _check_event(event: dict[str, Any]) -> None:
-    # A JSON escape has at most six bytes, so a short body needs no encoding to measure it.
+    # A JSON escape has at most six bytes, so a short body fits without encoding it to measure it.
     if len(event.get("body", "")) * 6 < EVENT_LIMIT - 2 * HEADERS_LIMIT:
         return
     if len(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")) > EVENT_LIMIT:

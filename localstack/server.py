@@ -24,12 +24,12 @@ _PARSE_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431, UnsupportedTra
 
 
 class FunctionWorker(ThreadWorker):
-    """gunicorn's event loop, which runs the functions itself, one after the other.
+    """gunicorn's event loop, which runs the functions itself, one at a time.
 
-    A busy process accepts no connection, so an idle one does, as on Lambda. A function runs in the main
-    thread, because its time limit can interrupt it only there. Clients never block the loop: a connection
-    waits in it until its request is complete (`localstack.client_connection`), and a thread sends the rest
-    of a response to a slow client.
+    A busy process accepts no connection, so an idle process accepts it, as on Lambda. A function runs in the
+    main thread, because its time limit can interrupt it only there. Clients never block the loop: it buffers
+    a request until it is complete (`localstack.client_connection`), and a thread sends the rest of a response
+    to a slow client.
     """
 
     def accept(self, listener: Any) -> None:
@@ -41,7 +41,7 @@ class FunctionWorker(ThreadWorker):
         self.enqueue_req(Connection(self.cfg, ClientSocket(accepted), client, listener.getsockname()))
 
     def enqueue_req(self, conn: Connection) -> None:
-        """Handle the connection's request, or put it back into the loop until the request is complete."""
+        """Handle the connection's request, or return it to the loop until its request is complete."""
         outcome = self.handle(conn)
         try:
             sent = conn.sock.send_now()
@@ -50,9 +50,8 @@ class FunctionWorker(ThreadWorker):
         if not sent:
             in_background(lambda: self._finish_later(conn, conn.sock.send_rest() and outcome))
         elif conn.pipelined:
-            self._finish_later(
-                conn, outcome
-            )  # finish_request handles the next request, and would recurse here
+            # finish_request would handle the next request here, recursively.
+            self._finish_later(conn, outcome)
         else:
             self.finish_request(conn, _done(outcome))
 
@@ -63,7 +62,7 @@ class FunctionWorker(ThreadWorker):
         """Handle a complete request and return whether the connection stays open; else return `_DEFER`."""
         conn.receive()
         if not conn.parser.has_request():
-            if conn.parser.take_expectation():
+            if conn.parser.pop_expectation():
                 conn.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             return _DEFER if conn.may_become_ready() else False
         outcome = super().handle(conn)
@@ -103,7 +102,7 @@ class Server(BaseApplication):
             "keepalive": 60,
             # gunicorn's maximum. API Gateway accepts 10,240 bytes of request line and headers.
             "limit_request_line": 8190,
-            # A function ends at its own timeout. This limit is for a handler that blocks signals.
+            # Seconds. A function ends at its own timeout; this limit is for a handler that blocks signals.
             "timeout": 90,
             "graceful_timeout": 1,
             "control_socket_disable": True,

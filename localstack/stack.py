@@ -83,7 +83,7 @@ class Stack:
         self._exits.close()
 
     def wait(self, timeout: float = float("inf")) -> str:
-        """Wait for the unexpected end of a part and return its name, or "" after `timeout` seconds."""
+        """Wait until a part ends unexpectedly and return its name, or return "" after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not self._ended.wait(max(0, min(1, deadline - time.monotonic()))):
             if self._postgres and not self._postgres.running:
@@ -178,7 +178,7 @@ class Stack:
 
     def _start_service(self) -> None:
         """Start the service's processes in parallel, because most of their start is importing."""
-        self._on_start("the database's tables and rows, bucket and queue, the gateway")
+        self._on_start("the gateway, the batch worker and the scheduler; migrating the database")
         migration = self._child(MIGRATION, "localstack.runtime", arguments=("migrate",), watched=False)
         batch = self._child(BATCH, "localstack.event_source")
         gateway = self._child(GATEWAY, "localstack.server")
@@ -186,7 +186,9 @@ class Stack:
         for child in (batch, gateway, schedule):
             # Runs before any `stop`, so that the children end in parallel.
             self._exits.callback(child.terminate)
-        timeout = self.settings.start_timeout + 10  # longer than a child's, so that its error is shown
+        timeout = (
+            self.settings.start_timeout + 10
+        )  # longer than a child's own, so that the child's error is shown
         if not batch.wait_until_ready(timeout):
             raise self._failure(f"S3 and SQS at {self.environment['AWS_ENDPOINT_URL']} can't be used", batch)
         if not gateway.wait_until_ready(timeout):

@@ -11,15 +11,15 @@ from shared.settings import SettingsError
 
 
 class CannotStart(Exception):
-    """The offline cloud can't start or continue. The message is for the user and contains the next step."""
+    """The offline cloud can't start or continue. The message tells the user the cause and the next step."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """The addresses, folders and queue settings of the offline cloud.
 
-    A port of 0 means any free one. `variables` are further variables for the functions, from the environment
-    and `.env`. Durations are in whole seconds, like SQS's.
+    A port of 0 selects a free one. `variables` are further variables for the functions, from the environment
+    and `.env`. `batch_retry`, `batch_visibility` and `start_timeout` are whole seconds.
     """
 
     host: str = field(default="127.0.0.1", metadata={"variable": "HOST"})
@@ -49,12 +49,12 @@ class Settings:
                 environment = {**read_dotenv(ROOT / ".env"), **os.environ}
             except SettingsError as error:
                 raise CannotStart(str(error)) from None
-        given = {
+        values = {
             item.name: _read(environment[item.metadata["variable"]], item.metadata["variable"], item.default)
             for item in fields(cls)
             if item.metadata and environment.get(item.metadata["variable"])
         }
-        return cls(**given, variables=environment)
+        return cls(**values, variables=environment)
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables from which a child process reads the same settings."""

@@ -1,6 +1,6 @@
 """Alembic's environment: run all migrations in one transaction, with the service's connection settings.
 
-Afterwards, `attributes["revision"]` of Alembic's Config holds the database's revision.
+Then set `attributes["revision"]` of Alembic's Config to the database's revision.
 """
 
 import pg8000.dbapi
@@ -14,10 +14,10 @@ from shared.database.tables import metadata
 from shared.database.url import PostgresUrl
 from shared.settings import settings
 
-ONE_AT_A_TIME = 0x72657374
-"""The advisory lock of migrations: of two concurrent deploys, the second waits."""
+MIGRATION_LOCK_KEY = 0x72657374
+"""Key of the advisory lock of migrations: of two concurrent deploys, the second waits for the first."""
 LOCK_TIMEOUT = "5s"
-"""How long a migration waits for a table lock. Meanwhile, all other statements on the table wait too."""
+"""How long a migration waits for a table lock. Other statements on the table wait behind it for as long."""
 
 logger = Logger(service="restcalculator")
 
@@ -30,7 +30,7 @@ def _connect() -> pg8000.dbapi.Connection:
 
 
 def _migrate(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK_KEY})
     # Set after acquiring the advisory lock: another deploy's migration may take longer than this timeout.
     connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
     context.configure(connection=connection, target_metadata=metadata)
@@ -39,7 +39,7 @@ def _migrate(connection: Connection) -> None:
     if revision is None or revision in {known.revision for known in code.walk_revisions()}:
         context.run_migrations()
     else:
-        # An older release was deployed. Migrations only expand the schema, so older code runs on it.
+        # This code is an older release. Migrations only expand the schema, so it runs on the newer schema.
         logger.warning("the database is ahead of this code: not migrated", revision=revision)
     context.config.attributes["revision"] = database.get_current_revision()
 

@@ -1,7 +1,7 @@
 """The Lambda function that migrates the schema and inserts the default rows that are missing.
 
-`make deploy` and `make build-local-db` invoke it. Only this function of those that `make` invokes reaches the
-stack's private database, so it also runs the audit for `make audit`.
+`make deploy` and `make build-local-db` invoke it. The stack's database is private, so this function also runs
+the audit for `make audit`.
 """
 
 from decimal import Decimal
@@ -23,8 +23,10 @@ from shared.settings import SettingsError, settings
 PRICED = ("addition", "substraction", "multiplication", "division", "square_root", "random_string")
 """Operations that get DEFAULT_COST at set-up. An admin sets the price of operations added later."""
 DEFAULT_COST = Decimal(5)
+"""Credits."""
 DEFAULT_ADMIN = "defaultadmin@admin.as"
 DEFAULT_ADMIN_CREDIT = Decimal(1000)
+"""Credits."""
 DEFAULT_CLIENT = "defaultclient@client.as"
 MIGRATIONS = Path(__file__).parent
 LOCK_NOT_AVAILABLE = "55P03"
@@ -49,7 +51,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises:
         SettingsError: a password is a published default in production, or Postgres rejected the
             connection. Nothing was changed.
-        ServiceUnavailable: a table was in use, so nothing was migrated; or the audit did not run.
+        ServiceUnavailable: a table was in use, so nothing was migrated; or the audit failed to run.
     """
     if event.get("audit"):
         return {"findings": audit.findings(AUDIT_TIMEOUT)}
@@ -90,7 +92,10 @@ def _migrate() -> str:
 
 
 def _price(uow: UnitOfWork, operation: str) -> bool:
-    """Price an operation that never had a price. Leave one that an admin deleted."""
+    """Give an operation DEFAULT_COST unless it has or had a price, and return whether this inserted a row.
+
+    So a price that an admin deleted stays deleted.
+    """
     if uow.one("known_operation", type=operation) is not None:
         return False
     uow.one("create_operation", id=uuid7(), type=operation, cost=DEFAULT_COST)

@@ -1,6 +1,6 @@
-// The alarms that CloudFormation watches during a deploy and for ROLLBACK_MINUTES after it. When one of them goes
-// to ALARM, CloudFormation rolls the whole stack back. deploy/release.py finds their ARNs. The list is sent even
-// when it is empty, because CloudFormation otherwise keeps the previous deploy's list.
+// The alarms that CloudFormation watches during a deploy and for ROLLBACK_MINUTES after it. If one of them enters
+// ALARM, CloudFormation rolls the whole stack back. deploy/release.py sets their ARNs. The list is sent even when it is
+// empty, because CloudFormation otherwise keeps the previous deploy's list.
 module.exports = () => ({
   RollbackTriggers: (process.env.ROLLBACK_ALARMS || '')
     .split(',')

@@ -1,6 +1,6 @@
-// deploy/secret.py stores the secrets in Secrets Manager. Each one is a template parameter whose default is a
-// dynamic reference, and functions use `Ref`, because CloudFormation allows 60 dynamic references in a
-// template, and one in every function would exceed that. The version id makes CloudFormation detect a new value.
+// deploy/secret.py stores the secrets in Secrets Manager. Each secret is a template parameter whose default is a
+// dynamic reference, and functions use `Ref`: CloudFormation allows 60 dynamic references in a template, and one per
+// function and secret would exceed that. The version id makes CloudFormation detect a new value.
 const PARAMETERS = {
   JWT_SECRET_KEY: 'JwtSecretKey',
   JWT_SECRET_KEY_OLD: 'JwtSecretKeyOld',

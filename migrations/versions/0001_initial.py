@@ -16,7 +16,7 @@ FUNCTIONS = (
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
     """,
-    # Return the percentage of the file's bytes that are billed, to one decimal place; 100 for an empty file.
+    # Return the percentage of the file's bytes that are billed, to one decimal place; 100 if it is completed.
     """
     CREATE FUNCTION task_percentage(status text, done bigint, total bigint) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -30,8 +30,8 @@ FUNCTIONS = (
     RETURN trim_scale(round(
         units / nullif(extract(epoch FROM task.updated_at - task.run_at), 0), 1))
     """,
-    # Take a token from a bucket that refills at `per_second` and return 0, or return the seconds until the
-    # bucket holds one.
+    # Remove a token from a bucket that refills at `per_second` and return 0. If the bucket has none, return
+    # the seconds until it has one.
     """
     CREATE FUNCTION take_token(name text, capacity numeric, per_second numeric) RETURNS numeric
     LANGUAGE plpgsql VOLATILE AS $$

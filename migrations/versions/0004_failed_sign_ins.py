@@ -18,7 +18,7 @@ FUNCTIONS = (
          FROM rate_limits WHERE bucket = name),
         capacity)
     """,
-    # Return the seconds until both buckets of a sign-in hold a token, 0 if they do now. Takes nothing.
+    # Return the seconds until both buckets of a sign-in have a token; 0 if they have one. Changes nothing.
     """
     CREATE FUNCTION sign_in_wait(
         address_bucket text, address_capacity numeric, email_bucket text, email_capacity numeric
@@ -29,8 +29,9 @@ FUNCTIONS = (
         (1 - tokens_a_minute(address_bucket, address_capacity)) * 60 / address_capacity,
         (1 - tokens_a_minute(email_bucket, email_capacity)) * 60 / email_capacity)
     """,
-    # Take a token from both buckets and return 0, or take nothing and return the seconds until both hold one.
-    # Every call inserts and locks the two rows in the same order, so two failures never deadlock.
+    # Remove a token from both buckets and return 0. If one is empty, change nothing and return the seconds
+    # until both have a token. Every call inserts and locks the two rows in the same order, so calls never
+    # deadlock.
     """
     CREATE FUNCTION count_failed_sign_in(
         address_bucket text, address_capacity numeric, email_bucket text, email_capacity numeric

@@ -1,8 +1,9 @@
-"""Fold stored e-mails as sign-in now does: NFKC and case folding instead of lower case.
+"""Fold stored e-mails as sign-in does since this version: NFKC and case folding instead of lower case.
 
-If several active accounts fold to the same e-mail, the account that already has it keeps it, otherwise the
-oldest gets it. The others keep their old spelling and can't sign in with it: their sessions and API keys
-still work, and an admin can give them another e-mail. The migration logs the ids of these accounts.
+If several active accounts fold to the same e-mail, the account that already has that e-mail keeps it.
+Otherwise the oldest account gets it. The other accounts keep their old spelling and can't sign in with it.
+Their sessions and API keys still work, and an admin can set another e-mail for them. The migration logs their
+ids.
 """
 
 from unicodedata import normalize
@@ -18,7 +19,7 @@ depends_on = None
 
 logger = Logger(service="restcalculator")
 
-# Lower-case ASCII needs no folding, so few rows match.
+# Lower-case ASCII needs no folding, so the query skips the e-mails that consist of it.
 CANDIDATES = text(
     "SELECT id, email FROM users WHERE deleted_at IS NULL AND email ~ '[^ -~]' ORDER BY created_at, id"
 )
@@ -31,13 +32,13 @@ RENAME = text(
 
 def upgrade() -> None:
     connection = op.get_bind()
-    taken = []
+    conflicting_ids = []
     for user_id, email in connection.execute(CANDIDATES).all():
         folded = normalize("NFKC", normalize("NFKC", email).casefold())
         if folded != email and not connection.execute(RENAME, {"id": user_id, "folded": folded}).all():
-            taken.append(str(user_id))
-    if taken:
-        logger.warning("another account has the folded e-mail of these users", user_ids=taken)
+            conflicting_ids.append(str(user_id))
+    if conflicting_ids:
+        logger.warning("another account has the folded e-mail of these users", user_ids=conflicting_ids)
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""Extend tasks: waiting for a worker, line numbers, sums over 10^14, and deletion of rejected rows."""
+"""Extend tasks: a queue per owner, line numbers, sums over 10^14, and the deletion of rejected rows."""
 
 import importlib
 

@@ -1,6 +1,6 @@
 """Add one SQL function for each JSON body of the API, and one that finds the caller.
 
-`task_json` is in 0002. The names of the members are part of the API.
+`task_json` is in 0002. The names of the JSON members are part of the API.
 """
 
 from alembic import op

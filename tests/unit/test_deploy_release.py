@@ -64,15 +64,15 @@ def test_what_does_not_serve_does_not_keep_its_cure_from_being_deployed() -> Non
 
 
 def test_a_function_that_slept_for_weeks_is_asked_until_it_is_awake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "WAKING_STEP", 0)
+    monkeypatch.setattr(release, "ACTIVATION_RETRY_SECONDS", 0)
     lambda_ = Lambda(b"new", asleep=3)
     assert release.migrate(lambda_, "migrate") == "{}"
     assert lambda_.calls == ["invoke"] * 4
 
 
 def test_a_function_that_never_wakes_is_a_failed_migration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "WAKING_TIME", 0)
-    monkeypatch.setattr(release, "WAKING_STEP", 0)
+    monkeypatch.setattr(release, "ACTIVATION_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(release, "ACTIVATION_RETRY_SECONDS", 0)
     with pytest.raises(release.MigrationFailed, match="ResourceNotReadyException"):
         release.migrate(Lambda(b"new", asleep=1_000_000), "migrate")
 
