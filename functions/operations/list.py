@@ -4,6 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.http.api import Access, Api
 from shared.http.responses import documented_list, ok
+from shared.lists.page import read_page
 from shared.lists.registry import OPERATIONS
 
 app = Api(access=Access.SIGNED_IN)
@@ -18,4 +19,4 @@ app = Api(access=Access.SIGNED_IN)
     responses=documented_list(OPERATIONS, description="One page of operations."),
 )
 def list_operations() -> Response[str]:
-    return ok(OPERATIONS.page(app.query_string, app.caller))
+    return ok(read_page(OPERATIONS, app.query_string, app.caller))

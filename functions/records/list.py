@@ -4,6 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.http.api import Access, Api
 from shared.http.responses import documented_list, ok
+from shared.lists.page import read_page
 from shared.lists.registry import RECORDS
 
 app = Api(access=Access.SIGNED_IN)
@@ -21,4 +22,4 @@ app = Api(access=Access.SIGNED_IN)
     responses=documented_list(RECORDS, description="One page of records."),
 )
 def list_records() -> Response[str]:
-    return ok(RECORDS.page(app.query_string, app.caller))
+    return ok(read_page(RECORDS, app.query_string, app.caller))

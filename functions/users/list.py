@@ -4,6 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.http.api import Access, Api
 from shared.http.responses import documented_list, ok
+from shared.lists.page import read_page
 from shared.lists.registry import USERS
 
 app = Api(access=Access.ADMIN)
@@ -18,4 +19,4 @@ app = Api(access=Access.ADMIN)
     responses=documented_list(USERS, description="One page of users."),
 )
 def list_users() -> Response[str]:
-    return ok(USERS.page(app.query_string, app.caller))
+    return ok(read_page(USERS, app.query_string, app.caller))

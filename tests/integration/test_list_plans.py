@@ -15,9 +15,10 @@ from shared.database import dispose_connections
 from shared.database.connection import Database
 from shared.errors import InvalidInput
 from shared.http.problems import PROBLEMS
-from shared.lists import listing as listing_module
+from shared.lists import page as page_module
 from shared.lists import registry as lists
 from shared.lists.listing import Listing
+from shared.lists.page import read_page
 from shared.lists.query import FieldType
 from tests.integration.conftest import Server, use
 from tests.support.list_reader import Reader
@@ -103,7 +104,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> Callable[[Caller], Plans]:
     def of(caller: Caller) -> Plans:
         def run(listing: Listing, asked: dict[str, str]) -> list[Plan]:
             found.clear()
-            listing.page(urlencode(asked), caller)
+            read_page(listing, urlencode(asked), caller)
             return list(found)
 
         return run
@@ -239,7 +240,7 @@ def test_a_page_is_not_lost_because_its_list_takes_too_long_to_count(server: Ser
 def test_a_page_that_was_slow_is_not_counted_too(
     server: Server, filled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing_module, "COUNT_AFTER", 0.002)
+    monkeypatch.setattr(page_module, "COUNT_AFTER", 0.002)
     page = Reader(ADMIN).page(lists.TASKS, percentage=50, page_size=3)
     assert (page["total"], page["total_relation"]) == (4, "gte")
 

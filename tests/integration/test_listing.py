@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from shared.errors import InvalidInput
-from shared.lists import listing as listing_module
+from shared.lists import page as page_module
 from shared.lists.registry import RECORDS, TASKS, USERS
 from tests.support.list_reader import Reader, ids
 from tests.support.users import Person, enrol
@@ -167,11 +167,11 @@ def test_a_tasks_percentage_and_results_can_be_filtered_and_sorted_by(
 def test_a_long_list_says_that_it_has_at_least_as_many(
     own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing_module, "COUNT_LIMIT", 20)
+    monkeypatch.setattr(page_module, "COUNT_LIMIT", 20)
     page = own.page(RECORDS)
     assert (page["total"], page["total_relation"], page["total_pages"]) == (20, "gte", 2)
     assert own.page(RECORDS, amount="1")["total_relation"] == "eq"
-    monkeypatch.setattr(listing_module, "COUNT_LIMIT", 30)
+    monkeypatch.setattr(page_module, "COUNT_LIMIT", 30)
     page = own.page(RECORDS)
     assert (page["total"], page["total_relation"]) == (30, "eq")
 
@@ -187,8 +187,8 @@ def test_a_total_never_contradicts_its_page(
     limit: int,
     count_after: float,
 ) -> None:
-    monkeypatch.setattr(listing_module, "COUNT_LIMIT", limit)
-    monkeypatch.setattr(listing_module, "COUNT_AFTER", count_after)
+    monkeypatch.setattr(page_module, "COUNT_LIMIT", limit)
+    monkeypatch.setattr(page_module, "COUNT_AFTER", count_after)
     for number in range(1, 30 // page_size + 1):
         page = own.page(RECORDS, page=number, page_size=page_size)
         seen = (number - 1) * page_size + len(page["records"])
@@ -201,13 +201,13 @@ def test_a_total_never_contradicts_its_page(
 def test_rows_deleted_between_the_page_and_the_count_leave_a_lower_bound(
     own: Reader, records: list[UUID], sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = listing_module.Listing._count
+    count = page_module._count
 
     def count_after_deletion(*arguments: Any) -> int | None:
         sql("UPDATE records SET deleted_at = now()")
         return count(*arguments)
 
-    monkeypatch.setattr(listing_module.Listing, "_count", count_after_deletion)
+    monkeypatch.setattr(page_module, "_count", count_after_deletion)
     page = own.page(RECORDS)
     assert (len(page["records"]), page["total"], page["total_relation"]) == (10, 11, "gte")
 
@@ -216,6 +216,6 @@ def test_a_slow_page_past_the_end_is_refused(
     own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert own.page(RECORDS, page=4)["total"] == 30
-    monkeypatch.setattr(listing_module, "COUNT_AFTER", -1.0)
+    monkeypatch.setattr(page_module, "COUNT_AFTER", -1.0)
     with pytest.raises(InvalidInput, match="too long"):
         own.page(RECORDS, page=4)

@@ -18,6 +18,7 @@ from shared.database.connection import statement_text
 from shared.ids import uuid7
 from shared.lists import registry as lists
 from shared.lists.listing import Listing
+from shared.lists.page import read_page
 from shared.schemas import responses
 from tests.integration.conftest import Server
 from tests.support.users import Person, enrol
@@ -127,7 +128,7 @@ def test_a_lists_rows_have_the_schemas_fields(admin: Person, listing: Listing) -
     charges.charge(charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
     tasks.create(admin.caller, "a.csv", 10, "queued")
     enrol()
-    page = json.loads(listing.page("", admin.caller))
+    page = json.loads(read_page(listing, "", admin.caller))
     assert page[listing.name]
     for row in page[listing.name]:
         assert_shaped(json.dumps(row), listing.schema)
@@ -157,15 +158,15 @@ def test_a_lists_row_is_the_text_that_a_get_returns(
     admin: Person, listing: Listing, row_of_each_list: dict[str, dict[str, Any]]
 ) -> None:
     body = one(listing.name.removesuffix("s"), **row_of_each_list[listing.name])
-    assert f"{body}, " in listing.page("page_size=100", admin.caller).replace("}]", "}, ]")
+    assert f"{body}, " in read_page(listing, "page_size=100", admin.caller).replace("}]", "}, ]")
 
 
 @pytest.mark.parametrize("listing", LISTS, ids=NAME)
 @pytest.mark.usefixtures("row_of_each_list")
 def test_naming_every_field_changes_nothing_in_a_lists_text(admin: Person, listing: Listing) -> None:
-    whole = listing.page("", admin.caller)
+    whole = read_page(listing, "", admin.caller)
     assert json.loads(whole)[listing.name]
-    assert listing.page(f"fields={','.join(listing.public)}", admin.caller) == whole
+    assert read_page(listing, f"fields={','.join(listing.public)}", admin.caller) == whole
 
 
 def test_joining_json_keeps_the_order_and_the_values_text() -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.auth.caller import Caller
 from shared.lists.listing import Listing
+from shared.lists.page import read_page
 
 
 class Reader:
@@ -18,7 +19,7 @@ class Reader:
 
     def page(self, listing: Listing, **query: object) -> dict[str, Any]:
         text = urlencode({name: value for name, value in query.items() if value is not None})
-        page: dict[str, Any] = json.loads(listing.page(text, self.caller))
+        page: dict[str, Any] = json.loads(read_page(listing, text, self.caller))
         return page
 
     def rows(self, listing: Listing, **query: object) -> list[dict[str, Any]]:
