@@ -1,4 +1,4 @@
-"""What every endpoint's handler does with a request before, and with an error after."""
+"""The API wrapper that all endpoints share: request checks, response headers, and errors as problems."""
 
 from decimal import Decimal
 from typing import Any
@@ -35,11 +35,11 @@ STATUSES = {
     "internal-error": 500,
     "service-unavailable": 503,
 }
-"""The contract's: which problem has which status."""
+"""The status code of each problem type, as docs/contract.md lists them."""
 KINDS = [DomainError, *DomainError.__subclasses__()]
 
 
-def raising(error: BaseException) -> Api:
+def api_raising(error: BaseException) -> Api:
     app = Api()
 
     @app.get("/")
@@ -50,62 +50,62 @@ def raising(error: BaseException) -> Api:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_is_a_problem_with_its_slug_and_status(kind: type[DomainError]) -> None:
-    said = problem(raising(kind("what is wrong"))(event(), None))
-    assert said["type"] == f"/problems/{PROBLEMS[kind].slug}"
-    assert said["status"] == STATUSES[PROBLEMS[kind].slug]
-    assert said["title"] == PROBLEMS[kind].title
-    assert not said["title"].endswith(".")
-    assert "errors" not in said
+def test_api_returns_a_problem_with_slug_and_status_for_each_error(kind: type[DomainError]) -> None:
+    body = problem(api_raising(kind("what is wrong"))(event(), None))
+    assert body["type"] == f"/problems/{PROBLEMS[kind].slug}"
+    assert body["status"] == STATUSES[PROBLEMS[kind].slug]
+    assert body["title"] == PROBLEMS[kind].title
+    assert not body["title"].endswith(".")
+    assert "errors" not in body
 
 
-def test_no_two_errors_share_a_slug() -> None:
+def test_errors_have_distinct_slugs() -> None:
     assert sorted(PROBLEMS[kind].slug for kind in KINDS) == sorted(STATUSES)
 
 
-def test_a_problem_tells_its_detail_extensions_headers_and_faults() -> None:
+def test_problem_contains_detail_extensions_headers_and_faults() -> None:
     error = errors.InsufficientCredit(
         "This costs 5.",
         balance=Decimal("12345678901234.5678"),
         cost=Decimal("99999999999999.9999"),
         retry_after=7,
     )
-    answer = raising(error)(event(), None)
-    said = problem(answer)
-    assert said["detail"] == "This costs 5."
-    assert '"balance": 12345678901234.5678, "cost": 99999999999999.9999}' in answer["body"]
-    assert answer["headers"]["Retry-After"] == "7"
+    response = api_raising(error)(event(), None)
+    body = problem(response)
+    assert body["detail"] == "This costs 5."
+    assert '"balance": 12345678901234.5678, "cost": 99999999999999.9999}' in response["body"]
+    assert response["headers"]["Retry-After"] == "7"
     fault = {"pointer": "#/arguments/0", "detail": "Wrong."}
-    assert problem(raising(InvalidInput.at(**fault))(event(), None))["errors"] == [fault]
+    assert problem(api_raising(InvalidInput.at(**fault))(event(), None))["errors"] == [fault]
 
 
 @pytest.mark.parametrize(
     "error", [RuntimeError("SELECT secret"), errors.InternalError("SELECT secret"), KeyError("secret")]
 )
-def test_what_went_wrong_inside_stays_inside(error: Exception) -> None:
-    answer = raising(error)(event(), None)
-    said = problem(answer)
-    assert said["status"] == 500
-    assert "secret" not in answer["body"]
-    assert "Traceback" not in answer["body"]
+def test_api_hides_the_cause_of_an_internal_error(error: Exception) -> None:
+    response = api_raising(error)(event(), None)
+    body = problem(response)
+    assert body["status"] == 500
+    assert "secret" not in response["body"]
+    assert "Traceback" not in response["body"]
 
 
-def test_an_unknown_path_is_a_404_problem() -> None:
-    assert problem(raising(ValueError())(event(path="/nowhere"), None))["status"] == 404
+def test_unknown_path_returns_404_problem() -> None:
+    assert problem(api_raising(ValueError())(event(path="/nowhere"), None))["status"] == 404
 
 
 @pytest.mark.parametrize("status", ["good", "bad"])
-def test_every_answer_has_the_contracts_headers(status: str) -> None:
+def test_every_response_has_the_headers_of_the_contract(status: str) -> None:
     app, _ = calling()
-    answer = app(event("POST", body='{"type": "addition"}' if status == "good" else "{"), None)
-    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    response = app(event("POST", body='{"type": "addition"}' if status == "good" else "{"), None)
+    headers = {name.lower(): value for name, value in response["headers"].items()}
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["strict-transport-security"].startswith("max-age=")
     assert headers["x-request-id"] == "request-7"
 
 
-def test_an_answer_may_have_a_cache_control_of_its_own() -> None:
+def test_response_can_override_cache_control() -> None:
     app = Api()
 
     @app.get("/")
@@ -115,9 +115,9 @@ def test_an_answer_may_have_a_cache_control_of_its_own() -> None:
     assert app(event(), None)["headers"]["Cache-Control"] == "public"
 
 
-@pytest.mark.parametrize("who", [Access.SIGNED_IN, Access.ADMIN, Access.CHARGED])
-def test_who_is_not_signed_in_is_refused_before_the_input_is_read(who: Access) -> None:
-    app = Api(access=who)
+@pytest.mark.parametrize("access", [Access.SIGNED_IN, Access.ADMIN, Access.CHARGED])
+def test_api_rejects_unauthenticated_caller_before_reading_the_body(access: Access) -> None:
+    app = Api(access=access)
 
     @app.post("/")
     def call(body: OperationCall) -> Response[str]:
@@ -127,31 +127,31 @@ def test_who_is_not_signed_in_is_refused_before_the_input_is_read(who: Access) -
 
 
 @pytest.mark.parametrize("path", ["/x/7", "/x/%00", "/x/00000000-0000-0000-0000-00000000000g", "/x/\x00"])
-def test_a_bad_uuid_in_the_path_is_a_422_that_names_it(path: str) -> None:
+def test_invalid_uuid_in_path_returns_422_with_its_pointer(path: str) -> None:
     app = Api()
 
     @app.get("/x/<id>")
     def get(id: UUID) -> Response[str]:
         raise AssertionError("no such id")
 
-    said = problem(app(event(path=path), None))
-    assert said["status"] in (404, 422)
-    if said["status"] == 422:
-        assert [fault["pointer"] for fault in said["errors"]] == ["#/path/id"]
+    body = problem(app(event(path=path), None))
+    assert body["status"] in (404, 422)
+    if body["status"] == 422:
+        assert [fault["pointer"] for fault in body["errors"]] == ["#/path/id"]
 
 
 @pytest.mark.parametrize("key", ["x", "k" * 255, "a b~!"])
-def test_an_idempotency_key_is_1_to_255_printable_characters(key: str) -> None:
-    assert asked_for_key(key)["statusCode"] == 200
+def test_api_accepts_idempotency_key_of_1_to_255_printable_characters(key: str) -> None:
+    assert call_with_key(key)["statusCode"] == 200
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "a\tb", "é", "\x7f"])
-def test_another_idempotency_key_is_a_422_that_names_the_header(key: str) -> None:
-    said = problem(asked_for_key(key))
-    assert (said["status"], said["errors"][0]["pointer"]) == (422, "#/headers/Idempotency-Key")
+def test_invalid_idempotency_key_returns_422_with_its_pointer(key: str) -> None:
+    body = problem(call_with_key(key))
+    assert (body["status"], body["errors"][0]["pointer"]) == (422, "#/headers/Idempotency-Key")
 
 
-def asked_for_key(key: str) -> dict[str, Any]:
+def call_with_key(key: str) -> dict[str, Any]:
     app = Api()
 
     @app.get("/")
@@ -162,7 +162,7 @@ def asked_for_key(key: str) -> dict[str, Any]:
     return app(event(headers={"idempotency-key": key}), None)
 
 
-def test_a_success_that_is_not_what_was_promised_is_our_fault() -> None:
+def test_response_that_breaks_its_schema_returns_500() -> None:
     class Promise(BaseModel):
         model_config = ConfigDict(extra="forbid")
         number: int

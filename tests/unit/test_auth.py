@@ -1,4 +1,4 @@
-"""What a request presents: a cookie with its CSRF token, a bearer token, or an API key."""
+"""Reading credentials from a request: a cookie with its CSRF token, a bearer token, or an API key."""
 
 import hashlib
 from uuid import uuid4
@@ -26,12 +26,12 @@ def cookies(pair: TokenPair) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("method", SAFE)
-def test_what_changes_nothing_needs_the_cookie_alone(pair: TokenPair, method: str) -> None:
+def test_safe_method_needs_only_the_cookie(pair: TokenPair, method: str) -> None:
     assert read_credentials({}, cookies(pair), method).session_id == SESSION
 
 
 @pytest.mark.parametrize("method", UNSAFE)
-def test_what_changes_something_needs_the_csrf_token_with_the_cookie(pair: TokenPair, method: str) -> None:
+def test_unsafe_method_needs_the_csrf_token_and_the_cookie(pair: TokenPair, method: str) -> None:
     presented = read_credentials({"x-csrf-token": pair.csrf}, cookies(pair), method)
     assert presented.session_id == SESSION
     for headers in ({}, {"x-csrf-token": ""}, {"x-csrf-token": pair.csrf + "x"}, {"x-csrf-token": "é\ud7ff"}):
@@ -39,13 +39,13 @@ def test_what_changes_something_needs_the_csrf_token_with_the_cookie(pair: Token
             read_credentials(headers, cookies(pair), method)
 
 
-def test_the_csrf_token_of_another_sign_in_is_refused(pair: TokenPair) -> None:
+def test_csrf_token_of_another_sign_in_is_rejected(pair: TokenPair) -> None:
     other = issue(SESSION, uuid4(), "client")
     with pytest.raises(CsrfMismatch):
         read_credentials({"x-csrf-token": other.csrf}, cookies(pair), "POST")
 
 
-def test_each_kind_of_token_comes_from_its_own_cookie(pair: TokenPair) -> None:
+def test_each_token_type_is_accepted_only_from_its_own_cookie(pair: TokenPair) -> None:
     headers = {"x-csrf-token": pair.csrf}
     presented = read_credentials(headers, cookies(pair), "POST", TokenType.REFRESH)
     assert presented.claims is not None
@@ -58,12 +58,12 @@ def test_each_kind_of_token_comes_from_its_own_cookie(pair: TokenPair) -> None:
 
 @pytest.mark.parametrize("method", SAFE + UNSAFE)
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_a_bearer_token_needs_no_csrf_token(pair: TokenPair, method: str, scheme: str) -> None:
+def test_bearer_token_needs_no_csrf_token(pair: TokenPair, method: str, scheme: str) -> None:
     headers = {"authorization": f"{scheme} {pair.access}"}
     assert read_credentials(headers, {}, method).session_id == SESSION
 
 
-def test_a_bearer_refresh_token_refreshes_and_does_nothing_else(pair: TokenPair) -> None:
+def test_bearer_refresh_token_is_accepted_only_for_a_refresh(pair: TokenPair) -> None:
     headers = {"authorization": f"Bearer {pair.refresh}"}
     assert read_credentials(headers, {}, "POST", TokenType.REFRESH).session_id == SESSION
     with pytest.raises(NotSignedIn):
@@ -71,7 +71,7 @@ def test_a_bearer_refresh_token_refreshes_and_does_nothing_else(pair: TokenPair)
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer ", "Bearer x.y.z", "rc_key"])
-def test_a_wrong_authorization_header_is_refused_even_beside_a_good_cookie(
+def test_invalid_authorization_header_is_rejected_despite_a_valid_cookie(
     pair: TokenPair, header: str
 ) -> None:
     with pytest.raises(NotSignedIn):
@@ -79,48 +79,48 @@ def test_a_wrong_authorization_header_is_refused_even_beside_a_good_cookie(
 
 
 @pytest.mark.parametrize("given", [{}, {"access_token_cookie": ""}, {"other": "x"}])
-def test_nothing_presented_is_not_signed_in(given: dict[str, str]) -> None:
+def test_request_without_credentials_raises_not_signed_in(given: dict[str, str]) -> None:
     with pytest.raises(NotSignedIn):
         read_credentials({}, given, "GET")
 
 
-def test_an_api_key_is_presented_by_its_hash_alone() -> None:
+def test_api_key_credentials_contain_only_its_hash() -> None:
     key, key_hash = auth.new_api_key()
     presented = read_credentials({"authorization": f"Bearer {key}"}, {}, "POST")
     assert presented == auth.Credentials(api_key_hash=key_hash)
     assert key_hash == hashlib.sha256(key.encode()).digest()
 
 
-def test_an_api_key_is_256_random_bits_behind_its_prefix() -> None:
+def test_api_key_has_256_random_bits_after_its_prefix() -> None:
     keys = {auth.new_api_key()[0] for _ in range(100)}
     assert len(keys) == 100
     assert all(key.startswith("rc_") and len(key) == 3 + 43 for key in keys)
 
 
-def test_an_api_key_refreshes_nothing() -> None:
+def test_api_key_is_rejected_for_a_refresh() -> None:
     key, _ = auth.new_api_key()
     with pytest.raises(NotSignedIn):
         read_credentials({"authorization": f"Bearer {key}"}, {}, "POST", TokenType.REFRESH)
 
 
-def test_scripts_can_read_the_csrf_cookies_and_no_token(pair: TokenPair) -> None:
-    made = {cookie.name: cookie for cookie in sign_in_cookies(pair)}
-    assert {name for name, cookie in made.items() if cookie.http_only} == {
+def test_scripts_can_read_the_csrf_cookies_but_not_the_token_cookies(pair: TokenPair) -> None:
+    set_cookies = {cookie.name: cookie for cookie in sign_in_cookies(pair)}
+    assert {name for name, cookie in set_cookies.items() if cookie.http_only} == {
         "access_token_cookie",
         "refresh_token_cookie",
     }
-    assert {name: made[name].value for name in ("csrf_access_token", "csrf_refresh_token")} == {
+    assert {name: set_cookies[name].value for name in ("csrf_access_token", "csrf_refresh_token")} == {
         "csrf_access_token": pair.csrf,
         "csrf_refresh_token": pair.csrf,
     }
-    assert {cookie.path for cookie in made.values()} == {"/"}
+    assert {cookie.path for cookie in set_cookies.values()} == {"/"}
 
 
 @pytest.mark.parametrize(
     ("config_type", "attributes"),
     [("local", ["SameSite=Lax"]), ("production", ["Secure", "SameSite=None", "Partitioned"])],
 )
-def test_production_cookies_are_secure_and_cross_site_and_local_ones_are_lax(
+def test_cookies_are_secure_and_cross_site_in_production_and_lax_locally(
     environment: pytest.MonkeyPatch, pair: TokenPair, config_type: str, attributes: list[str]
 ) -> None:
     environment.setenv("CONFIG_TYPE", config_type)
@@ -130,7 +130,7 @@ def test_production_cookies_are_secure_and_cross_site_and_local_ones_are_lax(
         assert [part for part in given if part != "HttpOnly"] == attributes
 
 
-def test_signing_out_clears_the_very_cookies_that_signing_in_sets(pair: TokenPair) -> None:
+def test_sign_out_clears_exactly_the_cookies_that_sign_in_sets(pair: TokenPair) -> None:
     cleared = sign_out_cookies()
     assert {cookie.name for cookie in cleared} == {cookie.name for cookie in sign_in_cookies(pair)}
     assert all(cookie.value == "" for cookie in cleared)

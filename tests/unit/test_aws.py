@@ -1,4 +1,4 @@
-"""Where the bucket and the queue are reached."""
+"""The endpoints that the S3 and SQS clients use."""
 
 import logging
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ def clear() -> None:
 
 
 @pytest.mark.usefixtures("on_aws")
-def test_the_queue_is_reached_by_ipv6_and_the_bucket_through_the_vpcs_own_endpoint() -> None:
+def test_sqs_client_uses_the_dualstack_endpoint_and_s3_client_the_vpc_endpoint() -> None:
     assert urlsplit(aws.sqs().meta.endpoint_url).hostname == "sqs.eu-west-1.api.aws"
     assert urlsplit(aws.presign_download("results/a.csv", "a.csv")).hostname == "s3.eu-west-1.amazonaws.com"
     assert urlsplit(aws.presign_upload("uploads/a.csv", 1)["url"]).hostname == "s3.eu-west-1.amazonaws.com"
 
 
 @pytest.mark.usefixtures("on_aws")
-def test_the_loudest_log_has_no_signature(caplog: pytest.LogCaptureFixture) -> None:
+def test_debug_log_contains_no_presigned_signature(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     (signature,) = parse_qs(urlsplit(aws.presign_download("results/a.csv", "a.csv")).query)["X-Amz-Signature"]
     assert signature not in caplog.text

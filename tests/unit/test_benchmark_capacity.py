@@ -1,4 +1,4 @@
-"""The capacity's arithmetic, on figures that can be reckoned in the head."""
+"""The arithmetic of the capacity table, with figures that are easy to check by hand."""
 
 import json
 from pathlib import Path
@@ -27,12 +27,12 @@ MEDIANS = {
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    told = {
+    results_json = {
         name: {"command": name, "rows": [{"what": what, "median": median} for what, median in rows.items()]}
         for name, rows in MEDIANS.items()
     }
     results, page = tmp_path / "results.json", tmp_path / "performance.md"
-    results.write_text(json.dumps(told), "utf-8")
+    results.write_text(json.dumps(results_json), "utf-8")
     page.write_text("<!-- capacity -->\n<!-- / -->\n", "utf-8")
     monkeypatch.setattr(capacity, "RESULTS", results)
     monkeypatch.setattr(report, "RESULTS", results)
@@ -40,7 +40,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return results
 
 
-def test_what_a_load_takes(results: Path) -> None:
+def test_capacity_table_shows_the_resources_of_each_load(results: Path) -> None:
     capacity.main()
     lines = report.PAGE.read_text("utf-8").splitlines()
     # 500 charges and 500 pages: 2 s of Postgres each second; 1 MB of log; 5 + 5 ms of a function a call.
@@ -53,21 +53,21 @@ def test_what_a_load_takes(results: Path) -> None:
     assert any("ends at 19,200 of" in line and "full in 141 days" in line for line in lines)
 
 
-def test_a_load_that_no_server_bears_has_no_class(results: Path) -> None:
-    told = json.loads(results.read_text("utf-8"))
-    told["calls"]["rows"][0]["median"] = 100.0
-    results.write_text(json.dumps(told), "utf-8")
+def test_load_beyond_the_largest_server_has_no_instance_class(results: Path) -> None:
+    results_json = json.loads(results.read_text("utf-8"))
+    results_json["calls"]["rows"][0]["median"] = 100.0
+    results.write_text(json.dumps(results_json), "utf-8")
     capacity.main()
     assert "| 10,000 calls/s | 515 | none |" in report.PAGE.read_text("utf-8")
 
 
-def test_nothing_is_told_without_a_measurement(results: Path) -> None:
+def test_capacity_exits_without_a_measurement(results: Path) -> None:
     results.write_text("{}", "utf-8")
     with pytest.raises(SystemExit, match=r"python -m benchmarks\.load"):
         capacity.main()
 
 
-def test_what_a_million_calls_cost() -> None:
+def test_money_computes_the_cost_of_a_million_calls() -> None:
     computing = 512 / 1769 * 10
     assert money.billed(computing, waiting=5) == pytest.approx(15)
     assert money.dollars(1000) == "$6.67"  # 500,000 GB-seconds

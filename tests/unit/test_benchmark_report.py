@@ -1,4 +1,4 @@
-"""The benchmarks' table: medians, ratios by the round, and its place on the page."""
+"""The benchmarks' table: medians, ratios per round, and its section of the page."""
 
 import json
 from pathlib import Path
@@ -23,13 +23,13 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return page
 
 
-def test_a_ratio_is_taken_within_each_round() -> None:
+def test_ratio_is_computed_within_each_round() -> None:
     ours, limit = SLOW_FOR_A_WHILE
     assert ours.ratio(limit) == 2
     assert Row("ours", "ms", [4.0, 6.0, 20.0]).ratio(Row("limit", "ms", [1.0, 1.0, 10.0])) == 4
 
 
-def test_a_table_takes_the_place_of_the_older_one(page: Path) -> None:
+def test_write_replaces_the_older_table(page: Path) -> None:
     report.write("start", SLOW_FOR_A_WHILE, command="make it", notes=["A note."])
     text = page.read_text("utf-8")
     assert "| ours | 2 ms | 2 to 11 | 2.00 of the limit | ≤ 3 | 3 |" in text
@@ -39,26 +39,26 @@ def test_a_table_takes_the_place_of_the_older_one(page: Path) -> None:
     assert page.read_text("utf-8") == text
 
 
-def test_the_json_keeps_the_other_benchmarks(page: Path) -> None:
+def test_write_keeps_other_benchmarks_in_the_json(page: Path) -> None:
     report.RESULTS.write_text('{"other": {}}', "utf-8")
     report.write("start", SLOW_FOR_A_WHILE, command="make it")
-    told = json.loads(report.RESULTS.read_text("utf-8"))
-    assert set(told) == {"other", "start"}
-    assert told["start"]["rows"][0]["ratio"] == 2
+    results = json.loads(report.RESULTS.read_text("utf-8"))
+    assert set(results) == {"other", "start"}
+    assert results["start"]["rows"][0]["ratio"] == 2
 
 
-def test_a_benchmark_without_a_place_is_refused(page: Path) -> None:
+def test_write_rejects_a_benchmark_without_a_section(page: Path) -> None:
     with pytest.raises(ValueError, match="one place for end"):
         report.write("end", SLOW_FOR_A_WHILE, command="make it")
 
 
-def test_the_published_page_has_the_tables_of_the_published_results() -> None:
+def test_published_page_matches_the_published_results() -> None:
     text = report.PAGE.read_text("utf-8")
     results = json.loads(report.RESULTS.read_text("utf-8"))
-    with_tables_of_their_own = {"load", "capacity", "memory"}
-    assert set(results) > with_tables_of_their_own
-    for name, told in results.items():
-        if name not in with_tables_of_their_own:
-            assert f"<!-- {name} -->\n{report.markdown(told)}<!-- / -->\n" in text, name
-        for note in told["notes"]:
+    with_own_tables = {"load", "capacity", "memory"}
+    assert set(results) > with_own_tables
+    for name, benchmark in results.items():
+        if name not in with_own_tables:
+            assert f"<!-- {name} -->\n{report.markdown(benchmark)}<!-- / -->\n" in text, name
+        for note in benchmark["notes"]:
             assert note in text, name

@@ -1,4 +1,4 @@
-"""Request bodies before anything is made of them: size, media type, JSON."""
+"""Checks of a request body before validation: size, media type, JSON."""
 
 import json
 from decimal import Decimal
@@ -40,13 +40,13 @@ from tests.support.lambda_event import calling, event, problem
     ],
     ids=lambda value: repr(value)[:50],
 )
-def test_a_bad_body_gets_a_4xx_problem(body: str | bytes, status: int) -> None:
+def test_invalid_body_returns_a_4xx_problem(body: str | bytes, status: int) -> None:
     app, calls = calling()
-    said = problem(app(event("POST", body=body), None))
-    assert said["status"] == status, said
+    error = problem(app(event("POST", body=body), None))
+    assert error["status"] == status, error
     assert calls == []
     if status == 422:
-        assert all(fault["pointer"].startswith("#") for fault in said["errors"])
+        assert all(fault["pointer"].startswith("#") for fault in error["errors"])
 
 
 @pytest.mark.parametrize(
@@ -58,26 +58,26 @@ def test_a_bad_body_gets_a_4xx_problem(body: str | bytes, status: int) -> None:
         ("[]", ["#"]),
     ],
 )
-def test_each_fault_is_pointed_at_as_rfc_6901_says(body: str, pointers: list[str]) -> None:
+def test_each_fault_has_an_rfc_6901_pointer(body: str, pointers: list[str]) -> None:
     app, _ = calling()
-    said = problem(app(event("POST", body=body), None))
-    assert [fault["pointer"] for fault in said["errors"]] == pointers
+    error = problem(app(event("POST", body=body), None))
+    assert [fault["pointer"] for fault in error["errors"]] == pointers
 
 
-def test_a_thousand_faults_are_told_by_a_hundred() -> None:
+def test_problem_lists_at_most_100_faults() -> None:
     app, _ = calling()
-    said = problem(app(event("POST", body=json.dumps({"type": "x", "arguments": ["1"] * 900})), None))
-    assert len(said["errors"]) == 100
-    assert len(said["detail"]) < 1000
+    error = problem(app(event("POST", body=json.dumps({"type": "x", "arguments": ["1"] * 900})), None))
+    assert len(error["errors"]) == 100
+    assert len(error["detail"]) < 1000
 
 
-def test_a_huge_integer_is_read_at_once_and_exactly() -> None:
+def test_huge_integer_is_parsed_exactly_and_fast() -> None:
     digits = "1" * 200_000
     assert parse_json(digits) == Decimal(digits)
     assert parse_json("12345678901234567890") == 12345678901234567890
 
 
-def test_fractions_are_read_as_decimals() -> None:
+def test_fractions_are_parsed_as_decimals() -> None:
     assert parse_json("[0.1, 1e2, 7]") == [Decimal("0.1"), Decimal("1e2"), 7]
     assert isinstance(parse_json("0.1"), Decimal)
 
@@ -94,7 +94,7 @@ def test_fractions_are_read_as_decimals() -> None:
         ("[" * 100_000, "The JSON is nested too deeply."),
     ],
 )
-def test_what_is_no_json_is_malformed_and_the_detail_is_in_our_words(text: str, detail: str) -> None:
+def test_invalid_json_raises_malformed_request_with_our_own_detail(text: str, detail: str) -> None:
     with pytest.raises(MalformedRequest) as caught:
         parse_json(text)
     assert caught.value.detail == detail
@@ -106,7 +106,7 @@ def padded(size: int) -> str:
 
 
 @pytest.mark.parametrize("as_bytes", [False, True])
-def test_a_body_of_the_largest_size_is_taken_and_a_larger_one_is_not(as_bytes: bool) -> None:
+def test_body_of_the_maximum_size_is_accepted_and_a_larger_one_returns_413(as_bytes: bool) -> None:
     app, calls = calling()
     largest, larger = padded(LARGEST_BODY[JSON]), padded(LARGEST_BODY[JSON] + 3)
     assert app(event("POST", body=largest.encode() if as_bytes else largest), None)["statusCode"] == 200
@@ -114,32 +114,32 @@ def test_a_body_of_the_largest_size_is_taken_and_a_larger_one_is_not(as_bytes: b
     assert problem(app(event("POST", body=larger.encode() if as_bytes else larger), None))["status"] == 413
 
 
-def test_ten_megabytes_are_refused_before_they_are_read() -> None:
+def test_body_of_10_mb_is_rejected_before_parsing() -> None:
     app, _ = calling()
     assert problem(app(event("POST", body="[" * 10_000_000), None))["status"] == 413
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", "x"])
-def test_another_media_type_is_a_415(media_type: str) -> None:
+def test_unsupported_media_type_returns_415(media_type: str) -> None:
     app, calls = calling()
-    answer = app(event("POST", body="{}", headers={"content-type": media_type}), None)
-    assert problem(answer)["status"] == 415
+    response = app(event("POST", body="{}", headers={"content-type": media_type}), None)
+    assert problem(response)["status"] == 415
     assert calls == []
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
-def test_the_media_type_is_compared_without_case_and_parameters(media_type: str) -> None:
+def test_media_type_comparison_ignores_case_and_parameters(media_type: str) -> None:
     app, _ = calling()
     body = '{"type": "addition"}'
     assert app(event("POST", body=body, headers={"content-type": media_type}), None)["statusCode"] == 200
 
 
-def test_json_is_no_upload() -> None:
+def test_upload_endpoint_rejects_json_with_415() -> None:
     app, _ = calling(media_type=MULTIPART)
     assert problem(app(event("POST", body="{}"), None))["status"] == 415
 
 
-def test_a_body_that_nobody_reads_is_not_looked_at() -> None:
+def test_endpoint_without_a_body_ignores_the_body() -> None:
     app = Api(media_type=None)
 
     @app.post("/")

@@ -1,4 +1,4 @@
-"""The operations: what they compute, what they refuse, and how their results leave."""
+"""The operations: what they compute, which arguments they reject, and how results become JSON."""
 
 import decimal
 import json
@@ -22,7 +22,7 @@ def compute(name: str, *arguments: str | Decimal) -> catalog.Result:
     return catalog.compute(catalog.find(name), [D(argument) for argument in arguments])
 
 
-def refusal(name: str, *arguments: str) -> dict[str, str]:
+def rejection(name: str, *arguments: str) -> dict[str, str]:
     with pytest.raises(InvalidInput) as caught:
         compute(name, *arguments)
     (fault,) = caught.value.errors
@@ -30,7 +30,7 @@ def refusal(name: str, *arguments: str) -> dict[str, str]:
 
 
 def rounded(exact: Fraction) -> Decimal:
-    """The decimal128 number that is nearest to a fraction."""
+    """Return the decimal128 number nearest to a fraction."""
     return catalog.DECIMAL128.divide(D(exact.numerator), D(exact.denominator))
 
 
@@ -54,7 +54,7 @@ def own_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
         ("square_root", ["0"], "0"),
     ],
 )
-def test_results_are_those_of_decimal128(name: str, arguments: list[str], result: str) -> None:
+def test_results_have_decimal128_precision(name: str, arguments: list[str], result: str) -> None:
     assert compute(name, *arguments) == D(result)
 
 
@@ -83,7 +83,7 @@ def test_division_is_the_exact_quotient_rounded_to_34_digits(a: Decimal, b: Deci
 
 
 @given(numbers.filter(lambda number: number > 0))
-def test_a_square_root_is_within_half_a_unit_of_the_34th_digit(number: Decimal) -> None:
+def test_square_root_is_within_half_a_unit_of_the_34th_digit(number: Decimal) -> None:
     number = catalog.DECIMAL128.plus(number)
     root = compute("square_root", number)
     assert isinstance(root, Decimal)
@@ -107,18 +107,18 @@ def test_a_square_root_is_within_half_a_unit_of_the_34th_digit(number: Decimal) 
         ("random_string", 1),
     ],
 )
-def test_a_wrong_number_of_arguments_is_refused_and_both_counts_are_told(name: str, count: int) -> None:
-    fault = refusal(name, *["1"] * count)
+def test_wrong_argument_count_is_rejected_with_both_counts(name: str, count: int) -> None:
+    fault = rejection(name, *["1"] * count)
     assert fault["pointer"] == "#/arguments"
     assert f"{count}." in fault["detail"]
 
 
-def test_division_by_zero_is_refused_pointing_at_the_divisor() -> None:
-    assert refusal("division", "1", "0.0") == {"pointer": "#/arguments/1", "detail": "Division by zero."}
+def test_division_by_zero_is_rejected_at_the_divisor() -> None:
+    assert rejection("division", "1", "0.0") == {"pointer": "#/arguments/1", "detail": "Division by zero."}
 
 
-def test_the_root_of_a_negative_is_refused_pointing_at_it() -> None:
-    assert refusal("square_root", "-0.01")["pointer"] == "#/arguments/0"
+def test_square_root_of_a_negative_is_rejected_at_the_argument() -> None:
+    assert rejection("square_root", "-0.01")["pointer"] == "#/arguments/0"
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_the_root_of_a_negative_is_refused_pointing_at_it() -> None:
         ("division", ["1e300", "1e-300"]),
     ],
 )
-def test_a_result_out_of_a_doubles_range_is_refused(name: str, arguments: list[str]) -> None:
-    assert refusal(name, *arguments)["pointer"] == "#/arguments"
+def test_result_outside_the_range_of_a_double_is_rejected(name: str, arguments: list[str]) -> None:
+    assert rejection(name, *arguments)["pointer"] == "#/arguments"
 
 
 @pytest.fixture
 def power(own_catalog: None) -> None:
-    """The README's example of an added operation."""
+    """Register the example operation of the README."""
 
     @catalog.operation("power", 2)
     def power(base: Decimal, exponent: Decimal) -> Decimal:
@@ -154,8 +154,10 @@ def power(own_catalog: None) -> None:
         ("10", "7000", "The result is out of a double's range."),
     ],
 )
-def test_a_refused_power_says_what_is_wrong(power: None, base: str, exponent: str, reason: str) -> None:
-    assert refusal("power", base, exponent) == {"pointer": "#/arguments", "detail": reason}
+def test_undefined_power_is_rejected_with_its_reason(
+    power: None, base: str, exponent: str, reason: str
+) -> None:
+    assert rejection("power", base, exponent) == {"pointer": "#/arguments", "detail": reason}
 
 
 @pytest.mark.parametrize(
@@ -172,34 +174,34 @@ def test_a_refused_power_says_what_is_wrong(power: None, base: str, exponent: st
     ],
     ids=["x/0", "int x//0", "0/0", "ln(-1)", "huge % x", "NaN", "Infinity", "float overflow"],
 )
-def test_what_an_operation_cannot_compute_says_why(
+def test_failing_operation_is_rejected_with_its_reason(
     own_catalog: None, function: Callable[[Decimal], Decimal], reason: str
 ) -> None:
     catalog.operation("odd", 1)(function)
-    assert refusal("odd", "5")["detail"] == reason
+    assert rejection("odd", "5")["detail"] == reason
 
 
-def test_a_long_call_without_a_result_is_cut(own_catalog: None) -> None:
+def test_reason_of_a_long_call_is_truncated(own_catalog: None) -> None:
     catalog.operation("odd", 2, 100)(lambda *a: D("NaN"))
-    assert len(refusal("odd", *["1" * 34] * 100)["detail"]) < 250
+    assert len(rejection("odd", *["1" * 34] * 100)["detail"]) < 250
 
 
 @pytest.mark.parametrize("argument", ["1e309", "-1e400", "1e-400", "NaN", "sNaN", "Infinity", "-Infinity"])
-def test_an_argument_that_no_finite_double_is_near_is_refused_pointing_at_it(argument: str) -> None:
-    assert refusal("addition", "1", argument)["pointer"] == "#/arguments/1"
+def test_argument_outside_the_range_of_a_double_is_rejected_with_its_pointer(argument: str) -> None:
+    assert rejection("addition", "1", argument)["pointer"] == "#/arguments/1"
 
 
 def test_arguments_are_rounded_to_34_digits_before_computing() -> None:
     assert compute("substraction", "1." + "0" * 40 + "1", "1") == 0
 
 
-def test_the_callers_decimal_context_does_not_matter_and_is_left_alone() -> None:
+def test_compute_ignores_and_keeps_the_callers_decimal_context() -> None:
     with decimal.localcontext(prec=3) as context:
         assert compute("addition", "1", "0.00001") == D("1.00001")
         assert context.prec == 3
 
 
-def test_an_unknown_operation_is_refused_and_the_known_are_told() -> None:
+def test_unknown_operation_is_rejected_with_the_known_names() -> None:
     with pytest.raises(InvalidInput) as caught:
         catalog.find("modulo" * 1000)
     (fault,) = caught.value.errors
@@ -208,7 +210,7 @@ def test_an_unknown_operation_is_refused_and_the_known_are_told() -> None:
     assert len(fault["detail"]) < 300
 
 
-def test_subtraction_is_an_alias_of_the_wire_name() -> None:
+def test_subtraction_is_an_alias_of_substraction() -> None:
     assert catalog.find("subtraction") is catalog.find("substraction")
     assert catalog.find("subtraction").name == "substraction"
 
@@ -227,31 +229,31 @@ def test_subtraction_is_an_alias_of_the_wire_name() -> None:
         ('a"b', '"a\\"b"'),
     ],
 )
-def test_a_result_leaves_as_the_nearest_json_number(result: catalog.Result, text: str) -> None:
+def test_result_is_serialized_as_the_nearest_json_number(result: catalog.Result, text: str) -> None:
     assert catalog.as_json(result) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_what_leaves_is_read_back_as_the_same_double(number: float) -> None:
+def test_serialized_result_parses_to_the_same_double(number: float) -> None:
     assert float(json.loads(catalog.as_json(D(repr(number))))) == number
 
 
 @given(st.lists(numbers))
-def test_recorded_arguments_are_json_and_the_numbers_computed_with(arguments: list[Decimal]) -> None:
+def test_recorded_arguments_are_json_of_the_numbers_used(arguments: list[Decimal]) -> None:
     read = json.loads(catalog.arguments_json(arguments), parse_float=D, parse_int=D)
     assert read == [catalog.DECIMAL128.plus(argument) for argument in arguments]
 
 
-def test_random_strings_are_32_letters_and_digits_and_never_the_same() -> None:
-    made = {compute("random_string") for _ in range(1000)}
-    assert len(made) == 1000
+def test_random_strings_have_32_letters_or_digits_and_are_unique() -> None:
+    strings = {compute("random_string") for _ in range(1000)}
+    assert len(strings) == 1000
     assert all(
-        isinstance(text, str) and len(text) == 32 and text.isalnum() and text.isascii() for text in made
+        isinstance(text, str) and len(text) == 32 and text.isalnum() and text.isascii() for text in strings
     )
 
 
 @pytest.mark.usefixtures("own_catalog")
-def test_adding_an_operation_takes_a_decorator_and_nothing_else() -> None:
+def test_decorator_alone_adds_an_operation() -> None:
     @catalog.operation("mean", 1, 10)
     def mean(*numbers: Decimal) -> Decimal:
         """The arithmetic mean."""
@@ -259,4 +261,4 @@ def test_adding_an_operation_takes_a_decorator_and_nothing_else() -> None:
 
     assert compute("mean", "1", "2") == D("1.5")
     assert catalog.find("mean").summary == "The arithmetic mean."
-    assert refusal("mean")["pointer"] == "#/arguments"
+    assert rejection("mean")["pointer"] == "#/arguments"

@@ -1,4 +1,4 @@
-"""Chunks: rows computed as one by one, however they are read at once."""
+"""Chunks: computing rows together gives the same result as computing them one by one."""
 
 import json
 from dataclasses import replace
@@ -110,24 +110,24 @@ def reason(*cells: str) -> str:
 
 @given(st.lists(st.tuples(name.filter(lambda it: it != "random_string"), cell), max_size=200))
 @example([("addition", text) for text in ADVERSARIAL])
-def test_no_row_ever_gets_anothers_arguments(table: list[tuple[str, str]]) -> None:
+def test_rows_computed_together_match_rows_computed_alone(table: list[tuple[str, str]]) -> None:
     rows = [row(*cells, end=end) for end, cells in enumerate(table)]
     assert compute_all(rows) == [found for one in rows for found in compute_all([one])]
 
 
 @given(st.lists(st.sampled_from(ADVERSARIAL), min_size=1, max_size=chunks.CELLS_PER_PARSE))
-def test_cells_read_at_once_are_read_as_one_by_one(texts: list[str]) -> None:
+def test_cells_parsed_together_match_cells_parsed_alone(texts: list[str]) -> None:
     texts = [text.strip() or "[]" for text in texts]
     assert chunks._parse(texts) == [chunks._parse([text])[0] for text in texts]
 
 
 @given(st.lists(st.text('[]",{}: 1ae\\', min_size=1, max_size=8), min_size=2, max_size=6))
-def test_no_mixture_of_brackets_and_quotes_shifts_what_is_read(texts: list[str]) -> None:
+def test_mixed_brackets_and_quotes_never_shift_parsed_cells(texts: list[str]) -> None:
     assert chunks._parse(texts) == [chunks._parse_one(text) for text in texts]
 
 
 @given(cell)
-def test_what_is_kept_of_the_arguments_is_json_on_one_line_that_postgres_can_hold(text: str) -> None:
+def test_recorded_arguments_are_one_line_of_json_that_postgres_accepts(text: str) -> None:
     found = only("addition", text)
     if isinstance(found, ComputedRow):
         assert found.arguments.isprintable()
@@ -152,21 +152,21 @@ def test_what_is_kept_of_the_arguments_is_json_on_one_line_that_postgres_can_hol
         ("addition", "[0e9999999999999, 1]", "1"),
     ],
 )
-def test_a_good_row_has_its_result_as_json(operation: str, arguments: str, result: str) -> None:
+def test_valid_row_has_its_result_as_json(operation: str, arguments: str, result: str) -> None:
     found = only(operation, arguments)
     assert isinstance(found, ComputedRow)
     assert found.result == result
 
 
 @pytest.mark.parametrize("cells", [("random_string",), ("random_string", ""), ("random_string", " [] ")])
-def test_a_random_string_needs_no_arguments(cells: tuple[str, ...]) -> None:
+def test_random_string_needs_no_arguments(cells: tuple[str, ...]) -> None:
     found = only(*cells)
     assert isinstance(found, ComputedRow)
     assert (found.arguments, len(json.loads(found.result))) == ("[]", random_string.LENGTH)
 
 
 @pytest.mark.parametrize(
-    ("cells", "said"),
+    ("cells", "expected"),
     [
         (("addition", "[1, 2]", "x"), "expected 2 columns, operation and arguments, but got 3"),
         (("cube", "[1]"), "there is no operation 'cube'"),
@@ -187,37 +187,39 @@ def test_a_random_string_needs_no_arguments(cells: tuple[str, ...]) -> None:
         (("multiplication", "[1e400, 1]"), "Send a finite number within the range of a double."),
     ],
 )
-def test_a_bad_row_says_what_is_wrong_with_it(cells: tuple[str, ...], said: str) -> None:
-    assert said in reason(*cells)
+def test_invalid_row_is_rejected_with_its_reason(cells: tuple[str, ...], expected: str) -> None:
+    assert expected in reason(*cells)
 
 
-def test_a_row_that_could_not_be_read_keeps_that_reason() -> None:
+def test_unreadable_row_keeps_the_reason_of_the_csv_reader() -> None:
     (found,) = compute_all([row(fault="a quote is not closed", end=7)])
     assert found == RejectedRow("", "", "a quote is not closed", 7, 7, 7)
 
 
-def test_of_a_bad_row_no_more_is_kept_than_a_report_needs_and_nothing_that_postgres_refuses() -> None:
+def test_rejected_row_truncates_its_cells_and_removes_nul() -> None:
     found = only("x\0" * 5000, "y" * 60_000)
     assert isinstance(found, RejectedRow)
     assert len(found.operation) == len(found.arguments) == chunks.CELL_TEXT_LIMIT
     assert "\0" not in found.operation + found.reason
 
 
-def test_random_strings_are_fetched_for_a_whole_chunk_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = list[int]()
+def test_chunk_fetches_all_its_random_strings_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = list[int]()
     counted = CATALOG["random_string"]
     monkeypatch.setitem(
         CATALOG,
         "random_string",
-        replace(counted, prepare=asked.append),
+        replace(counted, prepare=fetched.append),
     )
     compute_all([row("random_string")] * 50 + [row("addition", "[1, 2]")] * 50)
-    assert asked == [50]
+    assert fetched == [50]
 
 
-def test_no_more_random_strings_are_fetched_than_the_owner_can_pay(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = list[int]()
-    remote = replace(CATALOG["random_string"], prepare=asked.append, is_remote=lambda: True)
+def test_chunk_fetches_only_the_random_strings_that_the_owner_can_pay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetched = list[int]()
+    remote = replace(CATALOG["random_string"], prepare=fetched.append, is_remote=lambda: True)
     monkeypatch.setitem(CATALOG, "random_string", remote)
     credit = RemoteBudget(Decimal(14), {"random_string": Decimal(5)})
     some = [row("random_string", end=1), row("addition", "[1, 2]", end=2), row("random_string", "[1]", end=3)]
@@ -225,22 +227,22 @@ def test_no_more_random_strings_are_fetched_than_the_owner_can_pay(monkeypatch: 
     assert kinds == [ComputedRow, ComputedRow, RejectedRow]
     found = compute_all([row("random_string", end=4), row("random_string", end=5), *some], credit)
     assert found[1:] == [DeferredRow("random_string", "[]", "", 5, 5, 5)]
-    assert asked == [1, 1]
+    assert fetched == [1, 1]
 
 
-def test_an_operation_of_another_service_that_has_no_price_asks_for_nothing(
+def test_remote_operation_without_a_price_is_rejected_without_a_remote_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = list[int]()
-    remote = replace(CATALOG["random_string"], prepare=asked.append, is_remote=lambda: True)
+    fetched = list[int]()
+    remote = replace(CATALOG["random_string"], prepare=fetched.append, is_remote=lambda: True)
     monkeypatch.setitem(CATALOG, "random_string", remote)
     (found,) = compute_all([row("random_string")], RemoteBudget(Decimal(99), {}))
     assert found == RejectedRow("random_string", "", chunks.NO_PRICE, 1, 1, 1)
-    assert asked == [0]
+    assert fetched == [0]
 
 
 @pytest.mark.parametrize(("rows", "sizes"), [(0, [0]), (1, [1]), (3, [3, 0]), (7, [3, 3, 1])])
-def test_a_file_is_cut_into_chunks_and_the_last_one_ends_where_the_file_does(
+def test_chunks_cover_the_file_and_the_last_one_ends_at_its_end(
     rows: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 3)
@@ -256,7 +258,7 @@ def ends(cut: list[Chunk]) -> list[Any]:
 
 
 @pytest.mark.parametrize("line", [b"\n", b"   \n", b'addition,"[1, 2]"\n'])
-def test_a_chunk_ends_after_so_many_bytes_so_that_blank_lines_are_checkpointed_too(
+def test_chunk_ends_at_the_byte_limit_so_that_blank_lines_are_checkpointed_too(
     line: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 100)

@@ -1,4 +1,4 @@
-"""A CSV's rows as a stream: the same for any split into blocks and any restart, at exact offsets."""
+"""Streaming CSV rows: the same rows and exact offsets for any block size and any restart."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ HEADER = b"operation,arguments\n"
 
 
 def read(content: bytes, *, offset: int = 0, lines: int = 0, block: int = 1 << 20) -> list[Row]:
-    """The rows of a file from an offset on, after so many lines, its bytes coming in blocks of a size."""
+    """Return the rows from an offset on, after `lines` lines, fed in blocks of `block` bytes."""
     blocks = (content[at : at + block] for at in range(offset, len(content), block))
     rows = CsvRows(blocks, offset, lines)
     if offset == 0:
@@ -36,7 +36,7 @@ def read(content: bytes, *, offset: int = 0, lines: int = 0, block: int = 1 << 2
 
 
 def lines_to(content: bytes, offset: int) -> int:
-    """The lines that begin before an offset."""
+    """Count the lines that begin before an offset."""
     return content[:offset].count(b"\n") + (content[offset - 1 : offset] not in (b"", b"\n"))
 
 
@@ -50,13 +50,13 @@ def faults(content: bytes) -> list[str | None]:
     return [row.fault for row in read(HEADER + content)]
 
 
-def refusal(content: bytes) -> str:
+def rejection(content: bytes) -> str:
     with pytest.raises(NotACsv) as caught:
         CsvRows([content], 0).header()
     return str(caught.value)
 
 
-# Files made of what is hard: quotes open and closed, line ends of all kinds, bytes of broken UTF-8.
+# Files of difficult pieces: open and closed quotes, every line ending, and invalid UTF-8.
 pieces = st.sampled_from(
     [
         b"a",
@@ -83,13 +83,13 @@ well_formed = st.lists(
 
 
 @given(bodies, st.integers(1, 20))
-def test_rows_are_the_same_however_the_bytes_are_split(body: bytes, block: int) -> None:
+def test_rows_do_not_depend_on_the_block_size(body: bytes, block: int) -> None:
     assert read(HEADER + body, block=block) == read(HEADER + body)
 
 
 @given(bodies, st.data())
 @example(b'"a\nb\nc', None)
-def test_a_restart_at_any_rows_end_goes_on_with_the_very_next_row(
+def test_restart_at_the_end_of_any_row_continues_with_the_next_row(
     body: bytes, data: st.DataObject | None
 ) -> None:
     content = HEADER + body
@@ -100,7 +100,7 @@ def test_a_restart_at_any_rows_end_goes_on_with_the_very_next_row(
 
 
 @given(bodies)
-def test_offsets_grow_and_each_is_the_end_of_a_line(body: bytes) -> None:
+def test_offsets_increase_and_each_is_the_end_of_a_line(body: bytes) -> None:
     content = HEADER + body
     ends = [row.end for row in read(content)]
     assert ends == sorted(set(ends))
@@ -124,17 +124,17 @@ def test_each_row_has_the_numbers_of_its_first_and_last_line(body: bytes) -> Non
 
 
 @given(well_formed, st.sampled_from(["\n", "\r\n"]))
-def test_what_the_csv_module_writes_is_read_again(table: list[list[str]], ending: str) -> None:
+def test_reader_reads_what_the_csv_module_writes(table: list[list[str]], ending: str) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator=ending).writerows(table)
-    # A line feed stays one; a blank line, which a single blank cell makes, is no row.
+    # The reader keeps line feeds, and skips blank lines, which a single blank cell produces.
     expected = [row for row in table if len(row) > 1 or row[0].strip()]
     content = text.getvalue().encode()
     if content.count(b"\n") < ROW_LINES_LIMIT:
         assert cells(content) == expected
 
 
-def test_the_header_may_have_a_bom_spaces_capitals_quotes_and_crlf() -> None:
+def test_header_allows_bom_spaces_capitals_quotes_and_crlf() -> None:
     for header in (
         b"\xef\xbb\xbfoperation,arguments\n",
         b'Operation ,"ARGUMENTS"\r\n',
@@ -163,24 +163,24 @@ def test_the_header_may_have_a_bom_spaces_capitals_quotes_and_crlf() -> None:
         (b"x" * (LINE_BYTES_LIMIT + 1), "longer than 64 KiB"),
     ],
 )
-def test_a_file_that_is_not_ours_is_refused_with_a_plain_reason(content: bytes, reason: str) -> None:
-    assert reason in refusal(content)
-    assert refusal(content).isprintable()
+def test_file_without_the_header_is_rejected_with_a_printable_reason(content: bytes, reason: str) -> None:
+    assert reason in rejection(content)
+    assert rejection(content).isprintable()
 
 
-def test_blank_lines_are_no_rows_and_a_bom_counts_only_at_the_files_beginning() -> None:
+def test_reader_skips_blank_lines_and_a_bom_only_at_the_start_of_the_file() -> None:
     assert cells(b"\n  \n\r\na,b\n\n\t\nc,d") == [["a", "b"], ["c", "d"]]
     assert cells(b"\xef\xbb\xbfa,b\n") == [["\ufeffa", "b"]]
 
 
-def test_a_quoted_cell_may_hold_commas_quotes_and_line_ends() -> None:
+def test_quoted_cell_may_contain_commas_quotes_and_line_endings() -> None:
     assert cells(b'addition,"[1,\n 2]"\r\na,"say ""hi"""\n') == [
         ["addition", "[1,\n 2]"],
         ["a", 'say "hi"'],
     ]
 
 
-def test_an_unclosed_quote_costs_its_own_row_only() -> None:
+def test_unclosed_quote_rejects_only_its_own_row() -> None:
     rows = read(HEADER + b'a,1\nb,"2\nc,3\nd,4\n')
     assert [(row.cells, row.fault) for row in rows] == [
         (["a", "1"], None),
@@ -190,7 +190,7 @@ def test_an_unclosed_quote_costs_its_own_row_only() -> None:
     ]
 
 
-def test_an_unclosed_quote_is_given_up_after_as_many_lines_as_a_row_may_have() -> None:
+def test_unclosed_quote_is_rejected_after_the_line_limit_of_a_row() -> None:
     lines = b"".join(b"x,%d\n" % n for n in range(1000))
     rows = read(HEADER + b'a,"\n' + lines)
     assert rows[0].fault == "a quote is not closed"
@@ -207,29 +207,29 @@ def test_an_unclosed_quote_is_given_up_after_as_many_lines_as_a_row_may_have() -
     ],
     ids=["text after a quote", "carriage return", "open quote", "long cell"],
 )
-def test_a_line_that_is_no_csv_has_a_reason_in_plain_words(line: bytes, reason: str) -> None:
+def test_line_that_is_not_csv_has_a_readable_reason(line: bytes, reason: str) -> None:
     assert faults(line + b"\nb,3\n")[0] == reason
 
 
-def test_a_quote_that_is_open_at_the_files_end_has_a_reason_in_plain_words() -> None:
+def test_quote_open_at_the_end_of_the_file_has_a_readable_reason() -> None:
     assert faults(b'a,"1') == ["a quote is not closed"]
 
 
 @given(bodies)
-def test_no_reason_is_the_csv_modules_own(body: bytes) -> None:
+def test_reasons_never_come_from_the_csv_module(body: bytes) -> None:
     assert set(faults(body)) <= {None, NOT_UTF8, TOO_LONG, "the line is not CSV", *_REASONS.values()}
 
 
-def test_bad_utf8_costs_its_own_row_only() -> None:
+def test_invalid_utf8_rejects_only_its_own_row() -> None:
     assert faults(b"a,\xff\nb,\xc3\xbc\nc,\xc3\n") == [NOT_UTF8, None, NOT_UTF8]
     assert faults(b'a,"\n\xff\n"\nb,1\n') == [NOT_UTF8, None]
 
 
-def test_a_nul_is_a_character_like_another() -> None:
+def test_nul_is_an_ordinary_character() -> None:
     assert cells(b"a,\0\n") == [["a", "\0"]]
 
 
-def test_a_line_of_64_kib_is_read_and_a_longer_one_is_skipped() -> None:
+def test_line_of_64_kib_is_read_and_a_longer_one_is_skipped() -> None:
     longest = b"a," + b"x" * (LINE_BYTES_LIMIT - 2)
     content = HEADER + longest + b"\n" + longest + b"x\nb,2\n"
     rows = read(content, block=1000)
@@ -238,14 +238,14 @@ def test_a_line_of_64_kib_is_read_and_a_longer_one_is_skipped() -> None:
     assert len(rows[0].cells[1]) == LINE_BYTES_LIMIT - 2
 
 
-def test_a_quoted_row_past_the_csv_modules_limit_is_refused_and_the_next_is_read() -> None:
+def test_quoted_row_beyond_the_csv_field_limit_is_rejected_and_the_next_is_read() -> None:
     line = b"x" * (LINE_BYTES_LIMIT - 10)
     rows = read(HEADER + b'a,"' + b"\n".join([line] * 3) + b'"\nb,2\n')
     assert rows[0].fault
     assert rows[-1].cells == ["b", "2"]
 
 
-def test_of_a_file_whose_first_line_never_ends_no_more_is_read_than_shows_it() -> None:
+def test_header_check_stops_reading_after_the_line_limit() -> None:
     block, read_blocks = b"x" * (1 << 20), 0
 
     def blocks() -> Iterator[bytes]:
@@ -260,7 +260,7 @@ def test_of_a_file_whose_first_line_never_ends_no_more_is_read_than_shows_it() -
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\na,b\n"])
-def test_a_line_without_end_takes_no_memory(ending: bytes) -> None:
+def test_endless_line_uses_bounded_memory(ending: bytes) -> None:
     size, block = 200, b"x" * (1 << 20)
 
     def blocks() -> Iterator[bytes]:

@@ -15,7 +15,7 @@ DEPLOYED = {
 
 
 class CloudWatch:
-    """Has every alarm in one state."""
+    """A stub of CloudWatch in which every alarm has the same state."""
 
     def __init__(self, state: str) -> None:
         self.state = state
@@ -28,21 +28,21 @@ class CloudWatch:
 
 
 @pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
-def test_a_deploy_watches_the_alarms_of_the_stack(state: str) -> None:
+def test_deploy_watches_the_alarms_of_the_stack(state: str) -> None:
     found = rollback_alarms(CloudWatch(state), DEPLOYED, WATCH)
     assert found == "arn:stack-ServerErrorsAlarm-1,arn:stack-WorkerErrorsAlarm-2"
 
 
 @pytest.mark.parametrize("unset", [{}, {"ROLLBACK_MINUTES": ""}, {"ROLLBACK_MINUTES": "0"}])
-def test_a_deploy_watches_nothing_unless_asked_to(unset: dict[str, str]) -> None:
+def test_deploy_watches_no_alarms_unless_rollback_minutes_is_set(unset: dict[str, str]) -> None:
     assert rollback_alarms(CloudWatch("ALARM"), DEPLOYED, unset) == ""
 
 
 @pytest.mark.parametrize("resources", [{}, {"Bucket": "a-bucket"}])
-def test_the_first_deploy_watches_nothing(resources: dict[str, str]) -> None:
+def test_first_deploy_watches_no_alarms(resources: dict[str, str]) -> None:
     assert rollback_alarms(CloudWatch("OK"), resources, WATCH) == ""
 
 
-def test_a_raised_alarm_stops_the_deploy_and_names_the_way_past_it() -> None:
+def test_raised_alarm_stops_the_deploy_and_its_message_names_the_override() -> None:
     with pytest.raises(AlarmsRaised, match=r"ServerErrorsAlarm-1.*ROLLBACK_MINUTES=0"):
         rollback_alarms(CloudWatch("ALARM"), DEPLOYED, WATCH)

@@ -14,7 +14,7 @@ from deploy import release
 
 
 class Lambda:
-    """The migrate function, as deployed with `code`; None where there is none."""
+    """A stub of Lambda whose migrate function is deployed with `code`, or not at all if None."""
 
     def __init__(self, code: bytes | None, fails: bool = False, asleep: int = 0) -> None:
         self.code, self.fails, self.asleep, self.calls = code, fails, asleep, list[str]()
@@ -34,9 +34,9 @@ class Lambda:
         self.calls.append("invoke")
         if len(self.calls) <= self.asleep:
             raise ClientError({"Error": {"Code": "ResourceNotReadyException"}}, "Invoke")
-        said = {"errorMessage": "no such table"} if self.fails else {}
-        answer = {"Payload": io.BytesIO(json.dumps(said).encode())}
-        return {**answer, "FunctionError": "Unhandled"} if self.fails else answer
+        payload = {"errorMessage": "no such table"} if self.fails else {}
+        response = {"Payload": io.BytesIO(json.dumps(payload).encode())}
+        return {**response, "FunctionError": "Unhandled"} if self.fails else response
 
 
 @pytest.fixture(autouse=True)
@@ -48,36 +48,38 @@ def new_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("deployed", "calls"), [(None, []), (b"old", ["update", "invoke"]), (b"new", ["invoke"])]
 )
-def test_the_new_code_migrates_where_something_is_deployed(deployed: bytes | None, calls: list[str]) -> None:
+def test_migrate_first_updates_old_code_and_skips_an_undeployed_function(
+    deployed: bytes | None, calls: list[str]
+) -> None:
     lambda_ = Lambda(deployed)
     release.migrate_first(lambda_, "migrate", serves=lambda: True)
     assert lambda_.calls == calls
 
 
-def test_a_failed_migration_ends_the_deploy_while_the_old_version_serves() -> None:
+def test_failed_migration_stops_the_deploy_while_the_old_version_is_healthy() -> None:
     with pytest.raises(SystemExit, match=r"keeps serving\. no such table"):
         release.migrate_first(Lambda(b"old", fails=True), "migrate", serves=lambda: True)
 
 
-def test_what_does_not_serve_does_not_keep_its_cure_from_being_deployed() -> None:
+def test_failed_migration_does_not_stop_the_deploy_of_an_unhealthy_service() -> None:
     release.migrate_first(Lambda(b"old", fails=True), "migrate", serves=lambda: False)
 
 
-def test_a_function_that_slept_for_weeks_is_asked_until_it_is_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migrate_retries_until_an_inactive_function_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(release, "ACTIVATION_RETRY_SECONDS", 0)
     lambda_ = Lambda(b"new", asleep=3)
     assert release.migrate(lambda_, "migrate") == "{}"
     assert lambda_.calls == ["invoke"] * 4
 
 
-def test_a_function_that_never_wakes_is_a_failed_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migrate_fails_if_the_function_never_becomes_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(release, "ACTIVATION_TIMEOUT_SECONDS", 0)
     monkeypatch.setattr(release, "ACTIVATION_RETRY_SECONDS", 0)
     with pytest.raises(release.MigrationFailed, match="ResourceNotReadyException"):
         release.migrate(Lambda(b"new", asleep=1_000_000), "migrate")
 
 
-def test_an_answer_that_is_not_the_services_is_no_health(
+def test_health_is_false_for_a_response_that_is_not_the_services(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(release.urllib.request, "urlopen", lambda url, timeout: io.BytesIO(b"<html>"))
@@ -85,7 +87,7 @@ def test_an_answer_that_is_not_the_services_is_no_health(
     assert "health: " in capsys.readouterr().out
 
 
-def test_the_logs_of_the_database_are_limited_whether_rds_made_them_already_or_not() -> None:
+def test_log_retention_is_set_whether_or_not_the_log_groups_exist() -> None:
     class Exists(Exception):
         pass
 

@@ -1,4 +1,4 @@
-"""The smoke test reads the cookies that production sets."""
+"""The smoke test reads the cookies that the service sets."""
 
 from email.message import Message
 from uuid import uuid4
@@ -12,7 +12,7 @@ from shared.settings import settings
 
 
 @pytest.mark.parametrize("config_type", ["local", "production"])
-def test_the_access_token_is_read_whatever_the_attributes_of_its_cookie(
+def test_access_token_is_read_for_any_cookie_attributes(
     environment: pytest.MonkeyPatch, config_type: str
 ) -> None:
     environment.setenv("CONFIG_TYPE", config_type)
@@ -23,6 +23,6 @@ def test_the_access_token_is_read_whatever_the_attributes_of_its_cookie(
     assert access_token(headers) == pair.access
 
 
-def test_a_sign_in_without_the_cookie_fails() -> None:
+def test_sign_in_without_the_cookie_fails() -> None:
     with pytest.raises(SmokeFailed):
         access_token(Message())

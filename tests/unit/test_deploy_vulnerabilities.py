@@ -1,4 +1,4 @@
-"""What an audit of the pins came to: silence of a database is no good news."""
+"""Verdicts on the reports of pip-audit and npm audit. An empty report is not a clean one."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from deploy.vulnerabilities import PINS, Verdict, judge_npm_audit, judge_pip_aud
         ("{}", Verdict.UNKNOWN),
     ],
 )
-def test_pip_audits_report_is_understood(report: str, verdict: Verdict) -> None:
+def test_judge_pip_audit_returns_the_verdict_of_a_report(report: str, verdict: Verdict) -> None:
     assert judge_pip_audit(report) is verdict
 
 
@@ -29,9 +29,9 @@ def test_pip_audits_report_is_understood(report: str, verdict: Verdict) -> None:
         ("", Verdict.UNKNOWN),
     ],
 )
-def test_npms_report_is_understood(report: str, verdict: Verdict) -> None:
+def test_judge_npm_audit_returns_the_verdict_of_a_report(report: str, verdict: Verdict) -> None:
     assert judge_npm_audit(report) is verdict
 
 
-def test_every_file_of_pins_is_looked_up() -> None:
+def test_audit_covers_every_requirements_file() -> None:
     assert set(PINS) == {path.name for path in ROOT.glob("requirements*.txt")}

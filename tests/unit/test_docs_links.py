@@ -1,4 +1,4 @@
-"""Every relative link of every Markdown page leads to a file, and to a heading of it where it names one."""
+"""Every relative link of every Markdown page points to an existing file and heading."""
 
 import re
 from collections import Counter
@@ -28,7 +28,7 @@ def text(page: Path) -> str:
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives a page's headings."""
+    """Return the anchors that GitHub generates for a page's headings."""
     found, counts = set[str](), Counter[str]()
     for heading in HEADING.findall(text(page)):
         words = LINK.sub("]", heading).lower()
@@ -52,11 +52,11 @@ def _resolves(page: Path, link: str) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_link_of_a_page_resolves(page: Path) -> None:
+def test_every_link_of_the_page_resolves(page: Path) -> None:
     assert not broken(ROOT / page)
 
 
-def test_a_broken_link_and_a_broken_anchor_are_found(tmp_path: Path) -> None:
+def test_broken_finds_broken_links_and_anchors(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# The [one](x) heading, `code`\n[a](page.md#the-one-heading-code) [b](gone.md) [c](#gone)"
@@ -66,7 +66,7 @@ def test_a_broken_link_and_a_broken_anchor_are_found(tmp_path: Path) -> None:
     assert broken(page) == ["x", "gone.md", "#gone"]
 
 
-def test_the_map_names_every_page_of_the_documentation() -> None:
+def test_docs_readme_links_every_page() -> None:
     map_ = ROOT / "docs" / "README.md"
     named = {(map_.parent / link.partition("#")[0]).resolve() for link in LINK.findall(text(map_))}
     pages = {path for path in (ROOT / "docs").rglob("*.md") if path != map_}

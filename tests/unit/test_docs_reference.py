@@ -1,4 +1,4 @@
-"""The pages of docs/reference name all that there is: tables, settings, Make targets, metrics and alarms."""
+"""The pages of docs/reference list every table, setting, Make target, metric and alarm."""
 
 import re
 from dataclasses import fields
@@ -17,34 +17,34 @@ def page(name: str) -> str:
 
 
 def named(text: str) -> set[str]:
-    """What stands between backquotes."""
+    """Return the texts between backquotes."""
     return set(re.findall(r"`([^`\n]+)`", text))
 
 
 def first_column(text: str) -> set[str]:
-    """The names in the first column of a page's tables."""
+    """Return the names in the first column of a page's tables."""
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     return {name for cell in rows for name in named(cell)}
 
 
-def test_the_page_of_tables_is_current() -> None:
+def test_tables_page_is_current() -> None:
     assert tables.PAGE.read_text("utf-8") == tables.page(), "run: python -m docs.tables"
 
 
-def test_every_setting_is_named() -> None:
+def test_settings_page_lists_every_setting() -> None:
     local = {field.metadata["variable"] for field in fields(LocalSettings) if field.metadata}
     service = {name.upper() for name in Settings.model_fields}
     example = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE))
     assert local | service | example <= named(page("settings.md"))
 
 
-def test_every_make_target_is_named_and_no_other() -> None:
+def test_make_targets_page_lists_exactly_the_targets() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE)) - {"help"}
     assert first_column(page("make-targets.md")) == targets
 
 
-def test_every_alarm_is_named_and_no_other() -> None:
+def test_alarm_pages_list_exactly_the_alarms() -> None:
     templates = [*(ROOT / "resources").glob("*.yml"), *(ROOT / "resources" / "database").glob("*.yml")]
     alarms = {
         name
@@ -57,7 +57,7 @@ def test_every_alarm_is_named_and_no_other() -> None:
     assert first_column(how_to) == alarms
 
 
-def test_every_metric_is_named_and_no_other() -> None:
+def test_metrics_page_lists_exactly_the_metrics() -> None:
     sources = [path for folder in ("shared", "worker") for path in (ROOT / folder).rglob("*.py")]
     emitted = {
         metric

@@ -22,20 +22,20 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_is_written_reads_back_the_same(value: Any) -> None:
+def test_serialized_value_parses_to_the_same_value(value: Any) -> None:
     assert json.loads(exact_json.dumps(value), parse_float=D, parse_int=D) == value
 
 
-def test_a_decimal_keeps_its_digits_at_any_depth() -> None:
+def test_decimal_keeps_its_digits_at_any_depth() -> None:
     assert exact_json.dumps({"a": [{"b": D(EXACT)}, D("0.0001")]}) == f'{{"a": [{{"b": {EXACT}}}, 0.0001]}}'
 
 
 @pytest.mark.parametrize("value", [D("NaN"), D("-Infinity"), float("inf"), [float("nan")]])
-def test_what_json_has_no_number_for_is_refused(value: Any) -> None:
+def test_number_that_json_cannot_represent_raises_value_error(value: Any) -> None:
     with pytest.raises(ValueError, match="JSON"):
         exact_json.dumps(value)
 
 
-def test_metrics_have_all_digits_of_credits(capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_keep_all_digits_of_credits(capsys: pytest.CaptureFixture[str]) -> None:
     metrics.emit("addition", CreditsCharged=D(EXACT))
     assert f'"CreditsCharged": {EXACT}}}' in capsys.readouterr().out
