@@ -48,7 +48,7 @@ def deliveries(harness: Harness) -> Iterator[Deliveries]:
 
 @pytest.fixture
 def deliveries_with(harness: Harness) -> Iterator[Callable[..., Deliveries]]:
-    """Makes deliveries with other knobs, or to workers with little time: `seconds=…`."""
+    """Makes deliveries with other overrides, or to workers with little time: `seconds=…`."""
     made = list[Deliveries]()
 
     def make(**how: object) -> Deliveries:

@@ -7,19 +7,19 @@ import time
 from localstack.cloud import BUCKET
 from tests.support.batch.deliveries import Deliveries
 from tests.support.batch.harness import Harness, mixed_file
-from tests.support.batch.processes import Knobs
+from tests.support.batch.processes import Overrides
 from worker.chunks import CHUNK_ROWS
 from worker.results import ROWS_AT_ONCE
 
 PIECE = 10_000
 """Rows that are made at once, and repeated."""
 ALLOWED = 1.1
-AS_SHIPPED: Knobs = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.results.ROWS_AT_ONCE": ROWS_AT_ONCE}
+AS_SHIPPED: Overrides = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS, "worker.results.ROWS_AT_ONCE": ROWS_AT_ONCE}
 
 
-def peak(harness: Harness, rows: int, knobs: Knobs = AS_SHIPPED) -> int:
+def peak(harness: Harness, rows: int, overrides: Overrides = AS_SHIPPED) -> int:
     """The most that a fresh worker has in memory for a file of so many rows, in KiB."""
-    deliveries = Deliveries(harness, {**knobs, "worker.batch.TURN": 1e9})
+    deliveries = Deliveries(harness, {**overrides, "worker.batch.TURN": 1e9})
     task = harness.task(harness.client(10**12), 1)
     header, piece = b"operation,arguments\n", mixed_file(PIECE, 1).partition(b"\n")[2]
     harness.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=header + piece * (rows // PIECE))

@@ -16,7 +16,7 @@ Make = Callable[..., Deliveries]
 
 @pytest.fixture
 def limited(deliveries_with: Make) -> Deliveries:
-    return deliveries_with(knobs={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT})
+    return deliveries_with(overrides={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT})
 
 
 def test_the_limit_is_the_contracts() -> None:
@@ -28,14 +28,14 @@ def test_a_file_with_as_many_bad_rows_as_are_kept_is_completed(harness: Harness,
     limited.until_idle()
     state = harness.state(task)
     assert (state["status"], state["rows_failed"], state["rows_done"]) == ("completed", LIMIT, LIMIT + 1)
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 @pytest.mark.parametrize("seconds", [900, 59], ids=["by one worker", "by one worker for each chunk"])
 def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
     harness: Harness, deliveries_with: Make, seconds: int
 ) -> None:
-    limited = deliveries_with(knobs={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT}, seconds=seconds)
+    limited = deliveries_with(overrides={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT}, seconds=seconds)
     content = HEADER + (BAD + b"\n" + GOOD) * LIMIT + BAD + GOOD
     task = harness.upload(harness.client(), content)
     limited.until_idle()
@@ -47,7 +47,7 @@ def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
         f" (line {3 * LIMIT + 2}); the rows charged before are recorded. Correct the file and upload the"
         " rest."
     )
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_each_bad_row_names_its_line_whichever_worker_read_it(

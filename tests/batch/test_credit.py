@@ -43,7 +43,7 @@ def test_credit_that_runs_out_ends_a_task_at_exactly_the_affordable_row(
         " Add credit and resume the task."
     )
     assert harness.balance(task.owner) == balance - affordable * COST
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_credit_for_exactly_all_rows_completes_the_task(harness: Harness, deliveries: Deliveries) -> None:
@@ -51,7 +51,7 @@ def test_credit_for_exactly_all_rows_completes_the_task(harness: Harness, delive
     deliveries.until_idle()
     assert harness.state(task)["status"] == "completed"
     assert harness.balance(task.owner) == 0
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_bad_and_free_rows_need_no_credit(harness: Harness, deliveries: Deliveries) -> None:
@@ -65,7 +65,7 @@ def test_bad_and_free_rows_need_no_credit(harness: Harness, deliveries: Deliveri
         2,
         0,
     )
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_top_ups_and_resumptions_bill_the_rest_in_order(harness: Harness, deliveries: Deliveries) -> None:
@@ -81,7 +81,7 @@ def test_top_ups_and_resumptions_bill_the_rest_in_order(harness: Harness, delive
         harness.resume(task)
         deliveries.until_idle()
     assert harness.state(task) == harness.state(undisturbed)
-    harness.check_books(task)
+    harness.check_accounting(task)
     # The balance after each row is another, for the credit came in pieces.
     lines = harness.results(task).splitlines()
     assert [line.split(b",")[0] for line in lines[1:]] == [b"%d" % n for n in range(1, ROWS + 1)]
@@ -89,7 +89,7 @@ def test_top_ups_and_resumptions_bill_the_rest_in_order(harness: Harness, delive
 
 @pytest.fixture
 def random_org(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
-    monkeypatch.setitem(harness.behind_wires, "RANDOM_STRING_API_KEY", KEY)
+    monkeypatch.setitem(harness.proxied_environment, "RANDOM_STRING_API_KEY", KEY)
     with RandomOrg.running() as running:
         yield running
 
@@ -102,7 +102,7 @@ def strings_asked_for(random_org: RandomOrg) -> int:
 def test_no_random_string_is_asked_for_that_cannot_be_paid(
     harness: Harness, deliveries_with: Make, random_org: RandomOrg, affordable: int
 ) -> None:
-    deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
+    deliveries = deliveries_with(overrides={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     content = b"operation,arguments\n" + b"random_string,[]\n" * ROWS
     task = harness.upload(harness.client(5 * affordable + 4), content)
     deliveries.until_idle()
@@ -116,13 +116,13 @@ def test_no_random_string_is_asked_for_that_cannot_be_paid(
     deliveries.until_idle()
     assert harness.state(task)["status"] == "completed"
     assert strings_asked_for(random_org) == ROWS
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
     harness: Harness, deliveries_with: Make, random_org: RandomOrg
 ) -> None:
-    deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
+    deliveries = deliveries_with(overrides={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     task = harness.upload(harness.client(5), b"operation,arguments\n" + b"random_string,[]\n" * 3)
 
     def pay() -> bool:
@@ -134,13 +134,13 @@ def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
     state = harness.state(task)
     assert (state["status"], state["rows_done"], harness.balance(task.owner)) == ("completed", 3, 0)
     assert strings_asked_for(random_org) == 3
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_a_price_that_goes_while_a_worker_runs_loses_no_row_behind_the_unpaid_one(
     harness: Harness, deliveries_with: Make, random_org: RandomOrg
 ) -> None:
-    deliveries = deliveries_with(knobs={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
+    deliveries = deliveries_with(overrides={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     rows = b"random_string,[]\n" * 2 + b'multiplication,"[2, 3]"\n'
     task = harness.upload(harness.client(COST), b"operation,arguments\n" + rows)
 
@@ -154,7 +154,7 @@ def test_a_price_that_goes_while_a_worker_runs_loses_no_row_behind_the_unpaid_on
         state = harness.state(task)
         assert (state["status"], state["rows_done"], state["rows_failed"]) == ("completed", 3, 2)
         assert harness.balance(task.owner) == 0
-        harness.check_books(task)
+        harness.check_accounting(task)
     finally:
         harness.sql("UPDATE operations SET deleted_at = NULL WHERE type = 'random_string'")
 
@@ -177,7 +177,7 @@ def test_two_tasks_and_single_charges_of_one_user_never_overspend(
     """Eight at once: four workers with two tasks that both run, four callers."""
     affordable = ROWS + 20
     owner = harness.client(affordable * COST + 1)
-    both = deliveries_with(knobs={"worker.chunks.CHUNK_ROWS": 8})
+    both = deliveries_with(overrides={"worker.chunks.CHUNK_ROWS": 8})
     found = [harness.upload(owner, file_of(ROWS)) for _ in range(2)]
     for task in found:
         enqueue(task.key)
@@ -199,4 +199,4 @@ def test_two_tasks_and_single_charges_of_one_user_never_overspend(
     assert harness.balance(owner) == 1
     assert singly + sum(harness.state(task)["spent"] for task in found) / COST == affordable
     assert {harness.state(task)["status"] for task in found} <= {"out_of_credit", "completed"}
-    harness.check_books(*found)
+    harness.check_accounting(*found)

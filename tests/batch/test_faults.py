@@ -96,20 +96,20 @@ def test_a_random_org_that_is_away_costs_nothing(
 ) -> None:
     rows, credit = 100, 1000
     with RandomOrg.running() as random_org:
-        random_org.answers = [*[random_org.says_nothing] * random_string.ATTEMPTS, strings]
-        monkeypatch.setitem(harness.behind_wires, "RANDOM_STRING_API_KEY", KEY)
-        knobs = {
+        random_org.responses = [*[random_org.never_responds] * random_string.ATTEMPTS, strings]
+        monkeypatch.setitem(harness.proxied_environment, "RANDOM_STRING_API_KEY", KEY)
+        overrides = {
             "shared.operations.random_string.ENDPOINT": random_org.endpoint,
             "shared.operations.random_string.TIMEOUT": 0.5,
         }
         task = harness.upload(harness.client(credit), b"operation,arguments\n" + b"random_string,[]\n" * rows)
-        deliveries = deliveries_with(knobs=knobs)
+        deliveries = deliveries_with(overrides=overrides)
         deliveries.until_idle()
     assert deliveries.outcomes["failed"] == 1
     state = harness.state(task)
     assert (state["status"], state["rows_done"], state["rows_failed"]) == ("completed", rows, 0)
     assert harness.balance(task.owner) == credit - state["spent"]
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def suffer(harness: Harness, deliveries: Deliveries, undisturbed: Task, fault: Fault) -> None:

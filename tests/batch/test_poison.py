@@ -25,7 +25,7 @@ def ended(harness: Harness, deliveries: Deliveries, task: Task) -> tuple[str, st
     deliveries.until_idle()
     assert deliveries.outcomes["failed"] == 0
     state = harness.state(task)
-    harness.check_books(task)
+    harness.check_accounting(task)
     return state["status"], state["error"]
 
 
@@ -90,7 +90,7 @@ def test_a_file_that_changes_while_it_is_billed_fails_and_what_was_billed_stands
     assert (state["status"], state["rows_done"]) == ("failed", 2 * CHUNK_ROWS)
     reason = "The file was replaced after its processing started." if replaced else "The file does not exist."
     assert state["error"] == reason
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_an_account_that_is_deleted_is_charged_no_further(harness: Harness, deliveries: Deliveries) -> None:

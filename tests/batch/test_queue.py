@@ -60,7 +60,7 @@ def test_a_waiting_task_has_no_message_until_the_one_before_it_ends(
     deliver(deliveries, third)
     deliver(deliveries)
     assert statuses(harness, first, second, third) == ["completed"] * 3
-    harness.check_books(first, second, third)
+    harness.check_accounting(first, second, third)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_lost_message_is_replaced_once_its_task_shows_no_sign_of_life(
     assert (restart(), restart()) == (2, 0)
     deliveries.until_idle()
     assert statuses(harness, first, second, third) == ["completed"] * 3
-    harness.check_books(first, second, third)
+    harness.check_accounting(first, second, third)
 
 
 def test_a_queue_that_refuses_a_replacement_gets_it_the_next_time(

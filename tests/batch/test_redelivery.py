@@ -74,7 +74,7 @@ def test_two_workers_with_one_task_never_wait_for_each_other(
     deliveries.until_idle(workers=2)
     assert deliveries.outcomes["failed"] == 0
     assert harness.state(task)["status"] == "completed"
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 @pytest.mark.parametrize("copies", [1, 3])
@@ -88,7 +88,7 @@ def test_a_message_that_comes_again_after_the_end_changes_nothing(
         aws.enqueue(task.key)
     deliveries.until_idle(workers=2)
     assert (harness.state(task), harness.balance(task.owner), harness.results(task)) == before
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_events_in_any_order_and_number_are_billed_once(harness: Harness, deliveries: Deliveries) -> None:
@@ -115,4 +115,4 @@ def test_an_event_with_two_records_of_one_object_is_billed_once(
     deliveries.settle(message, "done")
     deliveries.until_idle()
     assert harness.state(task)["status"] == "completed"
-    harness.check_books(task)
+    harness.check_accounting(task)

@@ -26,7 +26,7 @@ def test_a_worker_with_time_left_bills_the_whole_file(harness: Harness, deliveri
     task, calm = harness.upload(harness.client(), FILE), deliveries_with(seconds=120)
     calm.until_idle()
     assert calm.outcomes == {"done": 1}
-    harness.check_books(task)
+    harness.check_accounting(task)
 
 
 def test_a_turn_that_is_over_is_handed_over_though_there_is_time(
@@ -34,7 +34,10 @@ def test_a_turn_that_is_over_is_handed_over_though_there_is_time(
 ) -> None:
     undisturbed = harness.upload(harness.client(), FILE)
     deliveries.until_idle()
-    task, brief = harness.upload(harness.client(), FILE), deliveries_with(knobs={"worker.batch.TURN": 0.0})
+    task, brief = (
+        harness.upload(harness.client(), FILE),
+        deliveries_with(overrides={"worker.batch.TURN": 0.0}),
+    )
     brief.until_idle()
     assert brief.outcomes == {"done": CHUNKS + 1}
     harness.check_completed(task, undisturbed)
@@ -46,7 +49,7 @@ def test_results_are_handed_over_after_every_part_and_gone_on_with(
     undisturbed = harness.upload(harness.client(), FILE)
     deliveries.until_idle()
     task = harness.upload(harness.client(), FILE)
-    hurried = deliveries_with(seconds=59, knobs=SMALL_PARTS)
+    hurried = deliveries_with(seconds=59, overrides=SMALL_PARTS)
     hurried.until_idle()
     assert hurried.outcomes == {"done": 2 * CHUNKS}
     harness.check_completed(task, undisturbed)
@@ -58,7 +61,7 @@ def test_results_whose_upload_was_forgotten_halfway_are_written_anew(
     undisturbed = harness.upload(harness.client(), FILE)
     deliveries.until_idle()
     task = harness.upload(harness.client(), FILE)
-    hurried = deliveries_with(seconds=59, knobs=SMALL_PARTS)
+    hurried = deliveries_with(seconds=59, overrides=SMALL_PARTS)
 
     def parts() -> int:
         ((found,),) = harness.sql("SELECT results_parts FROM tasks WHERE id = :id", id=task.id)

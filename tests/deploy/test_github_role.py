@@ -44,7 +44,7 @@ def statements(resources: dict[str, dict[str, Any]]) -> Statements:
 
 def policy(resources: dict[str, dict[str, Any]], name: str) -> Statements:
     document = resources[name]["Properties"]["PolicyDocument"]
-    found: Statements = iam.filled_in(document, {"Boundary": "the boundary"})["Statement"]
+    found: Statements = iam.resolve_functions(document, {"Boundary": "the boundary"})["Statement"]
     return found
 
 
@@ -106,7 +106,7 @@ def test_only_one_repository_and_environment_takes_the_role(resources: dict[str,
     document = resources["Role"]["Properties"]["AssumeRolePolicyDocument"]
     (trust,) = document["Statement"]
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert iam.filled_in(trust["Condition"], {}) == {
+    assert iam.resolve_functions(trust["Condition"], {}) == {
         "StringEquals": {
             "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
             "token.actions.githubusercontent.com:sub": "repo:acme/restcalculator:environment:dev",
@@ -153,7 +153,7 @@ def test_what_has_no_name_is_changed_through_cloudformation_only(statements: Sta
 def test_every_policy_keeps_within_the_quota(resources: dict[str, dict[str, Any]]) -> None:
     for name, one in resources.items():
         if one["Type"] == "AWS::IAM::ManagedPolicy":
-            document = iam.filled_in(one["Properties"]["PolicyDocument"], {"Boundary": "b" * 70})
+            document = iam.resolve_functions(one["Properties"]["PolicyDocument"], {"Boundary": "b" * 70})
             # A region's and a stage's name can be longer than those that stand in for them.
             assert iam.size(document) < POLICY_LIMIT * 0.9, name
 
@@ -181,7 +181,7 @@ def granted(template: Template) -> Iterator[dict[str, Any]]:
         if resource["Type"] == "AWS::IAM::ManagedPolicy":
             documents.append(properties["PolicyDocument"])
         if resource["Type"] in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role"):
-            for document in iam.filled_in(documents, ARNS):
+            for document in iam.resolve_functions(documents, ARNS):
                 yield from (one for one in document["Statement"] if one["Effect"] == "Allow")
 
 
@@ -194,5 +194,5 @@ def test_every_role_of_the_template_takes_the_boundary(proxied: Template) -> Non
 
 def test_the_boundary_of_the_template_is_the_one_of_the_role(resources: dict[str, dict[str, Any]]) -> None:
     properties = resources["Boundary"]["Properties"]
-    name = iam.filled_in(properties["ManagedPolicyName"], {})
+    name = iam.resolve_functions(properties["ManagedPolicyName"], {})
     assert f"{properties['Path']}{name}" == f"/{BOUNDARY}"

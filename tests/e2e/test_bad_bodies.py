@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.bad_bodies import MALFORMED, NO_OBJECTS, unstorable, wrong_values
+from tests.support.bad_bodies import MALFORMED, NOT_OBJECTS, unstorable, wrong_values
 from tests.support.declared_routes import WITH_JSON, Declared
 from tests.support.http_client import API, Client
 
@@ -54,7 +54,7 @@ def test_malformed_json_is_400(caller: Client, route: Declared) -> None:
 
 @every_route
 def test_json_that_is_no_object_is_422(caller: Client, route: Declared) -> None:
-    for body in NO_OBJECTS:
+    for body in NOT_OBJECTS:
         expect.problem(send(caller, route, body), 422)
 
 

@@ -34,7 +34,7 @@ def shows_money(schema: dict[str, Any]) -> bool:
 def routes_with_money() -> set[tuple[str, str]]:
     found = set[tuple[str, str]]()
     for route in OPERATIONS:
-        for status, response in route.says["responses"].items():
+        for status, response in route.operation["responses"].items():
             schema = response.get("content", {}).get("application/json", {}).get("schema")
             if status.startswith("2") and schema and shows_money(schema):
                 found.add((route.method, route.path))

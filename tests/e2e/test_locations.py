@@ -50,7 +50,7 @@ def names_a_location(responses: dict[str, Any]) -> bool:
 
 
 def test_every_route_that_creates_something_is_tested_here() -> None:
-    creates = {str(route) for route in OPERATIONS if names_a_location(route.says["responses"])}
+    creates = {str(route) for route in OPERATIONS if names_a_location(route.operation["responses"])}
     assert creates == CREATE.keys(), "add the new route to CREATE in tests/e2e/test_locations.py"
 
 

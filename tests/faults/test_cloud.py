@@ -8,11 +8,11 @@ import pytest
 from tests.support import expect
 from tests.support.eventually import eventually
 from tests.support.faults.harness import Harness
-from tests.support.faults.routes import WELL, begin_file, check_fault, task
+from tests.support.faults.routes import SUCCESS, begin_file, check_fault, task
 from tests.support.http_client import API, Client
 
 ROWS = 10_000
-NO_UPLOAD = {**WELL, "upload": 503}
+NO_UPLOAD = {**SUCCESS, "upload": 503}
 Fault = Callable[[Harness], AbstractContextManager[None]]
 
 
@@ -20,7 +20,7 @@ Fault = Callable[[Harness], AbstractContextManager[None]]
     ("fault", "expected"),
     [
         pytest.param(lambda harness: harness.cloud.refusing(), NO_UPLOAD, id="refusing"),
-        pytest.param(lambda harness: harness.cloud.slow(0.1), WELL, id="slow"),
+        pytest.param(lambda harness: harness.cloud.slow(0.1), SUCCESS, id="slow"),
         pytest.param(lambda harness: harness.cloud.silent(), NO_UPLOAD, id="silent", marks=pytest.mark.slow),
     ],
 )

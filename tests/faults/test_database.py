@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.support.faults.harness import Harness, all_taken
+from tests.support.faults.harness import Harness, exhausted_connections
 from tests.support.faults.routes import (
     KEY,
-    NOT_NOW,
-    WELL,
+    SUCCESS,
+    UNAVAILABLE,
     begin_file,
     call_all,
     check_fault,
@@ -47,18 +47,18 @@ def a_locked_table(harness: Harness) -> Iterator[None]:
         yield
 
 
-READS_GO_ON = {**NOT_NOW, "list": 200}
+READS_GO_ON = {**UNAVAILABLE, "list": 200}
 FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
-    "stopped": (stopped, NOT_NOW),
-    "refusing": (lambda harness: harness.database.refusing(), NOT_NOW),
-    "silent to new connections": (silent_to_new_connections, NOT_NOW),
-    "out of connections": (lambda harness: all_taken(harness.postgres, END_ALL), NOT_NOW),
+    "stopped": (stopped, UNAVAILABLE),
+    "refusing": (lambda harness: harness.database.refusing(), UNAVAILABLE),
+    "silent to new connections": (silent_to_new_connections, UNAVAILABLE),
+    "out of connections": (lambda harness: exhausted_connections(harness.postgres, END_ALL), UNAVAILABLE),
     "read-only": (lambda harness: harness.set("default_transaction_read_only", "on"), READS_GO_ON),
-    "slow": (lambda harness: harness.database.slow(0.1), WELL),
+    "slow": (lambda harness: harness.database.slow(0.1), SUCCESS),
 }
 LONG_FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
-    "silent": (lambda harness: harness.database.silent(), NOT_NOW),
-    "locked": (a_locked_table, NOT_NOW),
+    "silent": (lambda harness: harness.database.silent(), UNAVAILABLE),
+    "locked": (a_locked_table, UNAVAILABLE),
 }
 """Those that are told from slowness only by waiting."""
 

@@ -11,19 +11,19 @@ from functions.calculator.process_operation import app
 from shared.database import dispose_connections
 from shared.operations import random_string
 from shared.settings import settings
-from tests.support.fake_random_org import GARBAGE, KEY, Answerer, RandomOrg, strings
+from tests.support.fake_random_org import GARBAGE, KEY, RandomOrg, Responder, strings
 from tests.support.faults.harness import Harness
 from tests.support.faults.routes import BOUND, COST, CREDIT
 from tests.support.http_client import Client
 from tests.support.lambda_event import event, problem
 
-Choose = Callable[[RandomOrg], Answerer]
+Choose = Callable[[RandomOrg], Responder]
 IMPATIENT = 0.3
 """Seconds, where a test need not wait for the real limit."""
 FAULTS: dict[str, Choose] = {
     "wrong": lambda organisation: lambda request: GARBAGE["an error"],
-    "silent": lambda organisation: organisation.says_nothing,
-    "dripping": lambda organisation: organisation.drips,
+    "silent": lambda organisation: organisation.never_responds,
+    "dripping": lambda organisation: organisation.responds_byte_by_byte,
 }
 
 
@@ -52,8 +52,8 @@ def charge(client: Client) -> dict[str, Any]:
     return app(event("POST", "/api/v1/process_operation", body, headers=headers), None)
 
 
-def check(client: Client, random_org: RandomOrg, answerer: Answerer) -> None:
-    random_org.answers = [*[answerer] * random_string.ATTEMPTS, strings]
+def check(client: Client, random_org: RandomOrg, responder: Responder) -> None:
+    random_org.responses = [*[responder] * random_string.ATTEMPTS, strings]
     began = time.monotonic()
     refused = charge(client)
     assert time.monotonic() - began < BOUND

@@ -10,7 +10,7 @@ import schemathesis
 
 from shared.auth.tokens import LIFETIME, TokenType, issue
 from shared.database.url import PostgresUrl
-from tests.support.users import enrol
+from tests.support.users import create_person
 
 ROLE = os.environ["FUZZ_ROLE"]
 CREDIT = 1000
@@ -26,7 +26,7 @@ class Caller:
     """A new account whenever the session has ended: random requests log out, and delete and demote admins."""
 
     def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
-        person = enrol(ROLE, CREDIT)
+        person = create_person(ROLE, CREDIT)
         return issue(person.session_id, person.id, ROLE, person.refresh_id).access
 
     def set(self, case: schemathesis.Case, data: str, context: schemathesis.AuthContext) -> None:

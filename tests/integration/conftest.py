@@ -20,7 +20,7 @@ from shared import database
 from shared.database import STATEMENT_TIMEOUT, UnitOfWork, dispose_connections
 from shared.settings import settings
 from tests.support.list_reader import Reader
-from tests.support.users import Person, enrol
+from tests.support.users import Person, create_person
 
 SETTINGS = {
     "CONFIG_TYPE": "testing",
@@ -136,13 +136,13 @@ def another_uow(database_url: str) -> Iterator[Callable[[], UnitOfWork]]:
 @pytest.fixture
 def client(database_url: str) -> Person:
     """A client with credit 20, signed in."""
-    return enrol("client")
+    return create_person("client")
 
 
 @pytest.fixture
 def admin(database_url: str) -> Person:
     """An admin, signed in."""
-    return enrol("admin")
+    return create_person("admin")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Changes to an account that wait for its locked row, while sign-ins and keys for it wait too.
+"""Races of changes to an account with sign-ins and new API keys, all waiting for the account's locked row.
 
 A batch chunk locks its owner's row. A statement that waits for this row must not act on what it read before.
 """
@@ -38,7 +38,7 @@ CHANGES: dict[str, Callable[[Person], None]] = {
 
 @pytest.fixture
 def locked(another_uow: AnotherUow, client: Person) -> UnitOfWork:
-    """A transaction that holds the lock on the client's row, as a batch chunk does."""
+    """Return a transaction that holds the lock on the client's row, as a batch chunk does."""
     holder = another_uow()
     assert holder.one("lock_user", id=client.id) is not None
     return holder
@@ -46,7 +46,7 @@ def locked(another_uow: AnotherUow, client: Person) -> UnitOfWork:
 
 @pytest.fixture
 def queue(sql: Sql) -> Iterator[Queue[Any]]:
-    """Start an action in a connection of its own, and return when it waits for a lock or has ended."""
+    """Return a function that starts an action on its own connection and waits until it blocks or ends."""
     with ThreadPoolExecutor(4) as pool:
 
         def start(action: Callable[[], T]) -> Future[T]:
@@ -77,7 +77,7 @@ def sign_in(client: Person) -> Callable[[], Credentials | None]:
     return act
 
 
-def make_key(client: Person) -> Callable[[], Credentials | None]:
+def create_key(client: Person) -> Callable[[], Credentials | None]:
     def act() -> Credentials | None:
         try:
             _, body = api_keys.create(client.credentials, client.id, "program")
@@ -88,26 +88,26 @@ def make_key(client: Person) -> Callable[[], Credentials | None]:
     return act
 
 
-@pytest.mark.parametrize("make", [sign_in, make_key])
+@pytest.mark.parametrize("create", [sign_in, create_key])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("change_waits_first", [True, False])
-def test_nothing_that_signs_in_survives_a_change_that_waited(
+def test_sign_in_or_new_key_does_not_survive_a_change_that_waited(
     client: Person,
     locked: UnitOfWork,
     queue: Queue[Any],
     change: Callable[[Person], None],
-    make: Callable[[Person], Callable[[], Credentials | None]],
+    create: Callable[[Person], Callable[[], Credentials | None]],
     change_waits_first: bool,
 ) -> None:
     if change_waits_first:
         changed = queue(lambda: change(client))
-        made = queue(make(client))
+        created = queue(create(client))
     else:
-        made = queue(make(client))
+        created = queue(create(client))
         changed = queue(lambda: change(client))
     locked.commit()
     changed.result(30)
-    if (presented := made.result(30)) is not None:
+    if (presented := created.result(30)) is not None:
         assert not is_signed_in(presented)
     else:
         assert change_waits_first, "a sign-in or key before the change must succeed"
@@ -116,7 +116,7 @@ def test_nothing_that_signs_in_survives_a_change_that_waited(
 
 @pytest.mark.parametrize("statement", ["open_session", "create_api_key"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_waits_for_a_session_or_key_that_is_not_committed_yet_and_ends_it(
+def test_change_waits_for_an_uncommitted_session_or_key_and_revokes_it(
     client: Person,
     another_uow: AnotherUow,
     queue: Queue[Any],
@@ -138,20 +138,20 @@ def test_a_change_waits_for_a_session_or_key_that_is_not_committed_yet_and_ends_
     assert not is_signed_in(presented)
 
 
-def test_a_demotion_that_waited_takes_the_power_of_sessions_and_keys_made_meanwhile(
+def test_demotion_that_waited_applies_to_sessions_and_keys_created_meanwhile(
     admin: Person, another_uow: AnotherUow, queue: Queue[Any]
 ) -> None:
     holder = another_uow()
     holder.one("lock_user", id=admin.id)
     demoted = queue(lambda: accounts.update_user(ADMIN, admin.id, {"role": "client"}))
-    made = [queue(make(admin)) for make in (sign_in, make_key)]
+    created = [queue(create(admin)) for create in (sign_in, create_key)]
     holder.commit()
     demoted.result(30)
-    for presented in [admin.credentials, *(future.result(30) for future in made)]:
+    for presented in [admin.credentials, *(future.result(30) for future in created)]:
         assert database.only("caller", **presented.parameters())["role"] == "client"
 
 
-def test_a_change_keeps_the_money_that_a_chunk_took_while_it_waited(
+def test_change_keeps_the_charges_of_a_chunk_that_it_waited_for(
     client: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql
 ) -> None:
     changed = queue(
@@ -170,7 +170,7 @@ def test_a_change_keeps_the_money_that_a_chunk_took_while_it_waited(
     assert database.run("audit") == []
 
 
-def test_a_user_deleted_while_a_change_waits_is_not_changed(
+def test_change_that_waited_for_a_deletion_raises_not_found(
     client: Person, locked: UnitOfWork, queue: Queue[Any]
 ) -> None:
     deleted = queue(lambda: users.delete(client.id))
@@ -181,7 +181,7 @@ def test_a_user_deleted_while_a_change_waits_is_not_changed(
         changed.result(30)
 
 
-def test_a_hash_that_another_sign_in_renewed_meanwhile_is_verified_again(
+def test_sign_in_verifies_again_if_another_sign_in_renewed_the_hash(
     monkeypatch: pytest.MonkeyPatch, sql: Sql
 ) -> None:
     email = "ada@example.com"

@@ -1,4 +1,4 @@
-"""Sign-in, sign-up, sessions and their refresh, the throttle, and what admins do to users."""
+"""Sign-in, sign-up, sessions and their refresh, the throttle, and admins' changes to users."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from shared.auth.tokens import TokenPair, TokenType, verify
 from shared.billing import charges
 from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
 from shared.http.credentials import read_credentials
-from tests.support.users import Person, at_once, enrol
+from tests.support.users import Person, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -28,7 +28,7 @@ def sign_in(password: str = PASSWORD, *, email: str = EMAIL, address: str = ADDR
     return accounts.sign_in(email, password, address)
 
 
-def signed_in(pair: TokenPair) -> auth.Credentials:
+def credentials_of(pair: TokenPair) -> auth.Credentials:
     return read_credentials({"authorization": f"Bearer {pair.access}"}, {}, "GET")
 
 
@@ -37,25 +37,25 @@ def refresh(pair: TokenPair) -> TokenPair:
     return sessions.refresh(claims.session_id, claims.token_id)
 
 
-def test_an_unknown_email_with_a_compliant_password_becomes_a_client_with_20(sql: Sql) -> None:
+def test_sign_in_with_an_unknown_email_creates_a_client_with_20_credits(sql: Sql) -> None:
     pair = sign_in()
-    caller = auth.look_up(signed_in(pair))
+    caller = auth.look_up(credentials_of(pair))
     assert caller.role == "client"
     assert sql("SELECT email, role, balance FROM users WHERE id = :id", id=caller.id) == [
         [EMAIL, "client", 20]
     ]
     assert sql("SELECT kind, amount FROM ledger WHERE user_id = :id", id=caller.id) == [["opening", 20]]
-    assert auth.look_up(signed_in(sign_in())) == caller
+    assert auth.look_up(credentials_of(sign_in())) == caller
     assert charges.audit() == []
 
 
-def test_an_unknown_email_with_another_password_is_told_the_policy_and_makes_no_account(sql: Sql) -> None:
+def test_sign_up_with_a_non_compliant_password_explains_the_policy_and_creates_no_account(sql: Sql) -> None:
     with pytest.raises(WrongCredentials, match="8 to 128 characters"):
         sign_in("password")
     assert sql("SELECT count(*) FROM users WHERE email = :email", email=EMAIL) == [[0]]
 
 
-def test_a_wrong_password_is_told_the_same_as_an_unknown_email() -> None:
+def test_wrong_password_and_unknown_email_return_the_same_detail() -> None:
     sign_in()
     details = set[str]()
     for email in (EMAIL, "nobody@example.com"):
@@ -65,7 +65,7 @@ def test_a_wrong_password_is_told_the_same_as_an_unknown_email() -> None:
     assert len(details) == 1
 
 
-def test_two_sign_ups_at_once_make_one_account(sql: Sql) -> None:
+def test_concurrent_sign_ups_create_one_account(sql: Sql) -> None:
     def attempt(_: int) -> bool:
         try:
             sign_in()
@@ -73,12 +73,12 @@ def test_two_sign_ups_at_once_make_one_account(sql: Sql) -> None:
             return False
         return True
 
-    assert all(at_once(4, attempt))
+    assert all(run_concurrently(4, attempt))
     assert sql("SELECT count(*) FROM users WHERE email = :email", email=EMAIL) == [[1]]
     assert charges.audit() == []
 
 
-def test_a_hash_of_old_parameters_is_made_anew_at_sign_in(sql: Sql) -> None:
+def test_sign_in_renews_an_outdated_hash(sql: Sql) -> None:
     sign_in()
     old = argon2.PasswordHasher(time_cost=1, memory_cost=8 * 1024).hash(PASSWORD)
     sql("UPDATE users SET password_hash = :old WHERE email = :email", old=old, email=EMAIL)
@@ -88,7 +88,7 @@ def test_a_hash_of_old_parameters_is_made_anew_at_sign_in(sql: Sql) -> None:
     assert passwords.verify(PASSWORD, kept)
 
 
-def test_the_sixth_failure_in_a_minute_is_throttled_right_password_or_not() -> None:
+def test_sixth_failure_within_a_minute_throttles_even_the_right_password() -> None:
     sign_in()
     for _ in range(5):
         with pytest.raises(WrongCredentials):
@@ -100,7 +100,7 @@ def test_the_sixth_failure_in_a_minute_is_throttled_right_password_or_not() -> N
     sign_in(email="grace@example.com")
 
 
-def test_a_throttled_email_has_an_attempt_again_after_12_seconds(sql: Sql) -> None:
+def test_throttled_email_may_try_once_more_after_12_seconds(sql: Sql) -> None:
     sign_in()
     for _ in range(5):
         with pytest.raises(WrongCredentials):
@@ -113,7 +113,7 @@ def test_a_throttled_email_has_an_attempt_again_after_12_seconds(sql: Sql) -> No
         sign_in()
 
 
-def test_a_long_rest_fills_the_bucket_to_5_and_no_further(sql: Sql) -> None:
+def test_bucket_refills_to_at_most_5_attempts(sql: Sql) -> None:
     sign_in()
     sql("UPDATE rate_limits SET filled_at = filled_at - interval '1 day'")
     for _ in range(5):
@@ -123,24 +123,24 @@ def test_a_long_rest_fills_the_bucket_to_5_and_no_further(sql: Sql) -> None:
         sign_in("wrong")
 
 
-def test_sign_ins_that_succeed_are_never_throttled() -> None:
+def test_successful_sign_ins_are_never_throttled() -> None:
     for _ in range(8):
         sign_in()
 
 
-def test_the_thirty_first_failure_from_one_address_is_throttled_whatever_the_email() -> None:
+def test_thirty_first_failure_from_one_address_is_throttled_for_any_email() -> None:
     def attempt(number: int) -> type[Exception]:
         with pytest.raises((WrongCredentials, TooManyRequests)) as caught:
             sign_in("wrong", email=f"{number}@example.com")
         return caught.type
 
-    # One comes back every two seconds, and a busy machine may take some.
+    # The bucket refills one attempt every two seconds, so a slow machine may see more failures.
     failures = next(number for number in range(60) if attempt(number) is TooManyRequests)
     assert failures >= 30
     sign_in(email="another@example.com", address="192.0.2.8")
 
 
-def test_a_throttled_address_takes_no_attempts_from_anybodys_email(sql: Sql) -> None:
+def test_throttled_address_consumes_no_attempts_of_an_email(sql: Sql) -> None:
     sign_in()
     sql("INSERT INTO rate_limits (bucket, tokens) VALUES (:bucket, -30)", bucket=f"address:{ADDRESS}")
     for email in [EMAIL] * 6 + ["unknown@example.com"]:
@@ -150,28 +150,28 @@ def test_a_throttled_address_takes_no_attempts_from_anybodys_email(sql: Sql) -> 
     assert sql("SELECT bucket FROM rate_limits WHERE bucket LIKE 'email:%'") == []
 
 
-def test_a_refresh_rotates_both_tokens_and_keeps_the_session() -> None:
+def test_refresh_rotates_both_tokens_and_keeps_the_session() -> None:
     first = sign_in()
     second = refresh(first)
     assert second.refresh_id != first.refresh_id
     assert second.csrf != first.csrf
-    assert signed_in(second).session_id == signed_in(first).session_id
-    auth.look_up(signed_in(second))
-    auth.look_up(signed_in(refresh(second)))
+    assert credentials_of(second).session_id == credentials_of(first).session_id
+    auth.look_up(credentials_of(second))
+    auth.look_up(credentials_of(refresh(second)))
 
 
-def test_a_refresh_token_used_again_within_10_seconds_gets_its_successor(sql: Sql) -> None:
+def test_refresh_token_reused_within_10_seconds_returns_its_successor(sql: Sql) -> None:
     first = sign_in()
     second, again = refresh(first), refresh(first)
     assert (again.refresh_id, again.csrf) == (second.refresh_id, second.csrf)
     for pair in (first, second, again):
-        auth.look_up(signed_in(pair))
+        auth.look_up(credentials_of(pair))
     assert refresh(again).refresh_id == refresh(second).refresh_id != second.refresh_id
     assert sql("SELECT count(*) FROM sessions") == [[1]]
 
 
 @pytest.mark.parametrize("stolen", ["after 10 seconds", "two rotations ago"])
-def test_a_refresh_token_used_later_ends_the_whole_session(sql: Sql, stolen: str) -> None:
+def test_refresh_token_reused_later_revokes_the_whole_session(sql: Sql, stolen: str) -> None:
     first = sign_in()
     second = refresh(first)
     other_device = sign_in()
@@ -185,23 +185,23 @@ def test_a_refresh_token_used_later_ends_the_whole_session(sql: Sql, stolen: str
         refresh(second)
     for pair in (first, second):
         with pytest.raises(NotSignedIn):
-            auth.look_up(signed_in(pair))
-    auth.look_up(signed_in(other_device))
+            auth.look_up(credentials_of(pair))
+    auth.look_up(credentials_of(other_device))
 
 
-def test_the_grace_is_no_way_back_into_a_session_that_has_ended() -> None:
+def test_reused_refresh_token_does_not_revive_a_revoked_session() -> None:
     first = sign_in()
     second = refresh(first)
-    database.run("revoke_session", session_id=signed_in(second).session_id)
+    database.run("revoke_session", session_id=credentials_of(second).session_id)
     with pytest.raises(WrongCredentials):
         refresh(first)
 
 
-def test_parallel_refreshes_with_one_token_all_get_the_same_successor() -> None:
+def test_concurrent_refreshes_with_one_token_return_the_same_successor() -> None:
     pair = sign_in()
-    pairs = at_once(8, lambda _: refresh(pair))
+    pairs = run_concurrently(8, lambda _: refresh(pair))
     assert len({(one.refresh_id, one.csrf) for one in pairs}) == 1
-    auth.look_up(signed_in(refresh(pairs[0])))
+    auth.look_up(credentials_of(refresh(pairs[0])))
 
 
 @pytest.mark.parametrize(
@@ -212,16 +212,16 @@ def test_parallel_refreshes_with_one_token_all_get_the_same_successor() -> None:
         "UPDATE users SET deleted_at = now()",
     ],
 )
-def test_an_ended_session_is_neither_refreshed_nor_signed_in(sql: Sql, ending: str) -> None:
+def test_ended_session_can_neither_be_refreshed_nor_used(sql: Sql, ending: str) -> None:
     pair = sign_in()
     sql(ending)
     with pytest.raises(WrongCredentials):
         refresh(pair)
     with pytest.raises(NotSignedIn):
-        auth.look_up(signed_in(pair))
+        auth.look_up(credentials_of(pair))
 
 
-def test_a_made_up_session_is_not_signed_in() -> None:
+def test_unknown_credentials_are_not_signed_in() -> None:
     for presented in (auth.Credentials(session_id=uuid4()), auth.Credentials(api_key_hash=b"x" * 32)):
         with pytest.raises(NotSignedIn):
             auth.look_up(presented)
@@ -229,7 +229,7 @@ def test_a_made_up_session_is_not_signed_in() -> None:
         auth.look_up(auth.Credentials())
 
 
-def test_a_demoted_admin_loses_power_at_once(admin: Person) -> None:
+def test_demoted_admin_loses_access_immediately(admin: Person) -> None:
     assert auth.look_up(admin.credentials, admin=True).is_admin
     accounts.update_user(admin.id, admin.id, {"role": "client"})
     with pytest.raises(Forbidden):
@@ -237,16 +237,16 @@ def test_a_demoted_admin_loses_power_at_once(admin: Person) -> None:
     assert auth.look_up(admin.credentials).scope == admin.id
 
 
-def test_the_admin_password_makes_an_admin_with_100() -> None:
+def test_admin_password_creates_an_admin_with_100_credits() -> None:
     _, body = accounts.create_admin(EMAIL, PASSWORD, "adminpass", ADDRESS)
-    said = json.loads(body)
-    assert (said["email"], said["role"], said["balance"]) == (EMAIL, "admin", 100)
+    created = json.loads(body)
+    assert (created["email"], created["role"], created["balance"]) == (EMAIL, "admin", 100)
     assert "password" not in body
     with pytest.raises(Conflict):
         accounts.create_admin(EMAIL, PASSWORD, "adminpass", ADDRESS)
 
 
-def test_a_right_admin_password_is_never_counted() -> None:
+def test_right_admin_password_never_counts_as_a_failure() -> None:
     for number in range(31):
         accounts.create_admin(f"{number}@example.com", PASSWORD, "adminpass", ADDRESS)
     for _ in range(6):
@@ -262,19 +262,19 @@ def test_guessing_the_admin_password_is_throttled() -> None:
         accounts.create_admin(EMAIL, PASSWORD, "adminpass", ADDRESS)
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(admin: Person) -> None:
+def test_new_password_revokes_the_sessions(admin: Person) -> None:
     pair = sign_in()
-    user_id = auth.look_up(signed_in(pair)).id
+    user_id = auth.look_up(credentials_of(pair)).id
     accounts.update_user(admin.id, user_id, {"password": "another one"})
     with pytest.raises(NotSignedIn):
-        auth.look_up(signed_in(pair))
+        auth.look_up(credentials_of(pair))
     with pytest.raises(WrongCredentials):
         sign_in()
     sign_in("another one")
 
 
-def test_a_new_password_ends_the_api_keys_and_no_other_change_does(admin: Person) -> None:
-    user_id = auth.look_up(signed_in(sign_in())).id
+def test_only_a_new_password_revokes_the_api_keys(admin: Person) -> None:
+    user_id = auth.look_up(credentials_of(sign_in())).id
     key, key_hash = auth.new_api_key()
     database.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
     presented = auth.Credentials(api_key_hash=key_hash)
@@ -285,7 +285,7 @@ def test_a_new_password_ends_the_api_keys_and_no_other_change_does(admin: Person
         auth.look_up(presented)
 
 
-def test_a_sign_in_beyond_50_sessions_ends_the_oldest_and_stores_no_more(sql: Sql) -> None:
+def test_sign_in_beyond_50_sessions_deletes_the_oldest(sql: Sql) -> None:
     oldest, second = sign_in(), sign_in()
     sql(
         """INSERT INTO sessions (id, user_id, refresh_id, expires_at)
@@ -295,12 +295,12 @@ def test_a_sign_in_beyond_50_sessions_ends_the_oldest_and_stores_no_more(sql: Sq
     newest = sign_in()
     assert sql("SELECT count(*) FROM sessions") == [[50]]
     with pytest.raises(NotSignedIn):
-        auth.look_up(signed_in(oldest))
+        auth.look_up(credentials_of(oldest))
     for pair in (second, newest):
-        auth.look_up(signed_in(pair))
+        auth.look_up(credentials_of(pair))
 
 
-def test_ended_sessions_make_room_before_living_ones(sql: Sql) -> None:
+def test_ended_sessions_are_deleted_before_active_ones(sql: Sql) -> None:
     living = sign_in()
     for _ in range(2):
         sql(
@@ -310,10 +310,10 @@ def test_ended_sessions_make_room_before_living_ones(sql: Sql) -> None:
         )
         sign_in()
         assert sql("SELECT count(*) FROM sessions") == [[50]]
-        auth.look_up(signed_in(living))
+        auth.look_up(credentials_of(living))
 
 
-def test_a_user_has_at_most_100_living_keys_also_if_made_in_parallel(client: Person, sql: Sql) -> None:
+def test_user_has_at_most_100_active_keys_even_if_created_concurrently(client: Person, sql: Sql) -> None:
     sql(
         """INSERT INTO api_keys (id, user_id, name, key_hash)
            SELECT gen_random_uuid(), :id, 'x', uuid_send(gen_random_uuid()) FROM generate_series(1, 98)""",
@@ -327,7 +327,7 @@ def test_a_user_has_at_most_100_living_keys_also_if_made_in_parallel(client: Per
             return False
         return True
 
-    assert sum(at_once(5, attempt)) == 2
+    assert sum(run_concurrently(5, attempt)) == 2
     sql("UPDATE api_keys SET revoked_at = now() WHERE id = (SELECT id FROM api_keys LIMIT 1)")
     assert attempt(0)
 
@@ -343,35 +343,35 @@ def test_at_most_100_revoked_keys_of_a_user_are_kept(client: Person, sql: Sql) -
     assert sql("SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL") == [[100]]
 
 
-def test_a_deleted_user_frees_the_email_and_ends_sessions_and_api_keys(sql: Sql) -> None:
+def test_deleting_a_user_frees_the_email_and_revokes_sessions_and_keys(sql: Sql) -> None:
     pair = sign_in()
-    user_id = auth.look_up(signed_in(pair)).id
+    user_id = auth.look_up(credentials_of(pair)).id
     key, key_hash = auth.new_api_key()
     database.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
     assert database.one("delete_user", id=user_id) is not None
     assert database.one("delete_user", id=user_id) is None
-    for presented in (signed_in(pair), auth.Credentials(api_key_hash=key_hash)):
+    for presented in (credentials_of(pair), auth.Credentials(api_key_hash=key_hash)):
         with pytest.raises(NotSignedIn):
             auth.look_up(presented)
-    assert auth.look_up(signed_in(sign_in())).id != user_id
+    assert auth.look_up(credentials_of(sign_in())).id != user_id
     assert sql("SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_at IS NULL", id=user_id) == [
         [0]
     ]
 
 
-def test_an_email_that_is_taken_is_a_conflict_for_creation_and_change(admin: Person, client: Person) -> None:
+def test_email_in_use_raises_conflict_on_creation_and_change(admin: Person, client: Person) -> None:
     with pytest.raises(Conflict, match="e-mail"):
         accounts.create_user(client.email, PASSWORD, "client", None)
     with pytest.raises(Conflict, match="e-mail"):
-        accounts.update_user(admin.id, enrol().id, {"email": client.email})
+        accounts.update_user(admin.id, create_person().id, {"email": client.email})
 
 
-def test_a_change_to_nobody_is_not_found(admin: Person) -> None:
+def test_change_of_an_unknown_user_raises_not_found(admin: Person) -> None:
     with pytest.raises(NotFound):
         accounts.update_user(admin.id, uuid4(), {"balance": Decimal(5)})
 
 
-def test_a_change_leaves_the_rest_as_it_is(admin: Person, client: Person, sql: Sql) -> None:
+def test_change_keeps_all_other_fields(admin: Person, client: Person, sql: Sql) -> None:
     before = sql("SELECT email, password_hash, balance FROM users WHERE id = :id", id=client.id)
     accounts.update_user(admin.id, client.id, {"role": "admin"})
     assert sql("SELECT email, password_hash, balance FROM users WHERE id = :id", id=client.id) == before

@@ -1,4 +1,4 @@
-"""`make audit`: what it says, with which exit status, and that it only looks."""
+"""`make audit`: its output, its exit status, and that it changes nothing."""
 
 import os
 import subprocess
@@ -33,38 +33,40 @@ def audit(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_books_in_order_exit_with_0(client: Person) -> None:
-    said = audit()
-    assert (said.returncode, said.stderr) == (0, "")
+def test_audit_exits_with_0_if_all_balances_are_right(client: Person) -> None:
+    result = audit()
+    assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_books_that_are_off_exit_with_1_and_name_who(client: Person, admin: Person, sql: Sql) -> None:
+def test_audit_exits_with_1_and_names_users_with_a_wrong_balance(
+    client: Person, admin: Person, sql: Sql
+) -> None:
     sql("UPDATE users SET balance = balance + 7 WHERE id = :id", id=client.id)
-    said = audit()
-    assert said.returncode == 1
-    assert str(client.id) in said.stdout
-    assert client.email in said.stdout
-    assert "27" in said.stdout
-    assert admin.email not in said.stdout
+    result = audit()
+    assert result.returncode == 1
+    assert str(client.id) in result.stdout
+    assert client.email in result.stdout
+    assert "27" in result.stdout
+    assert admin.email not in result.stdout
 
 
-def test_a_database_out_of_reach_is_no_clean_bill(database_url: str) -> None:
-    said = audit(AWS_PGSQL_PATH="postgresql://postgres@/x?host=/nowhere")
-    assert said.returncode not in (0, 1)
-    assert "Traceback" not in said.stderr
+def test_audit_exits_with_another_status_if_the_database_is_unreachable(database_url: str) -> None:
+    result = audit(AWS_PGSQL_PATH="postgresql://postgres@/x?host=/nowhere")
+    assert result.returncode not in (0, 1)
+    assert "Traceback" not in result.stderr
 
 
-def test_where_everybody_is_off_the_first_are_named_and_the_others_counted(
+def test_audit_names_the_first_wrong_balances_and_counts_the_rest(
     client: Person, admin: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audits, "LINES_LIMIT", 1)
-    sql("UPDATE users SET balance = balance + 7")  # of these two, and the two of set-up
+    sql("UPDATE users SET balance = balance + 7")  # these two and the two default users
     first, rest = audits.findings()
     assert first.startswith("MISMATCH ")
     assert rest == "… and 3 more"
 
 
-def test_an_audit_may_take_longer_than_a_copy_may_be_silent(
+def test_audit_may_take_longer_than_the_copy_timeout(
     client: Person, server: Server, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dispose_connections()
@@ -81,38 +83,38 @@ def test_an_audit_may_take_longer_than_a_copy_may_be_silent(
     dispose_connections()
 
 
-def of_the_service(folder: str, database: str = "") -> subprocess.CompletedProcess[str]:
-    """As make calls it, with nothing running in the data folder."""
-    told = {"DATA_DIR": folder, "AWS_PGSQL_PATH": database, "JWT_SECRET_KEY": ""}
-    return audit("localstack.run", "audit", **told)
+def run_service_audit(folder: str, database: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `make audit` while no service runs in the data folder."""
+    environment = {"DATA_DIR": folder, "AWS_PGSQL_PATH": database, "JWT_SECRET_KEY": ""}
+    return audit("localstack.run", "audit", **environment)
 
 
-def test_a_database_that_settings_name_is_audited_with_nothing_started(
+def test_make_audit_uses_the_configured_database_without_starting_the_service(
     client: Person, sql: Sql, database_url: str, tmp_path: Path
 ) -> None:
-    assert of_the_service(str(tmp_path), database_url).returncode == 0
+    assert run_service_audit(str(tmp_path), database_url).returncode == 0
     sql("UPDATE users SET balance = balance + 7 WHERE id = :id", id=client.id)
-    said = of_the_service(str(tmp_path), database_url)
-    assert (said.returncode, client.email in said.stdout) == (1, True)
+    result = run_service_audit(str(tmp_path), database_url)
+    assert (result.returncode, client.email in result.stdout) == (1, True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_audit_migrates_nothing(empty_database_url: str, server: Server, tmp_path: Path) -> None:
-    said = of_the_service(str(tmp_path), empty_database_url)
-    assert (said.returncode, "The audit failed" in said.stderr) == (2, True)
+def test_audit_does_not_migrate_the_database(empty_database_url: str, server: Server, tmp_path: Path) -> None:
+    result = run_service_audit(str(tmp_path), empty_database_url)
+    assert (result.returncode, "The audit failed" in result.stderr) == (2, True)
     name = empty_database_url.partition("@/")[2].partition("?")[0]
     with server.connect(name) as connection:
         assert connection.run("SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
 
 
-def test_the_embedded_database_is_woken_for_it_and_put_to_sleep_again() -> None:
-    # Not in pytest's own folder, which the user that Postgres runs as may not enter.
+def test_make_audit_starts_the_embedded_database_and_stops_it_again() -> None:
+    # Not in pytest's folder: the system user of Postgres cannot enter it.
     with TemporaryDirectory(prefix="restcalculator-") as folder:
-        said = of_the_service(f"{folder}/none")
-        assert (said.returncode, "`make up` creates it" in said.stderr) == (2, True)
+        result = run_service_audit(f"{folder}/none")
+        assert (result.returncode, "`make up` creates it" in result.stderr) == (2, True)
         postgres = Postgres(Path(folder) / "postgres")
         postgres.start()
         postgres.stop()
-        said = of_the_service(folder)
-        assert (said.returncode, "The audit failed" in said.stderr) == (2, True)  # it has no tables
+        result = run_service_audit(folder)
+        assert (result.returncode, "The audit failed" in result.stderr) == (2, True)  # it has no tables
         assert not postgres.running

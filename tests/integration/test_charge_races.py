@@ -1,4 +1,4 @@
-"""Charges at the same time, each over its own connection: one key is one charge, no credit is spent twice."""
+"""Concurrent charges on separate connections: each key charges once, and no credit is spent twice."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import pytest
 from shared.billing import charges
 from shared.database import UnitOfWork
 from shared.errors import Conflict, InsufficientCredit
-from tests.support.charging import books, charge, hold_charge, kind_of
-from tests.support.users import Person, at_once, enrol
+from tests.support.charging import balance_and_counts, charge, hold_charge, outcome_of
+from tests.support.users import Person, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -19,7 +19,7 @@ Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
 
 
-def test_a_key_that_is_being_worked_on_is_a_conflict(
+def test_key_of_an_uncommitted_charge_raises_conflict(
     another_uow: AnotherUow, client: Person, sql: Sql
 ) -> None:
     other = another_uow()
@@ -28,40 +28,40 @@ def test_a_key_that_is_being_worked_on_is_a_conflict(
         charge(client, "key")
     other.commit()
     assert charge(client, "key").replayed
-    assert books(sql, client) == (15, 1, 1)
+    assert balance_and_counts(sql, client) == (15, 1, 1)
 
 
-@pytest.mark.parametrize("racers", [2, 8])
-def test_a_race_for_one_key_ends_in_one_charge_and_its_answer(client: Person, sql: Sql, racers: int) -> None:
+@pytest.mark.parametrize("callers", [2, 8])
+def test_concurrent_charges_with_one_key_charge_once(client: Person, sql: Sql, callers: int) -> None:
     for round_ in range(1, 4):
-        ends = at_once(
-            racers,
-            lambda _, key=f"key {round_}": kind_of(lambda: charge(client, key)),
+        outcomes = run_concurrently(
+            callers,
+            lambda _, key=f"key {round_}": outcome_of(lambda: charge(client, key)),
         )
-        assert Counter(ends)["charged"] == 1
-        assert set(ends) <= {"charged", "replayed", "Conflict"}
-        assert books(sql, client) == (20 - 5 * round_, round_, round_)
+        assert Counter(outcomes)["charged"] == 1
+        assert set(outcomes) <= {"charged", "replayed", "Conflict"}
+        assert balance_and_counts(sql, client) == (20 - 5 * round_, round_, round_)
         assert charge(client, f"key {round_}").replayed
 
 
-def test_who_lost_the_race_for_the_last_credit_is_told_a_balance_that_did_not_do() -> None:
-    person = enrol(balance=7)
+def test_concurrent_charges_that_fail_report_the_insufficient_balance() -> None:
+    person = create_person(balance=7)
 
-    def told(_: int) -> Decimal | None:
+    def reported_balance(_: int) -> Decimal | None:
         try:
             charge(person)
         except InsufficientCredit as error:
             return error.balance
         return None
 
-    assert Counter(at_once(8, told)) == {None: 1, Decimal(2): 7}
+    assert Counter(run_concurrently(8, reported_balance)) == {None: 1, Decimal(2): 7}
 
 
-def test_fifty_at_once_on_credit_for_ten_are_ten_charges_and_forty_refusals(sql: Sql) -> None:
-    person = enrol(balance=50)
-    ends = at_once(50, lambda _: kind_of(lambda: charge(person)))
-    assert Counter(ends) == {"charged": 10, "InsufficientCredit": 40}
-    assert books(sql, person) == (0, 10, 10)
+def test_fifty_concurrent_charges_with_credit_for_ten_charge_ten_times(sql: Sql) -> None:
+    person = create_person(balance=50)
+    outcomes = run_concurrently(50, lambda _: outcome_of(lambda: charge(person)))
+    assert Counter(outcomes) == {"charged": 10, "InsufficientCredit": 40}
+    assert balance_and_counts(sql, person) == (0, 10, 10)
     assert charges.audit() == []
     chain = sql("SELECT balance_after FROM ledger WHERE user_id = :id ORDER BY seq", id=person.id)
     assert [after for (after,) in chain] == [Decimal(50 - 5 * n) for n in range(11)]

@@ -1,4 +1,4 @@
-"""The one connection: lost, refused, slow, stale, and always back by itself."""
+"""The database connection: it recovers from loss, timeouts and stale statements."""
 
 import re
 import socket
@@ -32,9 +32,9 @@ Sql = Callable[..., list[list[Any]]]
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[Database]:
-    made = Database(database_url)
-    yield made
-    made.dispose()
+    database = Database(database_url)
+    yield database
+    database.dispose()
 
 
 def backend(connection: Database) -> int:
@@ -42,24 +42,24 @@ def backend(connection: Database) -> int:
     return int(row["pid"])
 
 
-def test_one_connection_serves_all_statements(connection: Database) -> None:
+def test_one_connection_runs_all_statements(connection: Database) -> None:
     first = backend(connection)
     connection.run("health")
     assert backend(connection) == first
 
 
-def test_nothing_connects_before_the_first_statement() -> None:
+def test_database_does_not_connect_before_the_first_statement() -> None:
     Database("postgresql://nobody@/nothing?host=/nowhere")
 
 
-def test_a_statement_is_prepared_once_a_connection(connection: Database, sql: Sql) -> None:
+def test_statement_is_prepared_once_per_connection(connection: Database, sql: Sql) -> None:
     for _ in range(3):
         connection.run("health")
     prepared = connection.query("SELECT statement FROM pg_prepared_statements", {})
     assert sum("SELECT 1 AS ok" in row["statement"] for row in prepared) == 1
 
 
-def test_a_connection_that_the_server_ended_is_replaced_unnoticed(connection: Database, sql: Sql) -> None:
+def test_connection_closed_by_the_server_is_replaced_transparently(connection: Database, sql: Sql) -> None:
     lost = backend(connection)
     sql("SELECT pg_terminate_backend(:pid)", pid=lost)
     eventually(lambda: not sql("SELECT 1 FROM pg_stat_activity WHERE pid = :pid", pid=lost))
@@ -67,28 +67,26 @@ def test_a_connection_that_the_server_ended_is_replaced_unnoticed(connection: Da
     assert backend(connection) != lost
 
 
-def test_a_connection_that_idled_is_tried_before_it_is_used(
+def test_idle_connection_is_probed_before_use(
     connection: Database, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = list[socket.socket]()
     open_socket = PostgresUrl.open_socket
 
-    def noted(url: PostgresUrl, timeout: float) -> socket.socket:
+    def recording_open_socket(url: PostgresUrl, timeout: float) -> socket.socket:
         opened.append(open_socket(url, timeout))
         return opened[-1]
 
-    monkeypatch.setattr(PostgresUrl, "open_socket", noted)
+    monkeypatch.setattr(PostgresUrl, "open_socket", recording_open_socket)
     monkeypatch.setattr(database_module, "IDLE_LIMIT", 0.0)
     first = backend(connection)
     assert backend(connection) == first
-    # The network dropped the connection while the process was frozen, so no end of the stream arrived.
+    # Simulate a network that dropped the connection while the process was frozen, without an end of stream.
     opened[-1].shutdown(socket.SHUT_RDWR)
     assert connection.run("health") == [{"ok": 1}]
 
 
-def test_a_connection_lost_in_a_transaction_fails_it_and_the_next_one_works(
-    connection: Database, sql: Sql
-) -> None:
+def test_connection_lost_in_a_transaction_fails_the_transaction_only(connection: Database, sql: Sql) -> None:
     connection.begin()
     lost = backend(connection)
     sql("SELECT pg_terminate_backend(:pid)", pid=lost)
@@ -99,7 +97,7 @@ def test_a_connection_lost_in_a_transaction_fails_it_and_the_next_one_works(
     assert connection.run("health") == [{"ok": 1}]
 
 
-def test_a_server_that_restarts_is_found_again_without_help() -> None:
+def test_database_reconnects_after_a_restart_of_the_server() -> None:
     with TemporaryDirectory(prefix="restcalculator-") as folder, ExitStack() as exits:
         postgres = Postgres(Path(folder) / "postgres")
         postgres.start()
@@ -116,7 +114,7 @@ def test_a_server_that_restarts_is_found_again_without_help() -> None:
         assert database.query("SELECT 2 AS one", {}) == [{"one": 2}]
 
 
-def test_a_server_that_is_nowhere_is_unavailable_at_once() -> None:
+def test_unreachable_server_raises_service_unavailable_immediately() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     urls = [f"postgresql://127.0.0.1:{port}/x", "postgresql://postgres@/x?host=/nowhere"]
@@ -127,12 +125,12 @@ def test_a_server_that_is_nowhere_is_unavailable_at_once() -> None:
         assert time.monotonic() - started < 2
 
 
-def test_a_name_that_resolves_to_nothing_is_unavailable() -> None:
+def test_unresolvable_host_raises_service_unavailable() -> None:
     with pytest.raises(ServiceUnavailable):
         Database("postgresql://database.invalid/x").run("health")
 
 
-def test_a_server_that_never_answers_is_unavailable_within_the_timeouts(
+def test_unresponsive_server_raises_service_unavailable_within_the_timeouts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(database_module, "CONNECT_TIMEOUT", 0.2)
@@ -145,14 +143,14 @@ def test_a_server_that_never_answers_is_unavailable_within_the_timeouts(
         assert time.monotonic() - started < 3
 
 
-def test_all_timeouts_together_end_before_the_function_does() -> None:
+def test_sum_of_all_timeouts_is_below_the_timeout_of_every_function() -> None:
     limits = ("PROBE_TIMEOUT", "CONNECT_TIMEOUT", "STATEMENT_TIMEOUT", "GRACE_PERIOD")
     together = sum(getattr(database_module, name) for name in limits)
     service = Service.load(ROOT / "serverless.yml", {})
     assert all(together < route.function.timeout for route in service.routes)
 
 
-def test_a_slow_statement_is_ended_by_the_server_and_the_connection_goes_on(database_url: str) -> None:
+def test_server_cancels_a_slow_statement_and_the_connection_stays_usable(database_url: str) -> None:
     database = Database(database_url, statement_timeout=0.2)
     pid = backend(database)
     started = time.monotonic()
@@ -164,19 +162,21 @@ def test_a_slow_statement_is_ended_by_the_server_and_the_connection_goes_on(data
     database.dispose()
 
 
-def test_a_lock_that_is_held_too_long_is_unavailable_and_changes_nothing(
+def test_lock_timeout_raises_service_unavailable_and_changes_nothing(
     database_url: str, client: Person, sql: Sql
 ) -> None:
-    impatient = Database(database_url, statement_timeout=0.2)
+    database = Database(database_url, statement_timeout=0.2)
     with UnitOfWork() as uow:
         uow.query("SELECT 1 FROM users WHERE id = :id FOR UPDATE", {"id": client.id})
         with pytest.raises(ServiceUnavailable):
-            impatient.run("delete_user", id=client.id)
+            database.run("delete_user", id=client.id)
     assert sql("SELECT 1 FROM users WHERE id = :id AND deleted_at IS NULL", id=client.id)
-    impatient.dispose()
+    database.dispose()
 
 
-def test_a_deadlock_is_unavailable_for_one_and_done_for_the_other(client: Person, admin: Person) -> None:
+def test_deadlock_raises_service_unavailable_in_one_of_the_transactions(
+    client: Person, admin: Person
+) -> None:
     lock = "SELECT 1 FROM users WHERE id = :id FOR UPDATE"
     both, outcomes = threading.Barrier(2), list[str]()
 
@@ -199,11 +199,11 @@ def test_a_deadlock_is_unavailable_for_one_and_done_for_the_other(client: Person
     assert sorted(outcomes) == ["done", "unavailable"]
 
 
-def price(name: str, statements: Statements = database) -> None:
+def create_price(name: str, statements: Statements = database) -> None:
     statements.one("create_operation", id=uuid7(), type=name, cost=1)
 
 
-def priced(sql: Sql) -> list[str]:
+def stored_test_prices(sql: Sql) -> list[str]:
     return [name for (name,) in sql("SELECT type FROM operations WHERE type LIKE 'test%' ORDER BY type")]
 
 
@@ -217,101 +217,101 @@ METHODS: dict[str, Callable[[UnitOfWork], object]] = {
         "COPY operations (id, type, cost) FROM STDIN", [f"{uuid7()}\ttest\t1\n".encode()]
     ),
 }
-"""How each method of a unit of work can change something."""
+"""A data change by each method of a unit of work."""
 
 
-def test_the_methods_are_all_that_a_unit_of_work_offers() -> None:
+def test_unit_of_work_has_exactly_the_tested_methods() -> None:
     offered = {name for name in vars(UnitOfWork) if not name.startswith("_")}
     assert offered == {*METHODS, "commit"}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_unit_of_work_keeps_nothing_without_a_commit(sql: Sql, method: str) -> None:
+def test_unit_of_work_rolls_back_without_a_commit(sql: Sql, method: str) -> None:
     with UnitOfWork() as uow:
         METHODS[method](uow)
-    assert priced(sql) == []
+    assert stored_test_prices(sql) == []
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_an_error_rolls_a_unit_of_work_back(sql: Sql, method: str) -> None:
+def test_unit_of_work_rolls_back_after_an_error(sql: Sql, method: str) -> None:
     with suppress(RuntimeError), UnitOfWork() as uow:
         METHODS[method](uow)
         raise RuntimeError
-    assert priced(sql) == []
+    assert stored_test_prices(sql) == []
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_commit_keeps_all_that_a_unit_of_work_did(sql: Sql, method: str) -> None:
+def test_commit_keeps_all_changes_of_a_unit_of_work(sql: Sql, method: str) -> None:
     with UnitOfWork() as uow:
-        price("test 1", uow)
+        create_price("test 1", uow)
         METHODS[method](uow)
         uow.commit()
-    assert priced(sql) == ["test", "test 1"]
+    assert stored_test_prices(sql) == ["test", "test 1"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_unit_of_work_ends_with_its_commit(sql: Sql, method: str) -> None:
+def test_unit_of_work_cannot_be_used_after_its_commit(sql: Sql, method: str) -> None:
     with UnitOfWork() as uow:
         uow.commit()
         with pytest.raises(RuntimeError, match="has ended"):
             METHODS[method](uow)
         with pytest.raises(RuntimeError, match="has ended"):
             uow.commit()
-    assert priced(sql) == []
+    assert stored_test_prices(sql) == []
 
 
-def test_a_single_statement_is_its_own_transaction(sql: Sql) -> None:
-    price("test 1")
-    assert priced(sql) == ["test 1"]
+def test_single_statement_is_its_own_transaction(sql: Sql) -> None:
+    create_price("test 1")
+    assert stored_test_prices(sql) == ["test 1"]
 
 
-def test_a_single_statement_cannot_slip_out_of_a_unit_of_work(sql: Sql) -> None:
+def test_single_statement_is_rejected_while_a_unit_of_work_is_open(sql: Sql) -> None:
     with UnitOfWork() as uow:
-        price("test 1", uow)
+        create_price("test 1", uow)
         with pytest.raises(RuntimeError, match="A unit of work is open"):
-            price("test 2")
+            create_price("test 2")
         with pytest.raises(RuntimeError, match="A unit of work is open"), UnitOfWork():
             pass
         uow.commit()
-    price("test 3")
-    assert priced(sql) == ["test 1", "test 3"]
+    create_price("test 3")
+    assert stored_test_prices(sql) == ["test 1", "test 3"]
 
 
-def test_a_statement_that_fails_rolls_its_unit_of_work_back_and_the_connection_works_on(sql: Sql) -> None:
+def test_failed_statement_rolls_back_its_unit_of_work_and_the_connection_stays_usable(sql: Sql) -> None:
     with UnitOfWork() as uow:
-        price("test 1", uow)
+        create_price("test 1", uow)
         with pytest.raises(Conflict):
-            price("addition", uow)
+            create_price("addition", uow)
         with pytest.raises(RuntimeError, match="has ended"):
             uow.commit()
-    price("test 2")
-    assert priced(sql) == ["test 2"]
+    create_price("test 2")
+    assert stored_test_prices(sql) == ["test 2"]
 
 
-def test_only_the_database_package_reaches_the_driver_and_its_connection() -> None:
+def test_only_the_database_package_uses_the_driver() -> None:
     reach = re.compile(r"^(from|import) pg8000|import .*\bDatabase\b|kept_connection|\._database\b", re.M)
     shipped = [path for room in ("functions", "shared", "worker") for path in (ROOT / room).rglob("*.py")]
     inside = ROOT / "shared" / "database"
     found = [path for path in shipped if reach.search(path.read_text("utf-8"))]
     assert [path for path in found if inside not in path.parents] == []
-    assert found, "the pattern finds nothing any more"
+    assert found, "the pattern matches nothing any more"
 
 
-def test_a_stale_prepared_statement_is_prepared_anew(connection: Database, sql: Sql) -> None:
+def test_stale_prepared_statement_is_prepared_again(connection: Database, sql: Sql) -> None:
     assert connection.run("prices")
-    sql("DROP FUNCTION operation_json(operations)")  # Postgres alters no column that a function's body names
+    sql("DROP FUNCTION operation_json(operations)")  # Postgres cannot alter a column that a function uses
     sql("ALTER TABLE operations ALTER COLUMN type TYPE varchar(100)")
     assert {row["type"] for row in connection.run("prices")} >= {"addition"}
     connection.query("DEALLOCATE ALL", {})
     assert {row["type"] for row in connection.run("prices")} >= {"addition"}
 
 
-def test_a_violated_constraint_is_the_domain_error_of_its_name() -> None:
-    with pytest.raises(Conflict, match="already has a price"):
-        price("addition")
+def test_violated_constraint_raises_its_domain_error() -> None:
+    with pytest.raises(Conflict, match="already has a create_price"):
+        create_price("addition")
 
 
-def test_an_unforeseen_error_tells_its_code_and_no_value() -> None:
+def test_unexpected_error_contains_its_code_but_no_values() -> None:
     with pytest.raises(InternalError) as caught:
         database.one("create_operation", id=uuid7(), type="hunter2", cost=-1)
     assert "operations_cost_check" in caught.value.detail
@@ -322,39 +322,39 @@ def test_an_unforeseen_error_tells_its_code_and_no_value() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: price("a\0b"),
+        lambda: create_price("a\0b"),
         lambda: database.one("create_operation", id=uuid7(), type="x", cost=10**30),
     ],
     ids=["a NUL in text", "a number past numeric's range"],
 )
-def test_what_postgres_cant_hold_is_invalid_input(call: Callable[[], None]) -> None:
+def test_value_that_postgres_cannot_store_raises_invalid_input(call: Callable[[], None]) -> None:
     with pytest.raises(InvalidInput):
         call()
-    price("test")
+    create_price("test")
 
 
-def test_every_error_of_the_driver_is_a_domain_error() -> None:
+def test_every_driver_error_becomes_a_domain_error() -> None:
     for statement in ("SELECT 1 / 0", "SELECT nothing", "SELEC", "SELECT CAST('x' AS uuid)"):
         with pytest.raises(DomainError):
             database.query(statement, {})
     assert database.run("health") == [{"ok": 1}]
 
 
-def test_a_dispose_before_a_snapshot_leaves_a_connection_to_be_made_after(connection: Database) -> None:
+def test_database_reconnects_after_dispose(connection: Database) -> None:
     first = backend(connection)
     connection.dispose()
     connection.dispose()
     assert backend(connection) != first
 
 
-def test_the_socket_does_not_wait_to_fill_a_packet() -> None:
+def test_socket_disables_the_nagle_algorithm() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = PostgresUrl.parse(f"postgresql://127.0.0.1:{listening.getsockname()[1]}/x")
         with url.open_socket(5) as opened:
             assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_the_connection_is_left_unpinned(connection: Database, sql: Sql) -> None:
+def test_connection_is_not_pinned_by_session_settings(connection: Database, sql: Sql) -> None:
     connection.run("health")
     settings = connection.query("SELECT name FROM pg_settings WHERE source = 'session'", {})
     assert settings == [], "SET pins a connection of RDS Proxy; a startup parameter does not"

@@ -15,22 +15,22 @@ from tests.support.offline_service import settings_of
 
 
 class Queue:
-    """What a test does with the queue, and what the stub worker has left behind."""
+    """The queue of a stack, and the events that its stub worker received."""
 
     def __init__(self, stack: Stack) -> None:
         self.cloud = Cloud.connect(stack.environment)
         self.url = stack.environment["QUEUE_URL"]
         self.dead_letters = self.cloud.sqs.get_queue_url(QueueName=DEAD_LETTER_QUEUE)["QueueUrl"]
-        self._seen = stack.settings.service_file.parent / "seen"
+        self._received = stack.settings.service_file.parent / "received"
 
     def send(self, body: str) -> str:
         return self.cloud.sqs.send_message(QueueUrl=self.url, MessageBody=body)["MessageId"]
 
     def deliveries(self, name: str) -> list[Path]:
-        return sorted(self._seen.glob(f"{name}.*.json"))
+        return sorted(self._received.glob(f"{name}.*.json"))
 
     def messages(self, url: str) -> int:
-        """Visible and invisible ones."""
+        """Return the number of visible and invisible messages."""
         found = self.cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
@@ -38,15 +38,15 @@ class Queue:
         return self.messages(self.url) == 0
 
     def dead_letter(self) -> str | None:
-        """Takes the next dead letter out."""
-        answer = self.cloud.sqs.receive_message(QueueUrl=self.dead_letters)
-        for message in answer.get("Messages", []):
+        """Remove and return the next dead letter, or None."""
+        response = self.cloud.sqs.receive_message(QueueUrl=self.dead_letters)
+        for message in response.get("Messages", []):
             self.cloud.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
             return message["Body"]
         return None
 
-    def seen_s3_event(self, key: str) -> dict[str, Any] | None:
-        for file in self._seen.glob("*.json"):
+    def received_s3_event(self, key: str) -> dict[str, Any] | None:
+        for file in self._received.glob("*.json"):
             body = json.loads(file.read_text())["Records"][0]["body"]
             records = json.loads(body)["Records"] if body.startswith("{") else []
             for record in records:
@@ -59,14 +59,14 @@ class Queue:
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
     with Stack(settings_of(tmp_path_factory.mktemp("queue"))) as stack:
         queue = Queue(stack)
-        eventually(queue.empty)  # the s3:TestEvent of the notification, made just now
-        for file in queue._seen.glob("*"):
+        eventually(queue.empty)  # the s3:TestEvent of the new notification
+        for file in queue._received.glob("*"):
             file.unlink()
         yield queue
         queue.cloud.close()
 
 
-def test_a_message_is_delivered_as_lambda_does_and_deleted(queue: Queue) -> None:
+def test_message_is_delivered_as_by_lambda_and_then_deleted(queue: Queue) -> None:
     message_id = queue.send("succeeds")
     (file,) = eventually(lambda: queue.deliveries("succeeds"))
     eventually(queue.empty)
@@ -83,7 +83,9 @@ def test_a_message_is_delivered_as_lambda_does_and_deleted(queue: Queue) -> None
 
 
 @pytest.mark.parametrize("failure", ["raises", "reports", "misreports"])
-def test_a_failing_message_is_a_dead_letter_after_five_deliveries(queue: Queue, failure: str) -> None:
+def test_failing_message_moves_to_the_dead_letter_queue_after_five_deliveries(
+    queue: Queue, failure: str
+) -> None:
     queue.send(failure)
     assert eventually(queue.dead_letter) == failure
     assert len(queue.deliveries(failure)) == 5
@@ -91,41 +93,39 @@ def test_a_failing_message_is_a_dead_letter_after_five_deliveries(queue: Queue, 
 
 
 @pytest.mark.parametrize("fault", ["crashes_once", "hangs_once"])
-def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_message_comes_again(
-    queue: Queue, fault: str
-) -> None:
+def test_crashed_or_hanging_worker_is_replaced_and_its_message_retried(queue: Queue, fault: str) -> None:
     queue.send(fault)
     eventually(lambda: len(queue.deliveries(fault)) == 2)
     eventually(queue.empty)
-    assert queue.deliveries(fault)[-1].name == f"{fault}.2.json"  # no delivery met a dying process
+    assert queue.deliveries(fault)[-1].name == f"{fault}.2.json"  # no delivery went to a dying process
 
 
-def test_a_message_stays_invisible_for_as_long_as_it_is_worked_on(queue: Queue) -> None:
+def test_message_stays_invisible_while_it_is_processed(queue: Queue) -> None:
     queue.send("takes_long")  # longer than the visibility timeout
     eventually(lambda: queue.deliveries("takes_long"))
     eventually(queue.empty)
     assert len(queue.deliveries("takes_long")) == 1
 
 
-def test_an_upload_reaches_the_worker_with_its_key_encoded(queue: Queue) -> None:
+def test_upload_reaches_the_worker_with_its_key_encoded(queue: Queue) -> None:
     queue.cloud.s3.put_object(Bucket=BUCKET, Key="uploads/a b/ü+1.csv", Body=b"x,y")
-    record = eventually(lambda: queue.seen_s3_event("uploads/a+b/%C3%BC%2B1.csv"))
+    record = eventually(lambda: queue.received_s3_event("uploads/a+b/%C3%BC%2B1.csv"))
     assert record["eventName"] == "ObjectCreated:Put"
     assert (record["s3"]["bucket"]["name"], record["s3"]["object"]["size"]) == (BUCKET, 3)
 
 
-def test_a_presigned_post_reaches_the_worker_and_no_larger_file_is_taken(queue: Queue) -> None:
+def test_presigned_post_reaches_the_worker_and_rejects_a_larger_file(queue: Queue) -> None:
     post = queue.cloud.s3.generate_presigned_post(
         BUCKET, "uploads/u/t.csv", Conditions=[["content-length-range", 1, 10]], ExpiresIn=60
     )
     assert httpx.post(post["url"], data=post["fields"], files={"file": b"x" * 11}).status_code == 400
     assert httpx.post(post["url"], data=post["fields"], files={"file": b"x" * 10}).status_code == 204
-    record = eventually(lambda: queue.seen_s3_event("uploads/u/t.csv"))
+    record = eventually(lambda: queue.received_s3_event("uploads/u/t.csv"))
     assert record["eventName"] == "ObjectCreated:Post"
 
 
-def test_nothing_is_told_of_an_object_elsewhere(queue: Queue) -> None:
+def test_object_outside_uploads_sends_no_event(queue: Queue) -> None:
     queue.cloud.s3.put_object(Bucket=BUCKET, Key="results/u/t.csv", Body=b"x")
     queue.cloud.s3.put_object(Bucket=BUCKET, Key="uploads/after.csv", Body=b"x")
-    eventually(lambda: queue.seen_s3_event("uploads/after.csv"))
-    assert queue.seen_s3_event("results/u/t.csv") is None
+    eventually(lambda: queue.received_s3_event("uploads/after.csv"))
+    assert queue.received_s3_event("results/u/t.csv") is None

@@ -26,13 +26,13 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exe
     environment.kill()
 
 
-def test_no_invocation_is_answered_with_the_one_before_whose_caller_gave_up(
+def test_invocation_never_returns_the_response_of_an_abandoned_one(
     environment: ExecutionEnvironment,
 ) -> None:
-    def gives_up() -> None:
+    def fail() -> None:
         raise RuntimeError("no queue")
 
     with pytest.raises(RuntimeError, match="no queue"):
-        environment.invoke({"seconds": 1, "number": 1}, (0.01, gives_up))
+        environment.invoke({"seconds": 1, "number": 1}, (0.01, fail))
     second = {"seconds": 0, "number": 2}
     assert environment.invoke(second, (10, lambda: None)) == second

@@ -26,21 +26,21 @@ def connect(stack: Stack) -> socket.socket:
 
 
 def meet(stack: Stack, name: str) -> set[int]:
-    """The processes of four requests, none of which is answered before all are being handled."""
+    """Send four requests that respond only once all four are being handled. Return their process ids."""
     with httpx.Client(timeout=15) as client, ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda _: client.get(f"{stack.url}/meet/{name}"), range(4)))
-    assert [answer.status_code for answer in answers] == [200] * 4
-    return {answer.json()["pid"] for answer in answers}
+        responses = list(threads.map(lambda _: client.get(f"{stack.url}/meet/{name}"), range(4)))
+    assert [response.status_code for response in responses] == [200] * 4
+    return {response.json()["pid"] for response in responses}
 
 
-def test_four_requests_run_at_the_same_time_in_four_processes(stack: Stack) -> None:
+def test_four_requests_run_concurrently_in_four_processes(stack: Stack) -> None:
     assert len(meet(stack, "plain")) == 4
 
 
 def test_idle_connections_block_no_process(stack: Stack) -> None:
     with ExitStack() as idle:
         for _ in range(12):
-            idle.enter_context(connect(stack))  # silent from the start, as a browser's spare ones
+            idle.enter_context(connect(stack))  # silent, like a browser's spare connections
             client = idle.enter_context(httpx.Client())
             assert client.post(f"{stack.url}/echo", content="x").status_code == 200  # then kept alive
         assert len(meet(stack, "beside_idle_ones")) == 4
@@ -56,7 +56,7 @@ HALF_SENT = (
 
 
 @pytest.mark.parametrize("part", HALF_SENT)
-def test_half_sent_requests_delay_no_other_client(stack: Stack, part: bytes) -> None:
+def test_incomplete_requests_do_not_delay_other_clients(stack: Stack, part: bytes) -> None:
     with ExitStack() as slow:
         for _ in range(50):
             slow.enter_context(connect(stack)).sendall(part)
@@ -65,8 +65,8 @@ def test_half_sent_requests_delay_no_other_client(stack: Stack, part: bytes) -> 
             assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
 
 
-def test_clients_that_read_no_response_or_never_close_delay_no_other_client(stack: Stack) -> None:
-    size = 3_000_000  # more than the buffers of a socket hold
+def test_clients_that_do_not_read_or_close_do_not_delay_other_clients(stack: Stack) -> None:
+    size = 3_000_000  # larger than the buffers of a socket
     head = f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n\r\n"
     with ExitStack() as slow:
         for _ in range(8):
@@ -78,17 +78,17 @@ def test_clients_that_read_no_response_or_never_close_delay_no_other_client(stac
             assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
 
 
-def test_a_response_is_whole_for_a_client_that_reads_it_slowly(stack: Stack) -> None:
+def test_slow_reader_receives_the_whole_response(stack: Stack) -> None:
     body = b"0123456789" * 300_000
     with ExitStack() as closing:
         client = closing.enter_context(connect(stack))
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
         client.sendall((head % len(body)).encode() + body)
-        answer = closing.enter_context(http.client.HTTPResponse(client))
-        answer.begin()
-        assert answer.read() == body
-        client.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")  # the connection is still good
+        response = closing.enter_context(http.client.HTTPResponse(client))
+        response.begin()
+        assert response.read() == body
+        client.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")  # the connection is still usable
         assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
 
@@ -100,19 +100,19 @@ def test_a_response_is_whole_for_a_client_that_reads_it_slowly(stack: Stack) -> 
         (b"Transfer-Encoding: chunked", b"b\r\nhello world\r\n0\r\nX-Trailer: 1\r\n\r\n"),
     ],
 )
-def test_a_request_that_arrives_byte_by_byte_is_handled(stack: Stack, framing: bytes, body: bytes) -> None:
+def test_request_that_arrives_byte_by_byte_is_handled(stack: Stack, framing: bytes, body: bytes) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n" + framing + b"\r\n\r\n"
     with ExitStack() as closing:
         client = closing.enter_context(connect(stack))
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in head + body:
             client.sendall(bytes([byte]))
-        answer = closing.enter_context(http.client.HTTPResponse(client))
-        answer.begin()
-        assert (answer.status, answer.read()) == (200, b"hello world")
+        response = closing.enter_context(http.client.HTTPResponse(client))
+        response.begin()
+        assert (response.status, response.read()) == (200, b"hello world")
 
 
-def test_a_client_that_waits_for_100_continue_gets_it(stack: Stack) -> None:
+def test_client_that_expects_100_continue_receives_it(stack: Stack) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
     with connect(stack) as client:
         client.sendall(head + b"Expect: 100-continue\r\n\r\n")
@@ -127,7 +127,7 @@ def test_a_client_that_waits_for_100_continue_gets_it(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "chunks", [b"z\r\n", b"-5\r\nx\r\n", b"5\r\nhello!!0\r\n\r\n", b"\r\n\r\n", b"1_0\r\nx\r\n0\r\n\r\n"]
 )
-def test_malformed_chunks_do_not_block(stack: Stack, chunks: bytes) -> None:
+def test_malformed_chunks_do_not_block_the_server(stack: Stack, chunks: bytes) -> None:
     with connect(stack) as client:
         client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
         client.shutdown(socket.SHUT_WR)
@@ -135,13 +135,13 @@ def test_malformed_chunks_do_not_block(stack: Stack, chunks: bytes) -> None:
     assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
 
 
-def test_a_process_does_one_request_at_a_time(stack: Stack) -> None:
+def test_process_handles_one_request_at_a_time(stack: Stack) -> None:
     with httpx.Client(timeout=15) as client, ThreadPoolExecutor(16) as threads:
-        answers = threads.map(lambda _: client.get(f"{stack.url}/alone"), range(120))
-    assert {answer.status_code for answer in answers} == {200}
+        responses = threads.map(lambda _: client.get(f"{stack.url}/alone"), range(120))
+    assert {response.status_code for response in responses} == {200}
 
 
-def test_a_connection_serves_one_request_after_the_other(stack: Stack) -> None:
+def test_connection_serves_several_requests(stack: Stack) -> None:
     connection = http.client.HTTPConnection(stack.settings.host, stack.settings.port, timeout=10)
     with ExitStack() as closing:
         closing.callback(connection.close)
@@ -153,7 +153,7 @@ def test_a_connection_serves_one_request_after_the_other(stack: Stack) -> None:
         assert connection.sock is first
 
 
-def test_pipelined_requests_are_all_answered(stack: Stack) -> None:
+def test_pipelined_requests_all_get_responses(stack: Stack) -> None:
     with connect(stack) as client:
         client.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
         received = b""
@@ -161,19 +161,19 @@ def test_pipelined_requests_are_all_answered(stack: Stack) -> None:
             received += client.recv(65536)
 
 
-def test_a_body_over_the_limit_is_refused_and_the_client_learns_why(stack: Stack) -> None:
-    answer = httpx.post(f"{stack.url}/echo", content=b"x" * (BODY_LIMIT + 1), timeout=15)
-    assert (answer.status_code, answer.json()) == (413, {"message": "Request Entity Too Large"})
+def test_body_over_the_limit_returns_413_with_a_message(stack: Stack) -> None:
+    response = httpx.post(f"{stack.url}/echo", content=b"x" * (BODY_LIMIT + 1), timeout=15)
+    assert (response.status_code, response.json()) == (413, {"message": "Request Entity Too Large"})
 
 
-def test_a_chunked_body_over_the_limit_is_refused(stack: Stack) -> None:
+def test_chunked_body_over_the_limit_returns_413(stack: Stack) -> None:
     chunks = (b"x" * 100_000 for _ in range(BODY_LIMIT // 100_000 + 2))
     assert httpx.post(f"{stack.url}/echo", content=chunks, timeout=15).status_code == 413
 
 
-def test_a_raising_handler_gets_500_without_its_reason(stack: Stack) -> None:
-    answer = httpx.get(f"{stack.url}/fail")
-    assert (answer.status_code, answer.json()) == (500, {"message": "Internal Server Error"})
+def test_failing_handler_returns_500_without_the_reason(stack: Stack) -> None:
+    response = httpx.get(f"{stack.url}/fail")
+    assert (response.status_code, response.json()) == (500, {"message": "Internal Server Error"})
 
 
 @pytest.mark.parametrize(
@@ -187,17 +187,19 @@ def test_a_raising_handler_gets_500_without_its_reason(stack: Stack) -> None:
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: smoke\r\n\r\n", 501),
     ],
 )
-def test_a_malformed_request_gets_the_gateway_s_error(stack: Stack, request_head: bytes, status: int) -> None:
+def test_malformed_request_returns_an_error_of_the_gateway(
+    stack: Stack, request_head: bytes, status: int
+) -> None:
     with ExitStack() as closing:
         client = closing.enter_context(connect(stack))
         client.sendall(request_head)
-        answer = closing.enter_context(http.client.HTTPResponse(client))
-        answer.begin()
-        assert (answer.status, answer.getheader("Content-Type")) == (status, "application/json")
-        assert json.loads(answer.read())["message"]
+        response = closing.enter_context(http.client.HTTPResponse(client))
+        response.begin()
+        assert (response.status, response.getheader("Content-Type")) == (status, "application/json")
+        assert json.loads(response.read())["message"]
 
 
-def test_a_function_that_times_out_gets_500_and_its_process_is_replaced(stack: Stack) -> None:
+def test_function_that_times_out_returns_500_and_its_process_is_replaced(stack: Stack) -> None:
     before = meet(stack, "before_hanging")
     assert httpx.get(f"{stack.url}/hang", timeout=10).status_code == 500
     after = meet(stack, "after_hanging")

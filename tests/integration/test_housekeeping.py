@@ -1,4 +1,4 @@
-"""The scheduled functions: what they delete or cancel, what they keep, and that no request waits for them."""
+"""The scheduled functions: what they delete or cancel, what they keep, and that they block no request."""
 
 import json
 from collections.abc import Callable
@@ -17,24 +17,24 @@ from shared.billing import charges
 from shared.errors import ServiceUnavailable, WrongCredentials
 from tests.integration.conftest import use
 from tests.support.charging import charge
-from tests.support.users import Person, enrol
+from tests.support.users import Person, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
 Sql = Callable[..., list[list[Any]]]
 MOMENT = timedelta(seconds=30)
-"""How near to a limit the rows of these tests are."""
+"""The distance of the test rows from an expiry limit."""
 KEPT = timedelta(hours=72)
 UNFINISHED = ("awaiting_upload", "queued", "processing")
 
 
 def housekeep(seconds: int = 300) -> dict[str, int]:
-    """The function, with so much time left."""
+    """Run the function with this many seconds left."""
     return expire.handler({}, LambdaContext(Function("expire", "", seconds, 512)))
 
 
-def test_a_key_is_kept_as_long_as_a_replay_was_promised_and_not_for_ever(client: Person, sql: Sql) -> None:
-    ages = {"over": KEPT + timedelta(hours=1) + MOMENT, "nearly": KEPT - MOMENT, "new": timedelta()}
+def test_idempotency_key_is_deleted_an_hour_after_its_72_hours(client: Person, sql: Sql) -> None:
+    ages = {"expired": KEPT + timedelta(hours=1) + MOMENT, "almost": KEPT - MOMENT, "new": timedelta()}
     first = {key: charge(client, key).body for key in ages}
     for key, age in ages.items():
         sql(
@@ -43,45 +43,43 @@ def test_a_key_is_kept_as_long_as_a_replay_was_promised_and_not_for_ever(client:
             key=key,
         )
     assert housekeep()["expire_idempotency_keys"] == 1
-    assert sql("SELECT key FROM idempotency_keys ORDER BY key") == [["nearly"], ["new"]]
-    for key in ("nearly", "new"):
+    assert sql("SELECT key FROM idempotency_keys ORDER BY key") == [["almost"], ["new"]]
+    for key in ("almost", "new"):
         again = charge(client, key)
         assert (again.replayed, again.body) == (True, first[key])
-    assert not charge(client, "over").replayed
+    assert not charge(client, "expired").replayed
 
 
-def test_a_session_goes_when_its_refresh_token_has_run_out_and_no_sooner(sql: Sql) -> None:
-    over, nearly = enrol(), enrol()
-    for person, left in ((over, -MOMENT), (nearly, MOMENT)):
+def test_session_is_deleted_only_after_its_refresh_token_expired(sql: Sql) -> None:
+    expired, almost = create_person(), create_person()
+    for person, left in ((expired, -MOMENT), (almost, MOMENT)):
         sql(
             "UPDATE sessions SET expires_at = now() + CAST(:left AS interval) WHERE id = :id",
             left=left,
             id=person.session_id,
         )
     assert housekeep()["expire_sessions"] == 1
-    assert sql("SELECT id FROM sessions WHERE id = ANY(:ids)", ids=[over.session_id, nearly.session_id]) == [
-        [nearly.session_id]
-    ]
-    assert database.one("caller", session_id=nearly.session_id, api_key_hash=None)
+    assert sql(
+        "SELECT id FROM sessions WHERE id = ANY(:ids)", ids=[expired.session_id, almost.session_id]
+    ) == [[almost.session_id]]
+    assert database.one("caller", session_id=almost.session_id, api_key_hash=None)
     with pytest.raises(WrongCredentials):
-        sessions.refresh(over.session_id, over.refresh_id)
-    sessions.refresh(nearly.session_id, nearly.refresh_id)
+        sessions.refresh(expired.session_id, expired.refresh_id)
+    sessions.refresh(almost.session_id, almost.refresh_id)
 
 
-def test_a_stolen_refresh_token_is_known_as_long_as_it_is_good(client: Person, sql: Sql) -> None:
+def test_revoked_session_is_kept_while_its_refresh_token_is_valid(client: Person, sql: Sql) -> None:
     sessions.refresh(client.session_id, client.refresh_id)
-    sql("UPDATE sessions SET rotated_at = rotated_at - interval '10 seconds'")  # past the grace for two tabs
+    sql("UPDATE sessions SET rotated_at = rotated_at - interval '10 seconds'")  # end the grace for two tabs
     with pytest.raises(WrongCredentials):
         sessions.refresh(client.session_id, client.refresh_id)
     housekeep()
     assert sql("SELECT revoked_at IS NULL FROM sessions WHERE id = :id", id=client.session_id) == [[False]]
 
 
-def test_a_bucket_goes_when_it_is_full_again_and_a_throttled_caller_stays_throttled(
-    client: Person, sql: Sql
-) -> None:
+def test_full_bucket_is_deleted_and_a_throttled_caller_stays_throttled(client: Person, sql: Sql) -> None:
     hour = timedelta(hours=1)
-    for name, age in (("over", hour + MOMENT), ("nearly", hour - MOMENT)):
+    for name, age in (("expired", hour + MOMENT), ("almost", hour - MOMENT)):
         sql("INSERT INTO rate_limits VALUES (:name, 0, now() - CAST(:age AS interval))", name=name, age=age)
     take = {
         "user_id": client.id,
@@ -94,13 +92,13 @@ def test_a_bucket_goes_when_it_is_full_again_and_a_throttled_caller_stays_thrott
     waits = [database.only("create_task", id=uuid4(), per_second=0.001, **take)["wait"] for _ in range(2)]
     assert (waits[0], waits[1] > 0) == (0, True)
     assert housekeep()["expire_rate_limits"] == 1
-    assert ["over"] not in sql("SELECT bucket FROM rate_limits")
+    assert ["expired"] not in sql("SELECT bucket FROM rate_limits")
     assert database.only("create_task", id=uuid4(), per_second=0.001, **take)["wait"] > 0
 
 
 @pytest.fixture
-def aged(client: Person, sql: Sql) -> Callable[[str, timedelta], UUID]:
-    """Makes a task of a status that nothing happened to for so long."""
+def create_aged_task(client: Person, sql: Sql) -> Callable[[str, timedelta], UUID]:
+    """Return a function that creates a task with this status, unchanged for this long."""
 
     def make(status: str, age: timedelta) -> UUID:
         sql("DELETE FROM rate_limits")
@@ -127,50 +125,53 @@ NOT_CONTINUED = (
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_a_task_that_nothing_happens_to_for_a_day_is_given_back_to_its_owner(
-    client: Person, aged: Callable[[str, timedelta], UUID], status: str
+def test_task_without_progress_for_a_day_is_cancelled_and_can_be_resumed(
+    client: Person, create_aged_task: Callable[[str, timedelta], UUID], status: str
 ) -> None:
     day = timedelta(days=1)
-    over, nearly = aged(status, day + MOMENT), aged(status, day - MOMENT)
+    expired, almost = create_aged_task(status, day + MOMENT), create_aged_task(status, day - MOMENT)
     assert housekeep()["expire_tasks"] == 1
-    told = json.loads(tasks.get(over, client.id)["body"])
-    assert told["status"] == "cancelled"
-    assert told["error"] == (NEVER_STARTED if status == "awaiting_upload" else NOT_CONTINUED)
-    assert told["finished_at"] is not None
-    assert tasks.get(nearly, client.id)["status"] == status
+    cancelled = json.loads(tasks.get(expired, client.id)["body"])
+    assert cancelled["status"] == "cancelled"
+    assert cancelled["error"] == (NEVER_STARTED if status == "awaiting_upload" else NOT_CONTINUED)
+    assert cancelled["finished_at"] is not None
+    assert tasks.get(almost, client.id)["status"] == status
     sent = list[tuple[UUID, UUID]]()
-    resumed = json.loads(tasks.resume(over, client.id, lambda *ids: sent.append(ids)))
-    assert (resumed["status"], resumed["error"], sent) == ("awaiting_upload", None, [(client.id, over)])
+    resumed = json.loads(tasks.resume(expired, client.id, lambda *ids: sent.append(ids)))
+    assert (resumed["status"], resumed["error"], sent) == ("awaiting_upload", None, [(client.id, expired)])
     assert housekeep()["expire_tasks"] == 0
 
 
-def test_a_task_that_waits_for_another_one_stays_however_long(
-    aged: Callable[[str, timedelta], UUID], client: Person, sql: Sql
+def test_task_that_waits_for_another_one_is_not_cancelled(
+    create_aged_task: Callable[[str, timedelta], UUID], client: Person, sql: Sql
 ) -> None:
-    waiting, running = aged("queued", timedelta(days=3)), aged("processing", timedelta())
+    waiting, running = (
+        create_aged_task("queued", timedelta(days=3)),
+        create_aged_task("processing", timedelta()),
+    )
     sql("UPDATE tasks SET etag = 'e'")
     assert housekeep()["expire_tasks"] == 0
     sql("UPDATE tasks SET status = 'completed' WHERE id = :id", id=running)
-    assert housekeep()["expire_tasks"] == 0  # its message may just be on the way
+    assert housekeep()["expire_tasks"] == 0  # its message may still be in flight
     assert [row["id"] for row in database.run("restart_tasks", row_limit=10)] == [waiting]
     assert housekeep()["expire_tasks"] == 1
 
 
-def test_a_task_is_restarted_once_an_hour_and_only_the_oldest_of_its_owner(
-    aged: Callable[[str, timedelta], UUID], sql: Sql
+def test_only_the_oldest_task_of_an_owner_is_restarted_and_once_an_hour(
+    create_aged_task: Callable[[str, timedelta], UUID], sql: Sql
 ) -> None:
     def restarted(row_limit: int = 10) -> list[UUID]:
         return [row["id"] for row in database.run("restart_tasks", row_limit=row_limit)]
 
     minute = timedelta(minutes=1)
     stalled, oldest, _ = (
-        aged("processing", 1.1 * minute),
-        aged("queued", 2 * minute),
-        aged("queued", 2 * minute),
+        create_aged_task("processing", 1.1 * minute),
+        create_aged_task("queued", 2 * minute),
+        create_aged_task("queued", 2 * minute),
     )
     sql("UPDATE tasks SET created_at = created_at - interval '1 day' WHERE id = :id", id=oldest)
-    aged("awaiting_upload", 9 * minute)
-    assert restarted() == [stalled]  # of those that wait, no worker has seen a file
+    create_aged_task("awaiting_upload", 9 * minute)
+    assert restarted() == [stalled]  # no worker has received a file of the queued tasks
     sql("UPDATE tasks SET etag = 'e' WHERE status = 'queued'")
     assert restarted() == [oldest]
     assert restarted() == []
@@ -184,8 +185,8 @@ def test_a_task_is_restarted_once_an_hour_and_only_the_oldest_of_its_owner(
 KEPT_RESULTS = timedelta(days=90)
 
 
-def ended_with_errors(owner: Person, sql: Sql, age: timedelta, rows: int) -> UUID:
-    """A task that ended so long ago, with so many bad rows."""
+def create_ended_task_with_errors(owner: Person, sql: Sql, age: timedelta, rows: int) -> UUID:
+    """Create a task that ended this long ago, with this many bad rows."""
     sql("DELETE FROM rate_limits")
     task_id, _ = tasks.create(owner.caller, "a.csv", 10, "queued")
     sql(
@@ -202,28 +203,28 @@ def ended_with_errors(owner: Person, sql: Sql, age: timedelta, rows: int) -> UUI
     return task_id
 
 
-def test_bad_rows_go_with_their_tasks_results_by_a_few_at_a_time(client: Person, sql: Sql) -> None:
+def test_bad_rows_are_deleted_in_batches_when_their_tasks_results_expire(client: Person, sql: Sql) -> None:
     rows = 2 * expire.ROWS_LIMIT + 1
-    over = ended_with_errors(client, sql, KEPT_RESULTS + MOMENT, rows)
-    nearly = ended_with_errors(client, sql, KEPT_RESULTS - MOMENT, 3)
+    expired = create_ended_task_with_errors(client, sql, KEPT_RESULTS + MOMENT, rows)
+    almost = create_ended_task_with_errors(client, sql, KEPT_RESULTS - MOMENT, 3)
     assert database.only("expire_task_errors", row_limit=10)["rows"] == 10
     assert housekeep()["expire_task_errors"] == rows - 10
-    assert sql("SELECT DISTINCT task_id FROM task_errors") == [[nearly]]
-    assert housekeep()["expire_task_errors"] == 1  # notes that the task has none any more
+    assert sql("SELECT DISTINCT task_id FROM task_errors") == [[almost]]
+    assert housekeep()["expire_task_errors"] == 1  # marks the task as without bad rows
     assert housekeep()["expire_task_errors"] == 0
-    assert tasks.get(over, client.id)["status"] == "completed"
+    assert tasks.get(expired, client.id)["status"] == "completed"
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "out_of_credit", "cancelled"])
-def test_a_task_that_has_ended_stays_as_it_is(
-    client: Person, aged: Callable[[str, timedelta], UUID], status: str
+def test_ended_task_is_not_changed(
+    client: Person, create_aged_task: Callable[[str, timedelta], UUID], status: str
 ) -> None:
-    ended = aged(status, timedelta(days=400))
+    ended = create_aged_task(status, timedelta(days=400))
     assert housekeep()["expire_tasks"] == 0
     assert tasks.get(ended, client.id)["status"] == status
 
 
-def many_buckets(sql: Sql, rows: int) -> None:
+def insert_old_buckets(sql: Sql, rows: int) -> None:
     sql(
         "INSERT INTO rate_limits SELECT 'old:' || n, 0, now() - interval '2 hours'"
         " FROM generate_series(1, CAST(:rows AS int)) n",
@@ -231,32 +232,32 @@ def many_buckets(sql: Sql, rows: int) -> None:
     )
 
 
-def test_however_many_there_are_all_go_by_statements_of_a_few_rows(sql: Sql) -> None:
+def test_all_expired_rows_are_deleted_in_batches(sql: Sql) -> None:
     rows = 2 * expire.ROWS_LIMIT + 1
-    many_buckets(sql, rows)
+    insert_old_buckets(sql, rows)
     assert database.only("expire_rate_limits", row_limit=10)["rows"] == 10
     assert housekeep()["expire_rate_limits"] == rows - 10
     assert sql("SELECT count(*) FROM rate_limits") == [[0]]
 
 
-def test_where_time_is_short_the_rest_is_left_for_the_next_hour(sql: Sql, database_url: str) -> None:
-    many_buckets(sql, 5)
+def test_rows_are_left_for_the_next_run_if_time_is_short(sql: Sql, database_url: str) -> None:
+    insert_old_buckets(sql, 5)
     assert set(housekeep(seconds=int(expire.MARGIN)).values()) == {0}
     assert housekeep()["expire_rate_limits"] == 5
 
 
-def test_a_row_that_a_live_call_holds_is_passed_over(client: Person, sql: Sql) -> None:
+def test_row_locked_by_a_live_call_is_skipped(client: Person, sql: Sql) -> None:
     sql("UPDATE sessions SET expires_at = now() - interval '1 day'")
-    other = enrol()
+    other = create_person()
     sql("UPDATE sessions SET expires_at = now() - interval '1 day' WHERE id = :id", id=other.session_id)
     sql("BEGIN")
     sql("SELECT 1 FROM sessions WHERE id = :id FOR UPDATE", id=other.session_id)
-    assert housekeep()["expire_sessions"] == 1  # else it would wait for ever
+    assert housekeep()["expire_sessions"] == 1  # without skipping, it would block
     sql("COMMIT")
     assert housekeep()["expire_sessions"] == 1
 
 
-def test_housekeeping_moves_no_money(client: Person, sql: Sql) -> None:
+def test_housekeeping_changes_no_balance(client: Person, sql: Sql) -> None:
     charge(client, "old")
     sql("UPDATE idempotency_keys SET created_at = now() - interval '1 year'")
     before = sql("SELECT (SELECT array_agg(l) FROM ledger l), (SELECT array_agg(r) FROM records r)")
@@ -266,7 +267,7 @@ def test_housekeeping_moves_no_money(client: Person, sql: Sql) -> None:
 
 
 @pytest.mark.parametrize("handler", [expire.handler, audit.handler])
-def test_a_database_that_is_away_makes_them_fail_so_that_lambda_tries_again(
+def test_unreachable_database_fails_the_function_so_that_lambda_retries(
     handler: Callable[..., object], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, "postgresql://postgres@/x?host=/nowhere")
@@ -274,9 +275,7 @@ def test_a_database_that_is_away_makes_them_fail_so_that_lambda_tries_again(
         handler({}, LambdaContext(Function("housekeeping", "", 300, 512)))
 
 
-def test_the_nightly_audit_passes_books_in_order_and_fails_at_any_that_are_off(
-    client: Person, sql: Sql
-) -> None:
+def test_nightly_audit_passes_right_balances_and_fails_for_a_wrong_one(client: Person, sql: Sql) -> None:
     assert audit.handler({}, None)["status"].startswith("Every balance")
     sql("UPDATE users SET balance = balance + 0.0001 WHERE id = :id", id=client.id)
     with pytest.raises(audit.LedgerMismatch) as caught:

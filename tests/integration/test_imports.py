@@ -1,4 +1,4 @@
-"""What a function imports is what its cold start costs: each may import what it needs, and nothing else."""
+"""Imports of each function: they determine its cold start, so each may import only what it needs."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 from deploy.environment import ROOT
 from deploy.serverless_file import Service
-from tests.support.import_chains import DEAR, OPENAPI
+from tests.support.import_chains import EXPENSIVE, OPENAPI
 
 LISTS = {
     f"functions.{name}.list" for name in ("api_keys", "ledger", "operations", "records", "tasks", "users")
@@ -41,8 +41,8 @@ HANDLERS = sorted(
 
 @cache
 def chains() -> dict[str, dict[str, list[str]]]:
-    """Each handler's dear libraries, and who imported whom down to them."""
-    told = subprocess.run(
+    """Return each handler's expensive libraries with the chain of modules that imports them."""
+    process = subprocess.run(
         [sys.executable, "-m", "tests.support.import_chains", *HANDLERS],
         cwd=ROOT,
         capture_output=True,
@@ -50,12 +50,12 @@ def chains() -> dict[str, dict[str, list[str]]]:
         check=True,
         timeout=120,
     )
-    said: dict[str, dict[str, list[str]]] = json.loads(told.stdout)
-    return said
+    result: dict[str, dict[str, list[str]]] = json.loads(process.stdout)
+    return result
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_function_imports_no_dear_library_that_it_does_not_need(handler: str) -> None:
+def test_function_imports_no_expensive_library_that_it_does_not_need(handler: str) -> None:
     needless = {
         library: " -> ".join(chain)
         for library, chain in chains()[handler].items()
@@ -65,12 +65,12 @@ def test_a_function_imports_no_dear_library_that_it_does_not_need(handler: str) 
 
 
 @pytest.mark.parametrize("library", MAY_IMPORT)
-def test_whoever_may_import_a_dear_library_does(library: str) -> None:
-    # Else the table above would forbid nothing.
+def test_every_allowed_import_of_an_expensive_library_is_used(library: str) -> None:
+    # An unused permission would make the table above meaningless.
     assert {handler for handler in HANDLERS if library in chains()[handler]} == MAY_IMPORT[library]
 
 
-@pytest.mark.parametrize("library", DEAR)
-def test_a_dear_library_is_still_called_so(library: str) -> None:
-    # Otherwise the chain would not show which module imports it.
+@pytest.mark.parametrize("library", EXPENSIVE)
+def test_expensive_library_exists_under_its_name(library: str) -> None:
+    # Under a wrong name, its import would go unnoticed.
     assert find_spec(library) is not None

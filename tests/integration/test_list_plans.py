@@ -1,4 +1,4 @@
-"""How Postgres finds what a list asks for, in filled tables: by an index, or within a bound."""
+"""The query plans of lists in filled tables: an index, or a bounded scan."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ OWNED = [listing for listing in LISTS if listing.owner is not None]
 FIELDS = [(listing, name) for listing in LISTS for name in listing.public]
 OWNED_FIELDS = [(listing, name) for listing, name in FIELDS if listing in OWNED]
 
-# What an admin finds by an index among everybody's rows. All else is bounded by the statement timeout.
+# Fields by which an admin finds rows of all users through an index. The statement timeout bounds all others.
 FOUND_BY_INDEX = {
     "records": {"id", "user_id", "date"},
     "ledger": {"user_id"},
@@ -67,7 +67,7 @@ FILL = (
 
 @pytest.fixture(scope="module")
 def filled(server: Server) -> Iterator[str]:
-    """A database with many rows of many owners."""
+    """Create a database with many rows of many owners. Return its name."""
     name = "filled_lists"
     server.maintenance.run(f"CREATE DATABASE {name} TEMPLATE {server.template}")
     with server.connect(name) as connection:
@@ -81,7 +81,7 @@ def filled(server: Server) -> Iterator[str]:
 
 @pytest.fixture
 def filled_database(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make the filled database the service's."""
+    """Make the service use the filled database."""
     use(monkeypatch, server.url(filled))
     yield
     dispose_connections()
@@ -89,22 +89,24 @@ def filled_database(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def plans(monkeypatch: pytest.MonkeyPatch) -> Callable[[Caller], Plans]:
-    """The plan of each statement that a list runs for a caller."""
+    """Return a function that returns the plans of all statements that a list runs for a caller."""
     found, query = list[Plan](), Database.query
 
-    def explained(database: Database, sql: str, parameters: dict[str, Any]) -> Any:
-        ((told,),) = (
+    def explain_and_query(database: Database, sql: str, parameters: dict[str, Any]) -> Any:
+        ((explanation,),) = (
             row.values() for row in query(database, f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
         )
-        found.append(json.loads(told)[0]["Plan"] if isinstance(told, str) else told[0]["Plan"])
+        found.append(
+            json.loads(explanation)[0]["Plan"] if isinstance(explanation, str) else explanation[0]["Plan"]
+        )
         return query(database, sql, parameters)
 
-    monkeypatch.setattr(Database, "query", explained)
+    monkeypatch.setattr(Database, "query", explain_and_query)
 
     def of(caller: Caller) -> Plans:
-        def run(listing: Listing, asked: dict[str, str]) -> list[Plan]:
+        def run(listing: Listing, query: dict[str, str]) -> list[Plan]:
             found.clear()
-            read_page(listing, urlencode(asked), caller)
+            read_page(listing, urlencode(query), caller)
             return list(found)
 
         return run
@@ -122,7 +124,7 @@ def steps(plan: Plan) -> Iterator[Plan]:
 
 
 def rows_read(plan: Plan) -> Any:
-    """The rows of tables that were looked at, whether or not they were wanted."""
+    """Return the number of table rows that the plan read, including those that a filter removed."""
     return sum(
         step["Actual Loops"] * (step["Actual Rows"] + step.get("Rows Removed by Filter", 0))
         for step in steps(plan)
@@ -131,7 +133,7 @@ def rows_read(plan: Plan) -> Any:
 
 
 def value(kind: FieldType) -> str:
-    """One that a filter on such a field takes, which few rows have."""
+    """Return a filter value for a field of this type that matches few rows."""
     if kind.choices:
         return kind.choices[-1]
     if kind.python is datetime:
@@ -139,8 +141,8 @@ def value(kind: FieldType) -> str:
     return {UUID: str(ONE), str: "7@example.com"}.get(kind.python, "7")
 
 
-def asking(listing: Listing, name: str) -> Iterator[dict[str, str]]:
-    """Every way to ask by a field: each filter, both directions of a sort."""
+def queries_on(listing: Listing, name: str) -> Iterator[dict[str, str]]:
+    """Yield every query on a field: each filter, and a sort in both directions."""
     kind = listing.public[name]
     for operator in ("", *(f"__{operator}" for operator in kind.operators)):
         yield {f"{name}{operator}": value(kind)}
@@ -149,12 +151,12 @@ def asking(listing: Listing, name: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("listing", "name"), OWNED_FIELDS, ids=lambda one: getattr(one, "name", one))
-def test_whatever_a_client_asks_only_own_rows_are_read(
+def test_client_query_reads_only_the_clients_rows(
     plans: Callable[[Caller], Plans], listing: Listing, name: str
 ) -> None:
-    for asked in asking(listing, name):
-        for plan in plans(CLIENT)(listing, asked):
-            assert rows_read(plan) <= ROWS / OWNERS, asked
+    for query in queries_on(listing, name):
+        for plan in plans(CLIENT)(listing, query):
+            assert rows_read(plan) <= ROWS / OWNERS, query
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_whatever_a_client_asks_only_own_rows_are_read(
     [(listing, name) for listing, name in FIELDS if name in FOUND_BY_INDEX.get(listing.name, ())],
     ids=lambda one: getattr(one, "name", one),
 )
-def test_an_admin_finds_by_index(plans: Callable[[Caller], Plans], listing: Listing, name: str) -> None:
+def test_admin_filter_uses_an_index(plans: Callable[[Caller], Plans], listing: Listing, name: str) -> None:
     kind = listing.public[name]
     ways = [{name: value(kind)}]
     if kind.python is datetime:
@@ -170,10 +172,10 @@ def test_an_admin_finds_by_index(plans: Callable[[Caller], Plans], listing: List
             {f"{name}__lte": value(kind)},
             {f"{name}__gte": datetime(2100, 1, 1, tzinfo=UTC).isoformat()},
         ]
-    for asked in ways:
-        for plan in plans(ADMIN)(listing, asked):
-            assert all(step["Node Type"] != "Seq Scan" for step in steps(plan)), asked
-            assert any(name in step.get("Index Cond", "") for step in steps(plan)), asked
+    for query in ways:
+        for plan in plans(ADMIN)(listing, query):
+            assert all(step["Node Type"] != "Seq Scan" for step in steps(plan)), query
+            assert any(name in step.get("Index Cond", "") for step in steps(plan)), query
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_an_admin_finds_by_index(plans: Callable[[Caller], Plans], listing: List
     ids=lambda one: getattr(one, "name", one),
 )
 @pytest.mark.parametrize("direction", ["", "-"])
-def test_an_admin_sorts_by_index(
+def test_admin_sort_uses_an_index(
     plans: Callable[[Caller], Plans], listing: Listing, name: str, direction: str
 ) -> None:
     page = plans(ADMIN)(listing, {"sort": f"{direction}{name}"})[0]
@@ -198,19 +200,19 @@ def test_an_admin_sorts_by_index(
     ],
     ids=lambda one: one.name if isinstance(one, Listing) else one.role,
 )
-def test_the_newest_are_read_in_the_order_of_an_index_to_any_depth(
+def test_newest_rows_are_read_in_index_order_on_any_page(
     plans: Callable[[Caller], Plans], listing: Listing, caller: Caller
 ) -> None:
     cursor = Reader(caller).page(listing)["next_cursor"]
     newest = ",".join(f"-{column.name}" for column in listing.newest[:-1])
-    for asked in ({}, {"sort": newest} if newest else {}, {"cursor": cursor}):
-        page = plans(caller)(listing, asked)[0]
-        assert all(step["Node Type"] not in ("Seq Scan", "Sort") for step in steps(page)), asked
+    for query in ({}, {"sort": newest} if newest else {}, {"cursor": cursor}):
+        page = plans(caller)(listing, query)[0]
+        assert all(step["Node Type"] not in ("Seq Scan", "Sort") for step in steps(page)), query
 
 
 @pytest.fixture
 def slow_percentage(server: Server, filled: str) -> Iterator[None]:
-    """A percentage takes a millisecond, so that many take long and a few don't."""
+    """Make task_percentage take a millisecond, so that counting many rows is slow."""
     with server.connect(filled) as connection:
         ((written,),) = connection.run("SELECT pg_get_functiondef('task_percentage'::regproc)")
         connection.run(
@@ -222,11 +224,11 @@ def slow_percentage(server: Server, filled: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("slow_percentage")
-def test_a_page_is_not_lost_because_its_list_takes_too_long_to_count(server: Server, filled: str) -> None:
-    asked = {"percentage": 50, "page_size": 3}
+def test_page_is_returned_even_if_counting_times_out(server: Server, filled: str) -> None:
+    query = {"percentage": 50, "page_size": 3}
     with database.statement_timeout(0.5):
-        page = Reader(ADMIN).page(lists.TASKS, **asked)
-        after = Reader(ADMIN).page(lists.TASKS, **asked, cursor=page["next_cursor"])
+        page = Reader(ADMIN).page(lists.TASKS, **query)
+        after = Reader(ADMIN).page(lists.TASKS, **query, cursor=page["next_cursor"])
     assert len(page["tasks"]) == 3
     assert {name: page[name] for name in ("total", "total_relation", "total_pages")} == {
         "total": 4,
@@ -237,15 +239,13 @@ def test_a_page_is_not_lost_because_its_list_takes_too_long_to_count(server: Ser
 
 
 @pytest.mark.usefixtures("slow_percentage")
-def test_a_page_that_was_slow_is_not_counted_too(
-    server: Server, filled: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_page_is_not_counted(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "COUNT_AFTER", 0.002)
     page = Reader(ADMIN).page(lists.TASKS, percentage=50, page_size=3)
     assert (page["total"], page["total_relation"]) == (4, "gte")
 
 
-def test_a_list_that_would_take_too_long_is_a_422_that_says_what_to_do(server: Server, filled: str) -> None:
+def test_list_that_times_out_raises_invalid_input_at_the_query(server: Server, filled: str) -> None:
     with server.connect(filled) as another:
         another.run("BEGIN")
         another.run("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")

@@ -13,19 +13,21 @@ from shared.errors import InvalidInput
 from shared.lists import page as page_module
 from shared.lists.registry import RECORDS, TASKS, USERS
 from tests.support.list_reader import Reader, ids
-from tests.support.users import Person, enrol
+from tests.support.users import Person, create_person
 
 Sql = Callable[..., list[list[Any]]]
 
 
-def test_the_default_is_ten_of_the_newest(own: Reader, records: list[UUID]) -> None:
+def test_default_page_has_the_ten_newest_rows(own: Reader, records: list[UUID]) -> None:
     page = own.page(RECORDS)
     assert ids(page["records"]) == records[:10]
     assert (page["total"], page["total_pages"], page["total_relation"]) == (30, 3, "eq")
     assert page["next_cursor"]
 
 
-def test_pages_by_number_hold_every_row_once_and_none_past_the_last(own: Reader, records: list[UUID]) -> None:
+def test_numbered_pages_contain_every_row_once_and_none_after_the_last(
+    own: Reader, records: list[UUID]
+) -> None:
     pages = [own.page(RECORDS, page=number, page_size=7) for number in range(1, 7)]
     assert [len(page["records"]) for page in pages] == [7, 7, 7, 7, 2, 0]
     assert [row for page in pages for row in ids(page["records"])] == records
@@ -44,7 +46,7 @@ SORTS += [
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("size", [1, 7, 10])
-def test_paging_by_cursor_visits_each_row_exactly_once_in_the_sorts_order(
+def test_cursor_visits_each_row_exactly_once_in_sort_order(
     own: Reader, records: list[UUID], sort: str | None, size: int
 ) -> None:
     walked = ids(list(own.walk(RECORDS, sort=sort, page_size=size)))
@@ -55,13 +57,13 @@ def test_paging_by_cursor_visits_each_row_exactly_once_in_the_sorts_order(
 @pytest.mark.parametrize(
     ("one", "other"), list(product(["amount", "-amount"], ["task_row", "-task_row", "date", "-date"]))
 )
-def test_a_sort_puts_rows_in_its_fields_order_with_nulls_last(
+def test_sort_orders_rows_by_its_fields_with_nulls_last(
     own: Reader, records: list[UUID], one: str, other: str
 ) -> None:
     rows = own.rows(RECORDS, sort=f"{one},{other}")
     assert len(rows) == len(records)
 
-    def place(row: dict[str, Any]) -> list[tuple[bool, float]]:
+    def sort_key(row: dict[str, Any]) -> list[tuple[bool, float]]:
         keys = list[tuple[bool, float]]()
         for part in (one, other):
             value = row[part.lstrip("-")]
@@ -69,10 +71,10 @@ def test_a_sort_puts_rows_in_its_fields_order_with_nulls_last(
             keys.append((value is None, -number if part.startswith("-") else number))
         return keys
 
-    assert [place(row) for row in rows] == sorted(place(row) for row in rows)
+    assert [sort_key(row) for row in rows] == sorted(sort_key(row) for row in rows)
 
 
-def test_a_row_written_while_one_pages_by_cursor_shifts_nothing(
+def test_concurrent_changes_do_not_shift_a_walk_by_cursor(
     own: Reader, records: list[UUID], client: Person, sql: Sql
 ) -> None:
     walk = own.walk(RECORDS, page_size=5)
@@ -110,7 +112,7 @@ def test_a_row_written_while_one_pages_by_cursor_shifts_nothing(
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "rows",
 )
-def test_a_filter_keeps_the_rows_that_match_and_only_those(
+def test_filter_returns_exactly_the_matching_rows(
     own: Reader, records: list[UUID], query: dict[str, str], expected: Callable[[int], bool]
 ) -> None:
     oldest_first = records[::-1]
@@ -120,9 +122,9 @@ def test_a_filter_keeps_the_rows_that_match_and_only_those(
     assert page["total"] == len(wanted)
 
 
-def test_an_emails_filters(every: Reader, sql: Sql) -> None:
+def test_email_filters_match_case_insensitively_and_with_patterns(every: Reader, sql: Sql) -> None:
     for name in ("ada", "grace", "a_a"):
-        sql("UPDATE users SET email = :e WHERE id = :id", e=f"{name}@math.example", id=enrol().id)
+        sql("UPDATE users SET email = :e WHERE id = :id", e=f"{name}@math.example", id=create_person().id)
 
     def found(**query: str) -> list[str]:
         return sorted(row["email"].split("@")[0] for row in every.rows(USERS, **query))
@@ -137,13 +139,13 @@ def test_an_emails_filters(every: Reader, sql: Sql) -> None:
     assert found(role="admin", email__like="default%") == ["defaultadmin"]
 
 
-def test_fields_cut_the_rows_to_themselves_in_their_order(own: Reader, records: list[UUID]) -> None:
+def test_fields_selects_the_fields_in_their_order(own: Reader, records: list[UUID]) -> None:
     rows = own.page(RECORDS, fields="amount,id", page_size=2)["records"]
     assert [list(row) for row in rows] == [["amount", "id"]] * 2
     assert sorted(ids(list(own.walk(RECORDS, fields="id", sort="amount", page_size=7)))) == sorted(records)
 
 
-def test_a_tasks_percentage_and_results_can_be_filtered_and_sorted_by(
+def test_percentage_and_results_of_a_task_can_be_filtered_and_sorted(
     own: Reader, client: Person, sql: Sql
 ) -> None:
     for status, done in (("completed", 10), ("processing", 5), ("failed", 1)):
@@ -164,7 +166,7 @@ def test_a_tasks_percentage_and_results_can_be_filtered_and_sorted_by(
     ]
 
 
-def test_a_long_list_says_that_it_has_at_least_as_many(
+def test_long_list_reports_a_lower_bound_of_its_total(
     own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_module, "COUNT_LIMIT", 20)
@@ -179,7 +181,7 @@ def test_a_long_list_says_that_it_has_at_least_as_many(
 @pytest.mark.parametrize("page_size", [1, 7, 10, 30])
 @pytest.mark.parametrize("limit", [5, 20, 29, 30, 1000])
 @pytest.mark.parametrize("count_after", [3.0, -1.0], ids=["counted", "too slow to count"])
-def test_a_total_never_contradicts_its_page(
+def test_total_is_consistent_with_its_page(
     own: Reader,
     records: list[UUID],
     monkeypatch: pytest.MonkeyPatch,
@@ -191,14 +193,14 @@ def test_a_total_never_contradicts_its_page(
     monkeypatch.setattr(page_module, "COUNT_AFTER", count_after)
     for number in range(1, 30 // page_size + 1):
         page = own.page(RECORDS, page=number, page_size=page_size)
-        seen = (number - 1) * page_size + len(page["records"])
+        rows_so_far = (number - 1) * page_size + len(page["records"])
         has_next = page["next_cursor"] is not None
-        assert seen + has_next <= page["total"] <= 30
+        assert rows_so_far + has_next <= page["total"] <= 30
         assert page["total_pages"] == math.ceil(page["total"] / page_size) >= number + has_next
         assert page["total_relation"] == "gte" or page["total"] == 30
 
 
-def test_rows_deleted_between_the_page_and_the_count_leave_a_lower_bound(
+def test_rows_deleted_between_page_and_count_leave_a_lower_bound(
     own: Reader, records: list[UUID], sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = page_module._count
@@ -212,7 +214,7 @@ def test_rows_deleted_between_the_page_and_the_count_leave_a_lower_bound(
     assert (len(page["records"]), page["total"], page["total_relation"]) == (10, 11, "gte")
 
 
-def test_a_slow_page_past_the_end_is_refused(
+def test_slow_page_past_the_end_is_rejected(
     own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert own.page(RECORDS, page=4)["total"] == 30

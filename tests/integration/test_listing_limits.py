@@ -1,4 +1,4 @@
-"""Lists: who sees what, cursors that were tampered with, values at the edge of their types."""
+"""Lists: visibility of rows, tampered cursors, and values at the limits of their types."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from shared.ids import uuid7
 from shared.lists.listing import Listing
 from shared.lists.registry import API_KEYS, LEDGER, OPERATIONS, RECORDS, TASKS, USERS
 from tests.support.list_reader import Reader, ids
-from tests.support.users import Person, enrol
+from tests.support.users import Person, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -23,11 +23,11 @@ Sql = Callable[..., list[list[Any]]]
 
 
 @pytest.mark.parametrize("listing", [RECORDS, LEDGER, TASKS, API_KEYS], ids=lambda one: one.name)
-def test_a_client_sees_own_rows_alone_whatever_is_asked(
+def test_client_sees_only_own_rows_for_any_query(
     client: Person, admin: Person, sql: Sql, listing: Listing
 ) -> None:
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
-    other = enrol()
+    other = create_person()
     for person in (client, other):
         database.one(
             "create_api_key", id=uuid7(), user_id=person.id, name="x", key_hash=uuid4().bytes, key="rc_x"
@@ -55,7 +55,7 @@ def test_a_client_sees_own_rows_alone_whatever_is_asked(
 
 
 @pytest.mark.parametrize("listing", [RECORDS, USERS, OPERATIONS], ids=lambda one: one.name)
-def test_deleted_rows_show_only_to_an_admin_who_asks(
+def test_deleted_rows_are_shown_only_to_an_admin_who_requests_them(
     own: Reader, every: Reader, records: list[UUID], sql: Sql, listing: Listing
 ) -> None:
     sql(f"UPDATE {listing.name} SET deleted_at = now() WHERE id = (SELECT id FROM {listing.name} LIMIT 1)")
@@ -70,11 +70,11 @@ def test_deleted_rows_show_only_to_an_admin_who_asks(
     assert caught.value.errors[0]["pointer"] == "#/query/deleted"
 
 
-def test_a_users_row_has_no_password_hash(every: Reader) -> None:
+def test_row_of_a_user_has_no_password_hash(every: Reader) -> None:
     assert all("hash" not in name for row in every.rows(USERS) for name in row)
 
 
-def test_a_revoked_api_key_is_gone_from_the_list(own: Reader, client: Person, sql: Sql) -> None:
+def test_revoked_api_key_is_not_listed(own: Reader, client: Person, sql: Sql) -> None:
     key_id = uuid7()
     database.one("create_api_key", id=key_id, user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
     assert ids(own.rows(API_KEYS)) == [key_id]
@@ -83,8 +83,8 @@ def test_a_revoked_api_key_is_gone_from_the_list(own: Reader, client: Person, sq
 
 
 def altered(cursor: str, change: Callable[[Any], Any]) -> str:
-    said = json.loads(base64.urlsafe_b64decode(cursor + "=="))
-    return base64.urlsafe_b64encode(json.dumps(change(said)).encode()).decode().rstrip("=")
+    payload = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    return base64.urlsafe_b64encode(json.dumps(change(payload)).encode()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
@@ -95,20 +95,22 @@ def altered(cursor: str, change: Callable[[Any], Any]) -> str:
         lambda cursor: cursor[: len(cursor) // 2],
         lambda cursor: cursor + "é",
         lambda cursor: "A" * 10_000,
-        lambda cursor: altered(cursor, lambda said: None),
-        lambda cursor: altered(cursor, lambda said: [said[0]]),
-        lambda cursor: altered(cursor, lambda said: [said[0], said[1][:1]]),
-        lambda cursor: altered(cursor, lambda said: [said[0], [None, None]]),
-        lambda cursor: altered(cursor, lambda said: [said[0], {"a": 1, "b": 2}]),
-        lambda cursor: altered(cursor, lambda said: [said[0], ["x", "y"]]),
-        lambda cursor: altered(cursor, lambda said: [said[0], ["'; DROP TABLE records", said[1][1]]]),
-        lambda cursor: altered(cursor, lambda said: [said[0], ["\0", said[1][1]]]),
-        lambda cursor: altered(cursor, lambda said: [said[0], ["\ud800", said[1][1]]]),
-        lambda cursor: altered(cursor, lambda said: [said[0], ["9999999-01-01", said[1][1]]]),
-        lambda cursor: altered(cursor, lambda said: [[["amount", True]], said[1]]),
+        lambda cursor: altered(cursor, lambda payload: None),
+        lambda cursor: altered(cursor, lambda payload: [payload[0]]),
+        lambda cursor: altered(cursor, lambda payload: [payload[0], payload[1][:1]]),
+        lambda cursor: altered(cursor, lambda payload: [payload[0], [None, None]]),
+        lambda cursor: altered(cursor, lambda payload: [payload[0], {"a": 1, "b": 2}]),
+        lambda cursor: altered(cursor, lambda payload: [payload[0], ["x", "y"]]),
+        lambda cursor: altered(
+            cursor, lambda payload: [payload[0], ["'; DROP TABLE records", payload[1][1]]]
+        ),
+        lambda cursor: altered(cursor, lambda payload: [payload[0], ["\0", payload[1][1]]]),
+        lambda cursor: altered(cursor, lambda payload: [payload[0], ["\ud800", payload[1][1]]]),
+        lambda cursor: altered(cursor, lambda payload: [payload[0], ["9999999-01-01", payload[1][1]]]),
+        lambda cursor: altered(cursor, lambda payload: [[["amount", True]], payload[1]]),
     ],
 )
-def test_a_tampered_cursor_is_a_422(
+def test_tampered_cursor_is_rejected(
     own: Reader, records: list[UUID], tampering: Callable[[str], str]
 ) -> None:
     cursor = own.page(RECORDS)["next_cursor"]
@@ -116,16 +118,16 @@ def test_a_tampered_cursor_is_a_422(
         own.page(RECORDS, cursor=tampering(cursor))
 
 
-def test_a_cursor_of_another_sort_is_a_422(own: Reader, records: list[UUID]) -> None:
+def test_cursor_of_another_sort_is_rejected(own: Reader, records: list[UUID]) -> None:
     cursor = own.page(RECORDS, sort="amount")["next_cursor"]
     with pytest.raises(InvalidInput) as caught:
         own.page(RECORDS, sort="-amount", cursor=cursor)
     assert caught.value.errors[0]["pointer"] == "#/query/cursor"
 
 
-def test_anothers_cursor_shows_nothing_of_theirs(own: Reader, records: list[UUID]) -> None:
+def test_cursor_of_another_user_shows_none_of_their_rows(own: Reader, records: list[UUID]) -> None:
     cursor = own.page(RECORDS)["next_cursor"]
-    assert Reader(enrol().caller).page(RECORDS, cursor=cursor)["records"] == []
+    assert Reader(create_person().caller).page(RECORDS, cursor=cursor)["records"] == []
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,6 @@ def test_anothers_cursor_shows_nothing_of_theirs(own: Reader, records: list[UUID
     ],
     ids=lambda query: str(query)[:40],
 )
-def test_an_extreme_but_well_typed_value_is_answered_or_a_422(own: Reader, query: dict[str, str]) -> None:
+def test_extreme_value_of_the_right_type_is_accepted_or_rejected(own: Reader, query: dict[str, str]) -> None:
     with suppress(InvalidInput):
         assert own.page(RECORDS, **query)["records"] == []

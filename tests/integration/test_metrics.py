@@ -1,4 +1,4 @@
-"""What the calculator's function tells CloudWatch: what was charged, and nothing else."""
+"""Metrics of the calculator's function: committed charges and refusals for lack of credit only."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from shared.ids import uuid7
 from shared.settings import settings
 from tests.support.lambda_event import event
 from tests.support.metric_lines import emitted
-from tests.support.users import Person, enrol
+from tests.support.users import Person, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -25,7 +25,7 @@ CHARGED = {"operation": "addition", "OperationsCharged": 1, "CreditsCharged": 5}
 
 @pytest.fixture
 def call(client: Person) -> Call:
-    """Calls the function; the answer's status."""
+    """Return a function that calls the calculator and returns the status code."""
 
     def send(operation: str, arguments: list[Any], *, who: Person = client, key: str = "") -> int:
         token, key_hash = auth.new_api_key()
@@ -42,7 +42,7 @@ def call(client: Person) -> Call:
     return send
 
 
-def test_a_charge_is_told_by_its_operation_with_its_credits(
+def test_charge_emits_its_operation_and_credits(
     call: Call, sql: Sql, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sql("UPDATE operations SET cost = 0.25 WHERE type = 'square_root'")
@@ -53,7 +53,7 @@ def test_a_charge_is_told_by_its_operation_with_its_credits(
     ]
 
 
-def test_a_replay_is_no_new_charge(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay_emits_no_charge(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert [call("addition", [1, 2], key="key") for _ in range(3)] == [200] * 3
     assert emitted(capsys) == [CHARGED]
     assert call("addition", [1, 3], key="key") == 422
@@ -61,22 +61,22 @@ def test_a_replay_is_no_new_charge(call: Call, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("operation", ["addition", "random_string"])
-def test_a_refusal_for_lack_of_credit_is_told(
+def test_refusal_for_lack_of_credit_emits_a_metric(
     call: Call,
     operation: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # With a key, random strings are another's to make, so the price is asked for before.
+    # With a key, random strings come from random.org, so the function checks the balance first.
     monkeypatch.setenv("RANDOM_STRING_API_KEY", "never asked")
     settings.cache_clear()
-    poor = enrol(balance=Decimal("4.9999"))
+    poor = create_person(balance=Decimal("4.9999"))
     assert call(operation, [1, 2] if operation == "addition" else [], who=poor) == 402
     assert emitted(capsys) == [{"ChargesRefused": 1}]
 
 
 @pytest.mark.parametrize(("operation", "arguments"), [("division", [1, 0]), ("cube", [2]), ("addition", [1])])
-def test_what_is_refused_for_its_input_is_not_told(
+def test_invalid_call_emits_no_metric(
     call: Call, operation: str, arguments: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(operation, arguments) == 422

@@ -1,4 +1,4 @@
-"""The schema and the default rows: as the metadata says, and safe to make again."""
+"""The schema and the default rows: they match the metadata, and set-up is idempotent."""
 
 import shutil
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def name_of(url: str) -> str:
     return PostgresUrl.parse(url).database
 
 
-def test_the_migrated_schema_is_the_metadatas(server: Server, database_url: str) -> None:
+def test_migrated_schema_matches_the_metadata(server: Server, database_url: str) -> None:
     import pg8000.dbapi
 
     engine = create_engine(
@@ -57,7 +57,7 @@ def test_the_migrated_schema_is_the_metadatas(server: Server, database_url: str)
         assert compare_metadata(context, metadata) == []
 
 
-def test_every_constraint_and_index_has_the_metadatas_name(sql: Sql) -> None:
+def test_constraints_and_indexes_have_the_names_of_the_metadata(sql: Sql) -> None:
     named = {
         str(constraint.name)
         for table in metadata.tables.values()
@@ -70,13 +70,13 @@ def test_every_constraint_and_index_has_the_metadatas_name(sql: Sql) -> None:
     assert {name for (name,) in rows} - {"alembic_version_pkc"} == named
 
 
-def test_what_needs_no_disk_is_unlogged_and_nothing_else(sql: Sql) -> None:
+def test_only_rate_limits_is_unlogged(sql: Sql) -> None:
     unlogged = {name for name, table in metadata.tables.items() if "UNLOGGED" in table._prefixes}
     rows = sql("SELECT relname FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'")
     assert {name for (name,) in rows} == unlogged == {"rate_limits"}
 
 
-def test_set_up_makes_six_prices_the_admin_and_the_client(sql: Sql) -> None:
+def test_set_up_creates_six_prices_the_admin_and_the_client(sql: Sql) -> None:
     assert sql("SELECT type, cost FROM operations ORDER BY created_at") == [[name, 5] for name in PRICED]
     accounts = sql("SELECT email, role, balance, password_hash FROM users ORDER BY created_at")
     assert [account[:3] for account in accounts] == [
@@ -88,7 +88,7 @@ def test_set_up_makes_six_prices_the_admin_and_the_client(sql: Sql) -> None:
 
 
 @pytest.mark.usefixtures("database_url")
-def test_set_up_leaves_a_clean_audit() -> None:
+def test_audit_is_clean_after_set_up() -> None:
     assert database.run("audit") == []
 
 
@@ -101,13 +101,13 @@ def contents(sql: Sql) -> list[list[Any]]:
     ]
 
 
-def test_set_up_a_second_time_changes_nothing(sql: Sql) -> None:
+def test_second_set_up_changes_nothing(sql: Sql) -> None:
     before = contents(sql)
     assert handler({}, None)["created"] == []
     assert contents(sql) == before
 
 
-def test_set_up_again_revives_no_price_and_no_account_that_an_admin_deleted(sql: Sql) -> None:
+def test_second_set_up_does_not_restore_deleted_prices_and_accounts(sql: Sql) -> None:
     sql("UPDATE operations SET deleted_at = now() WHERE type = 'division'")
     sql("UPDATE operations SET cost = 9 WHERE type = 'addition'")
     sql("UPDATE users SET deleted_at = now() WHERE email = 'defaultclient@client.as'")
@@ -116,16 +116,14 @@ def test_set_up_again_revives_no_price_and_no_account_that_an_admin_deleted(sql:
     assert contents(sql) == before
 
 
-def test_an_operation_that_was_added_to_the_code_has_no_price_until_an_admin_gives_one(
-    sql: Sql, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_operation_added_to_the_code_has_no_price(sql: Sql, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CATALOG, "modulo", CATALOG["division"])
     assert handler({}, None)["created"] == []
     assert sql("SELECT cost FROM operations WHERE type = 'modulo'") == []
 
 
 @pytest.mark.parametrize("published", ["CLIENT_PASSWORD", "ADMIN_PASSWORD"])
-def test_production_refuses_a_published_password_and_then_does_nothing(
+def test_production_rejects_a_default_password_before_any_change(
     server: Server, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, published: str
 ) -> None:
     monkeypatch.setenv("CONFIG_TYPE", "production")
@@ -139,7 +137,7 @@ def test_production_refuses_a_published_password_and_then_does_nothing(
         assert connection.run("SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
 
 
-def test_production_with_private_passwords_is_set_up_with_them(
+def test_production_set_up_uses_the_configured_passwords(
     server: Server, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONFIG_TYPE", "production")
@@ -156,14 +154,14 @@ def test_production_with_private_passwords_is_set_up_with_them(
 
 @pytest.fixture
 def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The code of a next release, whose migration alters a table."""
+    """Add the migration of a next release, which alters a table."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations.handler.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "9999_altering.py").write_text(ALTERING)
     monkeypatch.setattr(migrations.handler, "MIGRATIONS", folder)
 
 
-def test_stored_emails_are_folded_where_no_other_account_has_the_folded_one(
+def test_migration_normalizes_stored_emails_unless_the_result_is_in_use(
     server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "migrations"
@@ -201,12 +199,12 @@ def columns(sql: Sql) -> list[list[Any]]:
     return sql("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
 
 
-def test_set_up_tells_the_revision_that_the_database_is_at(next_migration: None, sql: Sql) -> None:
+def test_set_up_returns_the_revision_of_the_database(next_migration: None, sql: Sql) -> None:
     assert handler({}, None)["revision"] == "9999"
     assert ["records", "note"] in columns(sql)
 
 
-def test_code_that_was_turned_back_leaves_a_later_schema_as_it_is_and_seeds(
+def test_older_code_keeps_a_newer_schema_and_seeds(
     sql: Sql, client: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
     sql("ALTER TABLE records ADD COLUMN note text")
@@ -219,7 +217,7 @@ def test_code_that_was_turned_back_leaves_a_later_schema_as_it_is_and_seeds(
     assert charge(client).body
 
 
-def test_a_migration_that_must_wait_for_a_table_gives_up_and_leaves_all_as_it_was(
+def test_migration_that_cannot_lock_a_table_fails_and_changes_nothing(
     next_migration: None, server: Server, database_url: str, sql: Sql
 ) -> None:
     before = [*columns(sql), *contents(sql)]
@@ -233,9 +231,7 @@ def test_a_migration_that_must_wait_for_a_table_gives_up_and_leaves_all_as_it_wa
     assert handler({}, None)["revision"] == "9999"
 
 
-def test_the_same_function_audits_and_then_changes_nothing(
-    next_migration: None, client: Person, sql: Sql
-) -> None:
+def test_migrate_function_audits_without_changes(next_migration: None, client: Person, sql: Sql) -> None:
     assert handler({"audit": True}, None) == {"findings": []}
     sql("UPDATE users SET balance = balance + 7 WHERE id = :id", id=client.id)
     before = [*columns(sql), *contents(sql)]

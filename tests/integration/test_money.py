@@ -1,4 +1,4 @@
-"""Grants, balances set by admins, the append-only ledger, and the audit that finds what is off."""
+"""Grants, balances set by admins, the append-only ledger, and the audit that finds inconsistencies."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from shared import accounts, database
 from shared.billing import charges
 from shared.errors import IdempotencyKeyReused, InsufficientCredit, InvalidInput, NotFound
 from shared.ids import uuid7
-from tests.support.users import Person, at_once, enrol
+from tests.support.users import Person, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -31,10 +31,12 @@ def entries(sql: Sql, person: Person) -> list[list[Any]]:
     )
 
 
-def test_a_grant_adds_credit_and_says_why_in_the_ledger(admin: Person, client: Person, sql: Sql) -> None:
-    answer = charges.grant(admin.caller, client.id, Decimal("7.25"), "a gift", None)
-    said = json.loads(answer.body)
-    assert (said["user_id"], said["amount"], said["reason"], said["user_balance"]) == (
+def test_grant_adds_credit_and_records_its_reason_in_the_ledger(
+    admin: Person, client: Person, sql: Sql
+) -> None:
+    response = charges.grant(admin.caller, client.id, Decimal("7.25"), "a gift", None)
+    body = json.loads(response.body)
+    assert (body["user_id"], body["amount"], body["reason"], body["user_balance"]) == (
         str(client.id),
         7.25,
         "a gift",
@@ -49,7 +51,7 @@ def test_a_grant_adds_credit_and_says_why_in_the_ledger(admin: Person, client: P
     ]
 
 
-def test_credit_is_taken_back_down_to_zero_and_never_below(admin: Person, client: Person, sql: Sql) -> None:
+def test_negative_grant_reduces_the_balance_to_zero_at_most(admin: Person, client: Person, sql: Sql) -> None:
     with pytest.raises(InvalidInput) as caught:
         charges.grant(admin.caller, client.id, Decimal("-20.0001"), "too much", "key")
     assert caught.value.errors[0]["pointer"] == "#/amount"
@@ -59,7 +61,7 @@ def test_credit_is_taken_back_down_to_zero_and_never_below(admin: Person, client
     assert charges.audit() == []
 
 
-def test_a_grant_is_replayed_byte_for_byte_and_given_once(admin: Person, client: Person, sql: Sql) -> None:
+def test_grant_is_replayed_byte_for_byte_and_applied_once(admin: Person, client: Person, sql: Sql) -> None:
     first = charges.grant(admin.caller, client.id, Decimal(5), "gift", "key")
     again = charges.grant(admin.caller, client.id, Decimal(5), "gift", "key")
     assert (again.body, again.replayed) == (first.body, True)
@@ -71,12 +73,12 @@ def test_a_grant_is_replayed_byte_for_byte_and_given_once(admin: Person, client:
         charges.grant(admin.caller, admin.id, Decimal(5), "gift", "key")
 
 
-def test_the_same_amount_written_otherwise_is_the_same_grant(admin: Person, client: Person) -> None:
+def test_equal_amount_with_another_notation_is_the_same_grant(admin: Person, client: Person) -> None:
     charges.grant(admin.caller, client.id, Decimal("5"), "gift", "key")
     assert charges.grant(admin.caller, client.id, Decimal("5.00"), "gift", "key").replayed
 
 
-def test_a_deleted_user_is_granted_nothing(admin: Person, client: Person, sql: Sql) -> None:
+def test_grant_to_a_deleted_or_unknown_user_raises_not_found(admin: Person, client: Person, sql: Sql) -> None:
     database.one("delete_user", id=client.id)
     for user_id in (client.id, uuid7()):
         with pytest.raises(NotFound):
@@ -84,7 +86,7 @@ def test_a_deleted_user_is_granted_nothing(admin: Person, client: Person, sql: S
     assert balance(sql, client) == 20
 
 
-def test_grants_that_race_for_the_last_credit_take_it_once(admin: Person, client: Person, sql: Sql) -> None:
+def test_concurrent_grants_take_the_last_credit_once(admin: Person, client: Person, sql: Sql) -> None:
     def take(_: int) -> bool:
         try:
             charges.grant(admin.caller, client.id, Decimal(-20), "all of it", None)
@@ -92,20 +94,20 @@ def test_grants_that_race_for_the_last_credit_take_it_once(admin: Person, client
             return False
         return True
 
-    assert sum(at_once(8, take)) == 1
+    assert sum(run_concurrently(8, take)) == 1
     assert balance(sql, client) == 0
     assert charges.audit() == []
 
 
-def test_a_race_for_one_grants_key_grants_once(admin: Person, client: Person, sql: Sql) -> None:
+def test_concurrent_grants_with_one_key_apply_once(admin: Person, client: Person, sql: Sql) -> None:
     def give(_: int) -> str:
         try:
             return charges.grant(admin.caller, client.id, Decimal(5), "gift", "key").body
         except Exception as error:
             return type(error).__name__
 
-    said = set(at_once(8, give)) - {"Conflict"}
-    assert len(said) == 1
+    body = set(run_concurrently(8, give)) - {"Conflict"}
+    assert len(body) == 1
     assert balance(sql, client) == 25
 
 
@@ -121,12 +123,12 @@ def test_setting_a_balance_writes_the_difference_to_the_ledger(
         {"adjusted_by": str(admin.id)},
     ]
     accounts.update_user(admin.id, client.id, {"balance": Decimal("12.5000")})
-    assert len(entries(sql, client)) == 2, "nothing moved, so nothing is written"
+    assert len(entries(sql, client)) == 2, "an unchanged balance writes no entry"
     assert charges.audit() == []
 
 
-def test_balances_set_while_charges_run_keep_the_invariant(admin: Person, sql: Sql) -> None:
-    person = enrol(balance=1000)
+def test_balances_set_during_charges_stay_consistent(admin: Person, sql: Sql) -> None:
+    person = create_person(balance=1000)
 
     def move(number: int) -> None:
         for step in range(10):
@@ -140,7 +142,7 @@ def test_balances_set_while_charges_run_keep_the_invariant(admin: Person, sql: S
                 except InsufficientCredit:
                     continue
 
-    at_once(9, move)
+    run_concurrently(9, move)
     assert charges.audit() == []
     moved = {kind for kind, *_ in entries(sql, person)}
     assert {"opening", "adjustment", "grant", "charge"} <= moved
@@ -157,7 +159,7 @@ def test_balances_set_while_charges_run_keep_the_invariant(admin: Person, sql: S
         "TRUNCATE users CASCADE",
     ],
 )
-def test_the_ledger_is_append_only(client: Person, sql: Sql, change: str) -> None:
+def test_ledger_is_append_only(client: Person, sql: Sql, change: str) -> None:
     with pytest.raises(pg8000.native.DatabaseError, match="append-only"):
         sql(change, **({"id": client.id} if ":id" in change else {}))
     assert len(entries(sql, client)) == 1
@@ -166,7 +168,7 @@ def test_the_ledger_is_append_only(client: Person, sql: Sql, change: str) -> Non
 @pytest.mark.parametrize(
     "values", ["'charge', 5, 20, 20", "'charge', -25, 20, -5", "'gift', 5, 20, 25", "'charge', NULL, 20, 25"]
 )
-def test_an_entry_that_does_not_add_up_cant_be_written(client: Person, sql: Sql, values: str) -> None:
+def test_inconsistent_ledger_entry_is_rejected(client: Person, sql: Sql, values: str) -> None:
     with pytest.raises(pg8000.native.DatabaseError):
         sql(
             "INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)"
@@ -175,12 +177,12 @@ def test_an_entry_that_does_not_add_up_cant_be_written(client: Person, sql: Sql,
         )
 
 
-def test_a_balance_below_zero_cant_be_written(client: Person, sql: Sql) -> None:
+def test_negative_balance_is_rejected(client: Person, sql: Sql) -> None:
     with pytest.raises(pg8000.native.DatabaseError, match="users_balance_check"):
         sql("UPDATE users SET balance = -0.0001 WHERE id = :id", id=client.id)
 
 
-def test_the_audit_is_clean_after_every_kind_of_movement(admin: Person, client: Person) -> None:
+def test_audit_is_clean_after_every_kind_of_movement(admin: Person, client: Person) -> None:
     charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", "key"), Decimal(3))
     charges.grant(admin.caller, client.id, Decimal("1.5"), "gift", None)
     accounts.update_user(admin.id, client.id, {"balance": Decimal(3)})
@@ -189,10 +191,8 @@ def test_the_audit_is_clean_after_every_kind_of_movement(admin: Person, client: 
 
 
 @pytest.mark.parametrize("change", ["0.0001", "-0.0001", "1000"])
-def test_the_audit_names_the_one_whose_balance_was_tampered_with(
-    client: Person, sql: Sql, change: str
-) -> None:
-    enrol()
+def test_audit_names_the_user_of_a_tampered_balance(client: Person, sql: Sql, change: str) -> None:
+    create_person()
     sql(
         "UPDATE users SET balance = balance + CAST(:change AS numeric) WHERE id = :id",
         id=client.id,
@@ -211,9 +211,7 @@ def test_the_audit_names_the_one_whose_balance_was_tampered_with(
         "DELETE FROM ledger WHERE user_id = :id",
     ],
 )
-def test_the_audit_finds_a_ledger_that_was_tampered_with(
-    admin: Person, client: Person, sql: Sql, tampering: str
-) -> None:
+def test_audit_finds_a_tampered_ledger(admin: Person, client: Person, sql: Sql, tampering: str) -> None:
     charges.grant(admin.caller, client.id, Decimal(5), "gift", None)
     charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
     sql("ALTER TABLE ledger DISABLE TRIGGER ledger_append_only")
@@ -221,7 +219,7 @@ def test_the_audit_finds_a_ledger_that_was_tampered_with(
     assert [off["id"] for off in charges.audit()] == [client.id]
 
 
-def test_the_audit_finds_a_gap_in_the_chain_though_all_sums_are_right(
+def test_audit_finds_a_gap_in_the_ledger_even_if_all_sums_are_right(
     admin: Person, client: Person, sql: Sql
 ) -> None:
     charges.grant(admin.caller, client.id, Decimal(5), "gift", None)

@@ -1,4 +1,4 @@
-"""Every status that the contract names is documented; every body and refusal has an example that holds."""
+"""The OpenAPI document has every status of the contract, and a valid example for every body and error."""
 
 import re
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from shared.schemas import requests, responses
 from tests.integration.test_routes import document, operations, subclasses
 from tests.support import contract
 
-OF_NO_ROUTE = {405, 431}
-"""The statuses of no route: a path's wrong method, and headers that API Gateway refuses as too large."""
+STATUSES_WITHOUT_ROUTE = {405, 431}
+"""Statuses that no route declares: a wrong method, and headers that API Gateway rejects as too large."""
 MODELS = {
     model.__name__: model for model in (*subclasses(requests.Request), *subclasses(responses.ResponseBody))
 }
 
 
-def contracts_statuses() -> set[int]:
-    """Every number in the contract that is the status of an answer."""
+def statuses_in_contract() -> set[int]:
+    """Return every number in the contract that is an HTTP status."""
     numbers = re.findall(r"\b[2-5]\d\d\b", contract.PATH.read_text("utf-8"))
     return {int(number) for number in numbers} & {status.value for status in HTTPStatus}
 
 
-def answers() -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Route, status and answer, of every answer in the document, its reference followed."""
+def documented_responses() -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Yield route, status and resolved response for every response in the document."""
     shared = document()["components"]["responses"]
     for (method, path), operation in operations().items():
         for status, answer in operation["responses"].items():
@@ -37,15 +37,15 @@ def answers() -> Iterator[tuple[str, int, dict[str, Any]]]:
             yield f"{method} {path}", int(status), shared[name] if name else answer
 
 
-def test_every_status_that_the_contract_names_is_documented() -> None:
-    named = contracts_statuses()
-    assert len(named) >= 16, "a reader that finds nothing would agree with everything"
-    assert named - {status for _, status, _ in answers()} == OF_NO_ROUTE
+def test_document_has_every_status_of_the_contract() -> None:
+    named = statuses_in_contract()
+    assert len(named) >= 16, "too few statuses: the pattern no longer matches the contract"
+    assert named - {status for _, status, _ in documented_responses()} == STATUSES_WITHOUT_ROUTE
     assert "MethodNotAllowed" in document()["components"]["responses"]
 
 
-def test_every_answer_of_every_route_has_its_example() -> None:
-    for route, status, answer in answers():
+def test_every_response_of_every_route_has_an_example() -> None:
+    for route, status, answer in documented_responses():
         for content in answer.get("content", {}).values():
             name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
             has_example = "example" in content or content.get("examples")
@@ -55,7 +55,7 @@ def test_every_answer_of_every_route_has_its_example() -> None:
             assert has_example, f"{route} {status}: add an example of {name} to HEADERS in docs/examples.py"
 
 
-def test_every_body_that_is_sent_has_its_example() -> None:
+def test_every_request_body_has_an_example() -> None:
     for route, operation in operations().items():
         for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
             has_example = media_type == "multipart/form-data" or "example" in content
@@ -63,14 +63,14 @@ def test_every_body_that_is_sent_has_its_example() -> None:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_an_example_is_what_its_model_takes_and_has_no_other_member(name: str) -> None:
+def test_example_is_valid_and_has_only_fields_of_its_model(name: str) -> None:
     model: type[BaseModel] = MODELS[name]
     model.model_validate(BODIES[name])
     assert BODIES[name].keys() <= model.model_fields.keys()
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: problem_of(refusal).slug)
-def test_the_example_of_a_refusal_stands_under_its_status(refusal: DomainError) -> None:
+def test_example_of_an_error_has_its_status(refusal: DomainError) -> None:
     (example,) = (
         answer["content"]["application/problem+json"]["examples"][problem_of(refusal).slug]["value"]
         for answer in document()["components"]["responses"].values()
@@ -81,7 +81,7 @@ def test_the_example_of_a_refusal_stands_under_its_status(refusal: DomainError) 
     assert example["detail"]
 
 
-def test_every_error_that_a_caller_can_see_has_its_example() -> None:
+def test_every_error_has_an_example() -> None:
     shown = {problem_of(refusal).slug for refusal in REFUSALS}
     assert {PROBLEMS[kind].slug for kind in subclasses_of_errors(DomainError)} - {"error"} == shown
 

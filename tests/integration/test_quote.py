@@ -1,4 +1,4 @@
-"""The quote: what is asked of another service only for who can pay."""
+"""The quote checks before a remote call whether the caller can pay."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -14,7 +14,7 @@ from tests.support.users import Person
 pytestmark = pytest.mark.usefixtures("database_url")
 
 
-def test_what_asks_another_service_is_not_computed_for_who_cannot_pay(client: Person) -> None:
+def test_quote_rejects_a_remote_operation_that_the_caller_cannot_pay(client: Person) -> None:
     call = charges.Call(client.credentials, "random_string", "[]", "key")
     assert charges.quote(call) is None
     paid = charges.charge(call, "abc")

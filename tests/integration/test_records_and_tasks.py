@@ -1,4 +1,4 @@
-"""Records by an admin's hand, which move no money; and tasks from creation to resumption."""
+"""Manual records, which move no money, and tasks from creation to resumption."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import pytest
 from shared import database, records, tasks
 from shared.billing import charges
 from shared.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable, TooManyRequests
-from tests.support.users import Person, at_once, enrol
+from tests.support.users import Person, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -22,7 +22,7 @@ Sql = Callable[..., list[list[Any]]]
 
 @pytest.fixture
 def manual(client: Person, sql: Sql) -> dict[str, Any]:
-    """A record as an admin may write one."""
+    """Return the fields of a valid manual record."""
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
     return {
         "operation_id": operation_id,
@@ -41,7 +41,7 @@ def shown(record_id: UUID) -> dict[str, Any]:
     return record
 
 
-def test_a_manual_record_is_kept_as_written_and_moves_no_money(
+def test_manual_record_is_stored_as_sent_and_moves_no_money(
     client: Person, sql: Sql, manual: dict[str, Any]
 ) -> None:
     record_id, body = records.create(manual)
@@ -57,7 +57,7 @@ def test_a_manual_record_is_kept_as_written_and_moves_no_money(
     assert charges.audit() == []
 
 
-def test_a_manual_record_keeps_every_digit_of_its_response(manual: dict[str, Any]) -> None:
+def test_manual_record_keeps_every_digit_of_its_response(manual: dict[str, Any]) -> None:
     exact = Decimal("12345678901234.5678")
     record_id, body = records.create({**manual, "operation_response": {"sums": [exact]}})
     assert f'"sums": [{exact}]' in body
@@ -67,14 +67,14 @@ def test_a_manual_record_keeps_every_digit_of_its_response(manual: dict[str, Any
     assert json.loads(row["body"], parse_float=Decimal)["operation_response"] == -exact
 
 
-def test_a_manual_record_without_a_date_is_of_now(manual: dict[str, Any]) -> None:
+def test_manual_record_without_a_date_has_the_current_time(manual: dict[str, Any]) -> None:
     record_id, _ = records.create({**manual, "date": None})
     age = datetime.now(UTC) - datetime.fromisoformat(shown(record_id)["date"])
     assert abs(age.total_seconds()) < 60
 
 
 @pytest.mark.parametrize("name", ["user_id", "operation_id"])
-def test_a_record_of_what_does_not_exist_is_refused_pointing_at_it(
+def test_record_with_an_unknown_user_or_operation_is_rejected_with_its_pointer(
     sql: Sql, manual: dict[str, Any], name: str
 ) -> None:
     record_id, _ = records.create(manual)
@@ -90,7 +90,7 @@ def test_a_record_of_what_does_not_exist_is_refused_pointing_at_it(
 
 
 @pytest.mark.parametrize(
-    ("change", "seen"),
+    ("change", "expected"),
     [
         ({"amount": Decimal("-1.25")}, {"amount": -1.25}),
         ({"operation_response": None}, {"operation_response": None}),
@@ -99,17 +99,17 @@ def test_a_record_of_what_does_not_exist_is_refused_pointing_at_it(
     ],
     ids=str,
 )
-def test_a_correction_changes_what_it_names_and_nothing_else(
-    manual: dict[str, Any], change: dict[str, Any], seen: dict[str, Any]
+def test_update_changes_only_the_sent_fields(
+    manual: dict[str, Any], change: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     record_id, _ = records.create(manual)
     before = shown(record_id)
     records.update(record_id, change)
-    assert shown(record_id) == {**before, **seen}
+    assert shown(record_id) == {**before, **expected}
     assert charges.audit() == []
 
 
-def test_a_deleted_record_can_be_neither_seen_nor_corrected_nor_deleted_again(manual: dict[str, Any]) -> None:
+def test_deleted_record_cannot_be_read_changed_or_deleted_again(manual: dict[str, Any]) -> None:
     record_id, _ = records.create(manual)
     assert database.one("delete_record", id=record_id) is not None
     assert database.one("delete_record", id=record_id) is None
@@ -118,14 +118,14 @@ def test_a_deleted_record_can_be_neither_seen_nor_corrected_nor_deleted_again(ma
         records.update(record_id, {"amount": Decimal(1)})
 
 
-def test_anothers_record_is_not_there(client: Person, manual: dict[str, Any]) -> None:
+def test_record_of_another_user_is_not_found(client: Person, manual: dict[str, Any]) -> None:
     record_id, _ = records.create(manual)
     assert database.one("record", id=record_id, owner=client.id) is not None
-    assert database.one("record", id=record_id, owner=enrol().id) is None
+    assert database.one("record", id=record_id, owner=create_person().id) is None
 
 
 def task(owner: Person, sql: Sql, status: str) -> UUID:
-    """A task that stands at a status."""
+    """Create a task with this status."""
     task_id, _ = tasks.create(owner.caller, "a.csv", 10, "queued")
     sql(
         "UPDATE tasks SET status = :status, etag = 'e', finished_at = now() WHERE id = :id",
@@ -135,7 +135,7 @@ def task(owner: Person, sql: Sql, status: str) -> UUID:
     return task_id
 
 
-def test_six_uploads_at_once_are_taken_and_the_seventh_waits(client: Person, sql: Sql) -> None:
+def test_six_concurrent_uploads_are_accepted_and_the_seventh_is_throttled(client: Person, sql: Sql) -> None:
     waits = list[int]()
 
     def upload(_: int) -> bool:
@@ -146,9 +146,9 @@ def test_six_uploads_at_once_are_taken_and_the_seventh_waits(client: Person, sql
             return False
         return True
 
-    assert sum(at_once(12, upload)) == 6
+    assert sum(run_concurrently(12, upload)) == 6
     assert sql("SELECT count(*) FROM tasks") == [[6]]
-    tasks.create(enrol().caller, "a.csv", 10, "queued")
+    tasks.create(create_person().caller, "a.csv", 10, "queued")
     sql("UPDATE rate_limits SET filled_at = filled_at - interval '10 seconds'")
     assert upload(0)
     assert not upload(0)
@@ -159,9 +159,7 @@ ENDED = ["completed", "failed", "cancelled", "out_of_credit"]
 
 
 @pytest.mark.parametrize("status", ["awaiting_upload", "queued", "processing"])
-def test_a_task_that_has_not_ended_can_be_cancelled_and_not_resumed(
-    client: Person, sql: Sql, status: str
-) -> None:
+def test_unfinished_task_can_be_cancelled_but_not_resumed(client: Person, sql: Sql, status: str) -> None:
     task_id = task(client, sql, status)
     with pytest.raises(Conflict, match=status):
         tasks.resume(task_id, client.id, lambda *_: None)
@@ -170,16 +168,14 @@ def test_a_task_that_has_not_ended_can_be_cancelled_and_not_resumed(
 
 
 @pytest.mark.parametrize("status", ENDED)
-def test_a_task_that_has_ended_cant_be_cancelled(client: Person, sql: Sql, status: str) -> None:
+def test_ended_task_cannot_be_cancelled(client: Person, sql: Sql, status: str) -> None:
     task_id = task(client, sql, status)
     with pytest.raises(Conflict, match=status):
         tasks.cancel(task_id, client.id)
 
 
 @pytest.mark.parametrize("status", ENDED)
-def test_only_what_ran_out_of_credit_or_was_cancelled_is_resumed(
-    client: Person, sql: Sql, status: str
-) -> None:
+def test_only_a_task_out_of_credit_or_cancelled_can_be_resumed(client: Person, sql: Sql, status: str) -> None:
     task_id = task(client, sql, status)
     sent = list[tuple[UUID, UUID]]()
     if status in ("completed", "failed"):
@@ -191,9 +187,7 @@ def test_only_what_ran_out_of_credit_or_was_cancelled_is_resumed(
         assert (sent, tasks.get(task_id, client.id)["status"]) == ([(client.id, task_id)], "queued")
 
 
-def test_a_task_cancelled_before_it_was_begun_may_still_await_its_upload_when_resumed(
-    client: Person, sql: Sql
-) -> None:
+def test_resumed_task_that_never_started_still_awaits_its_upload(client: Person, sql: Sql) -> None:
     task_id = task(client, sql, "cancelled")
     sql("UPDATE tasks SET etag = NULL WHERE id = :id", id=task_id)
     tasks.resume(task_id, client.id, lambda *both: None)
@@ -203,7 +197,7 @@ def test_a_task_cancelled_before_it_was_begun_may_still_await_its_upload_when_re
     assert tasks.get(task_id, client.id)["status"] == "failed"
 
 
-def test_a_resume_whose_message_cant_be_sent_changes_nothing(client: Person, sql: Sql) -> None:
+def test_resume_whose_message_cannot_be_sent_changes_nothing(client: Person, sql: Sql) -> None:
     task_id = task(client, sql, "out_of_credit")
 
     def fail(*_: UUID) -> None:
@@ -214,8 +208,8 @@ def test_a_resume_whose_message_cant_be_sent_changes_nothing(client: Person, sql
     assert tasks.get(task_id, client.id)["status"] == "out_of_credit"
 
 
-def test_anothers_task_is_not_there(client: Person, sql: Sql) -> None:
-    task_id, stranger = task(client, sql, "out_of_credit"), enrol().id
+def test_task_of_another_user_is_not_found(client: Person, sql: Sql) -> None:
+    task_id, stranger = task(client, sql, "out_of_credit"), create_person().id
     for act in (
         lambda: tasks.get(task_id, stranger),
         lambda: tasks.cancel(task_id, stranger),
@@ -226,12 +220,12 @@ def test_anothers_task_is_not_there(client: Person, sql: Sql) -> None:
     assert tasks.get(task_id, None)["status"] == "out_of_credit"
 
 
-def test_eight_resumes_at_once_send_one_message(client: Person, sql: Sql) -> None:
+def test_eight_concurrent_resumes_send_one_message(client: Person, sql: Sql) -> None:
     task_id, sent = task(client, sql, "out_of_credit"), list[UUID]()
 
     def resume(_: int) -> None:
         with suppress(Conflict):
             tasks.resume(task_id, client.id, lambda _, resumed: sent.append(resumed))
 
-    at_once(8, resume)
+    run_concurrently(8, resume)
     assert sent == [task_id]

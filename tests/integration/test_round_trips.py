@@ -1,4 +1,4 @@
-"""What a call asks of the database, counted on the wire: each round trip is a wait for the network."""
+"""Database round trips per call, counted on the socket: each one costs network latency."""
 
 import importlib
 import json
@@ -21,7 +21,7 @@ from shared.operations import random_string
 from shared.settings import settings
 from tests.support.fake_random_org import KEY, RandomOrg
 from tests.support.lambda_event import event
-from tests.support.postgres_wire import round_trips, tap
+from tests.support.postgres_wire import record_turns, round_trips
 from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
@@ -36,24 +36,24 @@ HANDLERS = {
 }
 CHARGE = ("POST", "/api/v1/process_operation")
 LISTS = {route for route, handler in HANDLERS.items() if Path(handler).stem == "list"}
-OF_MORE_THAN_A_ROW = {
+MORE_THAN_ONE_ROW = {
     ("POST", "/api/v1/process_csv"),  # stores a file
     ("POST", "/api/v1/tasks/{task_id}/resume"),  # one transaction with the sending of a message
-    # These lock the user's row first, so that the next statement sees what was committed before.
+    # These lock the user's row first, so that the next statement sees all committed changes.
     ("POST", "/api/v1/api_keys"),
     ("PATCH", "/api/v1/users/{id}"),
     ("DELETE", "/api/v1/users/{id}"),
 }
 SINGLE_ROW = sorted(
     route
-    for route in HANDLERS.keys() - LISTS - OF_MORE_THAN_A_ROW - {CHARGE}
+    for route in HANDLERS.keys() - LISTS - MORE_THAN_ONE_ROW - {CHARGE}
     if route[1].startswith("/api/v1/")
 )
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
-# One of each resource, as a path names it.
-MADE = {
+# The statement that inserts a row of each resource, by its name in the path.
+INSERT_ROW = {
     "operations": "INSERT INTO operations (id, type, cost) VALUES (:id::uuid, :id::uuid::text, 5)",
     "records": "INSERT INTO records (id, user_id, operation_id, amount, user_balance)"
     " VALUES (:id::uuid, :owner::uuid, :id::uuid, 1, 1)",
@@ -67,7 +67,7 @@ MADE = {
 
 
 def body(route: Route, admin: Person, operation: str) -> dict[str, Any] | None:
-    """What a route is sent."""
+    """Return the request body for a route."""
     bodies: dict[Route, dict[str, Any]] = {
         CHARGE: {"type": "addition", "arguments": [1, 2]},
         ("POST", "/api/v1/tasks"): {"filename": "a.csv", "size": 100},
@@ -95,27 +95,27 @@ UNION ALL SELECT 'advisory lock' FROM pg_locks WHERE locktype = 'advisory' AND p
 UNION ALL SELECT 'temporary: ' || relname FROM pg_class WHERE relpersistence = 't'
 UNION ALL SELECT 'cursor: ' || name FROM pg_cursors WHERE is_holdable
 UNION ALL SELECT 'listening: ' || channel FROM pg_listening_channels() channel"""
-"""The state of a session for which RDS Proxy pins it (RDS User Guide, "Avoiding pinning an RDS Proxy")."""
+"""The session state that makes RDS Proxy pin a session (RDS User Guide, "Avoiding pinning an RDS Proxy")."""
 
 
 @pytest.fixture
-def by_the_proxys_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def proxy_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PGSQL_PATH", f"{database_url}&proxy=true")
     settings.cache_clear()
 
 
 @pytest.fixture
 def send(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Send:
-    """Sends a route an event, which succeeds; the turns that it took on the wire."""
-    turns = tap(monkeypatch)
+    """Return a function that sends a route an event, which must succeed, and returns the socket's turns."""
+    turns = record_turns(monkeypatch)
     dispose_connections()
 
     def once(route: Route, request: dict[str, Any]) -> list[str]:
         app = importlib.import_module(HANDLERS[route].rpartition(".")[0].replace("/", ".")).app
         turns.clear()
-        answer = app(request, None)
-        assert answer["statusCode"] < 400, (
-            f"{answer}\nDoes {route} need a body or a row of its own? See `body` and `MADE` in"
+        response = app(request, None)
+        assert response["statusCode"] < 400, (
+            f"{response}\nDoes {route} need a body or a row of its own? See `body` and `INSERT_ROW` in"
             " tests/integration/test_round_trips.py."
         )
         return turns.copy()
@@ -125,7 +125,7 @@ def send(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Send:
 
 @pytest.fixture
 def call(sql: Sql, admin: Person, send: Send, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Calls a route as an admin; the turns that it took."""
+    """Return a function that calls a route as an admin and returns the socket's turns."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "to sign links with")
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
@@ -134,9 +134,9 @@ def call(sql: Sql, admin: Person, send: Send, monkeypatch: pytest.MonkeyPatch) -
     def make(route: Route) -> Any:
         name = route[1].split("/")[3]
         status = "completed" if route[1].endswith("results") else "queued"
-        wanted = {"id": uuid7(), "owner": admin.id, "status": status}
-        sql(MADE[name], **wanted)
-        return wanted["id"]
+        parameters = {"id": uuid7(), "owner": admin.id, "status": status}
+        sql(INSERT_ROW[name], **parameters)
+        return parameters["id"]
 
     def once(route: Route) -> list[str]:
         sql("UPDATE operations SET deleted_at = now() WHERE type = 'division'")
@@ -158,12 +158,12 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def test_a_call_that_charges_is_one_round_trip_whose_answer_comes_in_one_piece(call: Call) -> None:
+def test_charge_takes_one_round_trip_with_one_response(call: Call) -> None:
     call(CHARGE)  # connects and prepares
     assert call(CHARGE) == ["sent", "received"]
 
 
-def test_neither_an_api_key_nor_an_idempotency_key_nor_a_replay_takes_more(
+def test_charge_with_api_key_idempotency_key_or_replay_takes_one_round_trip(
     client: Person, send: Send
 ) -> None:
     key, key_hash = new_api_key()
@@ -173,28 +173,28 @@ def test_neither_an_api_key_nor_an_idempotency_key_nor_a_replay_takes_more(
     assert turns == ["sent", "received"]
 
 
-def test_a_charge_that_asks_random_org_sees_first_whether_it_can_be_paid(
+def test_charge_with_a_remote_call_takes_two_round_trips(
     client: Person, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = tokens.issue(client.session_id, client.id, "client").access
     monkeypatch.setenv("RANDOM_STRING_API_KEY", KEY)
     settings.cache_clear()
-    with RandomOrg.running() as organisation:
-        monkeypatch.setattr(random_string, "ENDPOINT", organisation.endpoint)
+    with RandomOrg.running() as random_org:
+        monkeypatch.setattr(random_string, "ENDPOINT", random_org.endpoint)
         for _ in range(2):
             turns = send(CHARGE, charge("random_string", bearer(token)))
     random_string._ready.clear()
     assert round_trips(turns) == 2
 
 
-def test_a_session_is_opened_in_two_round_trips_and_kept_and_ended_in_one(
+def test_sign_in_takes_two_round_trips_and_refresh_and_logout_one(
     sql: Sql, client: Person, send: Send
 ) -> None:
     pair = tokens.issue(client.session_id, client.id, "client")
     signing_in = json.dumps({"email": client.email, "password": "Lovelace1!"})
     sql("UPDATE users SET password_hash = :hashed", hashed=hash_password("Lovelace1!"))
     trips = {}
-    for _ in range(2):  # the first of each connects and prepares
+    for _ in range(2):  # the first one connects and prepares
         sql("UPDATE sessions SET refresh_id = :id::uuid", id=pair.refresh_id)
         for route, request in {
             ("POST", "/login"): event("POST", "/login", signing_in),
@@ -215,21 +215,23 @@ def test_a_session_is_opened_in_two_round_trips_and_kept_and_ended_in_one(
 
 
 @pytest.mark.parametrize("route", SINGLE_ROW, ids=" ".join)
-def test_a_call_about_one_row_is_two_round_trips_at_the_most(call: Call, route: Route) -> None:
+def test_call_about_one_row_takes_at_most_two_round_trips(call: Call, route: Route) -> None:
     call(route)
     trips = round_trips(call(route))
-    assert 1 <= trips <= 2, f"{trips}: write one statement, or name the route and why in OF_MORE_THAN_A_ROW."
+    assert 1 <= trips <= 2, (
+        f"{trips}: write one statement, or add the route and the reason to MORE_THAN_ONE_ROW."
+    )
 
 
 @pytest.mark.parametrize("route", sorted(LISTS), ids=" ".join)
-def test_a_list_asks_for_the_caller_the_page_and_the_total(call: Call, route: Route) -> None:
+def test_list_takes_at_most_three_round_trips(call: Call, route: Route) -> None:
     call(route)
     assert 2 <= round_trips(call(route)) <= 3
 
 
 @pytest.mark.parametrize("route", sorted({CHARGE, *SINGLE_ROW, *LISTS}), ids=" ".join)
-def test_behind_the_proxy_a_call_leaves_no_state_that_would_pin_its_connection(
-    by_the_proxys_url: None, call: Call, route: Route
+def test_call_leaves_no_session_state_that_pins_a_proxy_connection(
+    proxy_url: None, call: Call, route: Route
 ) -> None:
     call(route)
     limit = 1 if route == CHARGE else 3 if route in LISTS else 2

@@ -1,4 +1,4 @@
-"""One list of routes: serverless.yml, the functions, the OpenAPI document and the contract agree."""
+"""serverless.yml, the functions, the OpenAPI document and the contract have the same routes."""
 
 import importlib
 import json
@@ -43,7 +43,7 @@ def document() -> dict[str, Any]:
 
 
 def operations() -> dict[tuple[str, str], dict[str, Any]]:
-    """The OpenAPI document's operations by method and path."""
+    """Return the OpenAPI document's operations by method and path."""
     return {
         (method.upper(), path): operation
         for path, item in document()["paths"].items()
@@ -57,21 +57,21 @@ def app_of(file: str) -> Api:
     return app
 
 
-def test_the_contract_has_a_row_for_every_route_and_for_no_other() -> None:
+def test_contract_has_exactly_the_declared_routes() -> None:
     assert_agree(set(contract.ROUTES), set(ROUTES), "docs/contract.md (a row of its tables)")
 
 
-def test_the_openapi_document_has_the_declared_routes_and_no_other() -> None:
+def test_openapi_document_has_exactly_the_declared_routes() -> None:
     assert_agree(set(operations()), set(ROUTES), "docs/openapi.json (run `make openapi`)")
 
 
-def test_the_committed_openapi_document_is_what_the_functions_make_now() -> None:
+def test_committed_openapi_document_is_current() -> None:
     assert document() == json.loads(json.dumps(built())), (
         "docs/openapi.json is out of date: run `make openapi`"
     )
 
 
-def test_every_file_of_functions_is_a_declared_function_and_every_function_has_its_file() -> None:
+def test_files_in_functions_match_the_declared_functions() -> None:
     declared = {function.handler for function in SERVICE.functions.values()}
     assert {file.removesuffix(".py") + (".app" if file in ROUTED else ".handler") for file in FILES} == {
         handler for handler in declared if handler.startswith("functions/")
@@ -79,19 +79,19 @@ def test_every_file_of_functions_is_a_declared_function_and_every_function_has_i
     assert all((ROOT / handler.rpartition(".")[0]).with_suffix(".py").is_file() for handler in declared)
 
 
-def test_housekeeping_has_no_route_but_a_schedule_and_nothing_else_has_one() -> None:
+def test_only_housekeeping_functions_have_a_schedule_and_no_route() -> None:
     scheduled = {function.handler for function in SERVICE.functions.values() if function.schedule}
     assert scheduled == {file.removesuffix(".py") + ".handler" for file in FILES if file not in ROUTED}
     assert scheduled & {route.function.handler for route in SERVICE.routes} == set()
 
 
-def test_no_two_routes_and_no_two_functions_share_a_handler() -> None:
+def test_handlers_are_unique_among_routes_and_functions() -> None:
     assert max(Counter(ROUTES.values()).values()) == 1
     assert max(Counter(function.handler for function in SERVICE.functions.values()).values()) == 1
 
 
 @pytest.mark.parametrize("file", [file for file in ROUTED if file != "functions/docs/not_found.py"])
-def test_a_function_answers_one_route_and_it_is_the_declared_one(file: str) -> None:
+def test_function_handles_exactly_its_declared_route(file: str) -> None:
     app = app_of(file)
     own = [
         (method, re.sub(r"<(\w+)>", r"{\1}", route.path))
@@ -102,13 +102,13 @@ def test_a_function_answers_one_route_and_it_is_the_declared_one(file: str) -> N
     assert len(own) == 1
 
 
-def test_what_no_route_takes_is_answered_by_the_function_of_unknown_paths() -> None:
+def test_default_route_uses_the_not_found_function() -> None:
     (default,) = (route for route in SERVICE.routes if route.path == DEFAULT_ROUTE)
     assert default.function.handler == "functions/docs/not_found.app"
     assert app_of("functions/docs/not_found.py").access is Access.ANYONE
 
 
-def test_every_docstring_of_a_function_begins_with_its_route() -> None:
+def test_docstring_of_every_function_starts_with_its_route() -> None:
     for (method, path), handler in ROUTES.items():
         module = importlib.import_module(handler.rpartition(".")[0].replace("/", "."))
         assert (module.__doc__ or "").startswith(f"{method} {path}: "), handler
@@ -118,7 +118,7 @@ def subclasses(kind: type[BaseModel]) -> set[type[BaseModel]]:
     return {kind, *(found for child in kind.__subclasses__() for found in subclasses(child))}
 
 
-def test_no_two_models_have_one_name() -> None:
+def test_models_have_unique_names() -> None:
     built()
     ours = [
         model
@@ -129,13 +129,13 @@ def test_no_two_models_have_one_name() -> None:
     assert {name: count for name, count in Counter(m.__name__ for m in ours).items() if count > 1} == {}
 
 
-def test_every_schema_that_is_referred_to_exists_and_every_other_is_gone() -> None:
+def test_document_contains_exactly_the_referenced_schemas() -> None:
     written = document()
     referred = set(re.findall(r"#/components/schemas/([\w.-]+)", json.dumps(written)))
     assert referred == set(written["components"]["schemas"])
 
 
-def test_every_operation_has_an_id_a_summary_and_a_success_of_its_own() -> None:
+def test_every_operation_has_a_unique_id_a_summary_and_a_success() -> None:
     ids = [operation["operationId"] for operation in operations().values()]
     assert len(set(ids)) == len(ids)
     for route, operation in operations().items():
@@ -143,7 +143,7 @@ def test_every_operation_has_an_id_a_summary_and_a_success_of_its_own() -> None:
         assert any(status.startswith(("2", "3")) for status in operation["responses"]), route
 
 
-def test_every_refusal_in_the_document_is_a_problem() -> None:
+def test_every_error_response_of_the_document_is_a_problem() -> None:
     refusals = document()["components"]["responses"]
     for answer in refusals.values():
         assert list(answer["content"]) == ["application/problem+json"]
@@ -153,7 +153,7 @@ def test_every_refusal_in_the_document_is_a_problem() -> None:
                 assert answer["$ref"].rpartition("/")[2] in refusals, (route, status)
 
 
-def test_the_document_says_who_may_call() -> None:
+def test_document_declares_the_callers_of_each_operation() -> None:
     for route, operation in operations().items():
         who = app_of(ROUTES[route].rpartition(".")[0] + ".py").access
         assert bool(operation.get("security")) is (who is not Access.ANYONE), route
@@ -161,7 +161,7 @@ def test_the_document_says_who_may_call() -> None:
         assert ("403" in operation["responses"]) >= (who is Access.ADMIN), route
 
 
-def test_only_admins_may_do_what_the_contract_says_only_admins_may() -> None:
+def test_admin_routes_of_the_contract_match_the_functions() -> None:
     admins = {
         route for route in ROUTES if app_of(ROUTES[route].rpartition(".")[0] + ".py").access is Access.ADMIN
     }
@@ -169,7 +169,7 @@ def test_only_admins_may_do_what_the_contract_says_only_admins_may() -> None:
     assert_agree(contract.FOR_ADMINS, admins, "docs/contract.md (as `admin` in the column who)")
 
 
-def test_every_request_body_of_the_document_refuses_unknown_fields() -> None:
+def test_every_request_schema_of_the_document_rejects_unknown_fields() -> None:
     bodies = {model.__name__ for model in subclasses(requests.Request)} - {"Request", "Change"}
     written = document()["components"]["schemas"]
     assert bodies <= set(written)
@@ -177,11 +177,11 @@ def test_every_request_body_of_the_document_refuses_unknown_fields() -> None:
         assert written[name]["additionalProperties"] is False, name
 
 
-def test_the_document_names_every_operation_that_can_be_called() -> None:
+def test_document_lists_every_operation_of_the_catalog() -> None:
     called = document()["components"]["schemas"]["OperationCall"]["properties"]["type"]
     assert set(CATALOG) <= set(called["enum"])
 
 
-def test_nothing_of_this_machine_is_in_the_document() -> None:
+def test_document_contains_no_local_paths() -> None:
     assert str(Path.home()) not in openapi.DOCUMENT.read_text("utf-8")
     assert str(ROOT) not in openapi.DOCUMENT.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""EventBridge's part of the offline cloud, with a small service's own functions."""
+"""The offline cloud's EventBridge, with the functions of a small service."""
 
 import json
 import threading
@@ -14,16 +14,16 @@ from localstack.scheduler import Schedule, Timer
 from tests.support.eventually import eventually
 from tests.support.offline_service import write_service
 
-OFTEN = timedelta(seconds=0.3)
+PERIOD = timedelta(seconds=0.3)
 
 
 @contextmanager
 def running(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A function of the small service, invoked often."""
+    """Invoke a function of the small service every PERIOD within the block."""
     function = Service.load(write_service(folder), {}).functions[name]
     monkeypatch.syspath_prepend(str(folder))
     stopping = threading.Event()
-    timer = Timer(function, Schedule(OFTEN, datetime.now(UTC)), stopping)
+    timer = Timer(function, Schedule(PERIOD, datetime.now(UTC)), stopping)
     thread = threading.Thread(target=timer.run)
     thread.start()
     try:
@@ -33,32 +33,35 @@ def running(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         thread.join()
 
 
-def seen(folder: Path) -> list[Path]:
-    return sorted((folder / "seen").glob("scheduled.*"))
+def invocations(folder: Path) -> list[Path]:
+    return sorted((folder / "invocations").glob("scheduled.*"))
 
 
-def test_a_function_is_invoked_each_time_by_a_process_of_its_own(
+def test_scheduled_function_runs_in_a_new_process_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running("tick", tmp_path, monkeypatch):
-        eventually(lambda: len(seen(tmp_path)) >= 2)
-    first, second = (json.loads(file.read_text()) for file in seen(tmp_path)[:2])
+        eventually(lambda: len(invocations(tmp_path)) >= 2)
+    first, second = (json.loads(file.read_text()) for file in invocations(tmp_path)[:2])
     assert first["pid"] != second["pid"]
-    for told in (first, second):
-        assert (told["event"]["source"], told["event"]["detail-type"]) == ("aws.events", "Scheduled Event")
-        due = datetime.fromisoformat(told["event"]["time"])
+    for invocation in (first, second):
+        assert (invocation["event"]["source"], invocation["event"]["detail-type"]) == (
+            "aws.events",
+            "Scheduled Event",
+        )
+        due = datetime.fromisoformat(invocation["event"]["time"])
         assert timedelta(0) <= datetime.now(UTC) - due < timedelta(minutes=1)
 
 
-def test_a_function_that_fails_is_invoked_again_the_next_time(
+def test_failing_scheduled_function_is_invoked_again_on_schedule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running("fail", tmp_path, monkeypatch):
-        said = ""
+        output = ""
 
         def twice() -> bool:
-            nonlocal said
-            said += capsys.readouterr().out
-            return said.count("fail failed: RuntimeError") >= 2
+            nonlocal output
+            output += capsys.readouterr().out
+            return output.count("fail failed: RuntimeError") >= 2
 
         eventually(twice)

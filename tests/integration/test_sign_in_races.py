@@ -1,4 +1,4 @@
-"""Parallel sign-ins of one account."""
+"""Concurrent sign-ins to one account."""
 
 import math
 import time
@@ -12,7 +12,7 @@ import pytest
 from shared import accounts, database
 from shared.auth import passwords, throttle
 from shared.errors import TooManyRequests, WrongCredentials
-from tests.support.users import at_once
+from tests.support.users import run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -21,7 +21,7 @@ EMAIL, PASSWORD, ADDRESS = "ada@example.com", "Lovelace1!", "192.0.2.1"
 
 
 def outcome(email: str, password: str) -> type[Exception] | None:
-    """The error of a sign-in; None if it succeeds."""
+    """Return the error type of a sign-in, or None if it succeeds."""
     try:
         accounts.sign_in(email, password, ADDRESS)
     except (WrongCredentials, TooManyRequests) as error:
@@ -30,42 +30,42 @@ def outcome(email: str, password: str) -> type[Exception] | None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
-def test_fifty_right_sign_ins_at_once_from_one_address_all_succeed(known: bool) -> None:
+def test_fifty_concurrent_right_sign_ins_from_one_address_all_succeed(known: bool) -> None:
     if known:
         accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
-    pairs = at_once(50, lambda _: accounts.sign_in(EMAIL, PASSWORD, ADDRESS))
+    pairs = run_concurrently(50, lambda _: accounts.sign_in(EMAIL, PASSWORD, ADDRESS))
     assert len({pair.refresh_id for pair in pairs}) == 50
 
 
-def test_of_fifty_wrong_sign_ins_at_once_only_five_are_answered() -> None:
+def test_only_five_of_fifty_concurrent_wrong_sign_ins_are_verified() -> None:
     accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
     began = time.monotonic()
-    outcomes = Counter(at_once(50, lambda _: outcome(EMAIL, "wrong")))
+    outcomes = Counter(run_concurrently(50, lambda _: outcome(EMAIL, "wrong")))
     refilled = math.floor((time.monotonic() - began) / 12)
     assert 5 <= outcomes[WrongCredentials] <= 5 + refilled
     assert outcomes[WrongCredentials] + outcomes[TooManyRequests] == 50
 
 
-def test_of_fifty_wrong_sign_ins_at_once_at_many_emails_only_thirty_are_answered() -> None:
+def test_only_thirty_of_fifty_concurrent_wrong_sign_ins_from_one_address_are_verified() -> None:
     began = time.monotonic()
-    outcomes = Counter(at_once(50, lambda i: outcome(f"{i}@example.com", "wrong")))
+    outcomes = Counter(run_concurrently(50, lambda i: outcome(f"{i}@example.com", "wrong")))
     refilled = math.floor((time.monotonic() - began) / 2)
     assert 30 <= outcomes[WrongCredentials] <= 30 + refilled
     assert outcomes[WrongCredentials] + outcomes[TooManyRequests] == 50
 
 
-def test_of_fifty_wrong_admin_passwords_at_once_only_five_are_answered() -> None:
+def test_only_five_of_fifty_concurrent_wrong_admin_passwords_are_verified() -> None:
     def guess(_: int) -> type[Exception]:
         with pytest.raises((WrongCredentials, TooManyRequests)) as caught:
             accounts.create_admin(EMAIL, PASSWORD, "wrong", ADDRESS)
         return caught.type
 
-    outcomes = Counter(at_once(50, guess))
+    outcomes = Counter(run_concurrently(50, guess))
     assert outcomes == {WrongCredentials: 5, TooManyRequests: 45}
 
 
 @pytest.mark.parametrize("password", [PASSWORD, "wrong"])
-def test_failures_that_are_counted_while_a_password_is_verified_hide_whether_it_was_right(
+def test_failures_counted_during_verification_hide_whether_the_password_is_right(
     monkeypatch: pytest.MonkeyPatch, password: str, sql: Sql
 ) -> None:
     accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
@@ -84,7 +84,7 @@ def test_failures_that_are_counted_while_a_password_is_verified_hide_whether_it_
     assert sql("SELECT 1 FROM rate_limits WHERE bucket = :b AND tokens < 30", b=f"address:{ADDRESS}") == []
 
 
-def test_failures_at_one_email_and_address_in_any_order_never_deadlock() -> None:
+def test_concurrent_failures_for_emails_and_addresses_never_deadlock() -> None:
     def fail(number: int) -> int:
         for i in range(20):
             buckets = throttle.sign_in_buckets(
@@ -93,10 +93,10 @@ def test_failures_at_one_email_and_address_in_any_order_never_deadlock() -> None
             database.only("count_failed_sign_in", **buckets)
         return number
 
-    assert at_once(6, fail) == [0, 1, 2, 3, 4, 5]
+    assert run_concurrently(6, fail) == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_password_that_was_changed_while_it_was_checked_opens_no_session(
+def test_password_changed_during_verification_opens_no_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     accounts.sign_in(EMAIL, PASSWORD, ADDRESS)

@@ -1,7 +1,7 @@
-"""Two environments restored from one snapshot (SnapStart) share what was there after the imports.
+"""Two environments restored from one snapshot (SnapStart) share all state that the imports created.
 
-Here they are two forks of a process that has imported every function: nothing may be the same in
-both that must differ, and no connection may be there yet.
+Two forks of a process that imported every function stand for them. Values that must be unique must differ,
+and importing must not open a connection.
 """
 
 import json
@@ -36,16 +36,16 @@ for _ in range(2):
         database.run("health")
         (row,) = database.query("SELECT pg_backend_pid() AS pid", {})
         pair = tokens.issue(UUID(int=1), UUID(int=2), "client")
-        made = [uuid4(), uuid7().int & (1 << 62) - 1, auth.new_api_key()[0], random_string.next_string(),
+        values = [uuid4(), uuid7().int & (1 << 62) - 1, auth.new_api_key()[0], random_string.next_string(),
                 pair.csrf, pair.refresh_id, row["pid"]]
-        os.write(1, json.dumps([str(one) for one in made]).encode() + b"\\n")
+        os.write(1, json.dumps([str(one) for one in values]).encode() + b"\\n")
         os._exit(0)
 for _ in range(2):
     os.wait()
 """
 
 
-def test_what_two_restored_environments_make_differs_in_everything(database_url: str) -> None:
+def test_environments_restored_from_one_snapshot_create_different_values(database_url: str) -> None:
     service = Service.load(ROOT / "serverless.yml", {})
     modules = sorted({f.handler.rpartition(".")[0].replace("/", ".") for f in service.functions.values()})
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Starting, ending and breaking the offline cloud as a whole."""
+"""Starting, stopping and breaking the offline cloud as a whole."""
 
 import os
 import signal
@@ -37,12 +37,14 @@ def cloud_of(stack: Stack) -> Iterator[Cloud]:
 
 
 def processes(folder: Path) -> list[psutil.Process]:
-    """Every living process with this data folder in its environment, whatever its parent is now."""
+    """Return every live process with this data folder in its environment, whatever its current parent."""
     found = []
     for process in psutil.process_iter():
         try:
-            told = process.environ().get("DATA_DIR") == str(folder / "data")
-            if (told or str(folder) in " ".join(process.cmdline())) and process.status() != "zombie":
+            in_environment = process.environ().get("DATA_DIR") == str(folder / "data")
+            if (
+                in_environment or str(folder) in " ".join(process.cmdline())
+            ) and process.status() != "zombie":
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
@@ -51,11 +53,11 @@ def processes(folder: Path) -> list[psutil.Process]:
 
 def start_command(settings: Settings, action: str = "up") -> "subprocess.Popen[str]":
     port, edge_port = free_port(), free_port()
-    told = {**os.environ, **replace(settings, port=port, edge_port=edge_port).as_environment()}
+    environment = {**os.environ, **replace(settings, port=port, edge_port=edge_port).as_environment()}
     return subprocess.Popen(
         [sys.executable, "-m", "localstack.run", action],
         cwd=ROOT,
-        env=told,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -63,7 +65,7 @@ def start_command(settings: Settings, action: str = "up") -> "subprocess.Popen[s
 
 
 class Failing(BaseHTTPRequestHandler):
-    """An endpoint that answers 500 to everything."""
+    """An endpoint that responds to every request with 500."""
 
     def do_GET(self) -> None:
         self.send_response(500)
@@ -74,7 +76,7 @@ class Failing(BaseHTTPRequestHandler):
 
 
 def delivered(folder: Path) -> str:
-    """All events that the stub worker has had."""
+    """Return all events that the stub worker received."""
     return "".join(file.read_text() for file in (folder / "seen").glob("*.json"))
 
 
@@ -91,10 +93,10 @@ def read_until(text: str, command: "subprocess.Popen[str]") -> str:
         read += line
         if text in line:
             return read
-    raise AssertionError(f"it ended without saying {text!r}:\n{read}")
+    raise AssertionError(f"the command ended without printing {text!r}:\n{read}")
 
 
-def test_data_survives_and_no_process_does(tmp_path: Path) -> None:
+def test_stop_keeps_the_data_and_ends_all_processes(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, database=True)
     with Stack(settings) as stack:
         database = stack.environment["AWS_PGSQL_PATH"]
@@ -106,7 +108,7 @@ def test_data_survives_and_no_process_does(tmp_path: Path) -> None:
         with cloud_of(stack) as cloud:
             cloud.s3.put_object(Bucket=BUCKET, Key="kept", Body=b"1")
         key = stack.environment["JWT_SECRET_KEY"]
-        with httpx.Client() as client:  # kept alive to the end
+        with httpx.Client() as client:  # its connection stays open until the stack stops
             assert client.get(f"{stack.url}/echo").status_code == 200
             assert len(processes(tmp_path)) >= 8
     assert processes(tmp_path) == []
@@ -123,7 +125,7 @@ def test_data_survives_and_no_process_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["PORT", "LOCALSTACK_PORT"])
-def test_a_taken_port_is_named_with_its_setting_and_nothing_is_started(tmp_path: Path, variable: str) -> None:
+def test_port_in_use_is_named_with_its_setting_and_nothing_starts(tmp_path: Path, variable: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -135,7 +137,7 @@ def test_a_taken_port_is_named_with_its_setting_and_nothing_is_started(tmp_path:
     assert processes(tmp_path) == []
 
 
-def test_a_second_one_in_the_same_folder_says_that_it_is_running(tmp_path: Path) -> None:
+def test_second_stack_in_the_same_folder_fails_with_the_process_id(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     folder = DataFolder(settings.data_dir)
     with folder.locked():
@@ -146,7 +148,7 @@ def test_a_second_one_in_the_same_folder_says_that_it_is_running(tmp_path: Path)
 
 
 @pytest.mark.parametrize("part", [GATEWAY, BATCH, SCHEDULE, EMULATOR])
-def test_the_part_that_dies_is_named_and_no_process_stays(tmp_path: Path, part: str) -> None:
+def test_dead_part_is_named_and_all_processes_end(tmp_path: Path, part: str) -> None:
     with Stack(settings_of(tmp_path)) as stack:
         assert stack.wait(timeout=0) == ""
         stack.kill(part)
@@ -154,7 +156,7 @@ def test_the_part_that_dies_is_named_and_no_process_stays(tmp_path: Path, part: 
     assert processes(tmp_path) == []
 
 
-def test_a_migration_that_fails_ends_everything_and_says_why(tmp_path: Path) -> None:
+def test_failed_migration_stops_the_stack_with_its_reason(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     (tmp_path / "migrations" / "handler.py").write_text(
         "def handler(event, context): raise OSError('no disk')"
@@ -164,7 +166,7 @@ def test_a_migration_that_fails_ends_everything_and_says_why(tmp_path: Path) -> 
     assert processes(tmp_path) == []
 
 
-def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_unreachable_endpoint_is_named(tmp_path: Path) -> None:
     endpoint = f"http://127.0.0.1:{free_port()}"
     settings = replace(settings_of(tmp_path), endpoint_url=endpoint, start_timeout=1)
     with pytest.raises(CannotStart, match=endpoint), Stack(settings):
@@ -172,7 +174,7 @@ def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:
     assert processes(tmp_path) == []
 
 
-def test_an_endpoint_that_fails_is_named_without_a_traceback(tmp_path: Path) -> None:
+def test_failing_endpoint_is_named_without_a_traceback(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as failing:
         threading.Thread(target=failing.serve_forever).start()
         endpoint = f"http://127.0.0.1:{failing.server_port}"
@@ -186,8 +188,8 @@ def test_an_endpoint_that_fails_is_named_without_a_traceback(tmp_path: Path) -> 
     assert processes(tmp_path) == []
 
 
-def test_a_database_that_cannot_be_reached_is_named_without_a_traceback(tmp_path: Path) -> None:
-    """With the service's own migrations."""
+def test_unreachable_database_is_named_without_a_traceback_and_password(tmp_path: Path) -> None:
+    """Use the service's own migrations."""
     port = free_port()
     settings = Settings(port=0, edge_port=0, data_dir=tmp_path / "data")
     settings = replace(settings, database_url=f"postgresql://me:secret@127.0.0.1:{port}/db")
@@ -197,14 +199,14 @@ def test_a_database_that_cannot_be_reached_is_named_without_a_traceback(tmp_path
     assert "secret" not in str(caught.value)
 
 
-def test_a_dollar_in_the_folders_name_is_named_since_pg_ctl_accepts_none(tmp_path: Path) -> None:
+def test_dollar_in_the_path_is_rejected_because_pg_ctl_expands_it(tmp_path: Path) -> None:
     folder = tmp_path / "$HOME"
     folder.mkdir()
     with pytest.raises(CannotStart, match=r"no \$ in a path"):
         Stack(settings_of(folder, database=True)).__enter__()
 
 
-def test_the_folders_name_may_hold_a_space_and_other_characters_of_a_shell(tmp_path: Path) -> None:
+def test_path_may_contain_spaces_and_shell_characters(tmp_path: Path) -> None:
     folder = tmp_path / "my proj's & 100%"
     folder.mkdir()
     with Stack(settings_of(folder, database=True)) as stack:
@@ -215,8 +217,8 @@ def test_the_folders_name_may_hold_a_space_and_other_characters_of_a_shell(tmp_p
             assert connection.run("SELECT 1") == [[1]]
 
 
-def test_a_command_while_the_service_is_down_breaks_no_later_upload(tmp_path: Path) -> None:
-    """It starts the service at other ports; queues must not be named by them."""
+def test_restarts_on_other_ports_do_not_break_later_uploads(tmp_path: Path) -> None:
+    """A command starts the stopped service on other ports, so the queues must not be named by ports."""
     settings = settings_of(tmp_path)
     for number in range(3):
         with Stack(settings) as stack, cloud_of(stack) as cloud:
@@ -226,26 +228,26 @@ def test_a_command_while_the_service_is_down_breaks_no_later_upload(tmp_path: Pa
                 assert len(cloud.sqs.list_queues(QueueNamePrefix=name)["QueueUrls"]) == 2 - (name != QUEUE)
 
 
-def test_make_up_tells_where_and_make_down_ends_it(tmp_path: Path) -> None:
+def test_make_up_prints_its_addresses_and_make_down_stops_it(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     with start_command(settings) as command:
-        said = read_until("Ctrl-C", command)
-        assert "restcalculator is ready" in said
-        assert "Test1234!" in said
+        output = read_until("Ctrl-C", command)
+        assert "restcalculator is ready" in output
+        assert "Test1234!" in output
         down = start_command(settings, "down")
         assert "stopped" in down.communicate(timeout=20)[0]
         assert (command.wait(20), down.returncode) == (0, 0)
     assert processes(tmp_path) == []
 
 
-def test_nothing_outlives_a_killed_make_up(tmp_path: Path) -> None:
+def test_killed_make_up_leaves_no_process(tmp_path: Path) -> None:
     with start_command(settings_of(tmp_path)) as command:
         read_until("Ctrl-C", command)
         command.send_signal(signal.SIGKILL)
     eventually(lambda: processes(tmp_path) == [])
 
 
-def test_build_local_db_makes_all_anew_beside_the_running_service(tmp_path: Path) -> None:
+def test_reset_db_recreates_database_and_bucket_while_the_service_runs(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, database=True)
     with Stack(settings) as stack:
         folder = stack.environment["AWS_PGSQL_PATH"].partition("?host=")[2]

@@ -1,4 +1,4 @@
-"""The fixed statements against the migrated schema, and what they answer against the schemas."""
+"""The SQL statements against the migrated schema, and their results against the response schemas."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from shared.lists.listing import Listing
 from shared.lists.page import read_page
 from shared.schemas import responses
 from tests.integration.conftest import Server
-from tests.support.users import Person, enrol
+from tests.support.users import Person, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -31,7 +31,7 @@ LISTS = [value for value in vars(lists).values() if isinstance(value, Listing)]
 NAME = attrgetter("name")
 
 
-def test_the_deployed_postgres_and_docker_s_have_the_major_version_of_the_tested_one(server: Server) -> None:
+def test_template_and_docker_use_the_tested_postgres_version(server: Server) -> None:
     ((version,),) = server.maintenance.run("SHOW server_version_num")
     major = str(int(version) // 10000)
     template = (ROOT / "resources/database/own.yml").read_text("utf-8")
@@ -42,26 +42,26 @@ def test_the_deployed_postgres_and_docker_s_have_the_major_version_of_the_tested
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_every_fixed_statement_prepares_against_the_migrated_schema(server: Server, name: str) -> None:
+def test_statement_prepares_against_the_migrated_schema(server: Server, name: str) -> None:
     with server.connect(server.template) as connection:
         connection.prepare(statement_text(name)).close()
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_every_parameter_says_its_type_so_that_none_is_guessed(name: str) -> None:
+def test_parameters_of_a_statement_have_explicit_types(name: str) -> None:
     text = re.sub(r"--.*", "", statement_text(name))
     untyped = re.findall(r"(?<![:\w]):(\w+)(?!\w|::)", text)
     assert untyped == []
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_every_statement_begins_by_saying_what_it_is_for(name: str) -> None:
+def test_statement_starts_with_a_comment(name: str) -> None:
     comment = statement_text(name).startswith("-- ")
-    assert comment, f"Begin shared/database/sql/{name}.sql with a comment that says what it is for."
+    assert comment, f"Begin shared/database/sql/{name}.sql with a comment that states its purpose."
 
 
 def assert_shaped(body: str, model: type[BaseModel]) -> None:
-    """The JSON has the model's fields, all of them and no other, and validates as it."""
+    """Assert that the JSON has exactly the model's fields and validates."""
     assert list(sorted(json.loads(body))) == sorted(model.model_fields)
     model.model_validate_json(body)
 
@@ -72,14 +72,14 @@ def one(statement: str, **parameters: Any) -> str:
     return str(row["body"])
 
 
-def test_a_users_answers_have_the_schemas_fields() -> None:
+def test_results_about_users_match_the_schemas() -> None:
     user = {"email": "ada@example.com", "password_hash": "x", "role": "client", "balance": Decimal(5)}
     user_id = uuid7()
     assert_shaped(one("create_user", id=user_id, entry_id=uuid7(), **user), responses.User)
     assert_shaped(one("user", id=user_id), responses.User)
 
 
-def test_an_operations_answers_have_the_schemas_fields() -> None:
+def test_results_about_operations_match_the_schemas() -> None:
     operation_id = uuid7()
     assert_shaped(one("create_operation", id=operation_id, type="x", cost=Decimal(5)), responses.Operation)
     assert_shaped(one("operation", id=operation_id), responses.Operation)
@@ -88,10 +88,10 @@ def test_an_operations_answers_have_the_schemas_fields() -> None:
     assert json.loads(changed)["cost"] == 0.1
 
 
-def test_a_records_answers_have_the_schemas_fields(client: Person) -> None:
-    answer = charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
-    assert_shaped(answer.body, responses.Charged)
-    record = one("record", id=json.loads(answer.body)["record_id"], owner=client.id)
+def test_results_about_records_match_the_schemas(client: Person) -> None:
+    response = charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", None), Decimal(3))
+    assert_shaped(response.body, responses.Charged)
+    record = one("record", id=json.loads(response.body)["record_id"], owner=client.id)
     assert_shaped(record, responses.Record)
     manual = {
         "user_id": client.id,
@@ -104,30 +104,30 @@ def test_a_records_answers_have_the_schemas_fields(client: Person) -> None:
     assert_shaped(one("create_record", id=uuid7(), **manual), responses.Record)
 
 
-def test_a_tasks_answers_have_the_schemas_fields(client: Person) -> None:
+def test_results_about_tasks_match_the_schemas(client: Person) -> None:
     task_id, body = tasks.create(client.caller, "a.csv", 10, "queued")
     assert_shaped(body, responses.TaskAccepted)
     assert_shaped(tasks.get(task_id, client.id)["body"], responses.Task)
 
 
-def test_an_api_keys_answer_has_the_schemas_fields(client: Person) -> None:
+def test_results_about_api_keys_match_the_schemas(client: Person) -> None:
     key = {"user_id": client.id, "name": "program", "key_hash": b"x" * 32, "key": "rc_x"}
     key_id = uuid7()
     assert_shaped(one("create_api_key", id=key_id, **key), responses.ApiKeyCreated)
     assert_shaped(one("api_key", id=key_id, user_id=client.id), responses.ApiKey)
 
 
-def test_a_grants_answer_has_the_schemas_fields(admin: Person, client: Person) -> None:
-    answer = charges.grant(admin.caller, client.id, Decimal(5), "gift", None)
-    assert_shaped(answer.body, responses.Granted)
+def test_result_of_a_grant_matches_the_schema(admin: Person, client: Person) -> None:
+    response = charges.grant(admin.caller, client.id, Decimal(5), "gift", None)
+    assert_shaped(response.body, responses.Granted)
 
 
 @pytest.mark.parametrize("listing", LISTS, ids=NAME)
-def test_a_lists_rows_have_the_schemas_fields(admin: Person, listing: Listing) -> None:
+def test_rows_of_a_list_match_the_schema(admin: Person, listing: Listing) -> None:
     database.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
     charges.charge(charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
     tasks.create(admin.caller, "a.csv", 10, "queued")
-    enrol()
+    create_person()
     page = json.loads(read_page(listing, "", admin.caller))
     assert page[listing.name]
     for row in page[listing.name]:
@@ -154,7 +154,7 @@ def row_of_each_list(admin: Person) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("listing", [listing for listing in LISTS if listing.name != "ledger"], ids=NAME)
-def test_a_lists_row_is_the_text_that_a_get_returns(
+def test_row_of_a_list_is_identical_to_the_result_of_a_get(
     admin: Person, listing: Listing, row_of_each_list: dict[str, dict[str, Any]]
 ) -> None:
     body = one(listing.name.removesuffix("s"), **row_of_each_list[listing.name])
@@ -163,13 +163,13 @@ def test_a_lists_row_is_the_text_that_a_get_returns(
 
 @pytest.mark.parametrize("listing", LISTS, ids=NAME)
 @pytest.mark.usefixtures("row_of_each_list")
-def test_naming_every_field_changes_nothing_in_a_lists_text(admin: Person, listing: Listing) -> None:
+def test_selecting_all_fields_returns_the_same_text(admin: Person, listing: Listing) -> None:
     whole = read_page(listing, "", admin.caller)
     assert json.loads(whole)[listing.name]
     assert read_page(listing, f"fields={','.join(listing.public)}", admin.caller) == whole
 
 
-def test_joining_json_keeps_the_order_and_the_values_text() -> None:
+def test_join_json_keeps_order_and_formatting() -> None:
     joined = database.query(
         """SELECT join_json('{"b" : 1.50, "a":null}', '{}', NULL, '{"\u00fc": {"d":[2,  "x"]}}') AS body""",
         {},
@@ -178,7 +178,7 @@ def test_joining_json_keeps_the_order_and_the_values_text() -> None:
 
 
 @pytest.mark.parametrize("name", ["caller", "charge", "quote"])
-def test_the_planner_inlines_the_function_that_finds_the_caller(server: Server, name: str) -> None:
+def test_planner_inlines_the_function_that_finds_the_caller(server: Server, name: str) -> None:
     text = re.sub(r"(?<!:):\w+", "NULL", statement_text(name))
     with server.connect(server.template) as connection:
         plan = "\n".join(line for (line,) in connection.run(f"EXPLAIN {text}"))
@@ -186,7 +186,7 @@ def test_the_planner_inlines_the_function_that_finds_the_caller(server: Server, 
     assert "Function Scan" not in plan
 
 
-def test_money_leaves_without_trailing_zeros_and_times_in_rfc_3339(client: Person) -> None:
+def test_money_has_no_trailing_zeros_and_times_are_rfc_3339(client: Person) -> None:
     body = one("user", id=client.id)
     assert '"balance" : 20,' in body
     assert re.search(r'"created_at" : "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"', body)

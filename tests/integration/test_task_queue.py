@@ -1,4 +1,4 @@
-"""Which task of an owner runs when one ends while another decides to wait; how often one is resumed."""
+"""Which task of an owner runs next while another one ends, and how often a task can be resumed."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +22,11 @@ ENDS: dict[str, dict[str, object]] = {
     "cancel_task": {"owner": None},
     "fail_task": {"error": "for a reason", "announced": False},
 }
-"""The statements that end a task by themselves, and their other parameters."""
+"""The statements that end a task without a worker, with their other parameters."""
 
 
 def task(owner: Person, sql: Sql, status: str) -> UUID:
-    """A task at a status, whose file is there and billed."""
+    """Create a task with this status, whose file is uploaded and billed."""
     sql("DELETE FROM rate_limits")
     task_id, _ = tasks.create(owner.caller, "a.csv", 10, "queued")
     sql(
@@ -38,14 +38,14 @@ def task(owner: Person, sql: Sql, status: str) -> UUID:
 
 
 def start(uow: UnitOfWork, owner: Person, task_id: UUID) -> str:
-    """The status of a task that a worker has tried to start, before the commit."""
+    """Try to start a task without committing. Return its status."""
     uow.one("lock_task", id=task_id, user_id=owner.id)
     row = uow.only("start_task", id=task_id, user_id=owner.id, bytes_total=10, etag="e")
     return str(row["status"])
 
 
 def start_and_commit(owner: Person, task_id: UUID) -> str:
-    """The status of a task that a worker has tried to start."""
+    """Try to start a task and commit. Return its status."""
     with UnitOfWork() as uow:
         status = start(uow, owner, task_id)
         uow.commit()
@@ -53,7 +53,7 @@ def start_and_commit(owner: Person, task_id: UUID) -> str:
 
 
 @pytest.mark.parametrize("statement", ENDS)
-def test_a_task_that_decides_to_wait_while_the_other_one_ends_is_the_next_one(
+def test_task_that_starts_waiting_while_the_running_one_ends_is_next(
     another_uow: AnotherUow, client: Person, sql: Sql, statement: str
 ) -> None:
     running, waiting = (task(client, sql, status) for status in ("processing", "queued"))
@@ -72,7 +72,7 @@ def test_a_task_that_decides_to_wait_while_the_other_one_ends_is_the_next_one(
 
 
 @pytest.mark.parametrize("statement", ENDS)
-def test_a_task_that_would_start_while_the_other_one_ends_starts_then(
+def test_task_starts_once_the_running_one_ends(
     another_uow: AnotherUow, client: Person, sql: Sql, statement: str
 ) -> None:
     running, waiting = (task(client, sql, status) for status in ("processing", "queued"))
@@ -87,7 +87,7 @@ def test_a_task_that_would_start_while_the_other_one_ends_starts_then(
     assert database.one("next_task", user_id=client.id) is None
 
 
-def test_a_look_at_a_task_waits_for_its_resumption_and_for_no_chunk(client: Person, sql: Sql) -> None:
+def test_peek_waits_for_a_resumption_but_not_for_a_chunk(client: Person, sql: Sql) -> None:
     stopped = task(client, sql, "cancelled")
 
     def peek() -> str:
@@ -108,7 +108,7 @@ def test_a_look_at_a_task_waits_for_its_resumption_and_for_no_chunk(client: Pers
         assert pool.submit(peek).result() == "processing"
 
 
-def test_six_resumptions_at_once_are_accepted_and_the_seventh_waits(client: Person, sql: Sql) -> None:
+def test_six_resumptions_are_accepted_and_the_seventh_is_throttled(client: Person, sql: Sql) -> None:
     task_id = task(client, sql, "cancelled")
     sent = list[UUID]()
 
@@ -128,7 +128,7 @@ def test_six_resumptions_at_once_are_accepted_and_the_seventh_waits(client: Pers
     resume(client.id)
 
 
-def test_a_task_waits_only_for_one_that_shows_signs_of_life(client: Person, sql: Sql) -> None:
+def test_task_does_not_wait_for_a_stalled_one(client: Person, sql: Sql) -> None:
     running, waiting = (task(client, sql, status) for status in ("processing", "queued"))
     assert database.one("next_task", user_id=client.id) is None
     sql("UPDATE tasks SET updated_at = now() - interval '61 seconds' WHERE id = :id", id=running)

@@ -20,7 +20,7 @@ from tests.machine.batch_model import CHUNK_ROWS
 from tests.machine.model import Result
 from tests.support.batch.deliveries import LIMIT, Deliveries
 from tests.support.batch.harness import Harness
-from tests.support.batch.processes import Died, WorkerProcess
+from tests.support.batch.processes import WorkerDied, WorkerProcess
 from tests.support.batch.stage import Fault
 from worker.messages import uploads
 
@@ -106,7 +106,7 @@ class Service:
         self._expect(fault, container)
         try:
             return Response.of(container.handle(event))
-        except Died:
+        except WorkerDied:
             container.close()
             container = self._container()
             return None
@@ -217,7 +217,7 @@ class Service:
         self.harness.stage.expect(fault)
 
     def _container(self) -> WorkerProcess:
-        return WorkerProcess(self.harness.behind_wires, {}, "tests.machine.functions.handler")
+        return WorkerProcess(self.harness.proxied_environment, {}, "tests.machine.functions.handler")
 
 
 def count_delivery(message: Any) -> None:

@@ -1,7 +1,7 @@
 """Which route is exposed to which of the OWASP API Security Top 10: `python -m tests.support.access_matrix`.
 
-Exposure follows from what the OpenAPI document says of a route, so a new one is tested by itself; what
-can't follow from that is named here, and a test fails for a route that it does not name.
+Exposure is derived from the OpenAPI document, so new routes are tested automatically. The constants below
+list what the document cannot express; a test fails for a route that is missing there.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from tests.support.declared_routes import OPERATIONS, Declared
 from tests.support.http_client import Client
 
 FOR_ADMINS = {f"{method} {path}" for method, path in contract.FOR_ADMINS}
-OF_EVERYBODY = {"GET /api/v1/operations", "GET /api/v1/operations/{id}"}
-"""The price list: it has no owner."""
-WITH_TOKENS_OF_ITS_OWN = {"POST /refresh", "POST /logout"}
+WITHOUT_OWNER = {"GET /api/v1/operations", "GET /api/v1/operations/{id}"}
+"""The price list, which has no owner."""
+OPTIONAL_SIGN_IN = {"POST /refresh", "POST /logout"}
 """Routes without a required sign-in that read cookies."""
 
 
 class Risk(Enum):
-    """A risk, by OWASP's number and what it is here."""
+    """A risk, with OWASP's number and a short name."""
 
     OBJECTS = "API1 another's object"
     TOKENS = "API2 bad token"
@@ -37,16 +37,16 @@ class Risk(Enum):
 
 
 def _is_owned(route: Declared) -> bool:
-    """Whether it shows or changes what has an owner, to others than admins."""
+    """Return whether a route shows or changes rows of an owner to callers other than admins."""
     shows = route.has_parameter or "page_size" in route.query_parameters
-    return shows and route.needs_sign_in and str(route) not in FOR_ADMINS | OF_EVERYBODY
+    return shows and route.needs_sign_in and str(route) not in FOR_ADMINS | WITHOUT_OWNER
 
 
 _IS_EXPOSED: dict[Risk, Callable[[Declared], bool]] = {
     Risk.OBJECTS: _is_owned,
     Risk.TOKENS: lambda route: route.needs_sign_in,
     Risk.CSRF: lambda route: (
-        route.method != "GET" and (route.needs_sign_in or str(route) in WITH_TOKENS_OF_ITS_OWN)
+        route.method != "GET" and (route.needs_sign_in or str(route) in OPTIONAL_SIGN_IN)
     ),
     Risk.GUESSING: lambda route: "password" in route.fields and not route.needs_sign_in,
     Risk.MEMBERS: lambda route: route.method in ("POST", "PATCH"),
@@ -58,24 +58,24 @@ _IS_EXPOSED: dict[Risk, Callable[[Declared], bool]] = {
 
 
 def exposed(risk: Risk) -> list[Declared]:
-    """The routes that a risk is about."""
+    """Return the routes that are exposed to a risk."""
     return [route for route in OPERATIONS if _IS_EXPOSED[risk](route)]
 
 
 def at_risk(risk: Risk) -> pytest.MarkDecorator:
-    """Give a test each `route` that a risk is about."""
+    """Parametrize a test with each `route` that is exposed to a risk."""
     return pytest.mark.parametrize("route", exposed(risk), ids=str)
 
 
-def ask(client: Client, route: Declared, value: str | None = None, **how: Any) -> httpx.Response:
-    """A request that the document allows; `value` stands for the path's parameters."""
+def send_request(client: Client, route: Declared, value: str | None = None, **options: Any) -> httpx.Response:
+    """Send a valid request. `value` replaces the parameters of the path."""
     if route.schema:
-        how.setdefault("json", route.body())
-    return client.request(route.method, route.concrete(value), **how)
+        options.setdefault("json", route.body())
+    return client.request(route.method, route.concrete(value), **options)
 
 
 def table() -> str:
-    """Routes and risks, as Markdown."""
+    """Return the table of routes and risks as Markdown."""
     lines = ["| route | " + " | ".join(risk.value for risk in Risk) + " |"]
     lines.append("| --- |" + " :-: |" * len(Risk))
     for route in OPERATIONS:

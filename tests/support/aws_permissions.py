@@ -1,4 +1,4 @@
-"""What a deploy needs: for each resource type of the templates, the calls that CloudFormation makes.
+"""The permissions that a deploy needs: the calls that CloudFormation makes for each resource type.
 
 From the handlers in CloudFormation's registry (`aws cloudformation describe-type`), as of November 2026.
 """

@@ -1,11 +1,11 @@
-"""Bodies that no route may take, made from the schemas that the OpenAPI document gives."""
+"""Invalid request bodies, generated from the schemas of the OpenAPI document."""
 
 from collections.abc import Iterator
 from typing import Any
 
 SURROGATE = "\ud800"
 NUL = "\0"
-DEEP = 100_000
+NESTING = 100_000
 
 MALFORMED = {
     "half": b'{"a": ',
@@ -22,15 +22,15 @@ MALFORMED = {
     "UTF-16": '{"a": 1}'.encode("utf-16"),
     "raw NUL": b'{"a": "\0"}',
     "raw line break": b'{"a": "\n"}',
-    "nested lists": b"[" * DEEP + b"]" * DEEP,
-    "nested objects": b'{"":' * (DEEP // 2) + b"1" + b"}" * (DEEP // 2),
-    "unclosed lists": b"[" * DEEP,
+    "nested lists": b"[" * NESTING + b"]" * NESTING,
+    "nested objects": b'{"":' * (NESTING // 2) + b"1" + b"}" * (NESTING // 2),
+    "unclosed lists": b"[" * NESTING,
 }
-"""Answered with 400."""
+"""Bodies that return 400."""
 
-NO_OBJECTS: list[Any] = [None, [], ["a"], "x", "", 1, 1.5, True]
+NOT_OBJECTS: list[Any] = [None, [], ["a"], "x", "", 1, 1.5, True]
 
-_OTHERS: dict[str, list[Any]] = {
+_OTHER_TYPES: dict[str, list[Any]] = {
     "string": [17, 1.5, True, [], ["a"], {}, {"a": 1}],
     "number": ["17", "", True, [], [1], {}],
     "integer": ["17", "", True, [], [1], {}, 1.5],
@@ -40,11 +40,11 @@ _OUT_OF_RANGE = [1e15, -1e15, 1.00001, 10**400]
 
 
 def wrong_values(schema: dict[str, Any]) -> list[Any]:
-    """Values that a field must not take; none for a field that takes any JSON."""
+    """Return values that a field must reject. None for a field that accepts any JSON."""
     kind = schema.get("type")
     if kind is None:
         return []
-    values = list(_OTHERS[kind])
+    values = list(_OTHER_TYPES[kind])
     if not schema.get("nullable"):
         values.append(None)
     if schema.get("format") in ("uuid", "date-time", "email") or "enum" in schema:
@@ -65,7 +65,7 @@ def wrong_values(schema: dict[str, Any]) -> list[Any]:
 
 
 def unstorable(value: Any) -> Iterator[Any]:
-    """Where a field takes any JSON: what Postgres, or a stack, can't hold."""
+    """Yield JSON that Postgres or a recursive parser cannot process, for a field that accepts any JSON."""
     for bad in (SURROGATE, NUL):
         yield bad
         yield [{"a": bad}]

@@ -1,4 +1,4 @@
-"""Charging people in tests, and what their books say then."""
+"""Charges in tests, and the resulting balance, records and ledger entries."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,33 +15,33 @@ Sql = Callable[..., list[list[Any]]]
 
 
 def charge(
-    who: Person | Credentials,
+    payer: Person | Credentials,
     key: str | None = None,
     *,
     operation: str = "addition",
     arguments: str = "[1, 2]",
 ) -> BillingResponse:
-    presented = who.credentials if isinstance(who, Person) else who
+    presented = payer.credentials if isinstance(payer, Person) else payer
     return charges.charge(charges.Call(presented, operation, arguments, key), Decimal(3))
 
 
-def hold_charge(uow: UnitOfWork, who: Person, key: str) -> None:
+def hold_charge(uow: UnitOfWork, payer: Person, key: str) -> None:
     """Charge in a transaction that the caller commits."""
-    call = charges.Call(who.credentials, "addition", "[1, 2]", key)
+    call = charges.Call(payer.credentials, "addition", "[1, 2]", key)
     row = uow.only("charge", **call.parameters(), **charges.outcome(call, Decimal(3)))
     assert row["body"] is not None
 
 
-def kind_of(call: Callable[[], BillingResponse]) -> str:
-    """The name of the error that a charge ends with, `replayed` or `charged`."""
+def outcome_of(call: Callable[[], BillingResponse]) -> str:
+    """Return `charged`, `replayed`, or the name of the error that a charge raises."""
     try:
         return "replayed" if call().replayed else "charged"
     except DomainError as error:
         return type(error).__name__
 
 
-def books(sql: Sql, person: Person) -> tuple[Decimal, int, int]:
-    """The balance, the number of records and of charges in the ledger."""
+def balance_and_counts(sql: Sql, person: Person) -> tuple[Decimal, int, int]:
+    """Return the balance, the number of records, and the number of charges in the ledger."""
     ((balance, records, entries),) = sql(
         """SELECT balance,
                   (SELECT count(*) FROM records WHERE user_id = u.id),

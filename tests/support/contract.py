@@ -1,4 +1,4 @@
-"""The routes that docs/contract.md promises, and tests' messages that name the file to change."""
+"""The routes in docs/contract.md, and assertion messages that name the file to change."""
 
 import re
 from collections.abc import Set
@@ -12,7 +12,7 @@ Key = TypeVar("Key")
 
 
 def routes(text: str) -> dict[tuple[str, str], str]:
-    """Each method and path of the tables' first column, with the cell after it: who may call."""
+    """Return each method and path of the tables' first column, with the next cell: who may call it."""
     found = dict[tuple[str, str], str]()
     prefix = ""
     for line in text.splitlines():
@@ -31,7 +31,7 @@ FOR_ADMINS = {route for route, who in ROUTES.items() if who == "admin"}
 
 
 def assert_agree(found: Set[Key], declared: Set[Key], file: str) -> None:
-    """Compare what a file names with what serverless.yml declares, and say what to change in which file."""
+    """Assert that a file and serverless.yml declare the same names. The message says what to change where."""
     missing, unknown = sorted(map(str, declared - found)), sorted(map(str, found - declared))
     assert not missing, f"Add to {file}: {', '.join(missing)}"
     assert not unknown, f"{file} names what serverless.yml does not declare: {', '.join(unknown)}"

@@ -1,4 +1,4 @@
-"""The routes as serverless.yml declares them, and what the OpenAPI document says of each."""
+"""The routes in serverless.yml, each with its operation in the OpenAPI document."""
 
 import json
 import re
@@ -16,17 +16,17 @@ DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text
 
 @dataclass(frozen=True)
 class Declared:
-    """One route; `says` is its operation in the OpenAPI document."""
+    """A route and its operation in the OpenAPI document."""
 
     method: str
     path: str
-    says: dict[str, Any] = field(repr=False, hash=False, compare=False)
+    operation: dict[str, Any] = field(repr=False, hash=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
     def concrete(self, value: str | None = None) -> str:
-        """The path with every parameter replaced: by `value`, or the id of nothing there is."""
+        """Return the path with every parameter replaced by `value`, or by an unused id."""
         return re.sub(r"\{\w+\}", lambda _: str(uuid4()) if value is None else value, self.path)
 
     @property
@@ -35,18 +35,18 @@ class Declared:
 
     @property
     def needs_sign_in(self) -> bool:
-        return "security" in self.says
+        return "security" in self.operation
 
     @property
     def query_parameters(self) -> dict[str, dict[str, Any]]:
-        """Name to schema, without the word null that a filter of what may be empty takes."""
-        parameters = [p for p in self.says.get("parameters", []) if p["in"] == "query"]
+        """Return the schemas of the query parameters by name, without the `null` of nullable filters."""
+        parameters = [p for p in self.operation.get("parameters", []) if p["in"] == "query"]
         return {p["name"]: p["schema"].get("anyOf", [p["schema"]])[0] for p in parameters}
 
     @cached_property
     def schema(self) -> dict[str, Any] | None:
-        """The JSON body's schema; None for a route that takes no JSON."""
-        content = self.says.get("requestBody", {}).get("content", {})
+        """Return the schema of the JSON body, or None for a route without one."""
+        content = self.operation.get("requestBody", {}).get("content", {})
         if "application/json" not in content:
             return None
         return resolved(content["application/json"]["schema"])
@@ -56,12 +56,12 @@ class Declared:
         return {name: resolved(schema) for name, schema in (self.schema or {}).get("properties", {}).items()}
 
     def body(self) -> Any:
-        """A body that its schema allows; what it names does not exist."""
+        """Return a body that the schema allows. Its ids do not exist."""
         return {name: example(schema) for name, schema in self.fields.items()}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema with its reference followed, and an optional one without its null."""
+    """Resolve the reference of a schema, and mark an optional one as nullable."""
     if "$ref" in schema:
         return resolved(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     if "anyOf" in schema:
@@ -71,7 +71,7 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def example(schema: dict[str, Any]) -> Any:
-    """A value that a field's schema allows."""
+    """Return a value that a field's schema allows."""
     if "enum" in schema:
         return schema["enum"][0]
     if "examples" in schema:

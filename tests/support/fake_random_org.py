@@ -1,4 +1,4 @@
-"""A server that stands in random.org's place, and answers as a test wants."""
+"""A fake random.org whose responses a test configures."""
 
 import json
 import threading
@@ -8,27 +8,27 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 KEY = "the key of random.org"
-Answer = bytes | Iterator[bytes]
-Answerer = Callable[[dict[str, Any]], Answer]
+ResponseBytes = bytes | Iterator[bytes]
+Responder = Callable[[dict[str, Any]], ResponseBytes]
 
 
 class RandomOrg:
-    """Answers the n-th call with the n-th of `answers`, and all further ones with the last."""
+    """Respond to the n-th call with the n-th of `responses`, and to all later calls with the last one."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
-        self.answers: list[Answerer] = [strings]
+        self.responses: list[Responder] = [strings]
         self.ended = threading.Event()
-        organisation = self
+        random_org = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                organisation.calls.append(request)
-                number = min(len(organisation.calls), len(organisation.answers))
-                answer = organisation.answers[number - 1](request)
-                with suppress(OSError):  # who asked may have gone
-                    for part in [answer] if isinstance(answer, bytes) else answer:
+                random_org.calls.append(request)
+                number = min(len(random_org.calls), len(random_org.responses))
+                response = random_org.responses[number - 1](request)
+                with suppress(OSError):  # the client may have closed the connection
+                    for part in [response] if isinstance(response, bytes) else response:
                         self.wfile.write(part)
 
             def log_message(self, *_: object) -> None:
@@ -40,21 +40,21 @@ class RandomOrg:
     @classmethod
     @contextmanager
     def running(cls) -> Iterator["RandomOrg"]:
-        organisation = cls()
-        thread = threading.Thread(target=organisation.server.serve_forever, kwargs={"poll_interval": 0.01})
+        random_org = cls()
+        thread = threading.Thread(target=random_org.server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield organisation
-        organisation.ended.set()
-        organisation.server.shutdown()
+        yield random_org
+        random_org.ended.set()
+        random_org.server.shutdown()
         thread.join(10)
-        organisation.server.server_close()
+        random_org.server.server_close()
 
-    def says_nothing(self, _: dict[str, Any]) -> bytes:
+    def never_responds(self, _: dict[str, Any]) -> bytes:
         self.ended.wait(30)
         return b""
 
-    def drips(self, request: dict[str, Any]) -> Iterator[bytes]:
-        """An answer as it should be, a byte at a time, each before anybody's patience with a socket ends."""
+    def responds_byte_by_byte(self, request: dict[str, Any]) -> Iterator[bytes]:
+        """Send a valid response one byte at a time, each before a socket timeout could expire."""
         whole = strings(request)
         for at in range(len(whole)):
             yield whole[at : at + 1]
@@ -66,12 +66,12 @@ def http(body: bytes, status: str = "200 OK", length: int | None = None) -> byte
     return head.encode() + body
 
 
-def answer(data: object) -> bytes:
+def response(data: object) -> bytes:
     return http(json.dumps({"jsonrpc": "2.0", "result": {"random": {"data": data}}, "id": 1}).encode())
 
 
 def strings(request: dict[str, Any]) -> bytes:
-    return answer([f"{i:032d}" for i in range(request["params"]["n"])])
+    return response([f"{i:032d}" for i in range(request["params"]["n"])])
 
 
 GARBAGE = {
@@ -80,13 +80,13 @@ GARBAGE = {
     "no UTF-8": http(b"\xff\xfe"),
     "no object": http(b"[]"),
     "an error": http(b'{"error": {"code": 402, "message": "over quota"}}'),
-    "half an answer": http(b'{"result": {"random": {"data":', length=500),
+    "half a response": http(b'{"result": {"random": {"data":', length=500),
     "no HTTP": b"SPAM SPAM SPAM\r\n\r\n",
     "nothing": b"",
-    "no list": answer("a string and no list"),
-    "an empty list": answer([]),
-    "a short string": answer(["too short"]),
-    "no ASCII": answer(["é" * 32]),
-    "a number": answer([32]),
-    "one too many": answer(["x" * 32, "y" * 32]),
+    "no list": response("a string and no list"),
+    "an empty list": response([]),
+    "a short string": response(["too short"]),
+    "no ASCII": response(["é" * 32]),
+    "a number": response([32]),
+    "one too many": response(["x" * 32, "y" * 32]),
 }

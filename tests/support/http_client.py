@@ -1,4 +1,4 @@
-"""A caller of the service: a browser with its cookies, or a program with its key."""
+"""A client of the service: a browser with its cookies, or a program with its key."""
 
 import json
 import ssl
@@ -15,17 +15,17 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def new_email() -> str:
-    """An unused e-mail, so that tests do not share accounts."""
+    """Return an unused e-mail, so that tests do not share accounts."""
     return f"{uuid4().hex}@e2e.example"
 
 
 class Client(httpx.Client):
-    """One caller.
+    """A client of the service.
 
     Args:
-        url: of the service.
-        address: the source address; None for any.
-        bearer: an access token or API key to send, in place of cookies.
+        url: the URL of the service.
+        address: the source address. None for any.
+        bearer: an access token or API key to send instead of cookies.
     """
 
     def __init__(self, url: str, *, address: str | None = None, bearer: str | None = None) -> None:
@@ -34,12 +34,12 @@ class Client(httpx.Client):
             base_url=url,
             verify=tls,
             transport=httpx.HTTPTransport(verify=tls, local_address=address) if address else None,
-            trust_env=url.startswith("https"),  # no proxy leads to this machine's own addresses
+            trust_env=url.startswith("https"),  # no proxy for local addresses
             headers={"Authorization": f"Bearer {bearer}"} if bearer else {},
             timeout=30,
         )
         self.csrf: str | None = None
-        """What goes out as X-CSRF-TOKEN with everything that may change something."""
+        """Sent as X-CSRF-TOKEN with every unsafe request."""
         self.email = ""
 
     def request(self, method: str, url: Any, **how: Any) -> httpx.Response:
@@ -48,14 +48,14 @@ class Client(httpx.Client):
         return super().request(method, url, **how)
 
     def sign_in(self, email: str, password: str = PASSWORD) -> httpx.Response:
-        """Sign in, or up; the CSRF token of a success is kept for what follows."""
+        """Sign in or up. Keep the CSRF token for later requests."""
         response = self.post("/login", json={"email": email, "password": password})
         if response.is_success:
             self.csrf, self.email = response.json()["csrf_token"], email
         return response
 
     def sign_up(self) -> Self:
-        """A new account, with the opening credit of 20."""
+        """Create an account with the opening credit of 20."""
         assert self.sign_in(new_email()).status_code == 200
         return self
 
@@ -66,7 +66,7 @@ class Client(httpx.Client):
         return response
 
     def compute(self, type: str = "addition", *arguments: Any, key: str | None = None) -> httpx.Response:
-        """One operation, `1 + 2` when nothing is said; `key` is the Idempotency-Key."""
+        """Call an operation, `1 + 2` by default. `key` is the Idempotency-Key."""
         body = {"type": type, "arguments": list(arguments or ((1, 2) if type == "addition" else ()))}
         headers = {"Idempotency-Key": key} if key is not None else {}
         return self.post(f"{API}/process_operation", json=body, headers=headers)
@@ -88,7 +88,7 @@ class Client(httpx.Client):
         return self.cookies["access_token_cookie"]
 
     def rows(self, resource: str, **query: Any) -> list[dict[str, Any]]:
-        """Every row of a list, newest first, by its cursor."""
+        """Return every row of a list, newest first, by following its cursor."""
         rows, page = [], exact(self.get(f"{API}/{resource}", params={"page_size": 100, **query}))
         rows += page[resource]
         while page["next_cursor"]:
@@ -99,7 +99,7 @@ class Client(httpx.Client):
 
 
 def exact(response: httpx.Response) -> Any:
-    """The JSON of a success, its numbers as the decimals that were sent."""
+    """Return the JSON of a success, with its numbers as exact decimals."""
     assert response.is_success, response.text
     return json.loads(response.text, parse_float=Decimal)
 

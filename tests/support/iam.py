@@ -1,4 +1,4 @@
-"""Reads IAM policies out of templates, and decides what they allow. Conditions are left to the tests."""
+"""Reads IAM policies from templates and evaluates what they allow. It ignores conditions."""
 
 import json
 import re
@@ -19,7 +19,7 @@ NAMES = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Understands the short forms of CloudFormation's functions."""
+    """Parse the short forms of CloudFormation's functions."""
 
 
 def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def load(path: Path) -> dict[str, Any]:
     return template
 
 
-def filled_in(value: Any, arns: Mapping[str, str]) -> Any:
-    """Replace `Ref`, `Fn::Sub` and `Fn::GetAtt`: names by NAMES, resources by `arns`."""
+def resolve_functions(value: Any, arns: Mapping[str, str]) -> Any:
+    """Replace `Ref`, `Fn::Sub` and `Fn::GetAtt` by values from NAMES and `arns`."""
     if isinstance(value, list):
-        return [filled_in(one, arns) for one in value]
+        return [resolve_functions(one, arns) for one in value]
     if not isinstance(value, dict):
         return value
     if "Fn::Sub" in value:
@@ -54,7 +54,7 @@ def filled_in(value: Any, arns: Mapping[str, str]) -> Any:
         return {**NAMES, **arns}[value["Ref"]]
     if "Fn::GetAtt" in value:
         return arns[value["Fn::GetAtt"][0]]
-    return {name: filled_in(one, arns) for name, one in value.items()}
+    return {name: resolve_functions(one, arns) for name, one in value.items()}
 
 
 def as_list(value: Any) -> list[Any]:
@@ -74,5 +74,5 @@ def allowing(statements: list[dict[str, Any]], action: str, resource: str) -> It
 
 
 def size(document: dict[str, Any]) -> int:
-    """Characters of a policy as IAM counts them: without white space."""
+    """Count the characters of a policy as IAM does: without white space."""
     return len(re.sub(r"\s", "", json.dumps(document)))

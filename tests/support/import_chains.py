@@ -1,7 +1,7 @@
-"""Which dear libraries each function's import brings, and through whom: `{handler: {library: chain}}`.
+"""The expensive libraries that each function imports, and how: `{handler: {library: chain of modules}}`.
 
-`python -m tests.support.import_chains handler …` prints it as JSON. What all functions share is
-imported once; then each handler is imported in a fork of its own.
+`python -m tests.support.import_chains handler …` prints it as JSON. It imports the modules that all functions
+share once, and then each handler in its own fork.
 """
 
 import importlib
@@ -13,13 +13,13 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 
 OPENAPI = "aws_lambda_powertools.event_handler.openapi.models"
-DEAR = ("boto3", "botocore.client", "sqlalchemy", "alembic", "argon2", "python_multipart", OPENAPI)
-"""Libraries that a function pays for at each cold start (limits.md)."""
-OURS = ("functions", "shared", "worker", "migrations", "localstack", "docs")
+EXPENSIVE = ("boto3", "botocore.client", "sqlalchemy", "alembic", "argon2", "python_multipart", OPENAPI)
+"""Libraries that slow down the cold start of a function that imports them (limits.md)."""
+PROJECT_PACKAGES = ("functions", "shared", "worker", "migrations", "localstack", "docs")
 
 
-class Watcher:
-    """A finder that finds nothing, but notes who asked for what."""
+class ImportRecorder:
+    """A finder that finds no module but records the modules that import an expensive library."""
 
     def __init__(self) -> None:
         self.chains: dict[str, list[str]] = {}
@@ -27,33 +27,33 @@ class Watcher:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name in DEAR and name not in self.chains:
+        if name in EXPENSIVE and name not in self.chains:
             self.chains[name] = [*importers(sys._getframe(1)), name]
         return None
 
 
 def importers(frame: FrameType | None) -> list[str]:
-    """The modules of ours on the stack, outermost first."""
+    """Return the project's modules on the stack, outermost first."""
     names = list[str]()
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if name.partition(".")[0] in OURS and (not names or names[-1] != name):
+        if name.partition(".")[0] in PROJECT_PACKAGES and (not names or names[-1] != name):
             names.append(name)
         frame = frame.f_back
     return names[::-1]
 
 
-def imported_by(module: str, watcher: Watcher) -> dict[str, list[str]]:
-    """What a fork that imports `module` saw."""
+def chains_of(module: str, recorder: ImportRecorder) -> dict[str, list[str]]:
+    """Import `module` in a fork. Return the chains that the fork recorded."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             importlib.import_module(module)
-            said = {name: chain for name, chain in watcher.chains.items() if name in sys.modules}
+            chains = {name: chain for name, chain in recorder.chains.items() if name in sys.modules}
         except BaseException as error:
-            said = {"failed": [repr(error)]}
-        os.write(writing, json.dumps(said).encode())
+            chains = {"failed": [repr(error)]}
+        os.write(writing, json.dumps(chains).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
@@ -64,10 +64,10 @@ def imported_by(module: str, watcher: Watcher) -> dict[str, list[str]]:
 
 
 def main(modules: list[str]) -> None:
-    watcher = Watcher()
-    sys.meta_path.insert(0, watcher)
+    recorder = ImportRecorder()
+    sys.meta_path.insert(0, recorder)
     importlib.import_module("shared.http.api")
-    print(json.dumps({module: imported_by(module, watcher) for module in modules}))
+    print(json.dumps({module: chains_of(module, recorder) for module in modules}))
 
 
 if __name__ == "__main__":

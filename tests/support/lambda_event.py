@@ -1,4 +1,4 @@
-"""An event of an HTTP API (payload 2.0), an endpoint to give it to, and the problem it is answered with."""
+"""An event of an HTTP API (payload 2.0), an endpoint to handle it, and the problem in a response."""
 
 import base64
 import json
@@ -21,9 +21,9 @@ def event(
     cookies: list[str] | None = None,
     query: str = "",
 ) -> dict[str, Any]:
-    """A request; a body of bytes goes base64-encoded, as API Gateway sends what is not text."""
+    """Return an event. Encode a body of bytes in base64, as API Gateway does for binary data."""
     sent = {"content-type": "application/json"} if body is not None else {}
-    made: dict[str, Any] = {
+    event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": f"{method} {path}",
         "rawPath": path,
@@ -37,14 +37,14 @@ def event(
         "isBase64Encoded": isinstance(body, bytes),
     }
     if body is not None:
-        made["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+        event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
     if cookies is not None:
-        made["cookies"] = cookies
-    return made
+        event["cookies"] = cookies
+    return event
 
 
-def calling(*, media_type: str | None = JSON) -> tuple[Api, list[OperationCall]]:
-    """An endpoint that takes a call, and the calls that it was given."""
+def operation_endpoint(*, media_type: str | None = JSON) -> tuple[Api, list[OperationCall]]:
+    """Return an endpoint that accepts operation calls, and the list of calls that it received."""
     app, calls = Api(media_type=media_type), list[OperationCall]()
 
     @app.post("/")
@@ -55,14 +55,14 @@ def calling(*, media_type: str | None = JSON) -> tuple[Api, list[OperationCall]]
     return app, calls
 
 
-def problem(answer: dict[str, Any]) -> dict[str, Any]:
-    """The problem of an answer, which has the contract's form."""
-    headers = {name.lower(): value for name, value in answer["headers"].items()}
+def problem(response: dict[str, Any]) -> dict[str, Any]:
+    """Return the problem of a response. Assert that it has the contract's form."""
+    headers = {name.lower(): value for name, value in response["headers"].items()}
     assert headers["content-type"] == "application/problem+json"
-    said: dict[str, Any] = json.loads(answer["body"])
-    assert said["status"] == answer["statusCode"]
-    assert said["type"].startswith("/problems/")
-    assert said["instance"] == headers["x-request-id"] == "request-7"
-    assert said["title"]
-    assert said["detail"]
-    return said
+    problem_body: dict[str, Any] = json.loads(response["body"])
+    assert problem_body["status"] == response["statusCode"]
+    assert problem_body["type"].startswith("/problems/")
+    assert problem_body["instance"] == headers["x-request-id"] == "request-7"
+    assert problem_body["title"]
+    assert problem_body["detail"]
+    return problem_body

@@ -1,4 +1,4 @@
-"""Reads the API's lists as one caller would, page by page or by cursor to the end."""
+"""Reads the API's lists as one caller, page by page or by cursor."""
 
 import json
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ class Reader:
         return list(self.page(listing, page_size=100, **query)[listing.name])
 
     def walk(self, listing: Listing, **query: object) -> Iterator[dict[str, Any]]:
-        """Every row, by cursor from the first page to the last."""
+        """Yield every row, following the cursor from the first page to the last."""
         page = self.page(listing, **query)
         yield from page[listing.name]
         for _ in range(1000):
             if page["next_cursor"] is None:
                 return
             page = self.page(listing, **query, cursor=page["next_cursor"])
-            assert set(page) == {"next_cursor", listing.name}, "with a cursor no count is made"
+            assert set(page) == {"next_cursor", listing.name}, "a page by cursor has no total"
             yield from page[listing.name]
-        raise AssertionError("the cursors never end")
+        raise AssertionError("the cursors do not end")
 
 
 def ids(rows: list[dict[str, Any]]) -> list[UUID]:

@@ -7,10 +7,9 @@ import pytest
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Each line of metrics since the last look: its dimensions' and metrics' values.
+    """Return the dimensions and metrics of each metrics line that was printed since the last call.
 
-    What CloudWatch asks of the form is asserted: each name that the line declares is in it, and what is
-    in it is declared.
+    Assert CloudWatch's format: each line declares exactly the names that it contains.
     """
     lines = list[dict[str, Any]]()
     for line in capsys.readouterr().out.splitlines():

@@ -1,4 +1,4 @@
-"""A small service of its own, for tests of the offline cloud: handlers that report, fail, hang and crash."""
+"""A small service for tests of the offline cloud, with handlers that report, fail, hang and crash."""
 
 import textwrap
 from pathlib import Path
@@ -21,21 +21,21 @@ functions:
 HANDLERS = """
     import json, os, pathlib, time
 
-    FOLDER = pathlib.Path(__file__).parent.parent / "seen"
+    FOLDER = pathlib.Path(__file__).parent.parent / "received"
     BUSY = False
 
     def echo(event, context):
         return {"statusCode": 200, "headers": {"X-Pid": os.getpid()}, "body": event.get("body", "")}
 
     def meet(event, context):
-        '''Answers once four processes are in here at the same time.'''
+        '''Respond once four processes handle this request at the same time.'''
         folder = FOLDER / event["pathParameters"]["name"]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / str(os.getpid())).touch()
         deadline = time.monotonic() + 10
         while len(list(folder.iterdir())) < 4:
             if time.monotonic() > deadline:
-                raise TimeoutError("the others did not come")
+                raise TimeoutError("fewer than four processes handle the request")
             time.sleep(0.01)
         return {"pid": os.getpid()}
 
@@ -49,8 +49,8 @@ HANDLERS = """
 
     def tick(event, context):
         FOLDER.mkdir(exist_ok=True)
-        told = {"pid": os.getpid(), "event": event}
-        (FOLDER / f"scheduled.{time.time_ns()}.json").write_text(json.dumps(told))
+        invocation = {"pid": os.getpid(), "event": event}
+        (FOLDER / f"scheduled.{time.time_ns()}.json").write_text(json.dumps(invocation))
 
     def fail(event, context):
         raise RuntimeError("a secret")
@@ -63,7 +63,7 @@ HANDLERS = """
 WORKER = """
     import json, os, pathlib, signal, time
 
-    FOLDER = pathlib.Path(__file__).parent.parent / "seen"
+    FOLDER = pathlib.Path(__file__).parent.parent / "received"
 
     def handler(event, context):
         (record,) = event["Records"]
@@ -71,9 +71,9 @@ WORKER = """
         attempt = int(record["attributes"]["ApproximateReceiveCount"])
         body = record["body"]
         name = body if body.isidentifier() else record["messageId"]
-        seen = FOLDER / f"{name}.{attempt}.json"
-        seen.with_suffix(".part").write_text(json.dumps(event))
-        seen.with_suffix(".part").rename(seen)  # whole, or not there
+        received = FOLDER / f"{name}.{attempt}.json"
+        received.with_suffix(".part").write_text(json.dumps(event))
+        received.with_suffix(".part").rename(received)  # so that no reader sees a partial file
         if body == "raises":
             raise ValueError("not today")
         if body == "reports":
@@ -96,7 +96,7 @@ MIGRATION = """
 
 
 def write_service(folder: Path) -> Path:
-    """The folder's serverless.yml."""
+    """Write the service into the folder. Return its serverless.yml."""
     for name, source in (("functions/handlers", HANDLERS), ("worker/handler", WORKER)):
         _write(folder, name, source)
     _write(folder, "migrations/handler", MIGRATION)
@@ -105,7 +105,7 @@ def write_service(folder: Path) -> Path:
 
 
 def settings_of(folder: Path, *, database: bool = False) -> Settings:
-    """Free ports, data and service in `folder`; failed messages come again at once."""
+    """Return settings with free ports, data and service in `folder`, and immediate retries of messages."""
     return Settings(
         port=0,
         edge_port=0,

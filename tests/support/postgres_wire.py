@@ -1,4 +1,4 @@
-"""A socket that counts the round trips on it."""
+"""A socket that records its round trips."""
 
 import socket
 from itertools import pairwise
@@ -10,7 +10,7 @@ from shared.database.url import PostgresUrl
 
 
 class Wire(socket.socket):
-    """Notes whose turn it is: the client's, which sends, or the server's, which is waited for."""
+    """Record each turn: `sent` when the client sends, `received` when it waits for the server."""
 
     turns: list[str]
 
@@ -23,20 +23,20 @@ class Wire(socket.socket):
         return super().recv_into(*arguments)
 
 
-def tap(patch: pytest.MonkeyPatch) -> list[str]:
-    """The turns on every connection to Postgres that is opened from now on."""
+def record_turns(patch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that receives the turns of every later connection to Postgres."""
     turns, open_socket = list[str](), PostgresUrl.open_socket
 
-    def tapped(url: PostgresUrl, timeout: float) -> Wire:
+    def open_recorded_socket(url: PostgresUrl, timeout: float) -> Wire:
         wire = Wire(fileno=open_socket(url, timeout).detach())
         wire.settimeout(timeout)
         wire.turns = turns
         return wire
 
-    patch.setattr(PostgresUrl, "open_socket", tapped)
+    patch.setattr(PostgresUrl, "open_socket", open_recorded_socket)
     return turns
 
 
 def round_trips(turns: list[str]) -> int:
-    """How often the client sent and then waited."""
+    """Count how often the client sent and then waited."""
     return sum(pair == ("sent", "received") for pair in pairwise(turns))

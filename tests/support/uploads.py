@@ -1,4 +1,4 @@
-"""A client's batch: send a file, wait for its task, read its results."""
+"""A client's batch: upload a file, wait for its task, download its results."""
 
 import csv
 import io
@@ -14,14 +14,14 @@ from tests.support.http_client import API, Client, exact
 HEADER = b"operation,arguments\n"
 SUM = b'addition,"[1, 2]"\n'
 ENDS = ("completed", "out_of_credit", "failed", "cancelled")
-PATIENCE = 60
-"""Seconds: a worker that starts cold, on a busy machine."""
+TASK_TIMEOUT_SECONDS = 60
+"""Enough for a worker's cold start on a busy machine."""
 
 Task = dict[str, Any]
 
 
 def upload(client: Client, content: bytes, name: str = "operations.csv") -> str:
-    """Send a small file; the path of its task."""
+    """Upload a small file. Return the path of its task."""
     response = client.post(f"{API}/process_csv", files={"file": (name, content, "text/csv")})
     assert response.status_code == 202, response.text
     return str(response.headers["Location"])
@@ -32,19 +32,19 @@ def task_at(client: Client, path: str) -> Task:
 
 
 def ended(client: Client, path: str, *, statuses: Collection[str] = ENDS) -> Task:
-    """The task once it has one of the statuses."""
+    """Wait until the task has one of the statuses. Return it."""
 
-    def look() -> Task | None:
+    def ended_task() -> Task | None:
         task = task_at(client, path)
         return task if task["status"] in statuses else None
 
-    task = eventually(look, within=PATIENCE)
+    task = eventually(ended_task, within=TASK_TIMEOUT_SECONDS)
     assert task is not None
     return task
 
 
 def results(client: Client, path: str, s3: httpx.Client) -> list[dict[str, str]]:
-    """The rows of a completed task's result CSV."""
+    """Return the rows of a completed task's result CSV."""
     redirect = client.get(f"{path}/results")
     assert redirect.status_code == 303, redirect.text
     assert redirect.content == b""
@@ -61,5 +61,5 @@ def top_up(admin: Client, client: Client, amount: int) -> None:
 
 
 def spent(client: Client) -> Decimal:
-    """What batches have taken, by the statement."""
+    """Return the sum of all batch charges in the ledger."""
     return -sum((e["amount"] for e in client.rows("ledger", kind="batch")), start=Decimal(0))

@@ -1,4 +1,4 @@
-"""Users for tests: made by the service's own statements, without the time that a hash takes."""
+"""Users for tests, created by the service's own statements but without the time to hash a password."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Person:
-    """A user with a session that is good."""
+    """A user with a valid session."""
 
     id: UUID
     email: str
@@ -32,8 +32,8 @@ class Person:
         return Credentials(session_id=self.session_id)
 
 
-def enrol(role: str = "client", balance: Decimal | int = 20) -> Person:
-    """A new user who is signed in."""
+def create_person(role: str = "client", balance: Decimal | int = 20) -> Person:
+    """Create a user with a session."""
     user_id, session_id, refresh_id = uuid7(), uuid4(), uuid4()
     email = f"{user_id}@example.com"
     database.one(
@@ -57,7 +57,7 @@ def open_session(
     verified_hash: str,
     statements: Statements = database,
 ) -> bool:
-    """Open a session as a sign-in does after it verified the password; False if the hash was changed."""
+    """Open a session as a sign-in does after verification. Return False if the password hash has changed."""
     row = statements.only(
         "open_session",
         session_id=session_id,
@@ -71,10 +71,10 @@ def open_session(
     return row["id"] is not None
 
 
-def at_once(count: int, act: Callable[[int], T]) -> list[T]:
-    """What `act(i)` returns in each of `count` threads. All connect first, and start together.
+def run_concurrently(count: int, act: Callable[[int], T]) -> list[T]:
+    """Return the results of `act(i)` in `count` threads that connect first and then start together.
 
-    Each thread has a connection of its own, as a Lambda container has.
+    Each thread has its own connection, like a Lambda container.
     """
     barrier = Barrier(count)
 

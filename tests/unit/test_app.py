@@ -14,7 +14,7 @@ from shared.http.api import Access, Api
 from shared.http.problems import PROBLEMS
 from shared.http.responses import done
 from shared.schemas.requests import OperationCall
-from tests.support.lambda_event import calling, event, problem
+from tests.support.lambda_event import event, operation_endpoint, problem
 
 STATUSES = {
     "error": 500,
@@ -96,7 +96,7 @@ def test_unknown_path_returns_404_problem() -> None:
 
 @pytest.mark.parametrize("status", ["good", "bad"])
 def test_every_response_has_the_headers_of_the_contract(status: str) -> None:
-    app, _ = calling()
+    app, _ = operation_endpoint()
     response = app(event("POST", body='{"type": "addition"}' if status == "good" else "{"), None)
     headers = {name.lower(): value for name, value in response["headers"].items()}
     assert headers["cache-control"] == "no-store"

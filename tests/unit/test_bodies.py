@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from shared.errors import MalformedRequest
 from shared.http.api import JSON, LARGEST_BODY, MULTIPART, Api, parse_json
 from shared.http.responses import done
-from tests.support.lambda_event import calling, event, problem
+from tests.support.lambda_event import event, operation_endpoint, problem
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ from tests.support.lambda_event import calling, event, problem
     ids=lambda value: repr(value)[:50],
 )
 def test_invalid_body_returns_a_4xx_problem(body: str | bytes, status: int) -> None:
-    app, calls = calling()
+    app, calls = operation_endpoint()
     error = problem(app(event("POST", body=body), None))
     assert error["status"] == status, error
     assert calls == []
@@ -59,13 +59,13 @@ def test_invalid_body_returns_a_4xx_problem(body: str | bytes, status: int) -> N
     ],
 )
 def test_each_fault_has_an_rfc_6901_pointer(body: str, pointers: list[str]) -> None:
-    app, _ = calling()
+    app, _ = operation_endpoint()
     error = problem(app(event("POST", body=body), None))
     assert [fault["pointer"] for fault in error["errors"]] == pointers
 
 
 def test_problem_lists_at_most_100_faults() -> None:
-    app, _ = calling()
+    app, _ = operation_endpoint()
     error = problem(app(event("POST", body=json.dumps({"type": "x", "arguments": ["1"] * 900})), None))
     assert len(error["errors"]) == 100
     assert len(error["detail"]) < 1000
@@ -107,7 +107,7 @@ def padded(size: int) -> str:
 
 @pytest.mark.parametrize("as_bytes", [False, True])
 def test_body_of_the_maximum_size_is_accepted_and_a_larger_one_returns_413(as_bytes: bool) -> None:
-    app, calls = calling()
+    app, calls = operation_endpoint()
     largest, larger = padded(LARGEST_BODY[JSON]), padded(LARGEST_BODY[JSON] + 3)
     assert app(event("POST", body=largest.encode() if as_bytes else largest), None)["statusCode"] == 200
     assert len(calls) == 1
@@ -115,13 +115,13 @@ def test_body_of_the_maximum_size_is_accepted_and_a_larger_one_returns_413(as_by
 
 
 def test_body_of_10_mb_is_rejected_before_parsing() -> None:
-    app, _ = calling()
+    app, _ = operation_endpoint()
     assert problem(app(event("POST", body="[" * 10_000_000), None))["status"] == 413
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", "x"])
 def test_unsupported_media_type_returns_415(media_type: str) -> None:
-    app, calls = calling()
+    app, calls = operation_endpoint()
     response = app(event("POST", body="{}", headers={"content-type": media_type}), None)
     assert problem(response)["status"] == 415
     assert calls == []
@@ -129,13 +129,13 @@ def test_unsupported_media_type_returns_415(media_type: str) -> None:
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
 def test_media_type_comparison_ignores_case_and_parameters(media_type: str) -> None:
-    app, _ = calling()
+    app, _ = operation_endpoint()
     body = '{"type": "addition"}'
     assert app(event("POST", body=body, headers={"content-type": media_type}), None)["statusCode"] == 200
 
 
 def test_upload_endpoint_rejects_json_with_415() -> None:
-    app, _ = calling(media_type=MULTIPART)
+    app, _ = operation_endpoint(media_type=MULTIPART)
     assert problem(app(event("POST", body="{}"), None))["status"] == 415
 
 

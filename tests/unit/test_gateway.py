@@ -1,4 +1,4 @@
-"""The gateway as a WSGI application, without a server: events, answers, routes, CORS, limits."""
+"""The gateway as a WSGI application, without a server: events, responses, routes, CORS, limits."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ resources: { Outputs: { Arn: !GetAtt [Queue, Arn], Name: !Sub "${AWS::Region}-x"
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     headers: list[tuple[str, str]]
     body: bytes
@@ -56,19 +56,19 @@ class Answer:
 
 
 class Client:
-    """Calls the gateway as a WSGI server does; `events` is what the functions were given."""
+    """Call the gateway as a WSGI server does. `events` are the events that the functions received."""
 
     def __init__(self, service: Service, module: ModuleType) -> None:
         self.timeouts = 0
         self.gateway = Gateway(service, after_timeout=self._count)
         self.events: list[dict[str, Any]] = []
         self._module = module
-        self.answers("ok")
+        self.respond("ok")
 
-    def answers(self, answer: Any) -> None:
-        self.handled_by(lambda event, context: answer)
+    def respond(self, answer: Any) -> None:
+        self.handle_with(lambda event, context: answer)
 
-    def handled_by(self, handler: Callable[[dict[str, Any], Any], Any]) -> None:
+    def handle_with(self, handler: Callable[[dict[str, Any], Any], Any]) -> None:
         def answer(event: dict[str, Any], context: Any) -> Any:
             self.events.append(event)
             return handler(event, context)
@@ -76,7 +76,7 @@ class Client:
         self._module.answer = answer  # type: ignore[attr-defined]
         self.gateway._runtime._handlers.clear()
 
-    def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> Response:
         path, _, query = path.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
@@ -96,10 +96,10 @@ class Client:
             environ[name.upper() if name.startswith("content_") else f"HTTP_{name.upper()}"] = value
         return self.send(environ)
 
-    def send(self, environ: Mapping[str, Any]) -> Answer:
+    def send(self, environ: Mapping[str, Any]) -> Response:
         head: list[Any] = []
         chunks = self.gateway(environ, lambda status, headers, /: head.extend([status, headers]))
-        return Answer(int(head[0][:3]), head[1], b"".join(chunks))
+        return Response(int(head[0][:3]), head[1], b"".join(chunks))
 
     def event(self, method: str, path: str, body: bytes = b"", **headers: str) -> dict[str, Any]:
         self.call(method, path, body, **headers)
@@ -143,24 +143,24 @@ def client(service: Service, monkeypatch: pytest.MonkeyPatch) -> Client:
         ("GET", "/a\nb", "$default"),
     ],
 )
-def test_the_most_specific_route_takes_a_request(service: Service, method: str, path: str, key: str) -> None:
+def test_most_specific_route_matches(service: Service, method: str, path: str, key: str) -> None:
     match = service.match(method, path)
     assert match is not None
     assert match.route.key == key
 
 
-def test_a_function_has_its_own_limits_or_the_provider_s(service: Service) -> None:
+def test_function_has_its_own_limits_or_those_of_the_provider(service: Service) -> None:
     assert (service.functions["me"].timeout, service.functions["worker"].timeout) == (7, 900)
     assert service.functions["worker"].memory == 2048
 
 
-def test_path_parameters_come_decoded(client: Client) -> None:
+def test_path_parameters_are_decoded(client: Client) -> None:
     event = client.event("GET", "/users/josé ü")
     assert event["pathParameters"] == {"id": "josé ü"}
     assert event["rawPath"] == event["requestContext"]["http"]["path"] == "/users/josé ü"
 
 
-def test_a_request_without_any_route_gets_404(client: Client, tmp_path: Path) -> None:
+def test_request_without_a_route_returns_404(client: Client, tmp_path: Path) -> None:
     file = tmp_path / "bare.yml"
     file.write_text("functions: {f: {handler: a.b, events: [{httpApi: GET /x}, {sqs: {arn: y}}, schedule]}}")
     client.gateway = Gateway(Service.load(file, {}))
@@ -171,7 +171,7 @@ def test_a_request_without_any_route_gets_404(client: Client, tmp_path: Path) ->
 # ------------------------------------------------------------------------------------------- event
 
 
-def test_the_event_is_of_payload_format_2(client: Client) -> None:
+def test_event_has_payload_format_2(client: Client) -> None:
     event = client.event("GET", "/echo", user_agent="curl/8", x_custom="a,b")
     context = event["requestContext"]
     assert (event["version"], event["routeKey"], context["routeKey"]) == ("2.0", "GET /echo", "GET /echo")
@@ -199,18 +199,18 @@ def test_the_event_is_of_payload_format_2(client: Client) -> None:
     assert event["isBase64Encoded"] is False
 
 
-def test_what_a_request_does_not_have_is_no_key_of_the_event(client: Client) -> None:
+def test_event_omits_keys_for_absent_parts_of_the_request(client: Client) -> None:
     event = client.event("GET", "/echo")
     assert not {"body", "cookies", "queryStringParameters", "pathParameters"} & event.keys()
 
 
-def test_cookies_are_a_list_and_no_header(client: Client) -> None:
+def test_event_has_cookies_as_a_list_and_not_as_a_header(client: Client) -> None:
     event = client.event("GET", "/echo", cookie="a=1; b=x=y;  c=3")
     assert event["cookies"] == ["a=1", "b=x=y", "c=3"]
     assert "cookie" not in event["headers"]
 
 
-def test_repeated_query_parameters_are_joined_and_the_raw_query_is_left_encoded(client: Client) -> None:
+def test_repeated_query_parameters_are_joined_and_the_raw_query_stays_encoded(client: Client) -> None:
     event = client.event("GET", "/echo?a=1&a=2&b=x%20y&empty=&c=%C3%A9")
     assert event["queryStringParameters"] == {"a": "1,2", "b": "x y", "empty": "", "c": "é"}
     assert event["rawQueryString"] == "a=1&a=2&b=x%20y&empty=&c=%C3%A9"
@@ -219,7 +219,7 @@ def test_repeated_query_parameters_are_joined_and_the_raw_query_is_left_encoded(
 @pytest.mark.parametrize(
     "content_type", ["application/json", "Application/JSON; charset=utf-8", "text/csv", "application/xml"]
 )
-def test_a_body_of_a_text_type_comes_as_text(client: Client, content_type: str) -> None:
+def test_body_of_a_text_type_is_passed_as_text(client: Client, content_type: str) -> None:
     event = client.event("POST", "/echo", "{é}".encode(), content_type=content_type)
     assert (event["body"], event["isBase64Encoded"]) == ("{é}", False)
 
@@ -235,66 +235,70 @@ def test_a_body_of_a_text_type_comes_as_text(client: Client, content_type: str) 
         ("application/json", b'"\xff"'),
     ],
 )
-def test_any_other_body_comes_as_base64(client: Client, content_type: str, body: bytes) -> None:
+def test_body_of_another_type_is_passed_as_base64(client: Client, content_type: str, body: bytes) -> None:
     event = client.event("POST", "/echo", body, content_type=content_type)
     assert (base64.b64decode(event["body"]), event["isBase64Encoded"]) == (body, True)
 
 
-def test_a_proxy_s_address_is_kept_before_the_client_s(client: Client) -> None:
+def test_client_address_is_appended_to_x_forwarded_for(client: Client) -> None:
     event = client.event("GET", "/echo", x_forwarded_for="198.51.100.1")
     assert event["headers"]["x-forwarded-for"] == "198.51.100.1, 192.0.2.7"
 
 
-def test_the_context_counts_down_and_knows_its_function(client: Client) -> None:
-    seen: list[Any] = []
-    client.handled_by(lambda event, context: seen.append(context))
+def test_context_has_the_remaining_time_and_the_functions_name(client: Client) -> None:
+    contexts: list[Any] = []
+    client.handle_with(lambda event, context: contexts.append(context))
     answer = client.call("GET", "/echo")
-    (context,) = seen
+    (context,) = contexts
     assert 6000 < context.get_remaining_time_in_millis() <= 7000
     assert (context.function_name, context.memory_limit_in_mb) == ("echo", 1024)
     assert context.aws_request_id == client.events[0]["requestContext"]["requestId"]
     assert answer.header("apigw-requestid") == context.aws_request_id
 
 
-# ------------------------------------------------------------------------------------------ answer
+# ---------------------------------------------------------------------------------------- response
 
 
 @pytest.mark.parametrize(
     ("answer", "body"),
     [("hello", b"hello"), ({"a": [1]}, b'{"a": [1]}'), ([1, 2], b"[1, 2]"), (None, b"null")],
 )
-def test_an_answer_without_a_status_is_200_and_json(client: Client, answer: Any, body: bytes) -> None:
-    client.answers(answer)
-    got = client.call("GET", "/echo")
-    assert (got.status, got.header("content-type"), got.body) == (200, "application/json", body)
+def test_result_without_a_status_becomes_200_with_json(client: Client, answer: Any, body: bytes) -> None:
+    client.respond(answer)
+    response = client.call("GET", "/echo")
+    assert (response.status, response.header("content-type"), response.body) == (
+        200,
+        "application/json",
+        body,
+    )
 
 
-def test_status_headers_and_body_are_passed_on(client: Client) -> None:
-    client.answers(
+def test_status_headers_and_body_are_passed_to_the_client(client: Client) -> None:
+    client.respond(
         {"statusCode": "201", "headers": {"Location": "/x", "X-Number": 5, "X-Flag": True}, "body": "é"}
     )
-    got = client.call("POST", "/echo")
-    assert (got.status, got.body) == (201, "é".encode())
-    assert [got.header(name) for name in ("location", "x-number", "x-flag")] == ["/x", "5", "true"]
-    assert got.header("content-type") == "text/plain;charset=UTF-8"
-    assert got.header("content-length") == "2"
+    response = client.call("POST", "/echo")
+    assert (response.status, response.body) == (201, "é".encode())
+    assert [response.header(name) for name in ("location", "x-number", "x-flag")] == ["/x", "5", "true"]
+    assert response.header("content-type") == "text/plain;charset=UTF-8"
+    assert response.header("content-length") == "2"
 
 
-def test_each_cookie_has_a_header_of_its_own(client: Client) -> None:
-    client.answers({"statusCode": 200, "cookies": ["a=1; Path=/", "b=2"]})
-    got = client.call("GET", "/echo")
-    assert [value for name, value in got.headers if name == "Set-Cookie"] == ["a=1; Path=/", "b=2"]
+def test_each_cookie_has_its_own_header(client: Client) -> None:
+    client.respond({"statusCode": 200, "cookies": ["a=1; Path=/", "b=2"]})
+    response = client.call("GET", "/echo")
+    assert [value for name, value in response.headers if name == "Set-Cookie"] == ["a=1; Path=/", "b=2"]
 
 
-def test_a_base64_answer_goes_out_as_bytes(client: Client) -> None:
-    client.answers({"statusCode": 200, "isBase64Encoded": True, "body": base64.b64encode(b"\0\xff").decode()})
+def test_base64_body_is_sent_as_bytes(client: Client) -> None:
+    client.respond({"statusCode": 200, "isBase64Encoded": True, "body": base64.b64encode(b"\0\xff").decode()})
     assert client.call("GET", "/echo").body == b"\0\xff"
 
 
-def test_an_empty_answer_has_no_length_where_http_forbids_it(client: Client) -> None:
-    client.answers({"statusCode": 204, "body": ""})
-    got = client.call("GET", "/echo")
-    assert (got.status, got.body, got.header("content-length")) == (204, b"", None)
+def test_204_response_has_no_content_length(client: Client) -> None:
+    client.respond({"statusCode": 204, "body": ""})
+    response = client.call("GET", "/echo")
+    assert (response.status, response.body, response.header("content-length")) == (204, b"", None)
 
 
 @pytest.mark.parametrize(
@@ -312,30 +316,30 @@ def test_an_empty_answer_has_no_length_where_http_forbids_it(client: Client) -> 
         object(),
     ],
 )
-def test_an_invalid_answer_of_a_function_gets_500(
+def test_invalid_result_of_a_function_returns_500(
     client: Client, garbage: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client.answers(garbage)
-    got = client.call("GET", "/echo")
-    assert (got.status, got.header("content-type")) == (500, "application/json")
-    assert got.body == b'{"message":"Internal Server Error"}'
+    client.respond(garbage)
+    response = client.call("GET", "/echo")
+    assert (response.status, response.header("content-type")) == (500, "application/json")
+    assert response.body == b'{"message":"Internal Server Error"}'
     assert capsys.readouterr().err
 
 
-def test_a_raising_handler_gets_500_and_its_traceback_is_only_logged(
+def test_exception_in_a_handler_returns_500_and_logs_the_traceback(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(event: Any, context: Any) -> None:
         raise RuntimeError("the secret")
 
-    client.handled_by(fail)
-    got = client.call("GET", "/echo")
-    assert (got.status, got.json) == (500, {"message": "Internal Server Error"})
-    assert got.header("apigw-requestid")
+    client.handle_with(fail)
+    response = client.call("GET", "/echo")
+    assert (response.status, response.json) == (500, {"message": "Internal Server Error"})
+    assert response.header("apigw-requestid")
     assert "RuntimeError: the secret" in capsys.readouterr().err
 
 
-def test_a_function_that_cannot_be_imported_fails_alone(
+def test_function_that_cannot_be_imported_does_not_affect_others(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client.gateway.preload()
@@ -344,20 +348,20 @@ def test_a_function_that_cannot_be_imported_fails_alone(
     assert "ModuleNotFoundError" in capsys.readouterr().err
 
 
-def test_a_function_that_times_out_gets_500_and_its_process_is_replaced(
+def test_timeout_of_a_function_returns_500_and_calls_after_timeout(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def hang(event: Any, context: Any) -> None:
         raise FunctionTimedOut("Task timed out after 7.00 seconds")
 
-    client.handled_by(hang)
-    got = client.call("GET", "/echo")
-    assert (got.status, got.json) == (500, {"message": "Internal Server Error"})
+    client.handle_with(hang)
+    response = client.call("GET", "/echo")
+    assert (response.status, response.json) == (500, {"message": "Internal Server Error"})
     assert client.timeouts == 1
     assert "Task timed out" in capsys.readouterr().err
 
 
-def test_the_time_limit_interrupts_even_what_catches_every_exception() -> None:
+def test_time_limit_interrupts_code_that_catches_every_exception() -> None:
     def stubborn() -> None:
         while True:
             try:
@@ -373,10 +377,12 @@ def test_the_time_limit_interrupts_even_what_catches_every_exception() -> None:
 # -------------------------------------------------------------------------------------------- CORS
 
 
-def test_a_preflight_from_the_frontend_is_answered_without_a_function(client: Client) -> None:
-    got = client.call("OPTIONS", "/users/7", origin="https://app.test", access_control_request_method="POST")
-    assert (got.status, got.body, client.events) == (204, b"", [])
-    assert {name: value for name, value in got.headers if name.startswith("Access-Control")} == {
+def test_gateway_responds_to_a_preflight_of_the_frontend_without_a_function(client: Client) -> None:
+    response = client.call(
+        "OPTIONS", "/users/7", origin="https://app.test", access_control_request_method="POST"
+    )
+    assert (response.status, response.body, client.events) == (204, b"", [])
+    assert {name: value for name, value in response.headers if name.startswith("Access-Control")} == {
         "Access-Control-Allow-Origin": "https://app.test",
         "Access-Control-Allow-Credentials": "true",
         "Access-Control-Allow-Methods": "GET,POST",
@@ -387,26 +393,26 @@ def test_a_preflight_from_the_frontend_is_answered_without_a_function(client: Cl
 
 @pytest.mark.parametrize("origin", ["https://evil.test", "https://app.test.evil", "null", ""])
 @pytest.mark.parametrize("method", ["OPTIONS", "GET"])
-def test_another_origin_is_allowed_nothing(client: Client, method: str, origin: str) -> None:
-    client.answers({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}})
-    got = client.call(method, "/echo", origin=origin)
-    assert not [name for name, _ in got.headers if name.lower().startswith("access-control")]
+def test_other_origin_gets_no_cors_headers(client: Client, method: str, origin: str) -> None:
+    client.respond({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "*"}})
+    response = client.call(method, "/echo", origin=origin)
+    assert not [name for name, _ in response.headers if name.lower().startswith("access-control")]
 
 
-def test_the_function_s_own_cors_headers_give_way_to_the_api_s(client: Client) -> None:
-    client.answers({"statusCode": 200, "headers": {"access-control-allow-origin": "*", "X-Kept": "1"}})
-    got = client.call("GET", "/echo", origin="https://app.test")
-    assert [value for name, value in got.headers if name.lower() == "access-control-allow-origin"] == [
+def test_cors_headers_of_the_api_replace_those_of_the_function(client: Client) -> None:
+    client.respond({"statusCode": 200, "headers": {"access-control-allow-origin": "*", "X-Kept": "1"}})
+    response = client.call("GET", "/echo", origin="https://app.test")
+    assert [value for name, value in response.headers if name.lower() == "access-control-allow-origin"] == [
         "https://app.test"
     ]
-    assert got.header("access-control-allow-credentials") == "true"
-    assert got.header("access-control-expose-headers") == "Location"
-    assert got.header("x-kept") == "1"
+    assert response.header("access-control-allow-credentials") == "true"
+    assert response.header("access-control-expose-headers") == "Location"
+    assert response.header("x-kept") == "1"
 
 
-def test_a_refusal_of_the_gateway_itself_can_be_read_by_the_frontend(client: Client) -> None:
-    got = client.call("GET", "/broken", origin="https://app.test")
-    assert (got.status, got.header("access-control-allow-origin")) == (500, "https://app.test")
+def test_error_of_the_gateway_has_cors_headers(client: Client) -> None:
+    response = client.call("GET", "/broken", origin="https://app.test")
+    assert (response.status, response.header("access-control-allow-origin")) == (500, "https://app.test")
 
 
 # ------------------------------------------------------------------------------------------ limits
@@ -417,8 +423,8 @@ class Unread(io.RawIOBase):
         raise AssertionError("the body was read")
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_unread(client: Client) -> None:
-    got = client.send(
+def test_body_with_a_too_large_content_length_is_rejected_unread(client: Client) -> None:
+    response = client.send(
         {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": "/echo",
@@ -426,13 +432,17 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(client: Client) -> N
             "wsgi.input": Unread(),
         }
     )
-    assert (got.status, got.body, client.events) == (413, b'{"message":"Request Entity Too Large"}', [])
+    assert (response.status, response.body, client.events) == (
+        413,
+        b'{"message":"Request Entity Too Large"}',
+        [],
+    )
 
 
-def test_a_chunked_body_is_read_no_further_than_the_limit(client: Client) -> None:
+def test_chunked_body_is_read_only_up_to_the_limit(client: Client) -> None:
     body = io.BytesIO(b"x" * (BODY_LIMIT + 1000))
-    got = client.send({"REQUEST_METHOD": "POST", "PATH_INFO": "/echo", "wsgi.input": body})
-    assert got.status == 413
+    response = client.send({"REQUEST_METHOD": "POST", "PATH_INFO": "/echo", "wsgi.input": body})
+    assert response.status == 413
     assert body.tell() == BODY_LIMIT + 1
 
 
@@ -445,17 +455,17 @@ def test_a_chunked_body_is_read_no_further_than_the_limit(client: Client) -> Non
         (4_800_000, "application/octet-stream", 413),
     ],
 )
-def test_an_event_of_more_than_6_mib_does_not_reach_its_function(
+def test_event_larger_than_6_mib_returns_413(
     client: Client, size: int, content_type: str, status: int
 ) -> None:
     assert client.call("POST", "/echo", b"x" * size, content_type=content_type).status == status
     assert len(client.events) == (status == 200)
 
 
-def test_escapes_count_towards_the_event_s_size(client: Client) -> None:
+def test_size_of_an_event_includes_json_escapes(client: Client) -> None:
     assert client.call("POST", "/echo", b"\0" * 1_100_000, content_type="text/plain").status == 413
 
 
-def test_headers_of_more_than_10_kib_are_refused(client: Client) -> None:
-    got = client.call("GET", "/echo", x_long="x" * 10_300)
-    assert (got.status, got.json) == (431, {"message": "Request Header Fields Too Large"})
+def test_headers_larger_than_10_kib_return_431(client: Client) -> None:
+    response = client.call("GET", "/echo", x_long="x" * 10_300)
+    assert (response.status, response.json) == (431, {"message": "Request Header Fields Too Large"})

@@ -1,4 +1,4 @@
-"""A list's query string: every rule of the contract's "Lists"."""
+"""Parsing of a list's query string, by the rules in the contract's section "Lists"."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ ID = "0190d7a6-3f5e-7c3a-9b1e-0123456789ab"
 
 
 def faults(query: str, public: dict[str, FieldType] = RECORDS, *, admin: bool = False) -> list[str]:
-    """The pointers of what is wrong, each of which its detail names too."""
+    """Return the pointers of all faults. Each detail must contain the parameter's name."""
     with pytest.raises(InvalidInput) as caught:
         parse(query, public, may_see_deleted=admin)
     for fault in caught.value.errors:
@@ -29,17 +29,19 @@ def faults(query: str, public: dict[str, FieldType] = RECORDS, *, admin: bool = 
     return [fault["pointer"] for fault in caught.value.errors]
 
 
-def read(query: str, public: dict[str, FieldType] = RECORDS, *, admin: bool = False) -> Query:
+def parsed(query: str, public: dict[str, FieldType] = RECORDS, *, admin: bool = False) -> Query:
     return parse(query, public, may_see_deleted=admin)
 
 
 def only_filter(query: str, public: dict[str, FieldType] = RECORDS) -> Filter:
-    (found,) = read(query, public).filters
+    (found,) = parsed(query, public).filters
     return found
 
 
-def test_without_a_query_it_is_page_1_of_10_newest_first() -> None:
-    assert read("") == Query(page=1, page_size=10, cursor=None, fields=(), sort=(), deleted=False, filters=[])
+def test_empty_query_is_page_1_of_10_newest_first() -> None:
+    assert parsed("") == Query(
+        page=1, page_size=10, cursor=None, fields=(), sort=(), deleted=False, filters=[]
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,17 +53,17 @@ def test_without_a_query_it_is_page_1_of_10_newest_first() -> None:
         ("email__like=STRA%C3%9FE@%25", "strasse@%"),
     ],
 )
-def test_an_emails_filter_folds_its_values_as_a_sign_in_does(query: str, value: object) -> None:
+def test_email_filter_normalizes_its_values_as_sign_in_does(query: str, value: object) -> None:
     assert only_filter(query, USERS).value == value
 
 
-def test_other_text_is_compared_as_it_was_sent() -> None:
+def test_other_text_filter_keeps_its_value() -> None:
     assert only_filter("filename=A.CSV", TASKS).value == "A.CSV"
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_a_page_has_1_to_100_rows(size: int) -> None:
-    assert read(f"page_size={size}&page=3") == Query(page=3, page_size=size)
+def test_page_size_of_1_to_100_is_accepted(size: int) -> None:
+    assert parsed(f"page_size={size}&page=3") == Query(page=3, page_size=size)
 
 
 @pytest.mark.parametrize("name", ["page", "page_size"])
@@ -69,11 +71,11 @@ def test_a_page_has_1_to_100_rows(size: int) -> None:
     "value",
     ["0", "-1", "1.5", "", "x", "1e3", "null", "0x10", "٣", "1000000000", "9" * 5000, "+1", "1_0", " 1"],
 )
-def test_a_page_or_size_that_is_none_is_refused_naming_it(name: str, value: str) -> None:
+def test_invalid_page_or_page_size_is_rejected_with_its_name(name: str, value: str) -> None:
     assert faults(urlencode({name: value})) == [f"#/query/{name}"]
 
 
-def test_a_size_of_101_is_refused() -> None:
+def test_page_size_of_101_is_rejected() -> None:
     assert faults("page_size=101") == ["#/query/page_size"]
 
 
@@ -81,17 +83,17 @@ def test_a_size_of_101_is_refused() -> None:
     "name",
     ["colour", "password_hash", "page__gte", "seq", "type__", "__gte", "amount__gte__lte", "deleted", ""],
 )
-def test_an_unknown_name_is_refused_naming_it(name: str) -> None:
+def test_unknown_parameter_is_rejected_with_its_name(name: str) -> None:
     assert faults(f"{name}=1") == [f"#/query/{name}"]
 
 
-def test_a_password_hash_is_no_field_of_a_user() -> None:
+def test_password_hash_is_not_a_field_of_users() -> None:
     assert faults("password_hash__like=$argon2", USERS) == ["#/query/password_hash__like"]
     assert faults("fields=id,password_hash", USERS) == ["#/query/fields"]
     assert faults("sort=password_hash", USERS) == ["#/query/sort"]
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     assert faults("page=0&colour=red&amount=x&sort=size") == [
         "#/query/page",
         "#/query/colour",
@@ -118,7 +120,7 @@ def test_every_fault_is_told_at_once() -> None:
         ("operation_response=%5B1%2C%202%5D", "[1, 2]"),
     ],
 )
-def test_any_public_field_is_an_equality_filter_of_its_type(query: str, value: object) -> None:
+def test_equality_filter_converts_its_value_to_the_type_of_the_field(query: str, value: object) -> None:
     assert only_filter(query) == Filter(query.partition("=")[0], "eq", value)
 
 
@@ -144,14 +146,14 @@ def test_any_public_field_is_an_equality_filter_of_its_type(query: str, value: o
         ("date__lt", "x"),
     ],
 )
-def test_an_ill_typed_value_is_refused_naming_its_field(name: str, value: str) -> None:
+def test_value_of_the_wrong_type_is_rejected_with_its_field(name: str, value: str) -> None:
     assert faults(urlencode({name: value})) == [f"#/query/{name}"]
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("role", "god"), ("role__in", "client,god"), ("email", "a\0b"), ("email__like", "\0")]
 )
-def test_a_value_that_no_row_can_have_is_refused_naming_its_field(name: str, value: str) -> None:
+def test_value_outside_the_domain_of_a_field_is_rejected_with_its_field(name: str, value: str) -> None:
     assert faults(urlencode({name: value}), USERS) == [f"#/query/{name}"]
 
 
@@ -173,7 +175,7 @@ ORDERED = {"gte", "lte", "gt", "lt"}
         (TASKS, "percentage", ORDERED | {"in"}),
     ],
 )
-def test_an_operator_works_where_the_type_allows_and_is_unknown_elsewhere(
+def test_operator_is_accepted_only_for_types_that_support_it(
     public: dict[str, FieldType], name: str, operators: set[str]
 ) -> None:
     values = {"id": ID, "amount": "1", "date": "2026-11-23", "task_row": "1", "percentage": "1"}
@@ -186,47 +188,47 @@ def test_an_operator_works_where_the_type_allows_and_is_unknown_elsewhere(
             assert faults(query, public) == [f"#/query/{name}__{operator}"]
 
 
-def test_in_takes_a_list_of_at_most_100() -> None:
+def test_in_accepts_at_most_100_values() -> None:
     assert only_filter("amount__in=1,2.5") == Filter("amount", "in", [Decimal(1), Decimal("2.5")])
     assert len(only_filter("amount__in=" + ",".join(["1"] * VALUES_LIMIT)).value) == 100
     assert faults("amount__in=" + ",".join(["1"] * 101)) == ["#/query/amount__in"]
 
 
-def test_a_sort_names_fields_each_with_minus_for_descending() -> None:
-    assert read("sort=-date,amount").sort == (("date", True), ("amount", False))
+def test_sort_lists_fields_with_minus_for_descending() -> None:
+    assert parsed("sort=-date,amount").sort == (("date", True), ("amount", False))
 
 
 @pytest.mark.parametrize(
     "value", ["", "-", "date,,amount", "--date", "+date", "colour", "date desc", "date;--"]
 )
-def test_a_sort_by_what_is_no_field_is_refused(value: str) -> None:
+def test_sort_by_an_invalid_field_is_rejected(value: str) -> None:
     assert faults("sort=" + quote(value)) == ["#/query/sort"]
 
 
 @pytest.mark.parametrize("name", ["arguments", "operation_response"])
-def test_json_has_no_order_to_sort_by(name: str) -> None:
+def test_sort_by_a_json_field_is_rejected(name: str) -> None:
     assert faults(f"sort={name}") == ["#/query/sort"]
 
 
-def test_fields_select_known_fields_once_each() -> None:
-    assert read("fields=id,amount,id").fields == ("id", "amount")
+def test_fields_selects_known_fields_once_each() -> None:
+    assert parsed("fields=id,amount,id").fields == ("id", "amount")
     for value in ("", "id,", "colour", "id, amount"):
         assert faults("fields=" + quote(value)) == ["#/query/fields"]
 
 
-def test_deleted_is_for_admins_and_unknown_to_others() -> None:
-    assert read("deleted=true", admin=True).deleted
-    assert not read("deleted=false", admin=True).deleted
+def test_deleted_is_accepted_only_from_admins() -> None:
+    assert parsed("deleted=true", admin=True).deleted
+    assert not parsed("deleted=false", admin=True).deleted
     assert faults("deleted=maybe", admin=True) == ["#/query/deleted"]
     assert faults("deleted=true") == ["#/query/deleted"]
 
 
-def test_a_cursor_is_taken_as_it_is_and_not_together_with_a_page() -> None:
-    assert read("cursor=abc&page_size=5") == Query(cursor="abc", page_size=5)
+def test_cursor_is_passed_unchanged_and_rejected_together_with_page() -> None:
+    assert parsed("cursor=abc&page_size=5") == Query(cursor="abc", page_size=5)
     assert faults("cursor=abc&page=1") == ["#/query/cursor"]
 
 
-def test_a_name_given_twice_is_refused() -> None:
+def test_repeated_parameter_is_rejected() -> None:
     assert faults("amount=1&amount=2") == ["#/query/amount"]
     assert faults("page=1&page=1") == ["#/query/page"]
 
@@ -239,37 +241,37 @@ def test_a_name_given_twice_is_refused() -> None:
         ("&".join(f"a{i}=1" for i in range(101)), "The query string has more than 100 parameters."),
     ],
 )
-def test_a_query_string_that_cant_be_read_is_refused(query: str, detail: str) -> None:
+def test_unreadable_query_string_is_rejected(query: str, detail: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        read(query)
+        parsed(query)
     assert caught.value.detail == detail
 
 
-def test_a_very_long_unknown_name_is_cut_in_the_answer() -> None:
+def test_detail_truncates_a_long_parameter_name() -> None:
     with pytest.raises(InvalidInput) as caught:
-        read("x" * 10_000 + "=1")
+        parsed("x" * 10_000 + "=1")
     assert len(caught.value.detail) < 200
 
 
 def outcome(query: str) -> list[str] | None:
-    """What is wrong with a query, or None when it is read."""
+    """Return the pointers of a query's faults, or None if the query is valid."""
     try:
-        read(query)
+        parsed(query)
     except InvalidInput as error:
         return [fault["pointer"] for fault in error.errors]
     return None
 
 
 @given(st.text(), st.text())
-def test_any_query_is_read_or_refused_with_a_reason(name: str, value: str) -> None:
+def test_any_query_is_parsed_or_rejected_with_a_reason(name: str, value: str) -> None:
     assert outcome(urlencode({name: value}, errors="surrogatepass")) != []
 
 
 @given(st.sampled_from(sorted(RECORDS)), st.text())
-def test_any_value_of_a_known_field_is_read_or_refused_naming_it(name: str, value: str) -> None:
+def test_any_value_of_a_known_field_is_parsed_or_rejected_with_its_field(name: str, value: str) -> None:
     pointers = outcome(urlencode({name: value}, errors="surrogatepass"))
     assert pointers in (None, [f"#/query/{name}"], ["#/query"])
 
 
-def test_a_sort_names_a_field_once() -> None:
+def test_sort_by_the_same_field_twice_is_rejected() -> None:
     assert faults("sort=amount,-amount") == ["#/query/sort"]

@@ -1,4 +1,4 @@
-"""SQS messages: which uploads they are about, and which are none of ours."""
+"""Parsing of SQS messages into the uploads that they announce."""
 
 import json
 from contextlib import suppress
@@ -24,13 +24,13 @@ anything = st.recursive(
 
 
 def event(*keys: Any) -> str:
-    """The body of S3's message about objects."""
+    """Return the body of S3's message about these objects."""
     return json.dumps(
         {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": key}}} for key in keys]}
     )
 
 
-def test_an_event_is_about_the_upload_that_its_key_names() -> None:
+def test_event_yields_the_upload_of_its_key() -> None:
     (upload,) = uploads(event(KEY))
     assert (upload.key, upload.user_id, upload.task_id) == (KEY, UUID(USER), UUID(TASK))
 
@@ -38,23 +38,23 @@ def test_an_event_is_about_the_upload_that_its_key_names() -> None:
 @pytest.mark.parametrize(
     ("source", "announced"), [("aws:s3", True), ("restcalculator", False), (None, False)]
 )
-def test_only_s3_announces_that_a_file_is_there(source: str | None, announced: bool) -> None:
+def test_upload_is_announced_only_by_a_message_of_s3(source: str | None, announced: bool) -> None:
     message = json.loads(event(KEY))
     message["Records"][0]["eventSource"] = source
     assert [upload.announced for upload in uploads(json.dumps(message))] == [announced]
 
 
-def test_an_event_with_several_records_is_about_each_of_them_in_order() -> None:
+def test_event_with_several_records_yields_their_uploads_in_order() -> None:
     other = KEY.replace("3210", "3211")
     assert [upload.key for upload in uploads(event(KEY, other, KEY))] == [KEY, other, KEY]
 
 
-def test_a_key_is_decoded_as_a_form_is() -> None:
+def test_key_is_decoded_like_a_form_value() -> None:
     assert uploads(event(quote_plus(KEY)))[0].key == KEY
     assert uploads(event(KEY.replace("-", "%2D")))[0].key == KEY
 
 
-def test_the_test_event_that_s3_sends_once_is_about_nothing() -> None:
+def test_test_event_of_s3_yields_no_upload() -> None:
     assert uploads(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})) == []
 
 
@@ -74,7 +74,7 @@ def test_the_test_event_that_s3_sends_once_is_about_nothing() -> None:
         "uploads/a+b/%C3%BC.csv",
     ],
 )
-def test_a_key_that_is_none_of_ours_is_not_understood(key: str) -> None:
+def test_unknown_key_raises_not_understood(key: str) -> None:
     with pytest.raises(NotUnderstood):
         uploads(event(key))
 
@@ -102,17 +102,17 @@ def test_a_key_that_is_none_of_ours_is_not_understood(key: str) -> None:
     ],
     ids=lambda body: body[:30],
 )
-def test_a_body_that_is_no_event_is_not_understood(body: str) -> None:
+def test_body_that_is_not_an_event_raises_not_understood(body: str) -> None:
     with pytest.raises(NotUnderstood):
         uploads(body)
 
 
-def test_one_strange_record_makes_the_whole_message_strange_so_that_none_is_lost() -> None:
+def test_one_unknown_record_rejects_the_whole_message() -> None:
     with pytest.raises(NotUnderstood):
         uploads(event(KEY, "uploads/strange.csv"))
 
 
 @given(anything.map(json.dumps) | st.text())
-def test_no_body_at_all_ends_in_another_error(body: str) -> None:
+def test_no_body_raises_another_error(body: str) -> None:
     with suppress(NotUnderstood):
         uploads(body)

@@ -1,4 +1,4 @@
-"""Uploaded forms arrive whole or are refused."""
+"""Parsing of multipart forms: an upload arrives complete, or the form is rejected."""
 
 import time
 
@@ -31,7 +31,7 @@ def pointers(body: bytes) -> list[str]:
     return [fault["pointer"] for fault in caught.value.errors]
 
 
-# What a file may contain that resembles the form around it.
+# File contents that resemble the form's own syntax.
 fragments = st.sampled_from(
     [
         *[b"\r", b"\n", b"\r\n", b"-", b"--", b"--xyz", b"\n--xyz", b"\r\n--xy", b"xyz", b"xyz--"],
@@ -43,13 +43,13 @@ lookalikes = st.lists(fragments | st.binary(max_size=8)).map(b"".join)
 
 
 @given(st.binary() | lookalikes)
-def test_any_file_arrives_unchanged_if_the_boundary_is_not_in_it(content: bytes) -> None:
+def test_file_without_the_boundary_arrives_unchanged(content: bytes) -> None:
     if b"\r\n--xyz" not in b"\r\n" + content:
         assert parse_upload(TYPE, form(part(content))) == ("a.csv", content)
 
 
 @given(lookalikes)
-def test_a_file_with_the_boundary_in_it_is_never_shortened(content: bytes) -> None:
+def test_file_with_the_boundary_is_never_truncated(content: bytes) -> None:
     try:
         upload = parse_upload(TYPE, form(part(content)))
     except (InvalidInput, MalformedRequest):
@@ -60,7 +60,7 @@ def test_a_file_with_the_boundary_in_it_is_never_shortened(content: bytes) -> No
 @pytest.mark.parametrize(
     "line", [b"--xyz", b"a--xyz", b" --xyz\r", b"-xyz--\r", b"--xy\r", b"\r\n--xy", b"\r\n---xyz--"]
 )
-def test_a_line_that_resembles_the_boundary_belongs_to_the_file(line: bytes) -> None:
+def test_line_that_resembles_the_boundary_belongs_to_the_file(line: bytes) -> None:
     content = b"operation,arguments\n" + line + b'\naddition,"[1, 2]"\n'
     assert parse_upload(TYPE, form(part(content))).content == content
 
@@ -76,14 +76,14 @@ def test_a_line_that_resembles_the_boundary_belongs_to_the_file(line: bytes) -> 
     ],
 )
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 1000, 100_000])
-def test_the_boundary_parameter_has_any_case_and_may_be_quoted(content_type: str, size: int) -> None:
+def test_boundary_parameter_may_have_any_case_and_quotes(content_type: str, size: int) -> None:
     assert parse_upload(content_type, form(part(b"x" * size))).content == b"x" * size
 
 
 @pytest.mark.parametrize(
     "boundary", ["x y:z", "b" * 70, "----WebKitFormBoundary7MA4YWxk", "x;y", "'()+_,-./:=?"]
 )
-def test_a_boundary_may_have_any_character_that_rfc_2046_allows(boundary: str) -> None:
+def test_boundary_may_contain_any_character_of_rfc_2046(boundary: str) -> None:
     body = form(part(b"1;2", boundary=boundary), boundary=boundary)
     assert parse_upload(f'multipart/form-data; boundary="{boundary}"', body).content == b"1;2"
 
@@ -99,7 +99,7 @@ def test_a_boundary_may_have_any_character_that_rfc_2046_allows(boundary: str) -
         'form-data; name="file"; filename="a.csv"; filename*=UTF-8\'\'b.csv',
     ],
 )
-def test_the_parameters_of_a_part_have_any_order_and_case(disposition: str) -> None:
+def test_parameters_of_a_part_may_have_any_order_and_case(disposition: str) -> None:
     assert parse_upload(TYPE, form(part(b"x", disposition))) == ("a.csv", b"x")
     lower = form(part(b"x", disposition)).replace(b"Content-Disposition", b"content-disposition")
     assert parse_upload(TYPE, lower) == ("a.csv", b"x")
@@ -109,18 +109,18 @@ def test_the_parameters_of_a_part_have_any_order_and_case(disposition: str) -> N
     ("filename", "kept"),
     [("Größe 🧮.csv", "Größe 🧮.csv"), ("a;b.csv", "a;b.csv"), ("x" * 1000, "x" * 1000), ("", "")],
 )
-def test_a_files_name_arrives_as_sent(filename: str, kept: str) -> None:
+def test_filename_arrives_as_sent(filename: str, kept: str) -> None:
     body = form(part(b"x", f'form-data; name="file"; filename="{filename}"', "Content-Type: text/csv"))
     assert parse_upload(TYPE, body) == (kept, b"x")
 
 
 @pytest.mark.parametrize("encoding", ["7bit", "8BIT", "binary"])
-def test_a_transfer_encoding_that_changes_nothing_is_taken(encoding: str) -> None:
+def test_identity_transfer_encoding_is_accepted(encoding: str) -> None:
     body = form(part(b"a=3D", DISPOSITION, f"Content-Transfer-Encoding: {encoding}"))
     assert parse_upload(TYPE, body).content == b"a=3D"
 
 
-def test_a_part_in_base64_is_decoded_and_an_unknown_encoding_is_refused() -> None:
+def test_base64_part_is_decoded_and_an_unknown_encoding_is_rejected() -> None:
     encoded = form(part(b"YSxiCg==", DISPOSITION, "Content-Transfer-Encoding: base64"))
     assert parse_upload(TYPE, encoded).content == b"a,b\n"
     with pytest.raises(MalformedRequest):
@@ -128,7 +128,7 @@ def test_a_part_in_base64_is_decoded_and_an_unknown_encoding_is_refused() -> Non
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 1000])
-def test_a_form_that_was_cut_off_anywhere_is_refused(size: int) -> None:
+def test_truncated_form_is_rejected(size: int) -> None:
     whole = form(part(b"x" * size)).rstrip()
     for end in range(len(whole)):
         with pytest.raises(MalformedRequest):
@@ -136,18 +136,18 @@ def test_a_form_that_was_cut_off_anywhere_is_refused(size: int) -> None:
 
 
 @pytest.mark.parametrize("blank", [b"", b"\r\n", b"\r\n\r\n", b" \t\r\n", b"\n"])
-def test_blanks_around_the_form_are_ignored(blank: bytes) -> None:
+def test_whitespace_around_the_form_is_ignored(blank: bytes) -> None:
     assert parse_upload(TYPE, form().rstrip() + blank).content == b"x"
     assert parse_upload(TYPE, b"\r\n" + form() + blank).content == b"x"
 
 
 @pytest.mark.parametrize("after", [b"more", b"\r\nmore", b"\r\n--xyz--", b"-", b"\r\n--xyz\r\n"])
-def test_data_after_the_final_boundary_is_refused_not_dropped(after: bytes) -> None:
+def test_data_after_the_final_boundary_is_rejected(after: bytes) -> None:
     with pytest.raises(MalformedRequest, match="follows"):
         parse_upload(TYPE, form().rstrip() + after)
 
 
-def test_text_before_the_first_boundary_is_refused() -> None:
+def test_text_before_the_first_boundary_is_rejected() -> None:
     with pytest.raises(MalformedRequest):
         parse_upload(TYPE, b"This is a multi-part message.\r\n" + form())
 
@@ -164,7 +164,7 @@ def test_text_before_the_first_boundary_is_refused() -> None:
         "multipart/form-data; boundary=€",
     ],
 )
-def test_a_form_without_its_boundary_is_refused(content_type: str) -> None:
+def test_form_without_its_boundary_is_rejected(content_type: str) -> None:
     with pytest.raises(MalformedRequest):
         parse_upload(content_type, form())
 
@@ -179,7 +179,7 @@ def test_a_form_without_its_boundary_is_refused(content_type: str) -> None:
         (["file", "file"], ["#/file"]),
     ],
 )
-def test_a_form_with_anything_but_the_one_file_is_refused(names: list[str], faults: list[str]) -> None:
+def test_form_with_missing_or_unexpected_parts_is_rejected(names: list[str], faults: list[str]) -> None:
     parts = [part(b"x", f'form-data; name="{name}"; filename="a"') for name in names]
     assert pointers(form(*parts) if parts else b"--xyz--") == faults
     fields = [part(b"x", f'form-data; name="{name}"') for name in names if name != "file"]
@@ -187,17 +187,17 @@ def test_a_form_with_anything_but_the_one_file_is_refused(names: list[str], faul
         assert pointers(form(part(), *fields)) == [fault for fault in faults if fault != "#/file"]
 
 
-def test_a_field_that_is_no_file_is_refused() -> None:
+def test_file_field_without_a_filename_is_rejected() -> None:
     assert pointers(form(part(b"x", 'form-data; name="file"'))) == ["#/file"]
 
 
-def test_a_form_of_very_many_parts_is_refused_at_once() -> None:
+def test_form_with_too_many_parts_is_rejected() -> None:
     with pytest.raises(InvalidInput, match=str(PARTS_LIMIT)):
         parse_upload(TYPE, form(*[part()] * 70_000))
 
 
 @pytest.mark.parametrize("piece", [b"\r\n--xyzA", b"\r\n--xy", b"\r", b"\r\n--xyz-a", b"-"])
-def test_4_mb_that_resemble_the_boundary_are_parsed_in_seconds(piece: bytes) -> None:
+def test_4_mb_that_resemble_the_boundary_are_parsed_within_10_seconds(piece: bytes) -> None:
     content = piece * (4 * 1024 * 1024 // len(piece))
     began = time.process_time()
     assert parse_upload(TYPE, form(part(content))).content == content
@@ -216,5 +216,5 @@ def test_4_mb_that_resemble_the_boundary_are_parsed_in_seconds(piece: bytes) -> 
         ("\n", "upload.csv"),
     ],
 )
-def test_a_files_name_is_kept_as_far_as_it_can_be(given: str | None, kept: str) -> None:
+def test_plain_name_removes_control_characters_and_truncates(given: str | None, kept: str) -> None:
     assert plain_name(given) == kept

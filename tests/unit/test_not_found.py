@@ -1,4 +1,4 @@
-"""The function of unknown paths: 404, or 405 with what the path does take."""
+"""The function for unknown paths: 404, or 405 with the allowed methods."""
 
 import json
 
@@ -19,20 +19,20 @@ from tests.support.lambda_event import event, problem
         ("GET", "/api/v1/tasks/x/cancel", "POST"),
     ],
 )
-def test_a_wrong_method_is_a_405_that_says_what_is_allowed(method: str, path: str, allowed: str) -> None:
-    answer = app(event(method, path), None)
-    assert problem(answer)["status"] == 405
-    assert answer["headers"]["Allow"] == allowed
+def test_wrong_method_returns_405_with_the_allowed_methods(method: str, path: str, allowed: str) -> None:
+    response = app(event(method, path), None)
+    assert problem(response)["status"] == 405
+    assert response["headers"]["Allow"] == allowed
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "HEAD"])
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v1/users/a/b", "/login/", "/LOGIN"])
-def test_an_unknown_path_is_a_404_whatever_the_method(method: str, path: str) -> None:
-    answer = app(event(method, path), None)
-    assert problem(answer)["status"] == 404
-    assert "Allow" not in answer["headers"]
+def test_unknown_path_returns_404_for_any_method(method: str, path: str) -> None:
+    response = app(event(method, path), None)
+    assert problem(response)["status"] == 404
+    assert "Allow" not in response["headers"]
 
 
-def test_a_body_to_nowhere_is_not_read() -> None:
+def test_body_to_an_unknown_path_is_not_parsed() -> None:
     assert problem(app(event("POST", "/nowhere", body="{" * 1000), None))["type"] == "/problems/not-found"
     assert json.loads(app(event("POST", "/nowhere", body=b"\xff"), None)["body"])["status"] == 404

@@ -1,4 +1,4 @@
-"""The offline cloud's parts that need no process: settings, the readable log, the queue's answers."""
+"""Parts of the offline cloud that need no process: settings, the readable log, SQS records."""
 
 import json
 from pathlib import Path
@@ -30,11 +30,16 @@ def test_settings_come_from_the_environment_and_have_defaults() -> None:
     assert settings.endpoint_url == settings.database_url == ""
 
 
-def test_a_child_reads_the_very_settings_of_its_parent(tmp_path: Path) -> None:
+def test_child_process_reads_the_same_settings_as_its_parent(tmp_path: Path) -> None:
     settings = Settings(port=1, edge_port=2, data_dir=tmp_path, database_url="postgresql://x", batch_retry=0)
-    told = settings.as_environment()
-    assert Settings.from_environment(told) == Settings(
-        port=1, edge_port=2, data_dir=tmp_path, database_url="postgresql://x", batch_retry=0, variables=told
+    variables = settings.as_environment()
+    assert Settings.from_environment(variables) == Settings(
+        port=1,
+        edge_port=2,
+        data_dir=tmp_path,
+        database_url="postgresql://x",
+        batch_retry=0,
+        variables=variables,
     )
 
 
@@ -49,12 +54,12 @@ def test_a_child_reads_the_very_settings_of_its_parent(tmp_path: Path) -> None:
         ("GATEWAY_WORKERS", "2.5"),
     ],
 )
-def test_a_setting_that_is_no_number_is_named(variable: str, value: str) -> None:
+def test_setting_that_is_not_a_valid_number_is_rejected_with_its_name(variable: str, value: str) -> None:
     with pytest.raises(CannotStart, match=variable):
         Settings.from_environment({variable: value})
 
 
-def test_a_dotenv_file_is_read_as_a_shell_would(tmp_path: Path) -> None:
+def test_dotenv_file_is_parsed_like_a_shell(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(
         "# a comment\n\nA=1 # inline\nexport B = 'two words' # inline\nC=\"x=y#z\"\nD=\n#E=5\nF=a$b#c\r\n",
@@ -64,12 +69,12 @@ def test_a_dotenv_file_is_read_as_a_shell_would(tmp_path: Path) -> None:
     assert read_dotenv(tmp_path / "none") == {}
 
 
-def test_a_dotenv_file_that_begins_with_a_byte_order_mark_loses_no_setting(tmp_path: Path) -> None:
+def test_dotenv_file_with_a_byte_order_mark_keeps_its_first_setting(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfPORT=9000\r\n")
     assert read_dotenv(tmp_path / ".env") == {"PORT": "9000"}
 
 
-def test_a_dotenv_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+def test_dotenv_file_in_another_encoding_is_rejected_with_its_name(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("PORT=9000".encode("utf-16"))
     with pytest.raises(SettingsError, match=r"\.env must be UTF-8"):
         read_dotenv(tmp_path / ".env")
@@ -78,11 +83,11 @@ def test_a_dotenv_file_in_another_encoding_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "account"), [("test", "000000000000"), ("123456789012", "123456789012"), ("AKIA", "000000000000")]
 )
-def test_the_queue_is_in_the_account_that_the_emulators_take_from_the_key(key: str, account: str) -> None:
+def test_queue_url_has_the_account_that_the_emulator_derives_from_the_key(key: str, account: str) -> None:
     assert queue_url("http://127.0.0.1:4566/", key) == f"http://127.0.0.1:4566/{account}/opworker"
 
 
-def test_a_log_line_of_the_functions_is_made_readable() -> None:
+def test_log_line_of_a_function_is_formatted() -> None:
     line = {
         "level": "WARNING",
         "location": "x:1",
@@ -99,12 +104,12 @@ def test_a_log_line_of_the_functions_is_made_readable() -> None:
     )
 
 
-def test_a_response_has_one_line_and_it_is_the_gateway_s() -> None:
+def test_response_is_logged_only_by_the_gateway() -> None:
     line = {"level": "INFO", "message": "response", "route": "GET /health", "status": 200, "ms": 1.5}
     assert readable(json.dumps(line)) == ""
 
 
-def test_the_shown_database_url_has_no_password() -> None:
+def test_displayed_database_url_has_no_password() -> None:
     assert _without_password("postgresql://me:s3c%40ret@db:5432/x?sslmode=disable") == (
         "postgresql://me@db:5432/x?sslmode=disable"
     )
@@ -112,13 +117,13 @@ def test_the_shown_database_url_has_no_password() -> None:
     assert _without_password(embedded) == embedded
 
 
-def test_the_gateway_is_named_localhost_so_that_the_default_front_end_is_same_site(tmp_path: Path) -> None:
+def test_gateway_url_uses_localhost_to_be_same_site_with_the_default_frontend(tmp_path: Path) -> None:
     for host in ("127.0.0.1", "0.0.0.0"):
         assert Stack(Settings(host=host, data_dir=tmp_path)).url == "http://localhost:8080"
 
 
 @pytest.mark.parametrize("folder", ["file/data", "file"])
-def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, folder: str) -> None:
+def test_data_folder_that_cannot_be_created_is_rejected_with_its_name(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(CannotStart, match=f"{folder} can't be used.*DATA_DIR"),
@@ -127,12 +132,14 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, folder: str)
         pass
 
 
-def test_a_host_that_is_no_address_is_named() -> None:
+def test_host_that_does_not_resolve_is_rejected_with_its_name() -> None:
     with pytest.raises(CannotStart, match=r"HOST=no\.such\.host"):
         ports.available(8080, "no.such.host", "PORT")
 
 
-def test_queues_of_one_name_become_one_and_no_message_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merge_queues_keeps_all_messages_of_queues_with_the_same_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def queue(port: int, message: str) -> None:
         url = f"http://127.0.0.1:{port}/{ACCOUNT}/opworker"
         arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:opworker"
@@ -151,8 +158,8 @@ def test_queues_of_one_name_become_one_and_no_message_is_lost(monkeypatch: pytes
         sqs.reset()
 
 
-class Unfed:
-    """An SQS and an S3 that do as they are asked, but never send the test event."""
+class AwsWithoutTestEvent:
+    """A stub of SQS and S3 in which S3 never sends its test event."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda **how: {
@@ -165,21 +172,19 @@ class Unfed:
         }
 
 
-def test_a_queue_that_s3_does_not_feed_is_an_error_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_fails_if_s3_does_not_send_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localstack.cloud.CONFIRMATION_SECONDS", 0.1)
-    unfed: Any = Unfed()
+    client: Any = AwsWithoutTestEvent()
     with pytest.raises(CannotStart, match="S3 does not send to the queue http://queue"):
-        Cloud(unfed, unfed).prepare("http://localhost:3000")
+        Cloud(client, client).prepare("http://localhost:3000")
 
 
-def test_the_client_finds_the_service_at_the_port_of_make_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_client_uses_the_port_of_make_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "8099")
     assert _local_url() == "http://localhost:8099"
 
 
-def test_metrics_are_made_readable() -> None:
+def test_metrics_line_is_formatted() -> None:
     metrics: dict[str, Any] = {
         "_aws": {
             "CloudWatchMetrics": [
@@ -194,28 +199,28 @@ def test_metrics_are_made_readable() -> None:
 
 
 @pytest.mark.parametrize("line", ["GET / 200 3 ms", '{"no": "log"}', "{broken", "", "[1]"])
-def test_any_other_line_is_left_as_it_is(line: str) -> None:
+def test_other_lines_are_unchanged(line: str) -> None:
     assert readable(line) == line
 
 
-def test_every_line_is_kept_and_a_quiet_part_s_is_not_shown(tmp_path: Path) -> None:
+def test_log_file_keeps_every_line_and_hides_quiet_ones(tmp_path: Path) -> None:
     shown: list[str] = []
-    journal = LogFile(tmp_path / "logs" / "x.log", shown.append)
-    journal.write("gateway", "100% of it {} %s")
-    journal.write("s3+sqs", "hidden", quiet=True)
-    journal.close()
+    log = LogFile(tmp_path / "logs" / "x.log", shown.append)
+    log.write("gateway", "100% of it {} %s")
+    log.write("s3+sqs", "hidden", quiet=True)
+    log.close()
     kept = (tmp_path / "logs" / "x.log").read_text().splitlines()
     assert [line[9:] for line in kept] == ["gateway  100% of it {} %s", "s3+sqs   hidden"]
     assert shown == kept[:1]
 
 
-def test_the_signing_key_is_made_once_and_is_long_enough(tmp_path: Path) -> None:
+def test_signing_key_is_created_once_with_at_least_32_bytes(tmp_path: Path) -> None:
     first, second = DataFolder(tmp_path).jwt_secret_key(), DataFolder(tmp_path).jwt_secret_key()
     assert first == second
     assert len(first.encode()) >= 32
 
 
-def test_the_running_functions_variables_are_published_while_they_run(tmp_path: Path) -> None:
+def test_environment_of_the_functions_is_published_while_the_folder_is_locked(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     with folder.locked():
         folder.publish({"BUCKET": "buckeeto"})
@@ -224,7 +229,7 @@ def test_the_running_functions_variables_are_published_while_they_run(tmp_path: 
     assert folder.published() is None
 
 
-def test_message_attributes_come_as_lambda_names_them() -> None:
+def test_record_converts_message_attributes_to_lambdas_names() -> None:
     message = {
         "MessageId": "1",
         "ReceiptHandle": "r",
@@ -253,20 +258,22 @@ def test_message_attributes_come_as_lambda_names_them() -> None:
     }
 
 
-@pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}, "done"])
-def test_an_answer_that_names_no_failure_is_a_success(answer: Any) -> None:
-    check_response(answer, "1")
+@pytest.mark.parametrize(
+    "response", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}, "done"]
+)
+def test_response_without_failures_is_a_success(response: Any) -> None:
+    check_response(response, "1")
 
 
 @pytest.mark.parametrize(
     "failures",
     [[{"itemIdentifier": "1"}], [{"itemIdentifier": "2"}], [{"itemIdentifier": None}], [{}], ["1"], "1", 5],
 )
-def test_an_answer_that_names_a_failure_or_is_not_understood_is_a_failure(failures: Any) -> None:
+def test_response_with_a_failure_or_an_unknown_format_is_a_failure(failures: Any) -> None:
     with pytest.raises(InvocationFailed):
         check_response({"batchItemFailures": failures}, "1")
 
 
-def test_make_up_refuses_the_settings_of_production() -> None:
+def test_make_up_rejects_production_settings() -> None:
     with pytest.raises(CannotStart, match="CONFIG_TYPE=production"):
         up(Settings(variables={"CONFIG_TYPE": "production"}))

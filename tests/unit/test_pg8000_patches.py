@@ -1,4 +1,4 @@
-"""The patches of pg8000 replace private code. Fail when the driver changes that code."""
+"""The patches of pg8000 replace private code. These tests fail when the driver changes that code."""
 
 import hashlib
 import inspect
@@ -23,13 +23,13 @@ PATCHED_CODE: dict[str, tuple[Callable[..., Any], str]] = {
 
 
 @pytest.mark.parametrize("name", PATCHED_CODE)
-def test_the_driver_has_not_changed_the_code_that_is_patched(name: str) -> None:
+def test_patched_code_of_the_driver_is_unchanged(name: str) -> None:
     function, expected = PATCHED_CODE[name]
     digest = hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:16]
     assert digest == expected, f"pg8000 changed {name}: review shared/database/pg8000_patches.py"
 
 
-def test_the_patches_are_applied() -> None:
+def test_patches_are_applied() -> None:
     assert core.FLUSH_MSG == b""
     pg8000.native.to_statement("SELECT :a")
     assert pg8000.native.to_statement("SELECT :a") is pg8000.native.to_statement("SELECT :a")

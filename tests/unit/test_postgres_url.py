@@ -1,4 +1,4 @@
-"""`AWS_PGSQL_PATH`: every URL that says where a Postgres is."""
+"""Parsing of `AWS_PGSQL_PATH`."""
 
 import ssl
 
@@ -9,7 +9,7 @@ from shared.settings import SettingsError
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+pg8000"])
-def test_any_postgresql_url_is_read_whatever_driver_it_names(scheme: str) -> None:
+def test_url_is_parsed_for_any_scheme_of_postgresql(scheme: str) -> None:
     url = PostgresUrl.parse(f"{scheme}://ada:secret@db.example.com:6543/shop")
     assert (url.user, url.password, url.host, url.port, url.database) == (
         "ada",
@@ -20,34 +20,34 @@ def test_any_postgresql_url_is_read_whatever_driver_it_names(scheme: str) -> Non
     )
 
 
-def test_the_parts_are_percent_decoded() -> None:
+def test_parts_are_percent_decoded() -> None:
     url = PostgresUrl.parse("postgresql://a%40b:p%2F%3A%25@h/d%20b")
     assert (url.user, url.password, url.database) == ("a@b", "p/:%", "d b")
 
 
-def test_what_is_left_out_has_postgres_own_defaults() -> None:
+def test_missing_parts_have_the_defaults_of_postgres() -> None:
     url = PostgresUrl.parse("postgresql://localhost")
     assert (url.user, url.password, url.port, url.database) == ("postgres", None, 5432, "postgres")
 
 
-def test_a_host_that_is_a_folder_is_a_unix_socket_spoken_to_plainly() -> None:
+def test_host_that_is_a_folder_is_a_unix_socket_without_tls() -> None:
     url = PostgresUrl.parse("postgresql://postgres@/shop?host=/var/run/postgresql")
     assert url.unix_folder == "/var/run/postgresql"
     assert not url.tls
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
-def test_a_server_on_this_machine_is_spoken_to_plainly(host: str) -> None:
+def test_local_server_is_used_without_tls(host: str) -> None:
     assert not PostgresUrl.parse(f"postgresql://{host}/shop").tls
 
 
-def test_any_other_server_is_verified_unless_told_otherwise() -> None:
+def test_remote_server_is_used_with_tls_unless_disabled() -> None:
     assert PostgresUrl.parse("postgresql://db.example.com/shop").tls
     assert not PostgresUrl.parse("postgresql://db.example.com/shop?sslmode=disable").tls
     assert PostgresUrl.parse("postgresql://localhost/shop?sslmode=verify-full").tls
 
 
-def test_verified_means_certificate_and_name() -> None:
+def test_tls_context_verifies_certificate_and_host_name() -> None:
     context = PostgresUrl.parse("postgresql://db.example.com/shop").tls_context()
     assert context.check_hostname
     assert context.verify_mode.name == "CERT_REQUIRED"
@@ -66,7 +66,7 @@ def test_verified_means_certificate_and_name() -> None:
         "postgresql://ada:s3cret@h/d?sslmode=maybe",
     ],
 )
-def test_what_is_no_postgres_url_is_refused_naming_the_variable_and_no_secret(wrong: str) -> None:
+def test_invalid_url_is_rejected_with_the_variables_name_and_without_secrets(wrong: str) -> None:
     with pytest.raises(SettingsError, match="AWS_PGSQL_PATH") as caught:
         PostgresUrl.parse(wrong)
     assert "s3cret" not in str(caught.value)
@@ -76,7 +76,7 @@ def test_what_is_no_postgres_url_is_refused_naming_the_variable_and_no_secret(wr
 @pytest.mark.parametrize(
     "host", ["db.c1x2.eu-west-1.rds.amazonaws.com", "p.proxy-c1.eu-west-1.rds.amazonaws.com"]
 )
-def test_a_server_of_rds_is_verified_by_amazons_roots_of_its_region_alone(host: str) -> None:
+def test_rds_server_is_verified_only_with_the_roots_of_its_region(host: str) -> None:
     context = PostgresUrl.parse(f"postgresql://{host}/shop").tls_context()
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
@@ -89,7 +89,7 @@ def test_a_server_of_rds_is_verified_by_amazons_roots_of_its_region_alone(host: 
 @pytest.mark.parametrize(
     "host", ["db.c1.mars-north-1.rds.amazonaws.com", "db.c1.cn-mars-1.rds.amazonaws.com.cn"]
 )
-def test_a_server_of_rds_is_never_verified_by_other_roots_in_silence(host: str) -> None:
+def test_rds_server_in_an_unknown_region_is_rejected(host: str) -> None:
     url = PostgresUrl.parse(f"postgresql://{host}/shop")
     with pytest.raises(SettingsError, match=r"mars.*rds_roots\.pem"):
         url.tls_context()

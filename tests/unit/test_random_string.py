@@ -1,4 +1,4 @@
-"""Random strings from random.org: a server of the tests' own answers in its place."""
+"""Random strings from random.org, with a local fake server."""
 
 import time
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ def random_org(environment: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
     settings.cache_clear()
     environment.setattr(random_string, "TIMEOUT", 2.0)
     random_string._ready.clear()
-    with RandomOrg.running() as organisation:
-        environment.setattr(random_string, "ENDPOINT", organisation.endpoint)
-        yield organisation
+    with RandomOrg.running() as random_org:
+        environment.setattr(random_string, "ENDPOINT", random_org.endpoint)
+        yield random_org
     random_string._ready.clear()
 
 
-def test_a_string_is_asked_for_as_random_orgs_api_wants(random_org: RandomOrg) -> None:
+def test_request_follows_the_api_of_random_org(random_org: RandomOrg) -> None:
     assert catalog.compute(catalog.find("random_string"), []) == f"{0:032d}"
     (call,) = random_org.calls
     assert call["method"] == "generateStrings"
@@ -33,7 +33,7 @@ def test_a_string_is_asked_for_as_random_orgs_api_wants(random_org: RandomOrg) -
     assert set(call["params"]["characters"]) == set(random_string.ALPHABET)
 
 
-def test_a_batch_fetches_all_its_strings_in_calls_of_at_most_10000(random_org: RandomOrg) -> None:
+def test_prepare_fetches_all_strings_in_calls_of_at_most_10000(random_org: RandomOrg) -> None:
     prepare = catalog.find("random_string").prepare
     assert prepare is not None
     prepare(25_000)
@@ -44,9 +44,11 @@ def test_a_batch_fetches_all_its_strings_in_calls_of_at_most_10000(random_org: R
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
-def test_one_garbage_answer_is_tried_again_and_two_are_a_503(random_org: RandomOrg, kind: str) -> None:
+def test_one_invalid_response_is_retried_and_two_raise_service_unavailable(
+    random_org: RandomOrg, kind: str
+) -> None:
     garbage = GARBAGE[kind]
-    random_org.answers = [lambda _: garbage, strings, lambda _: garbage]
+    random_org.responses = [lambda _: garbage, strings, lambda _: garbage]
     assert random_string.next_string() == f"{0:032d}"
     assert len(random_org.calls) == 2
     with pytest.raises(ServiceUnavailable) as caught:
@@ -56,11 +58,11 @@ def test_one_garbage_answer_is_tried_again_and_two_are_a_503(random_org: RandomO
     assert KEY not in caught.value.detail
 
 
-def test_a_silent_server_is_given_up_after_two_timeouts(
+def test_unresponsive_server_raises_service_unavailable_after_two_timeouts(
     random_org: RandomOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random_string, "TIMEOUT", 0.1)
-    random_org.answers = [random_org.says_nothing]
+    random_org.responses = [random_org.never_responds]
     started = time.monotonic()
     with pytest.raises(ServiceUnavailable):
         random_string.next_string()
@@ -68,11 +70,11 @@ def test_a_silent_server_is_given_up_after_two_timeouts(
     eventually(lambda: len(random_org.calls) == 2)
 
 
-def test_a_server_that_drips_is_given_up_as_soon_as_a_silent_one(
+def test_server_that_sends_one_byte_at_a_time_raises_after_two_timeouts(
     random_org: RandomOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random_string, "TIMEOUT", 0.1)
-    random_org.answers = [random_org.drips]
+    random_org.responses = [random_org.responds_byte_by_byte]
     started = time.monotonic()
     with pytest.raises(ServiceUnavailable):
         random_string.next_string()
@@ -80,14 +82,14 @@ def test_a_server_that_drips_is_given_up_as_soon_as_a_silent_one(
     eventually(lambda: len(random_org.calls) == 2)
 
 
-def test_two_timeouts_end_well_before_the_functions_do() -> None:
+def test_two_timeouts_fit_into_the_timeout_of_a_function() -> None:
     assert (random_string.TIMEOUT, random_string.ATTEMPTS) == (5.0, 2)
 
 
 @pytest.mark.usefixtures("environment")
-def test_without_a_key_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strings_are_generated_locally_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random_string, "ENDPOINT", "http://127.0.0.1:1/")
     random_string.prefetch(1000)
-    made = {random_string.next_string() for _ in range(1001)}
-    assert len(made) == 1001
-    assert {len(text) for text in made} == {random_string.LENGTH}
+    strings_without_key = {random_string.next_string() for _ in range(1001)}
+    assert len(strings_without_key) == 1001
+    assert {len(text) for text in strings_without_key} == {random_string.LENGTH}

@@ -1,4 +1,4 @@
-"""What request bodies may hold."""
+"""Validation of request bodies."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -47,7 +47,7 @@ CHANGES = {
 }
 
 
-def refused(model: type[BaseModel], body: Any) -> list[tuple[str | int, ...]]:
+def fault_locations(model: type[BaseModel], body: Any) -> list[tuple[str | int, ...]]:
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(model).validate_python(body)
     return [fault["loc"] for fault in caught.value.errors()]
@@ -57,24 +57,24 @@ def leaves(model: type[BaseModel]) -> set[type[BaseModel]]:
     return {leaf for child in model.__subclasses__() for leaf in (leaves(child) or {child})}
 
 
-def test_every_request_body_is_tested_here() -> None:
+def test_every_request_model_has_an_example_here() -> None:
     assert set(GOOD) == leaves(requests.Request)
 
 
 @pytest.mark.parametrize("model", GOOD)
-def test_the_body_that_the_next_tests_spoil_is_good_as_it_is(model: type[BaseModel]) -> None:
+def test_unmodified_example_is_valid(model: type[BaseModel]) -> None:
     model.model_validate(GOOD[model])
 
 
 @pytest.mark.parametrize("model", GOOD)
-def test_an_unknown_field_is_refused(model: type[BaseModel]) -> None:
-    assert refused(model, {**GOOD[model], "colour": "red"}) == [("colour",)]
+def test_unknown_field_is_rejected(model: type[BaseModel]) -> None:
+    assert fault_locations(model, {**GOOD[model], "colour": "red"}) == [("colour",)]
 
 
 @pytest.mark.parametrize("model", GOOD)
 @pytest.mark.parametrize("body", [None, [], "x", 7, True])
-def test_what_is_no_object_is_refused(model: type[BaseModel], body: object) -> None:
-    assert refused(model, body) == [()]
+def test_body_that_is_not_an_object_is_rejected(model: type[BaseModel], body: object) -> None:
+    assert fault_locations(model, body) == [()]
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_what_is_no_object_is_refused(model: type[BaseModel], body: object) -> N
     ],
 )
 @pytest.mark.parametrize("wrong", ["missing", None, {}])
-def test_a_missing_or_ill_typed_field_is_refused_naming_it(
+def test_missing_or_ill_typed_field_is_rejected_with_its_name(
     model: type[BaseModel], name: str, wrong: object
 ) -> None:
     body = {**GOOD[model], name: wrong}
     if wrong == "missing":
         del body[name]
-    assert refused(model, body) == [(name,)]
+    assert fault_locations(model, body) == [(name,)]
 
 
 NUMBERS = [
@@ -108,21 +108,21 @@ NUMBERS = [
 @pytest.mark.parametrize(
     "value", ["5", True, False, None, [5], "NaN", Decimal("NaN"), Decimal("Infinity"), float("inf")]
 )
-def test_what_is_no_number_is_no_money(model: type[BaseModel], name: str, value: object) -> None:
-    assert refused(model, {**GOOD[model], name: value}) == [(name,)]
+def test_money_that_is_not_a_number_is_rejected(model: type[BaseModel], name: str, value: object) -> None:
+    assert fault_locations(model, {**GOOD[model], name: value}) == [(name,)]
 
 
 @pytest.mark.parametrize(("model", "name"), NUMBERS)
 @pytest.mark.parametrize("value", ["0.00001", "1e-5", "100000000000000", "1e15", "1e999999", "1e-999999"])
-def test_money_has_at_most_4_places_and_14_digits_before_them(
+def test_money_has_at_most_4_decimal_places_and_14_integer_digits(
     model: type[BaseModel], name: str, value: str
 ) -> None:
-    assert refused(model, {**GOOD[model], name: Decimal(value)}) == [(name,)]
+    assert fault_locations(model, {**GOOD[model], name: Decimal(value)}) == [(name,)]
 
 
 @pytest.mark.parametrize(("model", "name"), NUMBERS)
 @pytest.mark.parametrize("value", ["0.0001", "99999999999999.9999", "15.50", "1e13"])
-def test_money_is_kept_exactly(model: type[BaseModel], name: str, value: str) -> None:
+def test_money_is_parsed_exactly(model: type[BaseModel], name: str, value: str) -> None:
     body = {**GOOD[model], name: parse_json(value)}
     assert getattr(model.model_validate(body), name) == Decimal(value)
 
@@ -131,30 +131,32 @@ def test_money_is_kept_exactly(model: type[BaseModel], name: str, value: str) ->
     ("model", "name"),
     [(requests.NewOperation, "cost"), (requests.UserChange, "balance"), (requests.NewUser, "balance")],
 )
-def test_a_cost_and_a_balance_are_not_negative(model: type[BaseModel], name: str) -> None:
-    assert refused(model, {**GOOD[model], name: Decimal("-0.0001")}) == [(name,)]
+def test_negative_cost_or_balance_is_rejected(model: type[BaseModel], name: str) -> None:
+    assert fault_locations(model, {**GOOD[model], name: Decimal("-0.0001")}) == [(name,)]
 
 
 @pytest.mark.parametrize("value", ["1", True, None, [1], {}])
-def test_an_argument_that_is_no_number_is_refused_at_its_place(value: object) -> None:
-    assert refused(requests.OperationCall, {"type": "addition", "arguments": [1, value]}) == [
+def test_argument_that_is_not_a_number_is_rejected_at_its_index(value: object) -> None:
+    assert fault_locations(requests.OperationCall, {"type": "addition", "arguments": [1, value]}) == [
         ("arguments", 1)
     ]
 
 
-def test_arguments_may_be_left_out_and_are_at_most_1000() -> None:
+def test_arguments_are_optional_and_at_most_1000() -> None:
     assert requests.OperationCall(type="random_string").arguments == []
-    assert refused(requests.OperationCall, {"type": "addition", "arguments": [1] * 1001}) == [("arguments",)]
+    assert fault_locations(requests.OperationCall, {"type": "addition", "arguments": [1] * 1001}) == [
+        ("arguments",)
+    ]
 
 
-def test_an_argument_keeps_all_its_digits() -> None:
+def test_argument_keeps_all_its_digits() -> None:
     text = "0.1234567890123456789012345678901234"
     call = requests.OperationCall.model_validate({"type": "addition", "arguments": [parse_json(text)]})
     assert call.arguments == [Decimal(text)]
 
 
 @pytest.mark.parametrize("email", ["Ada@Example.COM", " ada@example.com ", "ADA@EXAMPLE.COM"])
-def test_an_email_is_folded_so_that_one_address_is_one_account(email: str) -> None:
+def test_email_is_normalized(email: str) -> None:
     assert requests.Login(email=email, password="x").email == "ada@example.com"
 
 
@@ -170,12 +172,12 @@ def test_an_email_is_folded_so_that_one_address_is_one_account(email: str) -> No
         ("\u212bsa@example.com", "\u00e5sa@example.com"),  # the Angstrom sign
     ],
 )
-def test_spellings_of_one_email_are_one_account(one: str, other: str) -> None:
+def test_equivalent_spellings_of_an_email_normalize_to_the_same_value(one: str, other: str) -> None:
     assert requests.Login(email=one, password="x").email == requests.Login(email=other, password="x").email
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cn", "Cs", "Zs", "Zl", "Zp"]), max_size=20))
-def test_a_folded_email_folds_to_itself(local: str) -> None:
+def test_normalization_of_an_email_is_idempotent(local: str) -> None:
     with suppress(ValidationError):
         folded = requests.Login(email=f"{local}@example.com", password="x").email
         assert requests.Login(email=folded, password="x").email == folded
@@ -192,9 +194,9 @@ def test_a_folded_email_folds_to_itself(local: str) -> None:
     ids=ascii,
 )
 @pytest.mark.parametrize("email", ["{}ada@example.com", "a{}da@example.com", "ada@example.com{}"])
-def test_an_email_with_a_character_that_shows_nothing_is_refused(email: str, character: str) -> None:
+def test_email_with_an_invisible_character_is_rejected(email: str, character: str) -> None:
     sent = {"email": email.format(character), "password": "x"}
-    assert refused(requests.Login, sent) == [("email",)]
+    assert fault_locations(requests.Login, sent) == [("email",)]
 
 
 @pytest.mark.parametrize(
@@ -205,40 +207,38 @@ def test_an_email_with_a_character_that_shows_nothing_is_refused(email: str, cha
         *(7, None),
     ],
 )
-def test_what_is_no_address_is_refused(email: object) -> None:
-    assert refused(requests.Login, {"email": email, "password": "x"}) == [("email",)]
+def test_invalid_email_is_rejected(email: object) -> None:
+    assert fault_locations(requests.Login, {"email": email, "password": "x"}) == [("email",)]
 
 
 @pytest.mark.parametrize("model", [requests.NewUser, requests.NewAdmin, requests.UserChange])
-def test_a_password_set_for_another_has_8_to_128_characters(model: type[BaseModel]) -> None:
+def test_password_in_an_admins_request_has_8_to_128_characters(model: type[BaseModel]) -> None:
     for password in ("x" * 8, "x" * 128):
         model.model_validate({**GOOD[model], "password": password})
     for password in ("x" * 7, "x" * 129):
-        assert refused(model, {**GOOD[model], "password": password}) == [("password",)]
+        assert fault_locations(model, {**GOOD[model], "password": password}) == [("password",)]
 
 
-def test_a_role_is_client_or_admin() -> None:
-    assert refused(requests.UserChange, {"role": "god"}) == [("role",)]
+def test_role_is_client_or_admin() -> None:
+    assert fault_locations(requests.UserChange, {"role": "god"}) == [("role",)]
     assert requests.NewUser.model_validate(GOOD[requests.NewUser]).role == "client"
 
 
 @pytest.mark.parametrize("model", CHANGES)
-def test_a_patch_with_nothing_is_refused(model: type[BaseModel]) -> None:
-    assert refused(model, {}) == [()]
+def test_empty_patch_is_rejected(model: type[BaseModel]) -> None:
+    assert fault_locations(model, {}) == [()]
 
 
 @pytest.mark.parametrize(
     ("model", "name"), [(model, name) for model, body in CHANGES.items() for name in body]
 )
-def test_a_patch_with_null_is_refused_and_with_a_value_says_just_that(
-    model: type[BaseModel], name: str
-) -> None:
-    assert refused(model, {name: None}) == [(name,)]
+def test_patch_rejects_null_and_contains_only_the_sent_field(model: type[BaseModel], name: str) -> None:
+    assert fault_locations(model, {name: None}) == [(name,)]
     change = model.model_validate({name: CHANGES[model][name]})
     assert set(change.model_dump(exclude_unset=True)) == {name}
 
 
-def test_a_records_response_may_be_any_json_null_included() -> None:
+def test_response_of_a_record_may_be_any_json() -> None:
     for value in (None, 0, "", [], {"a": [1]}):
         assert (
             requests.NewRecord.model_validate(
@@ -250,23 +250,23 @@ def test_a_records_response_may_be_any_json_null_included() -> None:
 
 
 @pytest.mark.parametrize("number", ["1e309", "-1e400", "1e-309", "1" * 310])
-def test_a_records_response_has_no_number_out_of_a_doubles_range(number: str) -> None:
+def test_response_of_a_record_rejects_numbers_outside_the_range_of_a_double(number: str) -> None:
     for value in (Decimal(number), {"a": [1, Decimal(number)]}):
         with pytest.raises(ValidationError, match="range"):
             requests.RecordChange.model_validate({"operation_response": value})
     assert requests.RecordChange.model_validate({"operation_response": Decimal("0e999")})
 
 
-def test_a_date_without_its_offset_from_utc_is_refused() -> None:
-    assert refused(requests.RecordChange, {"date": "2026-11-23T07:00:00"}) == [("date",)]
+def test_date_without_a_utc_offset_is_rejected() -> None:
+    assert fault_locations(requests.RecordChange, {"date": "2026-11-23T07:00:00"}) == [("date",)]
 
 
 @pytest.mark.parametrize("size", [0, -1, 5 * 1024**3 + 1, "7", 7.5, True])
-def test_a_file_has_1_byte_to_5_gibibytes(size: object) -> None:
-    assert refused(requests.NewTask, {"filename": "a.csv", "size": size}) == [("size",)]
+def test_size_of_a_file_is_1_byte_to_5_gib(size: object) -> None:
+    assert fault_locations(requests.NewTask, {"filename": "a.csv", "size": size}) == [("size",)]
     requests.NewTask(filename="a.csv", size=5 * 1024**3)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 256, "a\nb", "a\0b", "\ud800", 7])
-def test_a_file_name_is_1_to_255_printable_characters(name: object) -> None:
-    assert refused(requests.NewTask, {"filename": name, "size": 1}) == [("filename",)]
+def test_filename_has_1_to_255_printable_characters(name: object) -> None:
+    assert fault_locations(requests.NewTask, {"filename": name, "size": 1}) == [("filename",)]

@@ -1,4 +1,4 @@
-"""When the offline cloud's schedules are due."""
+"""Parsing of schedules, and the times at which they are due."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)
         ("cron(30 12 * * ? *)", datetime(2026, 11, 24, 12, 30, tzinfo=UTC)),
     ],
 )
-def test_a_rate_begins_a_minute_after_the_start_and_each_schedule_repeats_by_its_period(
+def test_rate_starts_after_a_minute_and_every_schedule_repeats_with_its_period(
     expression: str, expected: datetime
 ) -> None:
     schedule = Schedule.parse(expression, NOW)
@@ -31,12 +31,12 @@ def test_a_rate_begins_a_minute_after_the_start_and_each_schedule_repeats_by_its
     assert schedule.after(expected + schedule.period * 3.5) == expected + schedule.period * 4
 
 
-def test_an_expression_that_is_not_known_is_named() -> None:
+def test_unknown_expression_is_rejected() -> None:
     with pytest.raises(CannotStart, match=r"cron.0 12 . . MON"):
         Schedule.parse("cron(0 12 ? * MON *)", NOW)
 
 
-def test_the_services_schedules_are_known() -> None:
+def test_schedules_of_the_service_are_supported() -> None:
     declared = Service.load(ROOT / "serverless.yml", {}).functions.values()
     periods = {
         one.name: Schedule.parse(one.schedule, NOW).period.total_seconds() for one in declared if one.schedule

@@ -1,4 +1,4 @@
-"""The settings: each fault is named, no value is ever shown."""
+"""The settings: errors name every invalid variable and never contain its value."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def failure() -> str:
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch, value: str | None) -> None:
+def test_missing_variable_is_named(environment: pytest.MonkeyPatch, value: str | None) -> None:
     if value is None:
         environment.delenv("AWS_PGSQL_PATH")
     else:
@@ -24,7 +24,7 @@ def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch, value: str
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_the_signing_key_is_required_only_where_tokens_are_handled(
+def test_signing_key_is_required_only_when_it_is_used(
     environment: pytest.MonkeyPatch, value: str | None
 ) -> None:
     if value is None:
@@ -36,7 +36,7 @@ def test_the_signing_key_is_required_only_where_tokens_are_handled(
         settings().signing_key()
 
 
-def test_all_wrong_variables_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+def test_all_invalid_variables_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("AWS_PGSQL_PATH")
     environment.setenv("JWT_SECRET_KEY", "short")
     environment.setenv("CONFIG_TYPE", "staging")
@@ -45,27 +45,27 @@ def test_all_wrong_variables_are_named_at_once(environment: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "JWT_SECRET_KEY_OLD"])
-def test_a_short_secret_is_refused_without_showing_it(environment: pytest.MonkeyPatch, name: str) -> None:
+def test_short_secret_is_rejected_without_showing_it(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.setenv(name, SECRET)
     message = failure()
     assert f"{name}: " in message
     assert SECRET not in message
 
 
-def test_a_secret_of_32_bytes_is_taken(environment: pytest.MonkeyPatch) -> None:
+def test_secret_of_32_bytes_is_accepted(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("JWT_SECRET_KEY", "x" * 32)
     settings.cache_clear()
     assert settings().signing_key() == "x" * 32
 
 
-def test_a_wrong_value_is_not_shown(environment: pytest.MonkeyPatch) -> None:
+def test_error_does_not_contain_the_value(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("CONFIG_TYPE", SECRET)
     message = failure()
     assert "CONFIG_TYPE: " in message
     assert SECRET not in message
 
 
-def test_secrets_are_not_in_the_settings_representation(environment: pytest.MonkeyPatch) -> None:
+def test_repr_of_the_settings_contains_no_secrets(environment: pytest.MonkeyPatch) -> None:
     for name in (
         "JWT_SECRET_KEY",
         "JWT_SECRET_KEY_OLD",
@@ -82,27 +82,27 @@ def test_secrets_are_not_in_the_settings_representation(environment: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "published"), [("CLIENT_PASSWORD", "Test1234!"), ("ADMIN_PASSWORD", "adminpass")]
 )
-@pytest.mark.parametrize("said", [True, False])
-def test_production_refuses_a_published_password_said_or_not(
-    environment: pytest.MonkeyPatch, name: str, published: str, said: bool
+@pytest.mark.parametrize("is_set", [True, False])
+def test_production_rejects_default_passwords(
+    environment: pytest.MonkeyPatch, name: str, published: str, is_set: bool
 ) -> None:
     environment.setenv("CONFIG_TYPE", "production")
     environment.setenv("CLIENT_PASSWORD", "Private1234!")
     environment.setenv("ADMIN_PASSWORD", "Private5678!")
-    environment.setenv(name, published) if said else environment.delenv(name)
+    environment.setenv(name, published) if is_set else environment.delenv(name)
     settings.cache_clear()
     with pytest.raises(SettingsError, match=name):
         settings().passwords()
 
 
-def test_what_makes_admins_need_not_know_the_clients_password(environment: pytest.MonkeyPatch) -> None:
+def test_password_of_admins_does_not_require_the_clients_password(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("CONFIG_TYPE", "production")
     environment.setenv("ADMIN_PASSWORD", "Private5678!")
     settings.cache_clear()
     assert settings().password_of_admins() == "Private5678!"
 
 
-def test_production_takes_private_passwords(environment: pytest.MonkeyPatch) -> None:
+def test_production_accepts_other_passwords(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("CONFIG_TYPE", "production")
     environment.setenv("CLIENT_PASSWORD", "Private1234!")
     environment.setenv("ADMIN_PASSWORD", "Private5678!")
@@ -110,6 +110,6 @@ def test_production_takes_private_passwords(environment: pytest.MonkeyPatch) -> 
     assert settings().passwords() == ("Private1234!", "Private5678!")
 
 
-def test_elsewhere_the_published_passwords_are_the_defaults() -> None:
+def test_default_passwords_apply_outside_production() -> None:
     assert not settings().production
     assert settings().passwords() == ("Test1234!", "adminpass")

@@ -1,4 +1,4 @@
-"""A stack whose only way out is IPv6: an IPv4 address that swallows packets costs no time."""
+"""With IPv6 as the only route out, clients skip IPv4 addresses instead of waiting for their timeout."""
 
 import json
 import socket
@@ -17,8 +17,8 @@ from shared.settings import settings
 from shared.socket_addresses import skip_unreachable_ipv4
 
 HOST = "remote.test"
-QUICK = 1.0
-"""Seconds. Each client gives up on an address after 3 seconds or more."""
+FAST_SECONDS = 1.0
+"""A connection faster than this did not wait for IPv4: each client's timeout is at least 3 seconds."""
 
 
 class Ipv6Server(ThreadingHTTPServer):
@@ -26,7 +26,7 @@ class Ipv6Server(ThreadingHTTPServer):
 
 
 class Remote(BaseHTTPRequestHandler):
-    """Answers as SQS and as random.org."""
+    """Respond like SQS and random.org."""
 
     def do_POST(self) -> None:
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -66,7 +66,7 @@ def swallow_connections(ended: ExitStack, port: int) -> None:
 
 @pytest.fixture
 def addresses(environment: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """HOST has an IPv4 and an IPv6 address, in this order."""
+    """Make HOST resolve to an IPv4 and an IPv6 address, in this order."""
 
     def resolve(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
         assert host == HOST
@@ -81,12 +81,12 @@ def addresses(environment: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
         environment.setenv(name, "test")
     environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
     environment.setenv("RANDOM_STRING_API_KEY", "key")
-    forget()
+    clear_caches()
     yield environment
-    forget()
+    clear_caches()
 
 
-def forget() -> None:
+def clear_caches() -> None:
     settings.cache_clear()
     skip_unreachable_ipv4.cache_clear()
     aws.sqs.cache_clear()
@@ -109,27 +109,27 @@ def seconds_to_random_string(addresses: pytest.MonkeyPatch, port: int) -> float:
     return time.monotonic() - began
 
 
-def test_the_queue_is_reached_by_ipv6_at_once(addresses: pytest.MonkeyPatch, port: int) -> None:
+def test_enqueue_skips_ipv4_if_outbound_is_ipv6_only(addresses: pytest.MonkeyPatch, port: int) -> None:
     addresses.setenv("OUTBOUND_IPV6_ONLY", "true")
-    assert seconds_to_enqueue(addresses, port) < QUICK
+    assert seconds_to_enqueue(addresses, port) < FAST_SECONDS
 
 
-def test_random_org_is_reached_by_ipv6_at_once(addresses: pytest.MonkeyPatch, port: int) -> None:
+def test_random_string_skips_ipv4_if_outbound_is_ipv6_only(addresses: pytest.MonkeyPatch, port: int) -> None:
     addresses.setenv("OUTBOUND_IPV6_ONLY", "true")
-    assert seconds_to_random_string(addresses, port) < QUICK
+    assert seconds_to_random_string(addresses, port) < FAST_SECONDS
 
 
-def test_elsewhere_the_order_of_the_resolver_is_kept(addresses: pytest.MonkeyPatch) -> None:
+def test_order_of_the_resolver_is_kept_by_default(addresses: pytest.MonkeyPatch) -> None:
     skip_unreachable_ipv4()
     families = [address[0] for address in socket.getaddrinfo(HOST, 1)]
     assert families == [socket.AF_INET, socket.AF_INET6]
 
 
-def test_a_host_without_ipv6_keeps_its_ipv4_addresses(environment: pytest.MonkeyPatch) -> None:
+def test_host_without_ipv6_keeps_its_ipv4_addresses(environment: pytest.MonkeyPatch) -> None:
     only = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 5432))]
     environment.setattr(socket, "getaddrinfo", lambda *_: only)
     environment.setenv("OUTBOUND_IPV6_ONLY", "true")
-    forget()
+    clear_caches()
     skip_unreachable_ipv4()
     assert socket.getaddrinfo("database.test", 5432) == only
-    forget()
+    clear_caches()

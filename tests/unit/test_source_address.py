@@ -1,4 +1,4 @@
-"""The address that the throttle counts: the peer's, or the one that the deployer's proxy names."""
+"""The address that the throttle counts: the peer's, or the one that a trusted proxy forwards."""
 
 from typing import Any
 
@@ -10,23 +10,23 @@ from shared.settings import settings
 from tests.support.lambda_event import event
 
 PEER = "192.0.2.7"
-"""What API Gateway saw: the address in an event of `lambda_event`."""
+"""The peer address that API Gateway reports in an event of `lambda_event`."""
 CLIENT = "203.0.113.9"
 SPOOFED = "198.51.100.1"
 SECRET = "0123456789abcdef" * 2
 
 
-def counted(**headers: str) -> str:
-    """The source address of a request with these headers."""
-    app, seen = Api(media_type=None), list[str]()
+def source_address(**headers: str) -> str:
+    """Return the source address of a request with these headers."""
+    app, addresses = Api(media_type=None), list[str]()
 
     @app.get("/")
     def read() -> Any:
-        seen.append(app.source_address)
+        addresses.append(app.source_address)
         return done("Read.")
 
     app(event(headers={name.replace("_", "-"): value for name, value in headers.items()}), None)
-    return seen[0]
+    return addresses[0]
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ FORGED = [
 
 
 @pytest.mark.parametrize("headers", [*FORGED, {"x_forwarded_for": SPOOFED, "x_origin_secret": SECRET}])
-def test_without_the_setting_no_header_changes_the_address(headers: dict[str, str]) -> None:
-    assert counted(**headers) == PEER
+def test_headers_do_not_change_the_address_without_an_origin_secret(headers: dict[str, str]) -> None:
+    assert source_address(**headers) == PEER
 
 
 @pytest.mark.usefixtures("behind_proxy")
 @pytest.mark.parametrize("headers", FORGED)
-def test_a_request_around_the_proxy_changes_no_address(headers: dict[str, str]) -> None:
-    assert counted(**headers) == PEER
+def test_request_that_bypasses_the_proxy_keeps_the_peers_address(headers: dict[str, str]) -> None:
+    assert source_address(**headers) == PEER
 
 
 @pytest.mark.usefixtures("behind_proxy")
@@ -69,23 +69,25 @@ def test_a_request_around_the_proxy_changes_no_address(headers: dict[str, str]) 
         CLIENT,
     ],
 )
-def test_behind_the_proxy_the_last_address_that_it_wrote_counts(forwarded: str, name: str) -> None:
-    assert counted(**{"x_forwarded_for": forwarded, name: SECRET}) == CLIENT
+def test_last_address_before_the_peer_counts_behind_the_proxy(forwarded: str, name: str) -> None:
+    assert source_address(**{"x_forwarded_for": forwarded, name: SECRET}) == CLIENT
 
 
 @pytest.mark.usefixtures("behind_proxy")
 @pytest.mark.parametrize("forwarded", [None, "", PEER, "unknown", f"unknown, {PEER}", f"{CLIENT}, x, {PEER}"])
-def test_a_proxy_that_names_no_address_counts_itself(forwarded: str | None) -> None:
+def test_peers_address_counts_if_the_proxy_forwards_no_address(forwarded: str | None) -> None:
     headers = {} if forwarded is None else {"x_forwarded_for": forwarded}
-    assert counted(**headers, x_origin_secret=SECRET) == PEER
+    assert source_address(**headers, x_origin_secret=SECRET) == PEER
 
 
 @pytest.mark.usefixtures("behind_proxy")
-def test_an_ipv4_address_that_the_proxy_writes_as_ipv6_counts_by_itself() -> None:
-    assert counted(x_forwarded_for=f"::ffff:{CLIENT}, {PEER}", x_origin_secret=SECRET) == CLIENT
+def test_ipv4_mapped_ipv6_address_counts_as_ipv4() -> None:
+    assert source_address(x_forwarded_for=f"::ffff:{CLIENT}, {PEER}", x_origin_secret=SECRET) == CLIENT
 
 
 @pytest.mark.usefixtures("behind_proxy")
-def test_the_addresses_of_one_ipv6_network_count_as_one() -> None:
+def test_ipv6_addresses_of_one_64_network_count_as_one() -> None:
     sent = [f"2001:db8:1:2:{host}, {PEER}" for host in ("3:4:5:6", "a:b:c:d")]
-    assert {counted(x_forwarded_for=one, x_origin_secret=SECRET) for one in sent} == {"2001:db8:1:2::/64"}
+    assert {source_address(x_forwarded_for=one, x_origin_secret=SECRET) for one in sent} == {
+        "2001:db8:1:2::/64"
+    }

@@ -1,4 +1,4 @@
-"""Access and refresh tokens: only ours, only of their kind, only while they last."""
+"""Access and refresh tokens: signature, claims, type and lifetime."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ SESSION, USER = uuid4(), uuid4()
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """What a good access token claims, with changes; None takes a claim away."""
+    """Return the claims of a valid access token with changes. None removes a claim."""
     now = int(time.time())
     whole = {
         "sid": str(SESSION),
@@ -47,39 +47,44 @@ def unsigned(algorithm: str) -> str:
     return ".".join(encoded) + "."
 
 
-def test_the_pair_of_a_sign_in_says_who_and_which_session() -> None:
+def test_issued_tokens_contain_user_session_and_role() -> None:
     pair = tokens.issue(SESSION, USER, "admin")
     for token, kind in ((pair.access, TokenType.ACCESS), (pair.refresh, TokenType.REFRESH)):
-        said = tokens.verify(token, kind)
-        assert (said.session_id, said.user_id, said.role, said.csrf) == (SESSION, USER, "admin", pair.csrf)
+        decoded = tokens.verify(token, kind)
+        assert (decoded.session_id, decoded.user_id, decoded.role, decoded.csrf) == (
+            SESSION,
+            USER,
+            "admin",
+            pair.csrf,
+        )
     assert tokens.verify(pair.refresh, TokenType.REFRESH).token_id == pair.refresh_id
 
 
-def test_a_token_carries_the_contracts_claims() -> None:
+def test_token_has_exactly_the_claims_of_the_contract() -> None:
     pair = tokens.issue(SESSION, USER, "client")
-    said = jwt.decode(pair.access, options={"verify_signature": False})
-    assert set(said) == {"iss", "aud", "iat", "exp", "jti", "sid", "sub", "role", "type", "csrf"}
+    decoded = jwt.decode(pair.access, options={"verify_signature": False})
+    assert set(decoded) == {"iss", "aud", "iat", "exp", "jti", "sid", "sub", "role", "type", "csrf"}
     assert jwt.get_unverified_header(pair.access)["alg"] == "HS256"
 
 
-def test_access_lasts_15_minutes_and_refresh_30_days() -> None:
+def test_access_token_lasts_15_minutes_and_refresh_token_30_days() -> None:
     pair = tokens.issue(SESSION, USER, "client")
     lives = [
-        said["exp"] - said["iat"]
+        decoded["exp"] - decoded["iat"]
         for token in (pair.access, pair.refresh)
-        for said in [jwt.decode(token, options={"verify_signature": False})]
+        for decoded in [jwt.decode(token, options={"verify_signature": False})]
     ]
     assert lives == [15 * 60, 30 * 24 * 3600]
 
 
-def test_two_sign_ins_share_no_token_id_and_no_csrf_token() -> None:
+def test_two_sign_ins_have_different_token_ids_and_csrf_tokens() -> None:
     one, other = (tokens.issue(SESSION, USER, "client") for _ in range(2))
     assert one.csrf != other.csrf
     assert one.refresh_id != other.refresh_id
     assert tokens.verify(one.access, TokenType.ACCESS).token_id != one.refresh_id
 
 
-def test_the_token_that_the_next_tests_spoil_is_good_as_it_is() -> None:
+def test_unmodified_token_is_valid() -> None:
     assert tokens.verify(signed(), TokenType.ACCESS).user_id == USER
 
 
@@ -107,22 +112,22 @@ def test_the_token_that_the_next_tests_spoil_is_good_as_it_is() -> None:
     ],
     ids=str,
 )
-def test_a_token_with_a_wrong_or_missing_claim_signs_nobody_in(changes: dict[str, Any]) -> None:
+def test_token_with_a_wrong_or_missing_claim_is_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(signed(**changes), TokenType.ACCESS)
 
 
-def test_a_token_of_the_future_signs_nobody_in() -> None:
+def test_token_issued_in_the_future_is_rejected() -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(signed(iat=int(time.time()) + 600), TokenType.ACCESS)
 
 
-def test_an_expired_token_says_so() -> None:
+def test_expired_token_is_rejected_as_expired() -> None:
     with pytest.raises(NotSignedIn, match="expired"):
         tokens.verify(signed(exp=int(time.time()) - 60), TokenType.ACCESS)
 
 
-def test_a_token_that_was_verified_before_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     token, begin = signed(exp=int(time.time()) + 900), time.time()
     for seconds in (0, 899, 900 + tokens.LEEWAY - 1):
         monkeypatch.setattr(time, "time", lambda now=begin + seconds: now)
@@ -132,7 +137,7 @@ def test_a_token_that_was_verified_before_still_expires(monkeypatch: pytest.Monk
         tokens.verify(token, TokenType.ACCESS)
 
 
-def test_a_token_that_was_verified_before_is_worthless_under_another_key(
+def test_cached_token_is_rejected_with_another_key(
     environment: pytest.MonkeyPatch,
 ) -> None:
     token = signed()
@@ -143,52 +148,52 @@ def test_a_token_that_was_verified_before_is_worthless_under_another_key(
         tokens.verify(token, TokenType.ACCESS)
 
 
-KEY_BEFORE = "the key of before, of 32 bytes or more"
+OLD_KEY = "the key of before, of 32 bytes or more"
 
 
 @pytest.fixture
 def rotated(environment: pytest.MonkeyPatch) -> tokens.TokenPair:
-    """What was issued under the key that is now the old one."""
+    """Issue a pair of tokens, then rotate its key to JWT_SECRET_KEY_OLD."""
     new = settings().signing_key()
-    environment.setenv("JWT_SECRET_KEY", KEY_BEFORE)
+    environment.setenv("JWT_SECRET_KEY", OLD_KEY)
     settings.cache_clear()
     pair = tokens.issue(SESSION, USER, "client")
     environment.setenv("JWT_SECRET_KEY", new)
-    environment.setenv("JWT_SECRET_KEY_OLD", KEY_BEFORE)
+    environment.setenv("JWT_SECRET_KEY_OLD", OLD_KEY)
     settings.cache_clear()
     return pair
 
 
-def test_a_new_key_signs_nobody_out(rotated: tokens.TokenPair) -> None:
+def test_tokens_of_the_old_key_stay_valid_after_a_rotation(rotated: tokens.TokenPair) -> None:
     for token, kind in ((rotated.access, TokenType.ACCESS), (rotated.refresh, TokenType.REFRESH)):
-        said = tokens.verify(token, kind)
-        assert (said.session_id, said.user_id, said.csrf) == (SESSION, USER, rotated.csrf)
+        decoded = tokens.verify(token, kind)
+        assert (decoded.session_id, decoded.user_id, decoded.csrf) == (SESSION, USER, rotated.csrf)
 
 
-def test_the_old_key_signs_nothing_any_more(rotated: tokens.TokenPair) -> None:
+def test_new_tokens_are_not_signed_with_the_old_key(rotated: tokens.TokenPair) -> None:
     pair = tokens.issue(SESSION, USER, "client")
     for token in (pair.access, pair.refresh):
         with pytest.raises(jwt.InvalidSignatureError):
-            jwt.decode(token, KEY_BEFORE, algorithms=["HS256"], audience=tokens.AUDIENCE)
+            jwt.decode(token, OLD_KEY, algorithms=["HS256"], audience=tokens.AUDIENCE)
 
 
 @pytest.mark.parametrize(
     "changes", [{"exp": int(time.time()) - 60}, {"aud": "another-api"}, {"type": "refresh"}], ids=", ".join
 )
 @pytest.mark.usefixtures("rotated")
-def test_the_old_key_proves_no_more_than_the_new_one(changes: dict[str, Any]) -> None:
-    assert tokens.verify(signed(KEY_BEFORE), TokenType.ACCESS).user_id == USER
+def test_token_of_the_old_key_is_validated_like_one_of_the_new_key(changes: dict[str, Any]) -> None:
+    assert tokens.verify(signed(OLD_KEY), TokenType.ACCESS).user_id == USER
     with pytest.raises(NotSignedIn):
-        tokens.verify(signed(KEY_BEFORE, **changes), TokenType.ACCESS)
+        tokens.verify(signed(OLD_KEY, **changes), TokenType.ACCESS)
 
 
 @pytest.mark.usefixtures("rotated")
-def test_a_third_key_signs_nobody_in_beside_the_two() -> None:
+def test_token_of_a_third_key_is_rejected() -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(signed("another key, of 32 bytes or rather more"), TokenType.ACCESS)
 
 
-def test_once_the_old_key_is_gone_its_tokens_are_worthless(
+def test_tokens_of_the_old_key_are_rejected_after_its_removal(
     rotated: tokens.TokenPair, environment: pytest.MonkeyPatch
 ) -> None:
     assert tokens.verify(rotated.access, TokenType.ACCESS).user_id == USER
@@ -198,23 +203,23 @@ def test_once_the_old_key_is_gone_its_tokens_are_worthless(
         tokens.verify(rotated.access, TokenType.ACCESS)
 
 
-def test_an_access_token_is_no_refresh_token() -> None:
+def test_access_token_is_rejected_as_a_refresh_token() -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(tokens.issue(SESSION, USER, "client").access, TokenType.REFRESH)
 
 
-def test_another_key_signs_nobody_in() -> None:
+def test_token_of_another_key_is_rejected() -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(signed(key="another key, of 32 bytes or rather more"), TokenType.ACCESS)
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256"])
-def test_a_token_without_a_signature_signs_nobody_in(algorithm: str) -> None:
+def test_unsigned_token_is_rejected(algorithm: str) -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(unsigned(algorithm), TokenType.ACCESS)
 
 
-def test_another_algorithm_with_the_right_key_signs_nobody_in() -> None:
+def test_token_with_another_algorithm_is_rejected() -> None:
     key = "x" * 64
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JWT_SECRET_KEY", key)
@@ -225,7 +230,7 @@ def test_another_algorithm_with_the_right_key_signs_nobody_in() -> None:
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-def test_a_tampered_token_signs_nobody_in(part: int) -> None:
+def test_tampered_token_is_rejected(part: int) -> None:
     parts = signed().split(".")
     middle = len(parts[part]) // 2
     other = "A" if parts[part][middle] != "A" else "B"
@@ -235,18 +240,18 @@ def test_a_tampered_token_signs_nobody_in(part: int) -> None:
 
 
 @pytest.mark.parametrize("garbage", ["", ".", "..", "a.b.c", "é", "\ud800", "x" * 100_000, "null.null.null"])
-def test_garbage_signs_nobody_in(garbage: str) -> None:
+def test_garbage_is_rejected_as_a_token(garbage: str) -> None:
     with pytest.raises(NotSignedIn):
         tokens.verify(garbage, TokenType.ACCESS)
 
 
-def test_a_short_secret_signs_nothing(environment: pytest.MonkeyPatch) -> None:
+def test_issue_rejects_a_short_secret(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("JWT_SECRET_KEY", "x" * 31)
     settings.cache_clear()
     with pytest.raises(SettingsError, match="JWT_SECRET_KEY"):
         tokens.issue(SESSION, USER, "client")
 
 
-def test_claims_hold_uuids() -> None:
-    said = tokens.verify(signed(), TokenType.ACCESS)
-    assert all(isinstance(value, UUID) for value in (said.token_id, said.session_id, said.user_id))
+def test_verified_claims_are_uuids() -> None:
+    decoded = tokens.verify(signed(), TokenType.ACCESS)
+    assert all(isinstance(value, UUID) for value in (decoded.token_id, decoded.session_id, decoded.user_id))

@@ -27,7 +27,7 @@ class Daemon:
         self.socket.setblocking(False)
 
     def received(self) -> list[dict[str, Any]]:
-        """The subsegments so far. A datagram on the loopback is there when `sendto` returns."""
+        """Return the subsegments received so far. A loopback datagram has arrived when `sendto` returns."""
         found = []
         while True:
             try:
@@ -47,7 +47,7 @@ def daemon(environment: pytest.MonkeyPatch) -> Iterator[Daemon]:
     daemon.socket.close()
 
 
-def test_a_call_is_a_remote_subsegment_of_the_invocation(daemon: Daemon) -> None:
+def test_call_sends_a_remote_subsegment_of_the_invocation(daemon: Daemon) -> None:
     before = time.time()
     with subsegment("postgres", sql={"sanitized_query": "charge"}):
         pass
@@ -68,7 +68,7 @@ def test_a_call_is_a_remote_subsegment_of_the_invocation(daemon: Daemon) -> None
 @pytest.mark.parametrize(
     "header", ["", SAMPLED.replace("=1;L", "=0;L"), "Sampled=1", "Root;Parent;Sampled=1"]
 )
-def test_an_invocation_that_is_not_sampled_sends_nothing(
+def test_unsampled_invocation_sends_no_subsegment(
     daemon: Daemon, environment: pytest.MonkeyPatch, header: str
 ) -> None:
     environment.setenv("_X_AMZN_TRACE_ID", header)
@@ -78,7 +78,7 @@ def test_an_invocation_that_is_not_sampled_sends_nothing(
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1", "nowhere", ""])
-def test_a_daemon_that_is_not_there_fails_no_call(
+def test_unreachable_daemon_does_not_fail_the_call(
     daemon: Daemon, environment: pytest.MonkeyPatch, address: str
 ) -> None:
     environment.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
@@ -86,7 +86,7 @@ def test_a_daemon_that_is_not_there_fails_no_call(
         pass
 
 
-def test_a_statement_is_traced_by_its_name_without_its_parameters(daemon: Daemon) -> None:
+def test_statement_is_traced_by_its_name_without_its_parameters(daemon: Daemon) -> None:
     with pytest.raises(ServiceUnavailable):
         Database("postgresql://nobody@/nothing?host=/nowhere").query("SELECT :secret", {"secret": "hunter2"})
     (sent,) = daemon.received()
@@ -108,7 +108,7 @@ def traced_client(port: int) -> Any:
     return client
 
 
-def test_a_call_of_s3_that_fails_is_traced_as_a_fault(daemon: Daemon) -> None:
+def test_s3_call_that_cannot_connect_is_traced_as_a_fault(daemon: Daemon) -> None:
     with pytest.raises(EndpointConnectionError):
         traced_client(1).head_object(Bucket="b", Key="secret-key")
     (sent,) = daemon.received()
@@ -116,7 +116,7 @@ def test_a_call_of_s3_that_fails_is_traced_as_a_fault(daemon: Daemon) -> None:
     assert "secret-key" not in json.dumps(sent)
 
 
-def test_a_call_of_s3_that_is_answered_is_traced(daemon: Daemon) -> None:
+def test_s3_call_with_a_404_response_is_traced_without_a_fault(daemon: Daemon) -> None:
     client = traced_client(1)
     client.meta.events.register_first("before-send", lambda **_: not_found())
     with pytest.raises(ClientError):
@@ -133,6 +133,6 @@ def not_found() -> AWSResponse:
     return AWSResponse("http://127.0.0.1", 404, {}, Raw())
 
 
-def test_signing_a_link_is_no_call(daemon: Daemon) -> None:
+def test_presigning_a_url_sends_no_subsegment(daemon: Daemon) -> None:
     traced_client(1).generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
     assert daemon.received() == []

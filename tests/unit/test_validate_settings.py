@@ -19,7 +19,7 @@ GOOD = {
 }
 
 
-def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
+def test_valid_settings_pass_and_unknown_ones_are_ignored() -> None:
     assert setting_errors(GOOD) == []
 
 
@@ -63,7 +63,7 @@ def test_good_settings_pass_and_unknown_ones_are_tolerated() -> None:
         ("AVAILABILITY_ZONES", "use1-az1,use1-az2"),
     ],
 )
-def test_what_is_missing_or_weak_is_named_and_never_shown(name: str, value: str) -> None:
+def test_missing_or_weak_setting_is_named_without_its_value(name: str, value: str) -> None:
     (error,) = setting_errors({**GOOD, name: value})
     assert error.startswith(f"  {name}: ")
     assert len(value) < 6 or value not in error or name == "AWS_REGION"
@@ -73,9 +73,7 @@ def test_what_is_missing_or_weak_is_named_and_never_shown(name: str, value: str)
     ("name", "value"),
     [("DATABASE_PROXY", "true"), ("DATABASE_CONNECTIONS", "many"), ("DATABASE_CONNECTIONS", "20")],
 )
-def test_a_given_database_has_no_proxy_and_says_how_many_connections_it_accepts(
-    name: str, value: str
-) -> None:
+def test_external_database_needs_no_proxy_and_a_connection_limit(name: str, value: str) -> None:
     given = {**GOOD, "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
     assert setting_errors({**given, "DATABASE_PROXY": "false", "DATABASE_CONNECTIONS": "500"}) == []
     (error,) = setting_errors({**given, name: value})
@@ -90,12 +88,12 @@ def test_a_budget_is_whole_dollars(dollars: str) -> None:
     assert error.startswith("  BUDGET_DOLLARS: ")
 
 
-def test_a_budget_needs_an_address_to_write_to() -> None:
+def test_budget_requires_an_alarm_email() -> None:
     (error,) = setting_errors({**GOOD, "BUDGET_DOLLARS": "50"})
     assert error.startswith("  ALARM_EMAIL: ")
 
 
-def test_a_region_without_known_roots_will_do_for_a_database_elsewhere() -> None:
+def test_region_without_known_rds_roots_is_accepted_with_an_external_database() -> None:
     elsewhere = {"AWS_REGION": "mars-north-1", "AWS_PGSQL_PATH": "postgresql://me@db.example.com/db"}
     assert setting_errors({**GOOD, **elsewhere}) == []
 
@@ -103,7 +101,7 @@ def test_a_region_without_known_roots_will_do_for_a_database_elsewhere() -> None
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd"
 
 
-def test_a_domain_with_its_certificate_passes() -> None:
+def test_domain_with_its_certificate_is_accepted() -> None:
     assert setting_errors({**GOOD, "DOMAIN": "api.example.com", "CERTIFICATE_ARN": CERTIFICATE}) == []
 
 
@@ -119,21 +117,21 @@ def test_a_domain_with_its_certificate_passes() -> None:
         ("api.example.com", "arn:aws:iam::123456789012:server-certificate/x", "CERTIFICATE_ARN"),
     ],
 )
-def test_a_wrong_domain_or_certificate_is_named(domain: str, certificate: str, named: str) -> None:
+def test_wrong_domain_or_certificate_is_named(domain: str, certificate: str, named: str) -> None:
     (error,) = setting_errors({**GOOD, "DOMAIN": domain, "CERTIFICATE_ARN": certificate})
     assert error.startswith(f"  {named}: ")
 
 
-def test_all_are_named_at_once() -> None:
+def test_all_invalid_settings_are_named_at_once() -> None:
     names = [line.split(":")[0].strip() for line in setting_errors({"CONFIG_TYPE": "production"})]
     assert names == ["JWT_SECRET_KEY", "FRONTEND_URL", "CLIENT_PASSWORD", "ADMIN_PASSWORD"]
 
 
-def test_the_published_passwords_will_do_where_it_is_not_production() -> None:
+def test_default_passwords_are_accepted_outside_production() -> None:
     assert setting_errors({"CONFIG_TYPE": "development", "JWT_SECRET_KEY": GOOD["JWT_SECRET_KEY"]}) == []
 
 
-def test_the_example_lacks_nothing_but_the_secrets_and_the_frontend() -> None:
+def test_env_example_lacks_only_the_secrets_and_the_frontend_url() -> None:
     example = read_dotenv(ROOT / ".env.example")
     assert [line.split(":")[0].strip() for line in setting_errors(example)] == [
         "JWT_SECRET_KEY",
@@ -144,14 +142,14 @@ def test_the_example_lacks_nothing_but_the_secrets_and_the_frontend() -> None:
 
 
 def build(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> int:
-    """Run `make build-prod-db` with these settings and no `.env`."""
+    """Run `make build-prod-db` with these settings and without `.env`."""
     for name in ("CONFIG_TYPE", "JWT_SECRET_KEY", "CLIENT_PASSWORD", "ADMIN_PASSWORD", "AWS_PGSQL_PATH"):
         monkeypatch.setenv(name, settings.get(name, ""))
     monkeypatch.setattr(build_database, "read_dotenv", lambda path: {})
     return build_database.main(url)
 
 
-def test_build_prod_db_names_all_that_a_deploy_would_refuse_at_once(
+def test_build_prod_db_names_all_invalid_settings_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weak = {"CONFIG_TYPE": "local", "ADMIN_PASSWORD": "a", "CLIENT_PASSWORD": "a"}
@@ -166,7 +164,7 @@ def test_build_prod_db_names_all_that_a_deploy_would_refuse_at_once(
     ]
 
 
-def test_a_database_that_refuses_connections_is_named_with_its_port(
+def test_database_that_refuses_connections_is_named_with_its_port(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as closed:

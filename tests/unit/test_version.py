@@ -1,4 +1,4 @@
-"""The version stands in pyproject.toml; the changelog and the OpenAPI document agree with it."""
+"""pyproject.toml defines the version. The changelog and the OpenAPI document must match it."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import tomllib
 from deploy.environment import ROOT
 
 
-def test_the_changelogs_newest_release_and_the_document_have_the_projects_version() -> None:
+def test_changelog_and_openapi_document_have_the_version_of_pyproject() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     releases = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     document = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))

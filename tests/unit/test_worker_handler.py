@@ -1,4 +1,4 @@
-"""The worker's response to its messages: which failed, when those are retried, and what it sends itself."""
+"""The worker's response to its messages: which ones failed, when SQS retries them, and what it enqueues."""
 
 from typing import Any
 from uuid import UUID
@@ -20,12 +20,14 @@ NEXT_KEY = f"uploads/{OWNER}/{NEXT}.csv"
 
 
 class Queue:
-    """Notes what the worker asks of SQS."""
+    """Record the worker's calls of SQS."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.shown_again = list[tuple[str, int]]()
+        self.visibility_changes = list[tuple[str, int]]()
         self.sent = list[str]()
-        monkeypatch.setattr(aws, "set_visibility_timeout", lambda *asked: self.shown_again.append(asked))
+        monkeypatch.setattr(
+            aws, "set_visibility_timeout", lambda *arguments: self.visibility_changes.append(arguments)
+        )
         monkeypatch.setattr(aws, "enqueue", self.sent.append)
 
 
@@ -44,12 +46,12 @@ def record(body: str, number: int = 1, received: int = 1) -> dict[str, Any]:
 
 
 def failed(*records: dict[str, Any]) -> list[str]:
-    answer = handler.handler({"Records": list(records)}, None)
-    return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+    response = handler.handler({"Records": list(records)}, None)
+    return [item["itemIdentifier"] for item in response["batchItemFailures"]]
 
 
-def ends(monkeypatch: pytest.MonkeyPatch, end: End | Exception) -> None:
-    """Make each task end so; another task of its owner waits."""
+def stub_run_task(monkeypatch: pytest.MonkeyPatch, end: End | Exception) -> None:
+    """Make each task end like this. Another task of its owner waits."""
 
     def run_task(upload: Upload, redelivered: bool, seconds_left: object) -> End:
         if isinstance(end, Exception):
@@ -77,21 +79,21 @@ def ends(monkeypatch: pytest.MonkeyPatch, end: End | Exception) -> None:
         (End.IN_PROGRESS, []),
     ],
 )
-def test_a_message_leads_to_one_more_at_most_and_one_about_a_waiting_task_to_none(
+def test_message_enqueues_at_most_one_message_and_none_for_a_waiting_task(
     monkeypatch: pytest.MonkeyPatch, queue: Queue, end: End, sent: list[str]
 ) -> None:
-    ends(monkeypatch, end)
+    stub_run_task(monkeypatch, end)
     assert failed(record(GOOD)) == []
-    assert (queue.sent, queue.shown_again) == (sent, [])
+    assert (queue.sent, queue.visibility_changes) == (sent, [])
 
 
 @pytest.mark.parametrize(
     ("body", "received", "sent"), [(ANNOUNCED, 1, []), (ANNOUNCED, 2, [NEXT_KEY]), (GOOD, 1, [NEXT_KEY])]
 )
-def test_a_message_about_a_task_that_has_ended_starts_the_next_one_unless_an_uploader_can_repeat_it(
+def test_message_of_an_ended_task_starts_the_next_one_unless_an_uploader_can_repeat_it(
     monkeypatch: pytest.MonkeyPatch, queue: Queue, body: str, received: int, sent: list[str]
 ) -> None:
-    ends(monkeypatch, End.NOT_RUNNING)
+    stub_run_task(monkeypatch, End.NOT_RUNNING)
     assert failed(record(body, received=received)) == []
     assert queue.sent == sent
 
@@ -100,19 +102,19 @@ def test_a_message_about_a_task_that_has_ended_starts_the_next_one_unless_an_upl
 @pytest.mark.parametrize(
     ("received", "seconds"), [(1, 10), (2, 60), (3, 360), (4, 2160), (5, 2160), (9, 2160)]
 )
-def test_a_message_that_failed_comes_again_later_each_time(
+def test_failed_message_is_retried_with_growing_delays(
     monkeypatch: pytest.MonkeyPatch, queue: Queue, error: Exception, received: int, seconds: int
 ) -> None:
-    ends(monkeypatch, error)
+    stub_run_task(monkeypatch, error)
     assert failed(record(GOOD, received=received)) == ["message 1"]
-    assert queue.shown_again == [("receipt 1", seconds)]
+    assert queue.visibility_changes == [("receipt 1", seconds)]
 
 
-def test_only_the_messages_that_failed_come_again(monkeypatch: pytest.MonkeyPatch, queue: Queue) -> None:
-    ends(monkeypatch, End.COMPLETED)
+def test_only_failed_messages_are_retried(monkeypatch: pytest.MonkeyPatch, queue: Queue) -> None:
+    stub_run_task(monkeypatch, End.COMPLETED)
     assert failed(record(GOOD, 1), record("nonsense", 2), record(GOOD, 3)) == ["message 2"]
 
 
-def test_what_cant_be_understood_need_not_wait_for_the_dead_letter_queue(queue: Queue) -> None:
+def test_unreadable_message_is_retried_without_delay(queue: Queue) -> None:
     assert failed(record("nonsense")) == ["message 1"]
-    assert queue.shown_again == [("receipt 1", 0)]
+    assert queue.visibility_changes == [("receipt 1", 0)]

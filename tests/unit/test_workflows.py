@@ -1,4 +1,4 @@
-"""The workflows of GitHub Actions: what linters don't check."""
+"""The workflows of GitHub Actions: rules that linters don't check."""
 
 import re
 from typing import Any
@@ -19,31 +19,31 @@ def jobs(name: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_action_is_pinned_to_a_commit_whose_version_is_named(path: Any) -> None:
+def test_every_action_is_pinned_to_a_commit_with_its_version(path: Any) -> None:
     used = re.findall(r"uses: (?!\./)(.+)", path.read_text("utf-8"))
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in used), used
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_job_names_its_permissions_and_ends(path: Any) -> None:
+def test_every_job_has_permissions_and_a_timeout(path: Any) -> None:
     assert yaml.safe_load(path.read_text("utf-8"))["permissions"] == {}
     for name, job in jobs(path.name).items():
         assert "permissions" in job, name
         assert "timeout-minutes" in job or "uses" in job, name
 
 
-def test_no_workflow_holds_a_key_of_aws() -> None:
+def test_workflows_contain_no_aws_keys() -> None:
     for path in FILES:
         assert not re.search("ACCESS_KEY|SECRET_KEY_ID|aws-secret", path.read_text("utf-8"), re.I), path.name
 
 
-def test_ci_runs_what_the_readme_promises_on_every_python() -> None:
+def test_ci_runs_on_every_supported_python() -> None:
     test = jobs("ci.yml")["test"]
     assert test["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert test["steps"][-1]["run"] == ".ci/run"
 
 
-def test_production_waits_for_staging_and_its_tests() -> None:
+def test_production_is_deployed_after_staging_and_its_tests() -> None:
     main = jobs("deploy.yml")
     assert main["staging"]["needs"] == "ci"
     assert main["production"]["needs"] == "staging"
@@ -52,8 +52,8 @@ def test_production_waits_for_staging_and_its_tests() -> None:
     assert {main[stage]["with"]["stage"] for stage in ("staging", "production")} == {"staging", "production"}
 
 
-def test_the_deploy_is_given_every_setting() -> None:
-    """Each line of .env.example; a setting that GitHub does not pass on would silently have its default."""
+def test_deploy_job_passes_every_setting() -> None:
+    """A setting of .env.example that the workflow does not pass would silently have its default."""
     (deploy,) = (step for step in jobs("deploy-stage.yml")["deploy"]["steps"] if step.get("id") == "deploy")
     given = deploy["env"]
     settings = set(read_dotenv(ROOT / ".env.example"))

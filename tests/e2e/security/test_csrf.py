@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import Declared
 from tests.support.http_client import Client
 
@@ -29,7 +29,7 @@ def test_a_missing_wrong_or_anothers_csrf_token_is_refused(
 ) -> None:
     for token in (None, "", "wrong", "\xe9", attackers_token, victim.access_token):
         headers = {} if token is None else {b"X-CSRF-TOKEN": token.encode("latin-1")}
-        told = expect.problem(ask(victim, route, headers=headers), 403)
+        told = expect.problem(send_request(victim, route, headers=headers), 403)
         assert told["type"] == "/problems/csrf-mismatch", token
     assert victim.balance == 20, "the session goes on, and nothing was charged"
 

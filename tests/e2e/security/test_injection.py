@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Connect
-from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import Declared
 from tests.support.http_client import API, Client
 from tests.support.uploads import HEADER, ended, results, upload
@@ -92,12 +92,12 @@ def test_no_address_that_a_caller_names_is_asked_or_believed(
     address = f"http://{canary.name}/"
     headers = dict.fromkeys(ELSEWHERE, canary.name)
     sent: dict[str, Any] = {"json": with_text(route, address)} if route.schema else {}
-    if "multipart/form-data" in route.says.get("requestBody", {}).get("content", {}):
+    if "multipart/form-data" in route.operation.get("requestBody", {}).get("content", {}):
         sent = {"files": {"file": (address, HEADER + f'addition,"[""{address}""]"\n'.encode())}}
     query = {"url": address, "redirect": address, "callback": address}
     for response in (
-        ask(caller, route, **sent, headers=headers),
-        ask(caller, route, address.replace("/", "%2F"), **sent, params=query),
+        send_request(caller, route, **sent, headers=headers),
+        send_request(caller, route, address.replace("/", "%2F"), **sent, params=query),
     ):
         assert response.status_code < 500
         assert all(canary.name not in value for value in response.headers.values())
@@ -119,12 +119,12 @@ def test_nothing_that_a_caller_sends_becomes_a_header(caller: Client, route: Dec
     injected = "x%0d%0aX-Injected:%20yes%0d%0a%0d%0a"
     own = {"X-Request-Id": "chosen", "Idempotency-Key": "chosen", "Origin": "https://evil.example"}
     sent: dict[str, Any] = {"json": with_text(route, SPLIT)} if route.schema else {}
-    if "multipart/form-data" in route.says.get("requestBody", {}).get("content", {}):
+    if "multipart/form-data" in route.operation.get("requestBody", {}).get("content", {}):
         sent = {"files": {"file": (SPLIT, HEADER)}}
     target = f"{route.concrete(injected)}?x={injected}&{injected}=x"
     for response in (
         caller.request(route.method, target, **sent),
-        ask(caller, route, **sent, headers=own),
+        send_request(caller, route, **sent, headers=own),
     ):
         assert response.status_code < 500
         assert "X-Injected" not in response.headers

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import OPERATIONS, Declared, resolved
 from tests.support.http_client import API, PASSWORD, Client, new_email
 
@@ -15,7 +15,7 @@ from tests.support.http_client import API, PASSWORD, Client, new_email
 ANSWERS: list[dict[str, Any]] = [
     content
     for route in OPERATIONS
-    for status, answer in route.says["responses"].items()
+    for status, answer in route.operation["responses"].items()
     for content in answer.get("content", {}).values()
     if status.startswith("2")
 ]
@@ -57,12 +57,12 @@ def test_a_member_that_is_not_offered_is_refused_or_left_unread(
     for name in POWERS.keys() - route.fields.keys():
         if route.schema:
             body = {**route.body(), name: POWERS[name]}
-            assert expect.pointers(ask(admin_caller, route, json=body)) == [f"#/{name}"]
-        elif "requestBody" in route.says:
+            assert expect.pointers(send_request(admin_caller, route, json=body)) == [f"#/{name}"]
+        elif "requestBody" in route.operation:
             form = {"files": {"file": b"x"}, "data": {name: str(POWERS[name])}}
-            assert f"#/{name}" in expect.pointers(ask(admin_caller, route, **form))
-    if "requestBody" not in route.says:
-        assert ask(admin_caller, route, json=POWERS).status_code in (200, 401, 404)
+            assert f"#/{name}" in expect.pointers(send_request(admin_caller, route, **form))
+    if "requestBody" not in route.operation:
+        assert send_request(admin_caller, route, json=POWERS).status_code in (200, 401, 404)
     assert admin_caller.me == before
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.access_matrix import FOR_ADMINS, OF_EVERYBODY, Risk, ask, at_risk, exposed
+from tests.support.access_matrix import FOR_ADMINS, WITHOUT_OWNER, Risk, at_risk, exposed, send_request
 from tests.support.declared_routes import DOCUMENT, OPERATIONS, Declared
 from tests.support.http_client import API, Client, exact
 
@@ -50,7 +50,7 @@ def test_anothers_object_is_not_there_and_stays_as_it_is(
 ) -> None:
     before = everything(owner)
     if route.has_parameter:
-        expect.problem(ask(other, route, objects[resource(route)]), 404)
+        expect.problem(send_request(other, route, objects[resource(route)]), 404)
     else:
         assert other.rows(resource(route).rpartition("/")[2], id=objects.get(resource(route), owner.id)) == []
         if "user_id" in route.query_parameters:
@@ -68,7 +68,7 @@ def test_every_object_that_is_asked_for_is_there_for_its_owner(
 
 def test_every_path_with_an_id_is_an_owners_an_admins_or_everybodys() -> None:
     owned = {str(route) for route in exposed(Risk.OBJECTS)}
-    assert {str(route) for route in OPERATIONS if route.has_parameter} <= owned | FOR_ADMINS | OF_EVERYBODY
+    assert {str(route) for route in OPERATIONS if route.has_parameter} <= owned | FOR_ADMINS | WITHOUT_OWNER
     assert {resource(route) for route in exposed(Risk.OBJECTS) if route.has_parameter} == set(MAKERS)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.access_matrix import FOR_ADMINS, Risk, ask, at_risk
+from tests.support.access_matrix import FOR_ADMINS, Risk, at_risk, send_request
 from tests.support.declared_routes import OPERATIONS, SIGNED_IN, Declared
 from tests.support.http_client import Client
 
@@ -17,7 +17,7 @@ def someone(connect: Connect) -> Client:
 
 @at_risk(Risk.ROLES)
 def test_a_client_may_not_do_what_is_the_admins(someone: Client, route: Declared) -> None:
-    told = expect.problem(ask(someone, route), 403)
+    told = expect.problem(send_request(someone, route), 403)
     assert told["type"] == "/problems/forbidden"
 
 
@@ -27,4 +27,4 @@ def test_every_route_of_the_admins_is_declared() -> None:
 
 @pytest.mark.parametrize("route", [r for r in SIGNED_IN if str(r) not in FOR_ADMINS], ids=str)
 def test_a_client_may_do_all_else(someone: Client, route: Declared) -> None:
-    assert ask(someone, route).status_code != 403
+    assert send_request(someone, route).status_code != 403

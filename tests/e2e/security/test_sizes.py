@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import LISTS, Declared
 from tests.support.http_client import API, Client
 
@@ -29,7 +29,7 @@ def test_a_body_that_is_too_large_is_413_or_left_unread(caller: Client, route: D
         headers = {"Content-Type": "application/json"}
         response = caller.request(route.method, route.concrete(), content=LARGE_JSON, headers=headers)
         expect.problem(response, 413)
-    elif "requestBody" in route.says:
+    elif "requestBody" in route.operation:
         expect.problem(caller.post(route.path, files={"file": LARGE_FILE}), 413)
     else:
         response = caller.request(route.method, route.concrete(), content=LARGE_JSON)
@@ -39,13 +39,13 @@ def test_a_body_that_is_too_large_is_413_or_left_unread(caller: Client, route: D
 @at_risk(Risk.SIZES)
 def test_an_id_a_query_and_a_header_that_are_too_long_harm_nobody(caller: Client, route: Declared) -> None:
     if route.has_parameter:
-        expect.problem(ask(caller, route, LONG), 422)
+        expect.problem(send_request(caller, route, LONG), 422)
     answers = [
-        ask(caller, route, params={"x": LONG}),
-        ask(caller, route, params={f"x{n}": "1" for n in range(300)}),
-        ask(caller, route, headers={"X-CSRF-TOKEN": LONG, "Origin": LONG}),
-        ask(caller, route, headers={"Authorization": f"Bearer {LONG}"}),
-        ask(caller, route, headers={"Cookie": f"access_token_cookie={LONG}"}),
+        send_request(caller, route, params={"x": LONG}),
+        send_request(caller, route, params={f"x{n}": "1" for n in range(300)}),
+        send_request(caller, route, headers={"X-CSRF-TOKEN": LONG, "Origin": LONG}),
+        send_request(caller, route, headers={"Authorization": f"Bearer {LONG}"}),
+        send_request(caller, route, headers={"Cookie": f"access_token_cookie={LONG}"}),
     ]
     assert all(answer.status_code < 500 for answer in answers)
     if route in LISTS:
@@ -60,10 +60,10 @@ def test_text_longer_than_the_document_allows_is_422(caller: Client, route: Decl
     for name, schema in route.fields.items():
         if "maxLength" in schema:
             body = {**route.body(), name: "x" * (schema["maxLength"] + 1)}
-            assert expect.pointers(ask(caller, route, json=body)) == [f"#/{name}"]
+            assert expect.pointers(send_request(caller, route, json=body)) == [f"#/{name}"]
         if "maxItems" in schema:
             body = {**route.body(), name: [1] * (schema["maxItems"] + 1)}
-            assert expect.pointers(ask(caller, route, json=body)) == [f"#/{name}"]
+            assert expect.pointers(send_request(caller, route, json=body)) == [f"#/{name}"]
 
 
 @at_risk(Risk.SIZES)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import Declared
 from tests.support.http_client import Client, new_email
 
@@ -23,8 +23,8 @@ def test_the_sixth_guess_at_an_email_is_told_to_wait(
 ) -> None:
     body = {**guess(route), "email": client.email}
     for _ in range(5):
-        expect.problem(ask(stranger, route, json=body), 401)
-    response = ask(stranger, route, json=body)
+        expect.problem(send_request(stranger, route, json=body), 401)
+    response = send_request(stranger, route, json=body)
     assert expect.problem(response, 429)["type"] == "/problems/too-many-requests"
     assert 1 <= int(response.headers["Retry-After"]) <= 60
 

@@ -12,7 +12,7 @@ import pytest
 from localstack.stack import Stack
 from tests.e2e.conftest import Connect
 from tests.support import expect
-from tests.support.access_matrix import Risk, ask, at_risk
+from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import Declared
 from tests.support.http_client import API, Client
 
@@ -66,7 +66,7 @@ def refused(someone: Client, connect: Connect) -> Refused:
     def check(route: Declared, token: str) -> None:
         as_cookie = {"Cookie": f"access_token_cookie={token}", "X-CSRF-TOKEN": csrf}
         for headers in ({"Authorization": f"Bearer {token}"}, as_cookie):
-            told = expect.problem(ask(nobody, route, headers=headers), 401)
+            told = expect.problem(send_request(nobody, route, headers=headers), 401)
             assert told["type"] == "/problems/not-signed-in"
 
     return check
@@ -74,7 +74,7 @@ def refused(someone: Client, connect: Connect) -> Refused:
 
 @at_risk(Risk.TOKENS)
 def test_nobody_gets_401(anybody: Client, route: Declared) -> None:
-    told = expect.problem(ask(anybody, route), 401)
+    told = expect.problem(send_request(anybody, route), 401)
     assert told["type"] == "/problems/not-signed-in"
 
 
@@ -105,7 +105,7 @@ def test_an_unknown_key_and_an_ended_session_get_401_also_with_bad_input(
     bodies: list[dict[str, Any]] = [{"json": {"nonsense": 1}}, {"content": b"{", "headers": JSON}]
     for bearer in ("rc_unknown", ended):
         for how in bodies if route.schema else [{}]:
-            told = expect.problem(ask(connect(bearer=bearer), route, **how), 401)
+            told = expect.problem(send_request(connect(bearer=bearer), route, **how), 401)
             assert told["type"] == "/problems/not-signed-in"
 
 

@@ -1,4 +1,4 @@
-"""Proxies before Postgres and before S3 and SQS: they tell a `Stage` of each step that passes them."""
+"""Proxies before Postgres, S3 and SQS that report each step of the traffic to a `Stage`."""
 
 import re
 import socket
@@ -39,7 +39,7 @@ _REQUESTS = (
 
 
 class Wire:
-    """Accepts connections and carries each on, by a pair of threads, until either side ends."""
+    """Accept connections and forward each in both directions, by two threads, until one side closes."""
 
     def __init__(self, listener: socket.socket, connect: Connect, stage: Stage) -> None:
         self._listener, self._connect, self._stage = listener, connect, stage
@@ -68,7 +68,7 @@ class Wire:
 
 
 class Link:
-    """One connection, carried in both directions."""
+    """One connection, forwarded in both directions."""
 
     def __init__(self, client: socket.socket, server: socket.socket, stage: Stage) -> None:
         self.client, self.server, self.stage = client, server, stage
@@ -83,7 +83,7 @@ class Link:
             for end in (self.client, self.server):
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-            # The second to end closes both: a number that is free again may be another's.
+            # The thread that ends second closes both sockets: their descriptors may be reused after that.
             if not self._ended.acquire(blocking=False):
                 self.client.close()
                 self.server.close()
@@ -96,7 +96,7 @@ class Link:
 
 
 class PostgresLink(Link):
-    """Reads the messages of the protocol (PostgreSQL manual, "Message Formats")."""
+    """Parse the messages of the protocol (PostgreSQL manual, "Message Formats")."""
 
     _names: dict[bytes, str]
     _unnamed = ""
@@ -120,17 +120,17 @@ class PostgresLink(Link):
         while data := self.server.recv(1 << 16):
             rest, messages = _messages(rest + data, False)
             kinds = {kind for kind, _ in messages}
-            # ReadyForQuery, CopyInResponse; CopyData comes when rows are read.
+            # ReadyForQuery or CopyInResponse. CopyData follows when rows are read.
             if kinds & {b"Z", b"G"} and self.step and not self.stage.passing(self.step, AFTER):
                 return
             if b"d" in kinds and not self.stage.passing(f"{self.step} data", DURING):
                 return
             if b"Z" in kinds:
-                self.step = ""  # what comes next may be no step: a statement that is only prepared
+                self.step = ""  # the next message may only prepare a statement, which is no step
             self.client.sendall(data)
 
     def _step(self, kind: bytes, body: bytes) -> str:
-        """The step that a message begins, if it begins one."""
+        """Return the step that a message begins, or an empty string."""
         step = ""
         if kind == b"Q":
             step = _command(body)
@@ -151,7 +151,7 @@ class PostgresLink(Link):
 
 
 class HttpLink(Link):
-    """Knows where a request begins; an answer's blocks are told of as they come."""
+    """Detect the start of each request, and report each block of a response as it arrives."""
 
     def up(self) -> None:
         while data := self.client.recv(1 << 16):
@@ -167,18 +167,18 @@ class HttpLink(Link):
     def down(self) -> None:
         last = ""
         while data := self.server.recv(8192):
-            answered, last = last != self.step, self.step
-            if answered and not self.stage.passing(self.step, AFTER):
+            is_first_block, last = last != self.step, self.step
+            if is_first_block and not self.stage.passing(self.step, AFTER):
                 return
-            if not answered and not self.stage.passing(f"{self.step} data", DURING):
-                # In the middle of what is most probably a row.
+            if not is_first_block and not self.stage.passing(f"{self.step} data", DURING):
+                # Cut the data in the middle, most probably within a row.
                 self.client.sendall(data[: len(data) // 2])
                 return
             self.client.sendall(data)
 
 
 class PostgresWire(Wire):
-    """A Unix socket in `folder` like the one in `server_folder`."""
+    """A Unix socket in `folder` that forwards to the one in `server_folder`."""
 
     def __init__(self, folder: Path, server_folder: str, stage: Stage) -> None:
         listener = socket.socket(socket.AF_UNIX)
@@ -201,7 +201,7 @@ class PostgresWire(Wire):
 
 
 class HttpWire(Wire):
-    """A port of this machine like the given one."""
+    """A local port that forwards to the given one."""
 
     def __init__(self, port: int, stage: Stage) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
@@ -213,7 +213,7 @@ class HttpWire(Wire):
 
 
 def _messages(data: bytes, startup: bool) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """The whole messages in the data, and the rest of it."""
+    """Return the complete messages in the data, and the remaining bytes."""
     messages = list[tuple[bytes, bytes]]()
     at = struct.unpack("!i", data[:4])[0] if startup else 0
     while len(data) >= at + 5:

@@ -10,10 +10,10 @@ from deploy.redrive import redrive
 from localstack.event_source import check_response, record
 from localstack.execution import InvocationFailed
 from tests.support.batch.harness import Harness
-from tests.support.batch.processes import Died, Knobs, WorkerProcess
+from tests.support.batch.processes import Overrides, WorkerDied, WorkerProcess
 
 CHUNK_ROWS = 32
-KNOBS: Knobs = {
+OVERRIDES: Overrides = {
     "worker.chunks.CHUNK_ROWS": CHUNK_ROWS,
     "worker.results.ROWS_AT_ONCE": 250,
 }
@@ -30,14 +30,16 @@ class Deliveries:
     dead-letter queue, from which it is redriven as by `make redrive`.
     """
 
-    def __init__(self, harness: Harness, knobs: Knobs = KNOBS, seconds: float = 900) -> None:
-        self._harness, self._knobs, self._seconds = harness, {**KNOBS, **knobs}, seconds
+    def __init__(self, harness: Harness, overrides: Overrides = OVERRIDES, seconds: float = 900) -> None:
+        self._harness, self._knobs, self._seconds = harness, {**OVERRIDES, **overrides}, seconds
         self._idle = list[WorkerProcess]()
         self.outcomes: Counter[str] = Counter()
 
     def worker(self) -> WorkerProcess:
         """Return a live worker: an idle one or a new one."""
-        return self._idle.pop() if self._idle else WorkerProcess(self._harness.behind_wires, self._knobs)
+        return (
+            self._idle.pop() if self._idle else WorkerProcess(self._harness.proxied_environment, self._knobs)
+        )
 
     def close(self) -> None:
         for worker in self._idle:
@@ -59,7 +61,7 @@ class Deliveries:
             event = {"Records": [record(message, "arn:aws:sqs:us-east-1:000000000000:opworker", "us-east-1")]}
             check_response(worker.handle(event, self._seconds), message["MessageId"])
             outcome = "done"
-        except Died:
+        except WorkerDied:
             outcome = "died"
         except InvocationFailed:
             outcome = "failed"

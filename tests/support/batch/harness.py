@@ -23,7 +23,7 @@ from shared.billing import charges
 from shared.database.url import PostgresUrl
 from tests.support.batch.aws_wire import HttpWire, PostgresWire
 from tests.support.batch.stage import Stage
-from tests.support.users import Person, enrol
+from tests.support.users import Person, create_person
 
 PRICES = {"addition": "1.5", "substraction": "0.0001", "multiplication": "5", "square_root": "0"}
 """Credits, with different decimal places and one free operation. Others have the price of set-up."""
@@ -44,8 +44,8 @@ class Task:
 class Harness:
     """A running stack without an event source: the test delivers the messages.
 
-    This process must run with `environment`. Workers get `behind_wires`, so that all their traffic passes the
-    `stage`.
+    This process must run with `environment`. Workers get `proxied_environment`, so that all their traffic
+    passes the `stage`.
     """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
@@ -57,7 +57,7 @@ class Harness:
         self._database = postgres.database
         self.http = HttpWire(stack.settings.edge_port, self.stage)
         self.postgres = PostgresWire(folder, postgres.unix_folder, self.stage)
-        self.behind_wires = {
+        self.proxied_environment = {
             **self.environment,
             "AWS_ENDPOINT_URL": self.http.url,
             "AWS_PGSQL_PATH": f"postgresql://postgres@/{postgres.database}?host={folder}",
@@ -100,7 +100,7 @@ class Harness:
         )
 
     def client(self, balance: Decimal | int = 10**9) -> Person:
-        return enrol(balance=balance)
+        return create_person(balance=balance)
 
     def task(self, owner: Person, size: int) -> Task:
         """Create a task that waits for its file."""
@@ -129,7 +129,7 @@ class Harness:
         ((balance,),) = self.sql("SELECT balance FROM users WHERE id = :id", id=owner.id)
         return Decimal(balance)
 
-    def check_books(self, *found: Task) -> None:
+    def check_accounting(self, *found: Task) -> None:
         """Check that each row of these tasks was billed or rejected once, and that all balances are right."""
         for task in found:
             state = self.state(task)
@@ -158,7 +158,7 @@ class Harness:
         assert self.state(task) == self.state(undisturbed)
         assert self.state(task)["status"] == "completed"
         assert self.results(task) == self.results(undisturbed)
-        self.check_books(task)
+        self.check_accounting(task)
 
 
 def mixed_file(rows: int, seed: int) -> bytes:

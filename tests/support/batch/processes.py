@@ -18,11 +18,11 @@ _FORKS = multiprocessing.get_context("forkserver")
 PRELOADED = ["tests.support.batch.preloaded"]
 _FORKS.set_forkserver_preload(PRELOADED)
 
-Knobs = Mapping[str, Any]
+Overrides = Mapping[str, Any]
 """Constants of the worker by `module.name`, which a test overrides."""
 
 
-class Died(Exception):
+class WorkerDied(Exception):
     """The worker process ended while it handled an event."""
 
 
@@ -45,11 +45,11 @@ class WorkerProcess:
     """A process that runs a worker, or another handler, until it is killed or closed."""
 
     def __init__(
-        self, environment: Mapping[str, str], knobs: Knobs, handler: str = "worker.handler.handler"
+        self, environment: Mapping[str, str], overrides: Overrides, handler: str = "worker.handler.handler"
     ) -> None:
         self._connection, theirs = _FORKS.Pipe()
         self._process = _FORKS.Process(
-            target=_serve, args=(theirs, dict(environment), dict(knobs), handler), daemon=True
+            target=_serve, args=(theirs, dict(environment), dict(overrides), handler), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -60,13 +60,13 @@ class WorkerProcess:
         return self._process.pid
 
     def handle(self, event: Mapping[str, Any], seconds: float = 900) -> Any:
-        """Return the handler's response to an event, with this many seconds left. Raises: Died."""
+        """Return the handler's response to an event, with this many seconds left. Raises: WorkerDied."""
         try:
             self._connection.send(("handle", event, seconds))
             return self._connection.recv()
         except (EOFError, OSError):
             self._process.join()
-            raise Died from None
+            raise WorkerDied from None
 
     def peak_memory(self) -> int:
         """Return the peak memory of the process in KiB."""
@@ -86,10 +86,10 @@ class WorkerProcess:
 
 
 def _serve(
-    connection: "Connection[Any, Any]", environment: Mapping[str, str], knobs: Knobs, handler: str
+    connection: "Connection[Any, Any]", environment: Mapping[str, str], overrides: Overrides, handler: str
 ) -> None:
     os.environ.update(environment)
-    for path, value in knobs.items():
+    for path, value in overrides.items():
         module, name = _found(path)
         setattr(module, name, value)
     logging.getLogger("restcalculator").setLevel(logging.WARNING)

@@ -20,7 +20,7 @@ from tests.support.faults.emulator import emulator
 from tests.support.faults.routes import CALLS
 from tests.support.faults.tcp_line import TcpLine
 
-MOST_CONNECTIONS = 20
+CONNECTION_LIMIT = 20
 """The limit of Postgres's connections: low, so that tests can exhaust it."""
 RETRY = 3
 """Seconds until SQS retries a message. Each fault of these tests ends before the fifth try."""
@@ -103,7 +103,7 @@ def connect(postgres: Postgres) -> pg8000.native.Connection:
 
 
 @contextmanager
-def all_taken(postgres: Postgres, meanwhile: str) -> Iterator[None]:
+def exhausted_connections(postgres: Postgres, meanwhile: str) -> Iterator[None]:
     """Use up every connection of the server, including those reserved for superusers, within the block.
 
     Args:
@@ -125,7 +125,7 @@ def tune(postgres: Postgres) -> None:
     """Limit the connections, and turn fsync off: no test cuts the power."""
     postgres.start()
     with connect(postgres) as connection:
-        connection.run(f"ALTER SYSTEM SET max_connections = {MOST_CONNECTIONS}")
+        connection.run(f"ALTER SYSTEM SET max_connections = {CONNECTION_LIMIT}")
         connection.run("ALTER SYSTEM SET fsync = off")
     postgres.stop()
     postgres.start()

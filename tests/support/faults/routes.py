@@ -28,9 +28,9 @@ CALLS: Mapping[str, Call] = {
     "upload": lambda client: client.post(f"{API}/process_csv", files={"file": FILE}),
     "presign": lambda client: client.post(f"{API}/tasks", json={"filename": "a.csv", "size": len(FILE)}),
 }
-WELL = {"charge": 200, "list": 200, "login": 200, "upload": 202, "presign": 201}
+SUCCESS = {"charge": 200, "list": 200, "login": 200, "upload": 202, "presign": 201}
 """The status codes without a fault."""
-NOT_NOW = dict.fromkeys(CALLS, 503)
+UNAVAILABLE = dict.fromkeys(CALLS, 503)
 
 
 @dataclass(frozen=True)
