@@ -1,4 +1,4 @@
-"""Bad bodies, for every route that takes one: always a 4xx problem, never a 500, never a charge."""
+"""Invalid bodies for every route with a JSON body: a 4xx problem, no 500, and no charge."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,12 +22,12 @@ every_route = pytest.mark.parametrize("route", WITH_JSON, ids=str)
 
 @pytest.fixture(scope="module")
 def caller(account: Callable[..., Client], connect: Connect) -> Client:
-    """An admin, whom no route turns away for what they are."""
+    """An admin, so that no route returns 403."""
     return connect(bearer=account(role="admin").access_token)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_charged(caller: Client) -> Iterator[None]:
+def _account_is_unchanged(caller: Client) -> Iterator[None]:
     before = caller.me
     yield
     assert caller.me == before
@@ -38,14 +38,14 @@ def send(caller: Client, route: Declared, body: Any) -> Any:
     return caller.request(route.method, route.concrete(), content=content, headers=JSON)
 
 
-def test_the_matrix_has_every_route_that_takes_json() -> None:
+def test_matrix_contains_the_routes_with_a_json_body() -> None:
     assert {str(route) for route in WITH_JSON} >= {"POST /login", f"POST {API}/process_operation"}
     assert len(WITH_JSON) >= 12
     assert len(FIELDS) >= 30
 
 
 @every_route
-def test_malformed_json_is_400(caller: Client, route: Declared) -> None:
+def test_malformed_json_returns_400(caller: Client, route: Declared) -> None:
     for name, content in MALFORMED.items():
         response = send(caller, route, content)
         assert response.status_code == 400, f"{name}: {response.status_code} {response.text[:300]}"
@@ -53,70 +53,68 @@ def test_malformed_json_is_400(caller: Client, route: Declared) -> None:
 
 
 @every_route
-def test_json_that_is_no_object_is_422(caller: Client, route: Declared) -> None:
+def test_json_that_is_not_an_object_returns_422(caller: Client, route: Declared) -> None:
     for body in NOT_OBJECTS:
         expect.problem(send(caller, route, body), 422)
 
 
 @every_route
-def test_no_body_is_422(caller: Client, route: Declared) -> None:
+def test_missing_body_returns_422(caller: Client, route: Declared) -> None:
     expect.problem(send(caller, route, b""), 422)
     expect.problem(caller.request(route.method, route.concrete()), 422)
 
 
 @every_route
-def test_an_unknown_field_is_422_and_named(caller: Client, route: Declared) -> None:
+def test_unknown_field_returns_422_with_its_pointer(caller: Client, route: Declared) -> None:
     assert expect.pointers(send(caller, route, {**route.body(), "nonsense": 1})) == ["#/nonsense"]
     strange = {**route.body(), "a/b~c\0\ud800": 1}
     assert send(caller, route, strange).status_code in (400, 422)
 
 
 @pytest.mark.parametrize(("route", "name"), REQUIRED, ids=str)
-def test_a_missing_field_is_422_and_named(caller: Client, route: Declared, name: str) -> None:
+def test_missing_field_returns_422_with_its_pointer(caller: Client, route: Declared, name: str) -> None:
     body = route.body()
     del body[name]
     assert expect.pointers(send(caller, route, body)) == [f"#/{name}"]
 
 
 @pytest.mark.parametrize(("route", "name"), FIELDS, ids=str)
-def test_a_field_of_a_wrong_type_is_422_and_named(caller: Client, route: Declared, name: str) -> None:
+def test_invalid_value_returns_422_with_its_pointer(caller: Client, route: Declared, name: str) -> None:
     for wrong in wrong_values(route.fields[name]):
         response = send(caller, route, {**route.body(), name: wrong})
-        places = expect.pointers(response)
-        assert all(place.startswith(f"#/{name}") for place in places), (wrong, response.text)
+        pointers = expect.pointers(response)
+        assert all(pointer.startswith(f"#/{name}") for pointer in pointers), (wrong, response.text)
 
 
 @pytest.mark.parametrize(("route", "name"), ANY_JSON, ids=str)
-def test_json_that_cannot_be_stored_is_422(caller: Client, route: Declared, name: str) -> None:
+def test_json_that_cannot_be_stored_returns_422(caller: Client, route: Declared, name: str) -> None:
     for bad in unstorable("x"):
         expect.problem(send(caller, route, {**route.body(), name: bad}), 422)
 
 
 @pytest.mark.parametrize(("route", "name"), ANY_JSON, ids=str)
 @pytest.mark.parametrize("depth", [100, 300, 450, 600, 800, 900, 950, 990])
-def test_deep_json_is_refused_and_breaks_nothing(
-    caller: Client, route: Declared, name: str, depth: int
-) -> None:
+def test_deeply_nested_json_is_rejected(caller: Client, route: Declared, name: str, depth: int) -> None:
     # No user has the ids in the body, so it is rejected at any depth.
     body = json.dumps({**route.body(), name: "HERE"}).replace('"HERE"', "[" * depth + "]" * depth)
     expect.any_problem(send(caller, route, body.encode()))
 
 
 @every_route
-def test_a_field_given_twice_is_no_server_error(caller: Client, route: Declared) -> None:
+def test_repeated_field_causes_no_server_error(caller: Client, route: Declared) -> None:
     (name, *_) = route.fields
     expect.any_problem(send(caller, route, f'{{"{name}": [], "{name}": {{}}}}'.encode()))
 
 
 @every_route
-def test_a_body_of_300_kb_is_413(caller: Client, route: Declared) -> None:
+def test_body_of_300_kb_returns_413(caller: Client, route: Declared) -> None:
     expect.problem(send(caller, route, {**route.body(), "x": "x" * 300_000}), 413)
     expect.problem(send(caller, route, b" " * 300_000), 413)
 
 
 @pytest.mark.local
 @every_route
-def test_a_body_of_10_mb_is_413(caller: Client, route: Declared) -> None:
+def test_body_of_10_mb_returns_413(caller: Client, route: Declared) -> None:
     # The gateway sends this error, not the function, and closes the connection without reading the rest.
     headers = {**JSON, "Connection": "close"}
     for size in (9_999_999, 10 * 1024 * 1024):
@@ -128,20 +126,20 @@ def test_a_body_of_10_mb_is_413(caller: Client, route: Declared) -> None:
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "x"]
 )
-def test_another_media_type_is_415(caller: Client, route: Declared, media_type: str) -> None:
+def test_unsupported_media_type_returns_415(caller: Client, route: Declared, media_type: str) -> None:
     headers = {"Content-Type": media_type}
     body = json.dumps(route.body())
     expect.problem(caller.request(route.method, route.concrete(), content=body, headers=headers), 415)
 
 
 @every_route
-def test_a_form_is_415(caller: Client, route: Declared) -> None:
+def test_multipart_form_returns_415(caller: Client, route: Declared) -> None:
     response = caller.request(route.method, route.concrete(), files={"file": b"x"})
     expect.problem(response, 415)
 
 
 @every_route
-def test_a_charset_and_capitals_in_the_media_type_are_fine(caller: Client, route: Declared) -> None:
+def test_media_type_ignores_case_and_charset(caller: Client, route: Declared) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     response = caller.request(route.method, route.concrete(), content=b"{", headers=headers)
     expect.problem(response, 400)

@@ -1,4 +1,4 @@
-"""Bad paths, queries, methods and headers: always a 4xx problem, never a 500."""
+"""Invalid paths, queries, methods and headers: a 4xx problem and no 500."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -10,7 +10,7 @@ from tests.support import expect
 from tests.support.declared_routes import DOCUMENT, LISTS, OPERATIONS, SERVICE, WITH_PARAMETER, Declared
 from tests.support.http_client import API, Client
 
-NO_UUIDS = {
+INVALID_UUIDS = {
     "word": "x",
     "zero": "0",
     "negative": "-1",
@@ -64,17 +64,17 @@ EXTREMES: dict[str, list[str]] = {
     "integer": ["9223372036854775807", "9223372036854775808", "-9223372036854775809", "9" * 19],
     "string": ["\0", "\\", "%", "%\\", "_", "'", "\ud7ff", "x" * 300, "null"],
 }
-"""Of the right type, and yet: an empty list or a 422."""
+"""Values of the right type at its limits. They return an empty list or a 422."""
 
 
 @pytest.fixture(scope="module")
 def caller(account: Callable[..., Client]) -> Client:
-    """An admin, whom no route turns away for what they are."""
+    """An admin, so that no route returns 403."""
     return account(role="admin")
 
 
-def base_kind(route: Declared, name: str) -> str:
-    """The type of what a query parameter compares with."""
+def field_type(route: Declared, name: str) -> str:
+    """Return the type of a query parameter's field."""
     schema = route.query_parameters[name.partition("__")[0]]
     return str("enum" if "enum" in schema else schema.get("format", schema["type"]))
 
@@ -85,44 +85,44 @@ def filters(route: Declared) -> list[str]:
 
 
 def by_field(route: Declared) -> list[list[str]]:
-    """The filters of each field: `amount`, `amount__gte` …"""
+    """Return the filters grouped by field: `amount`, `amount__gte` …"""
     return [list(names) for _, names in groupby(filters(route), lambda name: name.partition("__")[0])]
 
 
 @pytest.mark.parametrize("route", WITH_PARAMETER, ids=str)
-def test_an_id_that_is_no_uuid_is_refused(caller: Client, route: Declared) -> None:
+def test_invalid_uuid_in_a_path_is_rejected(caller: Client, route: Declared) -> None:
     body = {"json": route.body()} if route.schema else {}
-    for name, text in NO_UUIDS.items():
+    for name, text in INVALID_UUIDS.items():
         response = caller.request(route.method, route.concrete(text), **body)
         assert response.status_code in (404, 422), (name, response.text)
         expect.any_problem(response)
 
 
 @pytest.mark.parametrize("route", LISTS, ids=str)
-def test_a_list_refuses_bad_paging_and_unknown_names_and_names_them(caller: Client, route: Declared) -> None:
+def test_list_rejects_invalid_paging_and_unknown_parameters_by_name(caller: Client, route: Declared) -> None:
     for query in BAD_PAGING:
         (name,) = query
-        told = expect.problem(caller.get(route.path, params=query), 422)
-        assert name[:64] in told["detail"], query
-        assert told["errors"][0]["pointer"].startswith("#/query/")
+        problem = expect.problem(caller.get(route.path, params=query), 422)
+        assert name[:64] in problem["detail"], query
+        assert problem["errors"][0]["pointer"].startswith("#/query/")
 
 
 @pytest.mark.parametrize("route", LISTS, ids=str)
-def test_a_list_refuses_ill_typed_filters_and_names_each(caller: Client, route: Declared) -> None:
+def test_list_rejects_every_ill_typed_filter_by_name(caller: Client, route: Declared) -> None:
     names = [name for name in filters(route) if not name.endswith("__like")]
-    for some in (names[:60], names[60:]):
+    for half in (names[:60], names[60:]):
         for n in range(max(map(len, ILL_TYPED.values()))):
-            values = {name: ILL_TYPED.get(base_kind(route, name), ["\0"]) for name in some}
+            values = {name: ILL_TYPED.get(field_type(route, name), ["\0"]) for name in half}
             query = {name: wrong[n % len(wrong)] for name, wrong in values.items()}
             if query:
-                places = expect.pointers(caller.get(route.path, params=query))
-                assert places == [f"#/query/{name}" for name in some], query
+                pointers = expect.pointers(caller.get(route.path, params=query))
+                assert pointers == [f"#/query/{name}" for name in half], query
 
 
 @pytest.mark.parametrize("route", LISTS, ids=str)
-def test_a_list_takes_extreme_filters_or_refuses_them(caller: Client, route: Declared) -> None:
+def test_list_accepts_or_rejects_extreme_filters(caller: Client, route: Declared) -> None:
     for names in by_field(route):
-        for value in EXTREMES.get(base_kind(route, names[0]), []):
+        for value in EXTREMES.get(field_type(route, names[0]), []):
             for query in (dict.fromkeys(names, value), {names[-1]: value}):
                 response = caller.get(route.path, params={**query, "page_size": 1})
                 if response.status_code != 200:
@@ -131,7 +131,7 @@ def test_a_list_takes_extreme_filters_or_refuses_them(caller: Client, route: Dec
 
 
 @pytest.mark.parametrize("route", LISTS, ids=str)
-def test_every_filter_and_sort_that_is_documented_works(caller: Client, route: Declared) -> None:
+def test_every_documented_filter_and_sort_is_accepted(caller: Client, route: Declared) -> None:
     good = {
         "uuid": "0190a0a0-0000-7000-8000-000000000000",
         "date-time": "2026-11-23T07:00:00Z",
@@ -141,17 +141,19 @@ def test_every_filter_and_sort_that_is_documented_works(caller: Client, route: D
     }
     for names in by_field(route):
         schema = route.query_parameters[names[0]]
-        value = schema["enum"][0] if "enum" in schema else good[base_kind(route, names[0])]
+        value = schema["enum"][0] if "enum" in schema else good[field_type(route, names[0])]
         query = {**dict.fromkeys(names, value), "page_size": 1}
         assert caller.get(route.path, params=query).status_code == 200, query
         if caller.get(route.path, params={"sort": names[0]}).status_code != 200:
-            assert names[0] in ("arguments", "operation_response", "reference"), "JSON alone has no order"
+            assert names[0] in ("arguments", "operation_response", "reference"), (
+                "only JSON fields cannot be sorted"
+            )
 
 
 @pytest.mark.parametrize(
     "query", ["page=%ff", "%ff=1", "page=%", "page=1&page=2", "page", "=", "&".join(["a=1"] * 500)]
 )
-def test_a_query_string_that_cannot_be_read_is_422(caller: Client, query: str) -> None:
+def test_unreadable_query_string_returns_422(caller: Client, query: str) -> None:
     expect.problem(caller.get(f"{API}/records?{query}"), 422)
 
 
@@ -160,8 +162,8 @@ def paths() -> list[str]:
 
 
 @pytest.mark.parametrize("path", paths())
-def test_a_method_that_a_path_does_not_take_is_405_with_those_it_does(caller: Client, path: str) -> None:
-    takes = {method.upper() for method in DOCUMENT["paths"][path]}
+def test_unsupported_method_returns_405_with_the_allowed_methods(caller: Client, path: str) -> None:
+    allowed = {method.upper() for method in DOCUMENT["paths"][path]}
     route = next(route for route in OPERATIONS if route.path == path)
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"):
         concrete = route.concrete()
@@ -170,7 +172,7 @@ def test_a_method_that_a_path_does_not_take_is_405_with_those_it_does(caller: Cl
             continue
         response = caller.request(method, concrete)
         expect.problem(response, 405)
-        assert set(response.headers["Allow"].split(", ")) >= takes
+        assert set(response.headers["Allow"].split(", ")) >= allowed
         assert method not in response.headers["Allow"]
 
 
@@ -196,14 +198,14 @@ def test_a_method_that_a_path_does_not_take_is_405_with_those_it_does(caller: Cl
     ids=lambda path: path[:40],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_an_unknown_path_is_404(anybody: Client, method: str, path: str) -> None:
+def test_unknown_path_returns_404(anybody: Client, method: str, path: str) -> None:
     expect.problem(anybody.request(method, path), 404)
 
 
 @pytest.mark.parametrize(
     "cookie", ["access_token_cookie=", "access_token_cookie=x", "=", ";;;", "a", "\xe9=\xe9", "x" * 4000]
 )
-def test_strange_cookies_sign_nobody_in(anybody: Client, cookie: str) -> None:
+def test_malformed_cookies_are_not_signed_in(anybody: Client, cookie: str) -> None:
     headers: Any = {b"Cookie": cookie.encode("latin-1")}
     expect.problem(anybody.get(f"{API}/users/me", headers=headers), 401)
     assert anybody.post("/logout", headers=headers).status_code == 200

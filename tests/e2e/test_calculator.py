@@ -1,4 +1,4 @@
-"""POST /process_operation: what is computed, what it costs, what is refused for nothing."""
+"""POST /process_operation: results, charges, and rejected calls that cost nothing."""
 
 import string
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ COST = 5
 
 @pytest.fixture(scope="module")
 def rich(account: Callable[..., Client]) -> Client:
-    """A client with credit enough for everything here."""
+    """A client with enough credit for all tests of this module."""
     return account(balance=1000)
 
 
@@ -41,24 +41,24 @@ def rich(account: Callable[..., Client]) -> Client:
     ],
     ids=str,
 )
-def test_an_operation_is_computed_charged_and_recorded(
+def test_operation_is_computed_charged_and_recorded(
     rich: Client, type: str, arguments: list[float], result: float
 ) -> None:
     before = rich.balance
     response = rich.compute(type, *arguments)
-    answer = exact(response)
+    body = exact(response)
     assert float(response.json()["result"]) == result
-    assert (answer["status"], answer["amount"]) == ("success", COST)
-    assert answer["message"]
-    assert answer["user_balance"] == before - COST == rich.balance
-    record = exact(rich.get(f"{API}/records/{answer['record_id']}"))
+    assert (body["status"], body["amount"]) == ("success", COST)
+    assert body["message"]
+    assert body["user_balance"] == before - COST == rich.balance
+    record = exact(rich.get(f"{API}/records/{body['record_id']}"))
     assert float(record["operation_response"]) == result
     assert [float(argument) for argument in record["arguments"]] == arguments
     assert (record["amount"], record["user_balance"]) == (COST, before - COST)
     assert (record["user_id"], record["task_id"], record["task_row"]) == (rich.id, None, None)
 
 
-def test_a_random_string_needs_no_arguments_and_is_never_the_same(rich: Client) -> None:
+def test_random_string_needs_no_arguments_and_is_unique(rich: Client) -> None:
     without = rich.post(f"{API}/process_operation", json={"type": "random_string"})
     one, other = exact(without)["result"], exact(rich.compute("random_string"))["result"]
     assert one != other
@@ -67,17 +67,17 @@ def test_a_random_string_needs_no_arguments_and_is_never_the_same(rich: Client) 
         assert set(text) <= set(string.ascii_letters + string.digits)
 
 
-def test_credit_of_20_pays_four_operations_and_then_402_tells_balance_and_cost(client: Client) -> None:
+def test_call_without_enough_credit_returns_402_with_balance_and_cost(client: Client) -> None:
     for left in (15, 10, 5, 0):
         assert exact(client.compute())["user_balance"] == left
-    told = expect.problem(client.compute(), 402)
-    assert told["type"] == "/problems/insufficient-credit"
-    assert (told["balance"], told["cost"]) == (0, COST)
+    problem = expect.problem(client.compute(), 402)
+    assert problem["type"] == "/problems/insufficient-credit"
+    assert (problem["balance"], problem["cost"]) == (0, COST)
     assert client.balance == 0
     assert len(client.rows("records")) == 4
 
 
-REFUSED: dict[str, tuple[str, list[Any], str]] = {
+INVALID_CALLS: dict[str, tuple[str, list[Any], str]] = {
     "division by zero": ("division", [1, 0], "#/arguments/1"),
     "division by 0.0": ("division", [1, 0.0], "#/arguments/1"),
     "root of a negative": ("square_root", [-1], "#/arguments/0"),
@@ -102,8 +102,8 @@ REFUSED: dict[str, tuple[str, list[Any], str]] = {
 
 
 @pytest.fixture(scope="module")
-def refused(connect: Connect) -> Iterator[Client]:
-    """A client of whom nothing is ever taken."""
+def unchanged_client(connect: Connect) -> Iterator[Client]:
+    """A client whose account must be unchanged after the tests of this module."""
     client = connect().sign_up()
     yield client
     assert client.balance == 20
@@ -111,30 +111,36 @@ def refused(connect: Connect) -> Iterator[Client]:
     assert len(client.rows("ledger")) == 1
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_computed_is_blamed_and_costs_nothing(refused: Client, case: str) -> None:
-    type, arguments, pointer = REFUSED[case]
-    response = refused.post(f"{API}/process_operation", json={"type": type, "arguments": arguments})
+@pytest.mark.parametrize("case", INVALID_CALLS)
+def test_invalid_call_is_rejected_with_its_pointer_and_costs_nothing(
+    unchanged_client: Client, case: str
+) -> None:
+    type, arguments, pointer = INVALID_CALLS[case]
+    response = unchanged_client.post(f"{API}/process_operation", json={"type": type, "arguments": arguments})
     assert expect.pointers(response) == [pointer]
-    assert refused.balance == 20
+    assert unchanged_client.balance == 20
 
 
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_json_number_is_malformed_and_costs_nothing(refused: Client, literal: str) -> None:
+def test_non_finite_number_is_malformed_and_costs_nothing(unchanged_client: Client, literal: str) -> None:
     body = f'{{"type": "addition", "arguments": [1, {literal}]}}'
     headers = {"Content-Type": "application/json"}
-    expect.problem(refused.post(f"{API}/process_operation", content=body, headers=headers), 400)
+    expect.problem(unchanged_client.post(f"{API}/process_operation", content=body, headers=headers), 400)
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "1e-400", "1e999999999", "9" * 400])
-def test_a_number_out_of_a_doubles_range_is_refused_and_costs_nothing(refused: Client, number: str) -> None:
+def test_number_outside_the_range_of_a_double_is_rejected_and_costs_nothing(
+    unchanged_client: Client, number: str
+) -> None:
     body = f'{{"type": "addition", "arguments": [1, {number}]}}'
     headers = {"Content-Type": "application/json"}
-    response = refused.post(f"{API}/process_operation", content=body, headers=headers)
+    response = unchanged_client.post(f"{API}/process_operation", content=body, headers=headers)
     assert expect.pointers(response) == ["#/arguments/1"]
 
 
-def test_money_has_four_places_and_no_rounding(admin: Client, account: Callable[..., Client]) -> None:
+def test_money_has_four_decimal_places_without_rounding(
+    admin: Client, account: Callable[..., Client]
+) -> None:
     client = account(balance=0.0003)
     grants = [0.0001, 0.1, 0.2, 10]
     for amount in grants:

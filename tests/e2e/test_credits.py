@@ -1,4 +1,4 @@
-"""POST /users/{id}/credits, and the statement that GET /ledger is."""
+"""POST /users/{id}/credits and GET /ledger."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,7 +19,9 @@ def grant(admin: Client, user_id: str, amount: float, key: str | None = None, re
     return admin.post(f"{API}/users/{user_id}/credits", json=body, headers=headers)
 
 
-def test_credit_is_given_and_taken_back_and_the_statement_says_why(admin: Client, client: Client) -> None:
+def test_grants_change_the_balance_and_record_their_reason_in_the_ledger(
+    admin: Client, client: Client
+) -> None:
     given = exact(grant(admin, client.id, 30.5))
     assert (given["user_id"], given["amount"], given["user_balance"]) == (
         client.id,
@@ -40,13 +42,13 @@ def test_credit_is_given_and_taken_back_and_the_statement_says_why(admin: Client
     assert (before["id"], before["kind"], before["reference"]["reason"]) == (given["id"], "grant", "a gift")
 
 
-def test_a_balance_never_goes_below_zero(admin: Client, client: Client) -> None:
+def test_grant_never_makes_the_balance_negative(admin: Client, client: Client) -> None:
     assert expect.pointers(grant(admin, client.id, -20.0001)) == ["#/amount"]
     assert client.balance == 20
     assert len(client.rows("ledger")) == 1
 
 
-def test_a_grant_sent_twice_with_one_key_is_given_once(admin: Client, client: Client) -> None:
+def test_grant_repeated_with_its_key_is_applied_once(admin: Client, client: Client) -> None:
     key = str(uuid4())
     first, again = grant(admin, client.id, 5, key), grant(admin, client.id, 5, key)
     assert first.status_code == again.status_code == 200
@@ -56,7 +58,7 @@ def test_a_grant_sent_twice_with_one_key_is_given_once(admin: Client, client: Cl
     assert client.balance == 25
 
 
-def test_a_key_is_good_for_one_grant_to_one_user(admin: Client, client: Client, other: Client) -> None:
+def test_key_reused_for_another_grant_is_rejected(admin: Client, client: Client, other: Client) -> None:
     key = str(uuid4())
     assert grant(admin, client.id, 5, key).status_code == 200
     expect.problem(grant(admin, client.id, 6, key), 422)
@@ -65,31 +67,31 @@ def test_a_key_is_good_for_one_grant_to_one_user(admin: Client, client: Client, 
     assert (client.balance, other.balance) == (25, 20)
 
 
-def test_a_refused_grant_stores_nothing(admin: Client, client: Client) -> None:
+def test_rejected_grant_does_not_consume_its_key(admin: Client, client: Client) -> None:
     key = str(uuid4())
     expect.problem(grant(admin, client.id, -21, key), 422)
     assert grant(admin, client.id, 1, key).status_code == 200
     assert client.balance == 21
 
 
-def test_credit_for_nobody_is_not_found(admin: Client) -> None:
+def test_grant_to_an_unknown_user_is_not_found(admin: Client) -> None:
     expect.problem(grant(admin, str(uuid4()), 5), 404)
 
 
 @pytest.mark.parametrize("amount", [1e-5, 1e15, "5", None, True])
-def test_an_amount_that_is_no_money_is_refused(admin: Client, client: Client, amount: Any) -> None:
+def test_invalid_amount_is_rejected(admin: Client, client: Client, amount: Any) -> None:
     assert expect.pointers(grant(admin, client.id, amount)) == ["#/amount"]
     assert client.balance == 20
 
 
-def test_more_than_a_balance_can_hold_is_refused(admin: Client, account: Callable[..., Client]) -> None:
+def test_grant_beyond_the_largest_balance_is_rejected(admin: Client, account: Callable[..., Client]) -> None:
     rich = account(balance=99_999_999_999_999)
     expect.problem(grant(admin, rich.id, 99_999_999_999_999), 422)
     assert rich.balance == 99_999_999_999_999
     expect.sound_statement(rich.rows("ledger"), rich.balance)
 
 
-def test_every_movement_is_on_the_statement_with_the_balance_after(admin: Client, client: Client) -> None:
+def test_ledger_has_every_movement_with_the_balance_after_it(admin: Client, client: Client) -> None:
     record = exact(client.compute())["record_id"]
     grant(admin, client.id, 4)
     admin.patch(f"{API}/users/{client.id}", json={"balance": 12})
@@ -105,17 +107,15 @@ def test_every_movement_is_on_the_statement_with_the_balance_after(admin: Client
     expect.sound_statement(statement, client.balance)
 
 
-def test_a_client_sees_their_own_statement_and_an_admin_everybodys(
-    admin: Client, client: Client, other: Client
-) -> None:
+def test_client_sees_own_ledger_and_admin_sees_all(admin: Client, client: Client, other: Client) -> None:
     assert {entry["user_id"] for entry in client.rows("ledger")} == {client.id}
     assert client.rows("ledger", user_id=other.id) == []
     assert admin.rows("ledger", user_id=other.id) == other.rows("ledger")
 
 
-def test_the_statement_can_be_filtered_by_kind_and_amount(client: Client) -> None:
+def test_ledger_can_be_filtered_by_kind_and_amount(client: Client) -> None:
     client.compute()
     assert [entry["kind"] for entry in client.rows("ledger", kind="charge")] == ["charge"]
     assert [entry["kind"] for entry in client.rows("ledger", amount__gt="0")] == ["opening"]
-    told = expect.problem(client.get(LEDGER, params={"kind": "theft"}), 422)
-    assert "kind" in told["detail"]
+    problem = expect.problem(client.get(LEDGER, params={"kind": "theft"}), 422)
+    assert "kind" in problem["detail"]

@@ -1,4 +1,4 @@
-"""The database goes away, and comes back."""
+"""Behaviour while the database is stopped, and after its restart."""
 
 import time
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from tests.support.http_client import API, PASSWORD, Client
 
 pytestmark = pytest.mark.local
 
-PATIENCE = 8
-"""Seconds that an answer may take: connecting gives up after three, twice."""
+RESPONSE_TIMEOUT_SECONDS = 8
+"""The limit of a response's time: the connect timeout is three seconds, for two attempts."""
 
 
 def requests(client: Client) -> dict[str, Callable[[], httpx.Response]]:
@@ -33,7 +33,7 @@ def requests(client: Client) -> dict[str, Callable[[], httpx.Response]]:
     }
 
 
-def test_without_its_database_the_service_says_503_and_recovers_by_itself(
+def test_service_returns_503_while_the_database_is_stopped_and_then_recovers(
     client: Client, stack: Stack, connect: Connect
 ) -> None:
     before = client.me
@@ -41,16 +41,16 @@ def test_without_its_database_the_service_says_503_and_recovers_by_itself(
         for name, request in requests(client).items():
             began = time.monotonic()
             response = request()
-            assert time.monotonic() - began < PATIENCE, name
-            told = expect.problem(response, 503)
-            assert told["type"] == "/problems/service-unavailable"
+            assert time.monotonic() - began < RESPONSE_TIMEOUT_SECONDS, name
+            problem = expect.problem(response, 503)
+            assert problem["type"] == "/problems/service-unavailable"
             assert int(response.headers["Retry-After"]) >= 1
         for path in ("/openapi.json", "/docs"):
-            assert client.get(path).status_code == 200, "the documents need no database"
+            assert client.get(path).status_code == 200, "the documentation needs no database"
         assert client.get("/nonsense").status_code == 404
 
     def healthy() -> bool:
-        """On as many connections as there are processes, and then some."""
+        """Send more requests than there are gateway processes, so that each one reconnects."""
         return all(connect().get("/health").status_code == 200 for _ in range(12))
 
     assert eventually(healthy)
@@ -59,9 +59,7 @@ def test_without_its_database_the_service_says_503_and_recovers_by_itself(
     assert client.balance == 15
 
 
-def test_a_request_after_the_database_restarted_does_not_see_that_it_did(
-    client: Client, stack: Stack
-) -> None:
+def test_request_after_a_restart_of_the_database_succeeds(client: Client, stack: Stack) -> None:
     assert client.compute().status_code == 200
     with stack.database_stopped():
         pass

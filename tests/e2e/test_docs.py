@@ -1,4 +1,4 @@
-"""The OpenAPI document, the page to read it, and /health."""
+"""The OpenAPI document, its HTML page, and /health."""
 
 import re
 
@@ -6,20 +6,20 @@ from tests.support.declared_routes import DOCUMENT, OPERATIONS
 from tests.support.http_client import Client
 
 
-def test_the_served_document_is_the_committed_one(anybody: Client) -> None:
+def test_served_document_is_the_committed_one(anybody: Client) -> None:
     response = anybody.get("/openapi.json")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json"
     assert response.json() == DOCUMENT
 
 
-def test_the_document_describes_the_declared_routes_and_no_other() -> None:
+def test_document_describes_exactly_the_declared_routes() -> None:
     described = {f"{m.upper()} {path}" for path, item in DOCUMENT["paths"].items() for m in item}
     assert described == {str(route) for route in OPERATIONS}
     assert DOCUMENT["openapi"].startswith("3.1")
 
 
-def test_the_docs_page_is_whole_in_itself(anybody: Client) -> None:
+def test_docs_page_loads_nothing_from_other_hosts(anybody: Client) -> None:
     response = anybody.get("/docs")
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("text/html")
@@ -28,7 +28,7 @@ def test_the_docs_page_is_whole_in_itself(anybody: Client) -> None:
     assert not [reference for reference in loaded if re.match(r"(?:https?:)?//", reference)]
 
 
-def test_the_service_and_its_database_are_well(anybody: Client) -> None:
+def test_health_reports_service_and_database_as_ok(anybody: Client) -> None:
     response = anybody.get("/health")
     assert response.status_code == 200
     assert response.json() == {"status": "ok", "database": "ok"}

@@ -1,4 +1,4 @@
-"""Every route that shows money shows all its digits: 18, of which a float keeps 15 to 17."""
+"""Every route that shows money shows all 18 digits. A float keeps only 15 to 17."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,16 +16,16 @@ from tests.support.uploads import HEADER, ended, results, upload
 
 BALANCE = Decimal("12345678901234.5678")
 COST = Decimal("1111111111111.1111")
-TOO_DEAR = Decimal("99999999999999.9999")
+MAX_COST = Decimal("99999999999999.9999")
 MONEY = {"amount", "balance", "balance_before", "balance_after", "cost", "spent", "user_balance"}
-WHOLE = {("POST", "/admin")} | {
+WHOLE_CREDITS_ONLY = {("POST", "/admin")} | {
     ("POST", f"{API}{path}") for path in ("/process_csv", "/tasks", "/tasks/{task_id}/cancel")
 }
 """Routes that show whole credits only: an opening credit, or a task that has spent nothing yet."""
 
 
 def shows_money(schema: dict[str, Any]) -> bool:
-    """Whether a response of this schema has a member for credits."""
+    """Return whether a response of this schema has a member for credits."""
     members = resolved(schema).get("properties", {})
     rows = (member["items"] for member in members.values() if member.get("type") == "array")
     return bool(MONEY & set(members)) or any(shows_money(row) for row in rows)
@@ -42,7 +42,7 @@ def routes_with_money() -> set[tuple[str, str]]:
 
 
 def money(response: httpx.Response) -> list[tuple[str, str]]:
-    """Each member of a JSON body that is money, with the digits as they were sent."""
+    """Return each money member of a JSON body with its digits as sent."""
     found = list[tuple[str, str]]()
 
     def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def send(caller: Client, method: str, path: str, body: Any) -> httpx.Response:
 
 
 @pytest.fixture
-def dear(admin: Client) -> Iterator[str]:
-    """The id of the square root's price, which is COST during the test."""
+def expensive_operation(admin: Client) -> Iterator[str]:
+    """Set the price of the square root to COST during the test. Return its id."""
     (before,) = admin.rows("operations", type="square_root")
     assert send(admin, "PATCH", f"{API}/operations/{before['id']}", {"cost": COST}).is_success
     yield before["id"]
@@ -78,78 +78,84 @@ def rich(admin: Client, connect: Callable[..., Client]) -> Client:
     return client
 
 
-def test_every_route_shows_all_digits(admin: Client, rich: Client, dear: str, s3: httpx.Client) -> None:
-    seen = {("POST", f"{API}/users"), *WHOLE}
+def test_every_route_with_money_shows_all_digits(
+    admin: Client, rich: Client, expensive_operation: str, s3: httpx.Client
+) -> None:
+    called = {("POST", f"{API}/users"), *WHOLE_CREDITS_ONLY}
 
-    def shown(caller: Client, method: str, path: str, body: Any = None, **ids: str) -> list[tuple[str, str]]:
-        seen.add((method, f"{API}{path}"))
+    def money_in(
+        caller: Client, method: str, path: str, body: Any = None, **ids: str
+    ) -> list[tuple[str, str]]:
+        called.add((method, f"{API}{path}"))
         url = f"{API}{path}".format(**ids)
-        how = {} if method != "GET" or not body else {"params": body}
-        response = caller.get(url, **how) if method == "GET" else send(caller, method, url, body)
+        options = {} if method != "GET" or not body else {"params": body}
+        response = caller.get(url, **options) if method == "GET" else send(caller, method, url, body)
         assert response.is_success, response.text
         return money(response)
 
     left = BALANCE - COST
     charged = [("amount", str(COST)), ("user_balance", str(left))]
-    assert shown(rich, "POST", "/process_operation", {"type": "square_root", "arguments": [9]}) == charged
-    assert shown(rich, "GET", "/records") == charged
+    assert money_in(rich, "POST", "/process_operation", {"type": "square_root", "arguments": [9]}) == charged
+    assert money_in(rich, "GET", "/records") == charged
     (record,) = rich.rows("records")
-    assert shown(rich, "GET", "/records/{id}", id=record["id"]) == charged
-    assert shown(rich, "GET", "/users/me") == [("balance", str(left))]
-    assert shown(admin, "GET", "/users/{id}", id=rich.id) == [("balance", str(left))]
-    assert shown(admin, "GET", "/users", {"balance": str(left)}) == [("balance", str(left))]
-    assert shown(rich, "GET", "/ledger", {"kind": "charge"}) == [
+    assert money_in(rich, "GET", "/records/{id}", id=record["id"]) == charged
+    assert money_in(rich, "GET", "/users/me") == [("balance", str(left))]
+    assert money_in(admin, "GET", "/users/{id}", id=rich.id) == [("balance", str(left))]
+    assert money_in(admin, "GET", "/users", {"balance": str(left)}) == [("balance", str(left))]
+    assert money_in(rich, "GET", "/ledger", {"kind": "charge"}) == [
         ("amount", f"-{COST}"),
         ("balance_before", str(BALANCE)),
         ("balance_after", str(left)),
     ]
-    assert shown(rich, "GET", "/operations", {"cost": str(COST)}) == [("cost", str(COST))]
-    assert shown(rich, "GET", "/operations/{id}", id=dear) == [("cost", str(COST))]
-    assert shown(admin, "PATCH", "/operations/{id}", {"cost": COST}, id=dear) == [("cost", str(COST))]
-    assert admin.delete(f"{API}/operations/{dear}").is_success
+    assert money_in(rich, "GET", "/operations", {"cost": str(COST)}) == [("cost", str(COST))]
+    assert money_in(rich, "GET", "/operations/{id}", id=expensive_operation) == [("cost", str(COST))]
+    assert money_in(admin, "PATCH", "/operations/{id}", {"cost": COST}, id=expensive_operation) == [
+        ("cost", str(COST))
+    ]
+    assert admin.delete(f"{API}/operations/{expensive_operation}").is_success
     priced = {"type": "square_root", "cost": COST}
-    assert shown(admin, "POST", "/operations", priced) == [("cost", str(COST))]
+    assert money_in(admin, "POST", "/operations", priced) == [("cost", str(COST))]
 
     path = upload(rich, HEADER + b"square_root,[16]\n")
     assert ended(rich, path)["status"] == "completed"
     task_id = path.rpartition("/")[2]
-    assert shown(rich, "GET", "/tasks/{task_id}", task_id=task_id) == [("spent", str(COST))]
-    assert shown(rich, "GET", "/tasks") == [("spent", str(COST))]
+    assert money_in(rich, "GET", "/tasks/{task_id}", task_id=task_id) == [("spent", str(COST))]
+    assert money_in(rich, "GET", "/tasks") == [("spent", str(COST))]
     (row,) = results(rich, path, s3)
     left -= COST
     assert (row["amount"], row["user_balance"]) == (str(COST), str(left))
 
     given = Decimal("0.0001")
     credit = {"amount": given, "reason": "a gift"}
-    assert shown(admin, "POST", "/users/{id}/credits", credit, id=rich.id) == [
+    assert money_in(admin, "POST", "/users/{id}/credits", credit, id=rich.id) == [
         ("amount", str(given)),
         ("user_balance", str(left + given)),
     ]
     manual = {
         **{"operation_id": record["operation_id"], "user_id": rich.id, "operation_response": 3},
-        **{"amount": -BALANCE, "user_balance": TOO_DEAR},
+        **{"amount": -BALANCE, "user_balance": MAX_COST},
     }
-    assert shown(admin, "POST", "/records", manual) == [
+    assert money_in(admin, "POST", "/records", manual) == [
         ("amount", f"-{BALANCE}"),
-        ("user_balance", str(TOO_DEAR)),
+        ("user_balance", str(MAX_COST)),
     ]
 
     paid = left // COST
     path = upload(rich, HEADER + b"square_root,[16]\n" * (int(paid) + 1))
     assert ended(rich, path)["status"] == "out_of_credit"
     spent = [("spent", str(paid * COST))]
-    assert shown(rich, "POST", "/tasks/{task_id}/resume", task_id=path.rpartition("/")[2]) == spent
+    assert money_in(rich, "POST", "/tasks/{task_id}/resume", task_id=path.rpartition("/")[2]) == spent
 
-    assert seen == routes_with_money(), "call each route that shows money in tests/e2e/test_exact_money.py"
+    assert called == routes_with_money(), "call each route that shows money in tests/e2e/test_exact_money.py"
 
 
-def test_a_problem_shows_all_digits(admin: Client, rich: Client, dear: str) -> None:
-    assert send(admin, "PATCH", f"{API}/operations/{dear}", {"cost": TOO_DEAR}).is_success
-    refused = rich.compute("square_root", 9)
-    detail = expect.problem(refused, 402)["detail"]
-    assert money(refused) == [("balance", str(BALANCE)), ("cost", str(TOO_DEAR))]
+def test_problem_shows_all_digits(admin: Client, rich: Client, expensive_operation: str) -> None:
+    assert send(admin, "PATCH", f"{API}/operations/{expensive_operation}", {"cost": MAX_COST}).is_success
+    response = rich.compute("square_root", 9)
+    detail = expect.problem(response, 402)["detail"]
+    assert money(response) == [("balance", str(BALANCE)), ("cost", str(MAX_COST))]
     assert str(BALANCE) in detail
-    assert str(TOO_DEAR) in detail
-    body = {"amount": -TOO_DEAR, "reason": "too much"}
-    refused = send(admin, "POST", f"{API}/users/{rich.id}/credits", body)
-    assert str(BALANCE) in expect.problem(refused, 422)["detail"]
+    assert str(MAX_COST) in detail
+    body = {"amount": -MAX_COST, "reason": "too much"}
+    response = send(admin, "POST", f"{API}/users/{rich.id}/credits", body)
+    assert str(BALANCE) in expect.problem(response, 422)["detail"]

@@ -1,4 +1,4 @@
-"""What every answer carries, and which page of which origin may read it."""
+"""The headers of every response, and CORS: which origins may read responses."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def check_headers(response: httpx.Response, *, cached: bool = False) -> None:
     headers = response.headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "max-age=" in headers["Strict-Transport-Security"]
-    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'", "no page signs requests in a frame"
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'", "no other site may frame a page"
     assert headers["X-Request-Id"]
     if cached:
         assert "no-store" not in headers["Cache-Control"]
@@ -31,29 +31,29 @@ def check_headers(response: httpx.Response, *, cached: bool = False) -> None:
 
 
 @pytest.mark.parametrize("route", [r for r in OPERATIONS if r.path != "/logout"], ids=str)
-def test_every_route_sends_the_headers_to_those_who_are_signed_in(caller: Client, route: Declared) -> None:
+def test_every_route_sends_the_headers_to_a_signed_in_caller(caller: Client, route: Declared) -> None:
     response = caller.request(route.method, route.concrete())
     check_headers(response, cached=route.path in PAGES and response.is_success)
 
 
 @pytest.mark.parametrize("route", OPERATIONS, ids=str)
-def test_every_route_sends_the_headers_to_nobody_too(anybody: Client, route: Declared) -> None:
+def test_every_route_sends_the_headers_to_an_anonymous_caller(anybody: Client, route: Declared) -> None:
     check_headers(anybody.request(route.method, route.concrete()), cached=route.path in PAGES)
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/nonsense"), ("PUT", f"{API}/records"), ("POST", "/docs")]
 )
-def test_what_no_route_takes_sends_the_headers_too(anybody: Client, method: str, path: str) -> None:
+def test_unknown_route_sends_the_headers(anybody: Client, method: str, path: str) -> None:
     check_headers(anybody.request(method, path))
 
 
-def test_every_request_has_an_id_of_its_own(client: Client) -> None:
+def test_every_request_has_its_own_id(client: Client) -> None:
     ids = {client.get(f"{API}/users/me").headers["X-Request-Id"] for _ in range(5)}
     assert len(ids) == 5
 
 
-def test_answers_are_utf_8_json(client: Client) -> None:
+def test_responses_are_utf_8_json(client: Client) -> None:
     assert client.get(f"{API}/users/me").headers["Content-Type"] == "application/json"
     name = "Größe 🧮"
     response = client.post(f"{API}/api_keys", json={"name": name})
@@ -61,7 +61,7 @@ def test_answers_are_utf_8_json(client: Client) -> None:
     assert response.json()["name"] == name
 
 
-def test_the_frontend_may_read_answers_with_credentials(client: Client) -> None:
+def test_frontend_may_read_responses_with_credentials(client: Client) -> None:
     response = client.get(f"{API}/users/me", headers={"Origin": FRONTEND_URL})
     assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL
     assert response.headers["Access-Control-Allow-Credentials"] == "true"
@@ -69,14 +69,14 @@ def test_the_frontend_may_read_answers_with_credentials(client: Client) -> None:
     assert {"location", "retry-after", "x-request-id", "idempotent-replayed"} <= set(exposed)
 
 
-def test_the_frontend_may_read_refusals_too(anybody: Client) -> None:
+def test_frontend_may_read_error_responses(anybody: Client) -> None:
     for path in (f"{API}/users/me", "/nonsense"):
         response = anybody.get(path, headers={"Origin": FRONTEND_URL})
         assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000.evil.example"])
-def test_no_other_origin_may_read_anything(client: Client, origin: str) -> None:
+def test_other_origin_may_not_read_responses(client: Client, origin: str) -> None:
     for response in (
         client.get(f"{API}/users/me", headers={"Origin": origin}),
         client.options(f"{API}/users/me", headers=preflight(origin)),
@@ -94,7 +94,7 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("route", OPERATIONS, ids=str)
-def test_a_preflight_of_the_frontend_is_granted_on_every_route(anybody: Client, route: Declared) -> None:
+def test_preflight_of_the_frontend_is_allowed_on_every_route(anybody: Client, route: Declared) -> None:
     response = anybody.options(route.concrete(), headers=preflight(FRONTEND_URL, route.method))
     assert response.status_code == 204
     assert response.content == b""

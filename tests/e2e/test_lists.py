@@ -1,4 +1,4 @@
-"""Lists: paging, fields, filters, sort and cursor, the same for all of them."""
+"""Lists: paging, fields, filters, sort and cursor, with the same rules for all lists."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +17,8 @@ def reader(account: Callable[..., Client]) -> Client:
     """A client with 23 records: 12 sums, 11 roots."""
     client = account(balance=5 * ROWS + 1)
     for n in range(ROWS):
-        made = client.compute("addition", n, 1) if n % 2 == 0 else client.compute("square_root", n * n)
-        assert made.status_code == 200
+        response = client.compute("addition", n, 1) if n % 2 == 0 else client.compute("square_root", n * n)
+        assert response.status_code == 200
     return client
 
 
@@ -26,14 +26,14 @@ def page(client: Client, resource: str = "records", **query: Any) -> Any:
     return exact(client.get(f"{API}/{resource}", params=query))
 
 
-def test_a_page_has_ten_rows_unless_said_otherwise_and_tells_how_many_there_are(reader: Client) -> None:
+def test_page_has_ten_rows_by_default_and_the_total(reader: Client) -> None:
     first = page(reader)
     assert (len(first["records"]), first["total"], first["total_pages"]) == (10, ROWS, 3)
     assert first["next_cursor"]
     assert page(reader, page=1, page_size=10)["records"] == first["records"]
 
 
-def test_pages_by_number_show_every_row_once(reader: Client) -> None:
+def test_numbered_pages_contain_every_row_once(reader: Client) -> None:
     pages = [page(reader, page=n, page_size=7) for n in (1, 2, 3, 4)]
     assert [len(one["records"]) for one in pages] == [7, 7, 7, 2]
     assert {(one["total"], one["total_pages"]) for one in pages} == {(ROWS, 4)}
@@ -41,20 +41,18 @@ def test_pages_by_number_show_every_row_once(reader: Client) -> None:
     assert pages[-1]["next_cursor"] is None
 
 
-def test_a_page_past_the_end_is_empty_and_still_counts(reader: Client) -> None:
+def test_page_past_the_end_is_empty_but_has_the_total(reader: Client) -> None:
     past = page(reader, page=1000)
     assert (past["records"], past["total"], past["total_pages"], past["next_cursor"]) == ([], ROWS, 3, None)
 
 
 @pytest.mark.parametrize("size", [1, 23, 100])
-def test_a_page_may_have_1_to_100_rows(reader: Client, size: int) -> None:
+def test_page_may_have_1_to_100_rows(reader: Client, size: int) -> None:
     assert len(page(reader, page_size=size)["records"]) == min(size, ROWS)
 
 
 @pytest.mark.parametrize("sort", [None, "date", "-amount", "-user_balance,date", "task_id,-task_row", "id"])
-def test_a_cursor_goes_through_every_row_once_in_the_order_that_was_asked_for(
-    reader: Client, sort: str | None
-) -> None:
+def test_cursor_visits_every_row_once_in_sort_order(reader: Client, sort: str | None) -> None:
     order = {"sort": sort} if sort else {}
     whole = page(reader, page_size=100, **order)["records"]
     rows, cursor = [], page(reader, page_size=4, **order)["next_cursor"]
@@ -68,7 +66,7 @@ def test_a_cursor_goes_through_every_row_once_in_the_order_that_was_asked_for(
     assert len({row["id"] for row in rows}) == ROWS
 
 
-def test_a_cursor_is_not_disturbed_by_new_rows(account: Callable[..., Client]) -> None:
+def test_new_rows_do_not_shift_a_cursor(account: Callable[..., Client]) -> None:
     client = account(balance=50)
     older = [exact(client.compute())["record_id"] for _ in range(4)]
     first = page(client, page_size=2)
@@ -78,18 +76,18 @@ def test_a_cursor_is_not_disturbed_by_new_rows(account: Callable[..., Client]) -
     assert second["next_cursor"] is None
 
 
-def test_fields_select_what_the_rows_have(reader: Client) -> None:
+def test_fields_selects_the_fields_of_the_rows(reader: Client) -> None:
     rows = page(reader, fields="amount,id")["records"]
     assert all(list(row) == ["amount", "id"] for row in rows)
 
 
-def test_rows_are_sorted_as_asked(reader: Client) -> None:
+def test_sort_orders_the_rows(reader: Client) -> None:
     ascending = page(reader, sort="user_balance", page_size=100)["records"]
     assert [row["user_balance"] for row in ascending] == [1 + 5 * n for n in range(ROWS)]
     assert page(reader, sort="-user_balance", page_size=100)["records"] == ascending[::-1]
 
 
-def test_fields_filter_by_equality_and_by_comparison(reader: Client) -> None:
+def test_filters_compare_fields(reader: Client) -> None:
     rows = reader.rows("records")
     one, balances = rows[7], [row["user_balance"] for row in rows]
     for query, wanted in (
@@ -109,7 +107,7 @@ def test_fields_filter_by_equality_and_by_comparison(reader: Client) -> None:
         assert reader.rows("records", **query) == wanted, query
 
 
-def test_filters_go_together_with_paging_and_are_counted(reader: Client) -> None:
+def test_filters_apply_to_paging_and_to_the_total(reader: Client) -> None:
     (root,) = reader.rows("operations", type="square_root")
     roots = page(reader, operation_id=root["id"], page_size=4, user_balance__gt="10")
     wanted = [
@@ -121,13 +119,13 @@ def test_filters_go_together_with_paging_and_are_counted(reader: Client) -> None
     assert roots["records"] == wanted[:4]
 
 
-def test_text_is_found_by_pattern(admin: Client, client: Client) -> None:
+def test_like_filters_text_by_pattern(admin: Client, client: Client) -> None:
     part = client.email[5:20]
     assert [user["email"] for user in admin.rows("users", email__like=f"%{part}%")] == [client.email]
     types = {row["type"] for row in client.rows("operations", type__like="%ion")}
     assert types == {"addition", "substraction", "multiplication", "division"}
-    some = client.rows("operations", type__in="division,addition", sort="type")
-    assert [row["type"] for row in some] == ["addition", "division"]
+    rows = client.rows("operations", type__in="division,addition", sort="type")
+    assert [row["type"] for row in rows] == ["addition", "division"]
 
 
 @pytest.mark.parametrize(
@@ -150,11 +148,13 @@ def test_text_is_found_by_pattern(admin: Client, client: Client) -> None:
     ],
     ids=str,
 )
-def test_a_query_that_cannot_be_is_refused_by_name(client: Client, query: dict[str, str], named: str) -> None:
-    told = expect.problem(client.get(RECORDS, params=query), 422)
-    assert named in told["detail"]
+def test_invalid_query_is_rejected_with_its_parameter(
+    client: Client, query: dict[str, str], named: str
+) -> None:
+    problem = expect.problem(client.get(RECORDS, params=query), 422)
+    assert named in problem["detail"]
 
 
-def test_a_cursor_of_another_order_is_refused(reader: Client) -> None:
+def test_cursor_of_another_sort_is_rejected(reader: Client) -> None:
     cursor = page(reader, page_size=4)["next_cursor"]
     expect.problem(reader.get(RECORDS, params={"cursor": cursor, "sort": "amount"}), 422)

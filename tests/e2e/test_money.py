@@ -1,4 +1,4 @@
-"""Money under real concurrency: many callers, several processes, one balance."""
+"""Money under concurrency: many callers and several processes share one balance."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,21 +15,21 @@ from tests.support.http_client import API, Client, exact
 COST, PAID, CALLS = 5, 10, 50
 
 
-def test_50_parallel_calls_on_credit_for_10_are_10_charges_and_40_refusals(
+def test_50_concurrent_calls_with_credit_for_10_are_charged_10_times(
     account: Callable[..., Client], connect: Connect
 ) -> None:
     client = account(balance=COST * PAID)
     callers = [connect(bearer=client.access_token) for _ in range(CALLS)]
     with ThreadPoolExecutor(CALLS) as pool:
-        answers = list(pool.map(lambda caller: caller.compute(), callers))
+        responses = list(pool.map(lambda caller: caller.compute(), callers))
 
-    assert Counter(answer.status_code for answer in answers) == {200: PAID, 402: CALLS - PAID}
-    left = sorted(exact(answer)["user_balance"] for answer in answers if answer.is_success)
-    assert left == [COST * n for n in range(PAID)], "every charge saw a balance of its own"
-    for answer in answers:
-        if not answer.is_success:
-            told = expect.problem(answer, 402)
-            assert told["balance"] < told["cost"] == COST
+    assert Counter(response.status_code for response in responses) == {200: PAID, 402: CALLS - PAID}
+    left = sorted(exact(response)["user_balance"] for response in responses if response.is_success)
+    assert left == [COST * n for n in range(PAID)], "every charge must see a different balance"
+    for response in responses:
+        if not response.is_success:
+            problem = expect.problem(response, 402)
+            assert problem["balance"] < problem["cost"] == COST
     assert client.balance == 0
 
     records = client.rows("records")
@@ -43,7 +43,7 @@ def test_50_parallel_calls_on_credit_for_10_are_10_charges_and_40_refusals(
     expect.sound_statement(statement, Decimal(0))
 
 
-def test_charges_grants_and_settings_at_once_leave_a_sound_statement(
+def test_concurrent_charges_grants_and_adjustments_keep_the_ledger_consistent(
     admin: Client, account: Callable[..., Client], connect: Connect
 ) -> None:
     client = account(balance=30)
@@ -67,7 +67,7 @@ def test_charges_grants_and_settings_at_once_leave_a_sound_statement(
 
 
 @pytest.mark.local
-def test_the_audit_finds_nobody_whose_money_is_off(client: Client, stack: Stack) -> None:
+def test_audit_finds_no_wrong_balance(client: Client, stack: Stack) -> None:
     client.compute()
     audit = run_audit(stack)
     assert audit.returncode == 0, audit.stdout

@@ -1,4 +1,4 @@
-"""The Postman collection: all routes, and green; on a fresh service and on the data of an earlier run."""
+"""The Postman collection covers all routes and passes, on a fresh service and on data of an earlier run."""
 
 import json
 import os
@@ -37,7 +37,7 @@ REQUESTS = list(items(json.loads(COLLECTION.read_text("utf-8"))))
 
 
 @pytest.mark.parametrize("run", ["the first time", "again"])
-def test_newman_runs_the_collection_green_from_any_folder(url: str, run: str, tmp_path: Path) -> None:
+def test_newman_runs_the_collection_without_failures(url: str, run: str, tmp_path: Path) -> None:
     variables = ["--env-var", f"URL={url}", "--env-var", f"admin_password={ADMIN_PASSWORD}"]
     if password := os.environ.get("CLIENT_PASSWORD"):
         variables += ["--env-var", f"client_password={password}"]
@@ -54,24 +54,24 @@ def test_newman_runs_the_collection_green_from_any_folder(url: str, run: str, tm
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-def test_the_collection_covers_exactly_the_declared_routes() -> None:
-    asked = set()
+def test_collection_covers_exactly_the_declared_routes() -> None:
+    requested = set()
     for item in REQUESTS:
         address = item["request"]["url"]
-        if isinstance(address, dict):  # else a presigned one, which is S3's
+        if isinstance(address, dict):  # otherwise it is a presigned URL of S3
             path = address["raw"].removeprefix("{{URL}}").partition("?")[0]
             match = SERVICE.match(item["request"]["method"], re.sub(r"\{\{.*?\}\}", "id", path))
             assert match, item["name"]
-            asked.add(match.route.key)
-    assert_agree(asked, {route.key for route in SERVICE.routes}, str(COLLECTION.relative_to(ROOT)))
+            requested.add(match.route.key)
+    assert_agree(requested, {route.key for route in SERVICE.routes}, str(COLLECTION.relative_to(ROOT)))
 
 
 @pytest.mark.parametrize("item", REQUESTS, ids=lambda item: str(item["name"]))
-def test_every_request_checks_the_answer(item: dict[str, Any]) -> None:
+def test_every_request_checks_the_status(item: dict[str, Any]) -> None:
     assert "to.have.status(" in script(item)
 
 
-def test_every_sign_in_keeps_its_csrf_token() -> None:
+def test_every_sign_in_stores_its_csrf_token() -> None:
     sign_ins = [
         item
         for item in REQUESTS

@@ -1,4 +1,4 @@
-"""Refreshing, signing out, and what ends a session."""
+"""Refresh, sign-out, and everything else that ends a session."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,27 +10,27 @@ from tests.support.declared_routes import OPERATIONS, SIGNED_IN
 from tests.support.http_client import API, PASSWORD, Client, exact
 
 
-def test_get_refresh_tells_the_csrf_token(client: Client) -> None:
+def test_get_refresh_returns_the_csrf_token(client: Client) -> None:
     assert exact(client.get("/refresh")) == {"csrf_token": client.csrf}
 
 
-def test_get_refresh_tells_nobody_nothing(anybody: Client) -> None:
+def test_get_refresh_without_a_session_returns_401(anybody: Client) -> None:
     expect.problem(anybody.get("/refresh"), 401)
 
 
-def test_a_refresh_sets_all_four_cookies_anew(client: Client) -> None:
+def test_refresh_renews_all_four_cookies(client: Client) -> None:
     before = dict(client.cookies)
     response = client.refresh()
-    answer = exact(response)
-    assert answer["status"] == "success"
-    assert answer["expires_in"] == 15 * 60
+    body = exact(response)
+    assert body["status"] == "success"
+    assert body["expires_in"] == 15 * 60
     assert set_cookies(response).keys() == COOKIES.keys()
     assert all(client.cookies[name] != before[name] for name in COOKIES)
     assert client.csrf == client.cookies["csrf_access_token"] != before["csrf_access_token"]
     assert client.compute().status_code == 200
 
 
-def test_two_tabs_that_refresh_at_once_both_stay_signed_in(client: Client, connect: Connect) -> None:
+def test_two_tabs_that_refresh_concurrently_stay_signed_in(client: Client, connect: Connect) -> None:
     one, other = connect(), connect()
     for tab in (one, other):
         tab.cookies.update(client.cookies)
@@ -44,7 +44,7 @@ def test_two_tabs_that_refresh_at_once_both_stay_signed_in(client: Client, conne
         assert tab.refresh().status_code == 200
 
 
-def test_a_refresh_token_used_again_after_its_successor_revokes_the_whole_session(
+def test_refresh_token_reused_after_two_rotations_revokes_the_session(
     client: Client, connect: Connect
 ) -> None:
     stolen = client.cookies["refresh_token_cookie"]
@@ -56,14 +56,12 @@ def test_a_refresh_token_used_again_after_its_successor_revokes_the_whole_sessio
     expect.problem(client.refresh(), 401)
 
 
-def test_an_access_token_does_not_refresh_and_a_refresh_token_does_not_sign_in(
-    client: Client, connect: Connect
-) -> None:
+def test_access_and_refresh_tokens_are_not_interchangeable(client: Client, connect: Connect) -> None:
     expect.problem(connect(bearer=client.access_token).post("/refresh"), 401)
     expect.problem(connect(bearer=client.cookies["refresh_token_cookie"]).get(f"{API}/users/me"), 401)
 
 
-def test_logging_out_revokes_the_session_and_clears_the_cookies(client: Client, connect: Connect) -> None:
+def test_logout_revokes_the_session_and_clears_the_cookies(client: Client, connect: Connect) -> None:
     access, refresh = (client.cookies[name] for name in ("access_token_cookie", "refresh_token_cookie"))
     response = client.post("/logout")
     assert exact(response)["status"] == "success"
@@ -76,20 +74,20 @@ def test_logging_out_revokes_the_session_and_clears_the_cookies(client: Client, 
     expect.problem(connect(bearer=refresh).post("/refresh"), 401)
 
 
-def test_logging_out_ends_this_session_and_no_other(client: Client, connect: Connect) -> None:
+def test_logout_ends_only_this_session(client: Client, connect: Connect) -> None:
     elsewhere = connect()
     elsewhere.sign_in(client.email)
     assert client.post("/logout").status_code == 200
     assert elsewhere.compute().status_code == 200
 
 
-def test_logging_out_is_well_when_nobody_is_signed_in(anybody: Client) -> None:
+def test_logout_succeeds_without_a_session(anybody: Client) -> None:
     response = anybody.post("/logout")
     assert exact(response)["status"] == "success"
     assert set_cookies(response).keys() == COOKIES.keys()
 
 
-def test_a_demoted_admin_loses_power(admin: Client, account: Callable[..., Client]) -> None:
+def test_demoted_admin_loses_access_immediately(admin: Client, account: Callable[..., Client]) -> None:
     demoted = account(role="admin")
     assert demoted.get(f"{API}/users").status_code == 200
     assert admin.patch(f"{API}/users/{demoted.id}", json={"role": "client"}).status_code == 204
@@ -97,23 +95,23 @@ def test_a_demoted_admin_loses_power(admin: Client, account: Callable[..., Clien
     expect.problem(demoted.post(f"{API}/users/{demoted.id}/credits", json={"amount": 1, "reason": "x"}), 403)
 
 
-def test_a_deleted_users_sessions_and_keys_end_and_the_email_is_free_again(
+def test_deleting_a_user_ends_sessions_and_keys_and_frees_the_email(
     admin: Client, client: Client, connect: Connect
 ) -> None:
-    key = exact(client.post(f"{API}/api_keys", json={"name": "gone"}))["key"]
-    gone = client.id
-    assert admin.delete(f"{API}/users/{gone}").status_code == 200
+    key = exact(client.post(f"{API}/api_keys", json={"name": "x"}))["key"]
+    deleted_id = client.id
+    assert admin.delete(f"{API}/users/{deleted_id}").status_code == 200
     for caller in (client, connect(bearer=key)):
         expect.problem(caller.get(f"{API}/users/me"), 401)
         expect.problem(caller.compute(), 401)
     expect.problem(client.refresh(), 401)
     again = connect()
     assert again.sign_in(client.email, "another-horse-3!").status_code == 200
-    assert again.id != gone
+    assert again.id != deleted_id
     assert again.balance == 20
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(
+def test_new_password_revokes_the_sessions(
     admin: Client, client: Client, connect: Connect, stranger: Client
 ) -> None:
     assert admin.patch(f"{API}/users/{client.id}", json={"password": "new-password"}).status_code == 204
@@ -122,7 +120,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(
     assert connect().sign_in(client.email, "new-password").status_code == 200
 
 
-def test_every_documented_route_is_either_open_or_refuses_nobody() -> None:
+def test_routes_without_a_required_sign_in_are_exactly_these() -> None:
     open_routes = {str(route) for route in OPERATIONS if route not in SIGNED_IN}
     assert open_routes == {
         "POST /login",

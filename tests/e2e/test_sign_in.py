@@ -1,4 +1,4 @@
-"""POST /login and POST /admin: who gets in, and who gets an account."""
+"""POST /login and POST /admin: sign-in, and creation of accounts."""
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ COOKIES = {
 
 
 def set_cookies(response: httpx.Response) -> dict[str, tuple[str, set[str]]]:
-    """The cookies that a response sets: name to value and attributes."""
+    """Return the cookies that a response sets: name to value and attributes."""
     cookies = {}
     for header in response.headers.get_list("set-cookie"):
         pair, *attributes = header.split("; ")
@@ -26,19 +26,19 @@ def set_cookies(response: httpx.Response) -> dict[str, tuple[str, set[str]]]:
     return cookies
 
 
-def test_an_unknown_email_with_a_compliant_password_becomes_a_client_with_credit_20(anybody: Client) -> None:
+def test_sign_in_with_an_unknown_email_creates_a_client_with_20_credits(anybody: Client) -> None:
     email = new_email()
-    answer = exact(anybody.sign_in(email))
-    assert answer["status"] == "success"
-    assert answer["message"]
-    assert answer["expires_in"] == 15 * 60
+    body = exact(anybody.sign_in(email))
+    assert body["status"] == "success"
+    assert body["message"]
+    assert body["expires_in"] == 15 * 60
     me = anybody.me
     assert (me["email"], me["role"], me["balance"]) == (email, "client", 20)
     (opening,) = anybody.rows("ledger")
     assert (opening["kind"], opening["amount"], opening["balance_before"]) == ("opening", 20, 0)
 
 
-def test_a_second_sign_in_finds_the_same_account(anybody: Client, connect: Connect) -> None:
+def test_second_sign_in_uses_the_same_account(anybody: Client, connect: Connect) -> None:
     email = new_email()
     anybody.sign_in(email)
     again = connect()
@@ -46,7 +46,7 @@ def test_a_second_sign_in_finds_the_same_account(anybody: Client, connect: Conne
     assert again.me == anybody.me
 
 
-def test_emails_that_differ_in_case_or_blanks_are_one_account(anybody: Client, connect: Connect) -> None:
+def test_sign_in_ignores_case_and_spaces_of_an_email(anybody: Client, connect: Connect) -> None:
     email = new_email()
     anybody.sign_in(email.upper())
     again = connect()
@@ -55,7 +55,9 @@ def test_emails_that_differ_in_case_or_blanks_are_one_account(anybody: Client, c
     assert again.me["email"] == email
 
 
-def test_emails_that_look_the_same_are_one_account_or_refused(anybody: Client, connect: Connect) -> None:
+def test_sign_in_normalizes_unicode_and_rejects_invisible_characters(
+    anybody: Client, connect: Connect
+) -> None:
     composed = f"\u00e9{new_email()}"
     anybody.sign_in(composed)
     again = connect()
@@ -69,16 +71,16 @@ def test_emails_that_look_the_same_are_one_account_or_refused(anybody: Client, c
     ["short1!", "no-digit-here!", "nosymbol123", "x" * 127 + "1!"],
     ids=["too short", "no digit", "no symbol", "too long"],
 )
-def test_a_password_that_does_not_comply_gets_401_with_the_policy(stranger: Client, password: str) -> None:
+def test_non_compliant_password_returns_401_with_the_policy(stranger: Client, password: str) -> None:
     email = new_email()
-    told = expect.problem(stranger.sign_in(email, password), 401)
-    assert "8 to 128 characters" in told["detail"]
-    assert "digit" in told["detail"]
-    assert "@$!%*?&" in told["detail"]
-    assert stranger.sign_in(email).status_code == 200, "the refusal must not have made an account"
+    problem = expect.problem(stranger.sign_in(email, password), 401)
+    assert "8 to 128 characters" in problem["detail"]
+    assert "digit" in problem["detail"]
+    assert "@$!%*?&" in problem["detail"]
+    assert stranger.sign_in(email).status_code == 200, "the rejected sign-in must not create an account"
 
 
-def test_a_sign_in_sets_four_cookies_of_which_pages_can_read_the_csrf_tokens_only(
+def test_sign_in_sets_four_cookies_of_which_scripts_can_read_only_the_csrf_tokens(
     anybody: Client, url: str
 ) -> None:
     response = anybody.sign_in(new_email())
@@ -86,27 +88,25 @@ def test_a_sign_in_sets_four_cookies_of_which_pages_can_read_the_csrf_tokens_onl
     site = {"Secure", "SameSite=None", "Partitioned"} if url.startswith("https") else {"SameSite=Lax"}
     assert cookies.keys() == COOKIES.keys()
     for name, (http_only, max_age) in COOKIES.items():
-        wanted = site | {"Path=/", f"Max-Age={max_age}"} | ({http_only} if http_only else set())
-        assert cookies[name][1] == wanted, name
+        expected = site | {"Path=/", f"Max-Age={max_age}"} | ({http_only} if http_only else set())
+        assert cookies[name][1] == expected, name
     assert cookies["csrf_access_token"][0] == response.json()["csrf_token"]
 
 
-def test_whoever_knows_the_admin_password_makes_an_admin_with_credit_100(
-    anybody: Client, stranger: Client
-) -> None:
+def test_admin_password_creates_an_admin_with_100_credits(anybody: Client, stranger: Client) -> None:
     email = new_email()
     response = stranger.post(
         "/admin", json={"email": email, "password": PASSWORD, "admin_password": ADMIN_PASSWORD}
     )
     assert response.status_code == 201, response.text
-    made = exact(response)
-    assert (made["email"], made["role"], made["balance"]) == (email, "admin", 100)
-    assert response.headers["Location"] == f"{API}/users/{made['id']}"
+    created = exact(response)
+    assert (created["email"], created["role"], created["balance"]) == (email, "admin", 100)
+    assert response.headers["Location"] == f"{API}/users/{created['id']}"
     assert anybody.sign_in(email).status_code == 200
     assert anybody.get(response.headers["Location"]).json() == response.json()
 
 
-def test_a_wrong_admin_password_makes_nobody(stranger: Client) -> None:
+def test_wrong_admin_password_creates_no_admin(stranger: Client) -> None:
     email = new_email()
     body = {"email": email, "password": PASSWORD, "admin_password": "wrong"}
     expect.problem(stranger.post("/admin", json=body), 401)
@@ -114,7 +114,7 @@ def test_a_wrong_admin_password_makes_nobody(stranger: Client) -> None:
     assert stranger.me["role"] == "client"
 
 
-def test_an_admin_with_a_taken_email_is_a_conflict(client: Client, stranger: Client) -> None:
+def test_admin_with_an_email_in_use_returns_409(client: Client, stranger: Client) -> None:
     body = {"email": client.email, "password": PASSWORD, "admin_password": ADMIN_PASSWORD}
     expect.problem(stranger.post("/admin", json=body), 409)
     assert client.me["role"] == "client"

@@ -1,4 +1,4 @@
-"""A file of operations, from its upload to its results."""
+"""A CSV of operations, from its upload to its results."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -34,9 +34,7 @@ MIXED = (
 REASONS = {2: "modulo", 3: "zero", 5: "negative", 6: "JSON", 7: "number", 8: "2", 9: "UTF-8", 10: "64 KiB"}
 
 
-def test_a_small_file_is_accepted_worked_off_and_its_results_downloaded(
-    client: Client, s3: httpx.Client
-) -> None:
+def test_small_file_is_processed_and_its_results_downloaded(client: Client, s3: httpx.Client) -> None:
     content = HEADER + SUM + b"random_string,\n" + b'division,"[1, 4]"\n'
     response = client.post(f"{API}/process_csv", files={"file": ("my sums.csv", content, "text/csv")})
     assert response.status_code == 202
@@ -66,7 +64,9 @@ def test_a_small_file_is_accepted_worked_off_and_its_results_downloaded(
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html, Application/JSON;q=0.9, */*"])
-def test_a_page_gets_the_link_to_its_results_as_json(client: Client, s3: httpx.Client, accept: str) -> None:
+def test_results_return_a_link_as_json_if_json_is_accepted(
+    client: Client, s3: httpx.Client, accept: str
+) -> None:
     path = upload(client, HEADER + SUM)
     ended(client, path)
     response = client.get(f"{path}/results", headers={"Accept": accept})
@@ -79,14 +79,14 @@ def test_a_page_gets_the_link_to_its_results_as_json(client: Client, s3: httpx.C
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/csv", "application/jsonl", ""])
-def test_a_program_is_redirected_to_its_results(client: Client, accept: str) -> None:
+def test_results_redirect_by_default(client: Client, accept: str) -> None:
     path = upload(client, HEADER + SUM)
     ended(client, path)
     response = client.get(f"{path}/results", headers={"Accept": accept})
     assert (response.status_code, response.content) == (303, b"")
 
 
-def test_each_row_is_charged_and_recorded_once_and_the_statement_is_sound(
+def test_each_row_is_charged_and_recorded_once(
     account: Callable[..., Client],
 ) -> None:
     client = account(balance=5000)
@@ -101,9 +101,7 @@ def test_each_row_is_charged_and_recorded_once_and_the_statement_is_sound(
     assert [record["user_balance"] for record in in_order] == [5000 - 5 * n for n in range(1, 501)]
 
 
-def test_a_bad_row_is_reported_with_its_number_and_reason_costs_nothing_and_stops_nothing(
-    client: Client, s3: httpx.Client
-) -> None:
+def test_bad_row_is_reported_with_its_reason_and_costs_nothing(client: Client, s3: httpx.Client) -> None:
     path = upload(client, MIXED)
     task = ended(client, path)
     assert (task["status"], task["rows_done"], task["rows_failed"]) == ("completed", 12, len(REASONS))
@@ -124,9 +122,7 @@ def test_a_bad_row_is_reported_with_its_number_and_reason_costs_nothing_and_stop
     [b"", b"\n", b"hello\n", SUM, b"operation\naddition\n", b"\xff\xfe\x00", b"PK\x03\x04" + b"\0" * 100],
     ids=["empty", "blank", "no header", "a row first", "half a header", "no UTF-8", "binary"],
 )
-def test_a_file_that_is_not_such_a_csv_fails_with_a_reason_and_costs_nothing(
-    client: Client, content: bytes
-) -> None:
+def test_invalid_file_fails_with_a_reason_and_costs_nothing(client: Client, content: bytes) -> None:
     path = upload(client, content)
     task = ended(client, path)
     assert task["status"] == "failed"
@@ -136,14 +132,14 @@ def test_a_file_that_is_not_such_a_csv_fails_with_a_reason_and_costs_nothing(
     expect.problem(client.post(f"{path}/resume"), 409)
 
 
-def test_a_file_with_no_rows_is_completed_and_free(client: Client, s3: httpx.Client) -> None:
+def test_file_without_rows_completes_and_costs_nothing(client: Client, s3: httpx.Client) -> None:
     path = upload(client, HEADER)
     assert ended(client, path)["status"] == "completed"
     assert results(client, path, s3) == []
     assert client.balance == 20
 
 
-def test_a_task_that_runs_out_of_credit_goes_on_after_a_top_up(
+def test_task_out_of_credit_continues_after_a_top_up_and_a_resume(
     admin: Client, client: Client, s3: httpx.Client
 ) -> None:
     path = upload(client, HEADER + SUM * 10)
@@ -170,7 +166,7 @@ def test_a_task_that_runs_out_of_credit_goes_on_after_a_top_up(
     expect.sound_statement(client.rows("ledger"), client.balance)
 
 
-def test_a_cancelled_task_stops_keeps_what_was_done_and_can_be_resumed(
+def test_cancelled_task_keeps_its_processed_rows_and_can_be_resumed(
     account: Callable[..., Client],
 ) -> None:
     total = 150_000
@@ -192,25 +188,25 @@ def test_a_cancelled_task_stops_keeps_what_was_done_and_can_be_resumed(
     assert spent(client) == 5 * total
 
 
-def test_a_completed_task_can_be_neither_cancelled_nor_resumed(client: Client) -> None:
+def test_completed_task_can_be_neither_cancelled_nor_resumed(client: Client) -> None:
     path = upload(client, HEADER + SUM)
     ended(client, path)
     expect.problem(client.post(f"{path}/cancel"), 409)
     expect.problem(client.post(f"{path}/resume"), 409)
 
 
-def test_anothers_task_is_not_found_and_an_admin_sees_it(
+def test_task_of_another_user_is_not_found_except_by_an_admin(
     client: Client, other: Client, admin: Client, s3: httpx.Client
 ) -> None:
     path = upload(client, HEADER + SUM)
     task = ended(client, path)
-    for refused in (
+    for response in (
         other.get(path),
         other.get(f"{path}/results"),
         other.post(f"{path}/cancel"),
         other.post(f"{path}/resume"),
     ):
-        expect.problem(refused, 404)
+        expect.problem(response, 404)
     assert other.rows("tasks") == []
     assert client.rows("tasks") == [task]
     assert task_at(admin, path) == task
@@ -218,12 +214,12 @@ def test_anothers_task_is_not_found_and_an_admin_sees_it(
     assert results(admin, path, s3)[0]["result"] == "3"
 
 
-def test_a_task_that_is_not_there_is_not_found(client: Client) -> None:
+def test_unknown_task_is_not_found(client: Client) -> None:
     nothing = f"{API}/tasks/{uuid4()}"
-    for refused in (
+    for response in (
         client.get(nothing),
         client.get(f"{nothing}/results"),
         client.post(f"{nothing}/cancel"),
         client.post(f"{nothing}/resume"),
     ):
-        expect.problem(refused, 404)
+        expect.problem(response, 404)

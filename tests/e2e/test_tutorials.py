@@ -1,4 +1,4 @@
-"""The commands of the README's session and of the tutorials work as they are written, and again."""
+"""The commands of the README and of the tutorials work as written, and when repeated."""
 
 import os
 import re
@@ -12,17 +12,17 @@ from tests.e2e.conftest import ADMIN_PASSWORD, DEPLOYED
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NOT_RUN = ("make ", ".venv/bin/", "node_modules/", "curl -s http://localhost:8080")
-"""Beginnings of lines: what needs no session."""
+"""How the lines of blocks begin that the test skips."""
 PAGES = {
     "README.md": "Read the account statement",
     "docs/tutorial/first-session.md": "sort=-date",
     "docs/tutorial/first-file.md": "results.csv",
 }
-"""Each page, and a text of its last command."""
+"""Each page with a text from its last command."""
 
 
 def script(page: str, url: str) -> str:
-    """The page's commands, for this service and with a hundredth of the rows."""
+    """Return the page's commands, for the tested service and with a hundredth of the rows."""
     blocks = BLOCK.findall((ROOT / page).read_text("utf-8"))
     sessions = [block for block in blocks if not _is_left_out(block)]
     text = "\n".join(sessions).replace("URL=http://localhost:8080", f"URL={url}").replace("200000", "2000")
@@ -38,7 +38,7 @@ def _is_left_out(block: str) -> bool:
 
 @pytest.mark.parametrize("run", ["the first time", "again"])
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_work(page: str, run: str, url: str, tmp_path: Path) -> None:
+def test_commands_of_a_page_work(page: str, run: str, url: str, tmp_path: Path) -> None:
     text = script(page, url)
     assert PAGES[page] in text
     done = subprocess.run(

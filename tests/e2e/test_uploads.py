@@ -1,4 +1,4 @@
-"""How a file comes in: in one call, or by a presigned POST to S3."""
+"""Uploads: in one call, or by a presigned POST to S3."""
 
 from typing import Any
 from uuid import uuid4
@@ -15,32 +15,32 @@ MB = 1024 * 1024
 CONTENT = HEADER + SUM * 3
 
 
-def grant(client: Client, size: int = len(CONTENT)) -> dict[str, Any]:
-    """A task that awaits its upload."""
+def create_task(client: Client, size: int = len(CONTENT)) -> dict[str, Any]:
+    """Create a task that awaits its upload."""
     response = client.post(TASKS, json={"filename": "big.csv", "size": size})
     assert response.status_code == 201, response.text
-    made: dict[str, Any] = response.json()
-    assert response.headers["Location"] == f"{TASKS}/{made['task_id']}"
-    return made
+    created: dict[str, Any] = response.json()
+    assert response.headers["Location"] == f"{TASKS}/{created['task_id']}"
+    return created
 
 
-def put(
-    s3: httpx.Client, granted: dict[str, Any], content: bytes = CONTENT, **changes: str
+def post_to_s3(
+    s3: httpx.Client, created_task: dict[str, Any], content: bytes = CONTENT, **changes: str
 ) -> httpx.Response:
-    return s3.post(granted["url"], data={**granted["fields"], **changes}, files={"file": content})
+    return s3.post(created_task["url"], data={**created_task["fields"], **changes}, files={"file": content})
 
 
-def test_a_presigned_upload_is_worked_off_like_any_other(client: Client, s3: httpx.Client) -> None:
-    granted = grant(client)
-    path = f"{TASKS}/{granted['task_id']}"
-    assert (granted["status"], granted["bytes_total"], granted["filename"]) == (
+def test_presigned_upload_is_processed(client: Client, s3: httpx.Client) -> None:
+    created_task = create_task(client)
+    path = f"{TASKS}/{created_task['task_id']}"
+    assert (created_task["status"], created_task["bytes_total"], created_task["filename"]) == (
         "awaiting_upload",
         len(CONTENT),
         "big.csv",
     )
-    assert granted["fields"]["key"] == f"uploads/{client.id}/{granted['task_id']}.csv"
+    assert created_task["fields"]["key"] == f"uploads/{client.id}/{created_task['task_id']}.csv"
     assert task_at(client, path)["status"] == "awaiting_upload"
-    uploaded = put(s3, granted)
+    uploaded = post_to_s3(s3, created_task)
     assert uploaded.is_success, uploaded.text
     task = ended(client, path)
     assert (task["status"], task["rows_done"], task["spent"]) == ("completed", 3, 15)
@@ -48,38 +48,40 @@ def test_a_presigned_upload_is_worked_off_like_any_other(client: Client, s3: htt
     assert client.balance == 5
 
 
-def test_s3_refuses_what_was_not_granted(client: Client, other: Client, s3: httpx.Client) -> None:
-    granted = grant(client)
-    key = granted["fields"]["key"]
-    for name, refused in {
-        "a larger file": put(s3, granted, CONTENT + b"\n"),
-        "another key": put(s3, granted, key=key.replace(granted["task_id"], str(uuid4()))),
-        "another owner": put(s3, granted, key=key.replace(client.id, other.id)),
-        "another folder": put(s3, granted, key=key.replace("uploads/", "results/")),
-        "another content type": put(s3, granted, **{"Content-Type": "text/html"}),
+def test_s3_rejects_an_upload_that_violates_the_policy(
+    client: Client, other: Client, s3: httpx.Client
+) -> None:
+    created_task = create_task(client)
+    key = created_task["fields"]["key"]
+    for name, response in {
+        "a larger file": post_to_s3(s3, created_task, CONTENT + b"\n"),
+        "another key": post_to_s3(s3, created_task, key=key.replace(created_task["task_id"], str(uuid4()))),
+        "another owner": post_to_s3(s3, created_task, key=key.replace(client.id, other.id)),
+        "another folder": post_to_s3(s3, created_task, key=key.replace("uploads/", "results/")),
+        "another content type": post_to_s3(s3, created_task, **{"Content-Type": "text/html"}),
     }.items():
-        assert 400 <= refused.status_code < 500, (name, refused.status_code, refused.text)
-    assert task_at(client, f"{TASKS}/{granted['task_id']}")["status"] == "awaiting_upload"
+        assert 400 <= response.status_code < 500, (name, response.status_code, response.text)
+    assert task_at(client, f"{TASKS}/{created_task['task_id']}")["status"] == "awaiting_upload"
 
 
-def test_the_fields_of_one_task_upload_no_other(client: Client, s3: httpx.Client) -> None:
-    one, another = grant(client), grant(client)
-    assert put(s3, one, key=another["fields"]["key"]).status_code == 403
+def test_fields_of_one_task_cannot_upload_another(client: Client, s3: httpx.Client) -> None:
+    one, another = create_task(client), create_task(client)
+    assert post_to_s3(s3, one, key=another["fields"]["key"]).status_code == 403
 
 
 @pytest.mark.deployed
-def test_s3_refuses_what_we_did_not_sign(client: Client, s3: httpx.Client) -> None:
-    # MiniStack checks the policy of a POST, and not its signature.
-    granted = grant(client)
-    unsigned = {"key": granted["fields"]["key"], "Content-Type": "text/csv"}
-    assert put(s3, granted, **{"x-amz-signature": "0" * 64}).status_code == 403
-    assert put(s3, {**granted, "fields": unsigned}).status_code == 403
+def test_s3_rejects_an_upload_without_a_valid_signature(client: Client, s3: httpx.Client) -> None:
+    # Only on AWS: MiniStack checks the policy of a POST but not its signature.
+    created_task = create_task(client)
+    unsigned = {"key": created_task["fields"]["key"], "Content-Type": "text/csv"}
+    assert post_to_s3(s3, created_task, **{"x-amz-signature": "0" * 64}).status_code == 403
+    assert post_to_s3(s3, {**created_task, "fields": unsigned}).status_code == 403
 
 
-def test_results_cannot_be_fetched_without_the_presigned_link(client: Client, s3: httpx.Client) -> None:
-    granted = grant(client)
-    put(s3, granted)
-    path = f"{TASKS}/{granted['task_id']}"
+def test_results_require_the_presigned_url(client: Client, s3: httpx.Client) -> None:
+    created_task = create_task(client)
+    post_to_s3(s3, created_task)
+    path = f"{TASKS}/{created_task['task_id']}"
     ended(client, path)
     link = httpx.URL(client.get(f"{path}/results").headers["Location"])
     assert s3.get(link).status_code == 200
@@ -87,14 +89,14 @@ def test_results_cannot_be_fetched_without_the_presigned_link(client: Client, s3
     assert s3.get(tampered).status_code == 403
 
 
-def test_a_task_cancelled_before_its_upload_takes_no_money_and_can_be_resumed(
+def test_task_cancelled_before_its_upload_costs_nothing_and_can_be_resumed(
     client: Client, s3: httpx.Client
 ) -> None:
-    granted = grant(client)
-    path = f"{TASKS}/{granted['task_id']}"
+    created_task = create_task(client)
+    path = f"{TASKS}/{created_task['task_id']}"
     cancelled = client.post(f"{path}/cancel")
     assert exact(cancelled)["status"] == "cancelled"
-    assert put(s3, granted).is_success
+    assert post_to_s3(s3, created_task).is_success
     assert client.post(f"{path}/resume").status_code == 202
     task = ended(client, path)
     assert (task["status"], task["rows_done"], task["spent"]) == ("completed", 3, 15)
@@ -102,28 +104,28 @@ def test_a_task_cancelled_before_its_upload_takes_no_money_and_can_be_resumed(
 
 
 @pytest.mark.parametrize("size", [0, -1, 5 * 1024**3 + 1, 1.5, "1"])
-def test_a_size_that_s3_does_not_take_is_refused(client: Client, size: Any) -> None:
+def test_invalid_size_is_rejected(client: Client, size: Any) -> None:
     assert expect.pointers(client.post(TASKS, json={"filename": "x.csv", "size": size})) == ["#/size"]
 
 
-def test_a_grant_for_5_gb_is_given(client: Client) -> None:
-    assert grant(client, 5 * 1024**3)["bytes_total"] == 5 * 1024**3
+def test_upload_of_5_gib_can_be_created(client: Client) -> None:
+    assert create_task(client, 5 * 1024**3)["bytes_total"] == 5 * 1024**3
 
 
-def test_the_seventh_upload_at_once_is_told_to_wait(client: Client, other: Client) -> None:
+def test_seventh_upload_in_a_row_returns_429(client: Client, other: Client) -> None:
     for _ in range(6):
-        grant(client)
-    for refused in (
+        create_task(client)
+    for response in (
         client.post(TASKS, json={"filename": "x.csv", "size": 1}),
         client.post(PROCESS_CSV, files={"file": CONTENT}),
     ):
-        expect.problem(refused, 429)
-        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        expect.problem(response, 429)
+        assert 1 <= int(response.headers["Retry-After"]) <= 60
     assert len(client.rows("tasks")) == 6
-    grant(other)
+    create_task(other)
 
 
-def test_a_file_of_4_mb_is_taken(client: Client) -> None:
+def test_file_of_4_mb_is_accepted(client: Client) -> None:
     row = b'division,"[1,' + b" " * 60_000 + b'0]"\n'
     content = HEADER + row * ((4 * MB - len(HEADER)) // len(row))
     content = content.ljust(4 * MB, b"\n")
@@ -133,19 +135,19 @@ def test_a_file_of_4_mb_is_taken(client: Client) -> None:
     assert (task["status"], task["bytes_done"], task["spent"]) == ("completed", 4 * MB, 0)
 
 
-def test_a_file_over_4_mb_is_413_and_makes_no_task(client: Client) -> None:
+def test_file_larger_than_4_mb_returns_413_and_creates_no_task(client: Client) -> None:
     for size in (4 * MB + 1, 4 * MB + 200_000):
         expect.problem(client.post(PROCESS_CSV, files={"file": b"x" * size}), 413)
     assert client.rows("tasks") == []
 
 
 @pytest.mark.parametrize("media_type", ["text/csv", "application/json", "application/x-www-form-urlencoded"])
-def test_a_body_that_is_no_multipart_form_is_415(client: Client, media_type: str) -> None:
+def test_body_that_is_not_a_multipart_form_returns_415(client: Client, media_type: str) -> None:
     headers = {"Content-Type": media_type}
     expect.problem(client.post(PROCESS_CSV, content=CONTENT, headers=headers), 415)
 
 
-def test_a_form_without_the_file_is_422_and_names_it(client: Client) -> None:
+def test_form_without_the_file_returns_422_with_its_pointer(client: Client) -> None:
     assert expect.pointers(client.post(PROCESS_CSV, files={"other": CONTENT})) == ["#/other", "#/file"]
 
 
@@ -168,7 +170,7 @@ BROKEN_FORMS = {
 
 
 @pytest.mark.parametrize("broken", BROKEN_FORMS)
-def test_a_broken_form_is_refused(client: Client, broken: str) -> None:
+def test_malformed_form_is_rejected(client: Client, broken: str) -> None:
     media_type, body = BROKEN_FORMS[broken]
     headers: Any = {b"Content-Type": media_type.encode("latin-1")}
     response = client.post(PROCESS_CSV, content=body, headers=headers)
@@ -185,7 +187,7 @@ def test_a_broken_form_is_refused(client: Client, broken: str) -> None:
         ("multipart/form-data; BOUNDARY=b", 'form-data; NAME="file"; FILENAME="x.csv"'),
     ],
 )
-def test_a_file_with_lines_that_resemble_the_boundary_arrives_whole(
+def test_file_with_lines_that_resemble_the_boundary_arrives_unchanged(
     client: Client, content_type: str, disposition: str
 ) -> None:
     content = HEADER + SUM + b"--b\n" + SUM + b" --b--\r\n" + SUM
@@ -197,7 +199,7 @@ def test_a_file_with_lines_that_resemble_the_boundary_arrives_whole(
     assert (task["status"], task["rows_done"], task["rows_failed"]) == ("completed", 5, 2)
 
 
-def test_a_file_that_contains_the_final_boundary_is_refused_not_cut(client: Client) -> None:
+def test_file_that_contains_the_final_boundary_is_rejected(client: Client) -> None:
     form = FORM.replace(b"\r\nx\r\n", b"\r\n" + HEADER + b"\r\n--b--\r\n" + SUM + b"\r\n")
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     expect.problem(client.post(PROCESS_CSV, content=form, headers=headers), 400)
@@ -209,7 +211,7 @@ def test_a_file_that_contains_the_final_boundary_is_refused_not_cut(client: Clie
     ["../../etc/passwd", "Größe 🧮.csv", 'quote".csv', "x" * 1000, "a\\b;c.csv", "%00.csv", "..", " "],
     ids=lambda name: name[:20],
 )
-def test_a_file_may_have_any_name(client: Client, name: str) -> None:
+def test_file_may_have_any_name(client: Client, name: str) -> None:
     response = client.post(PROCESS_CSV, files={"file": (name, HEADER, "text/csv")})
     assert response.status_code == 202, response.text
     accepted = exact(response)

@@ -1,4 +1,4 @@
-"""Accounts by an admin's hand, and one's own profile."""
+"""Admins' management of accounts, and a user's own profile."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,17 +15,17 @@ USERS = f"{API}/users"
 PUBLIC = {"id", "email", "role", "balance", "created_at", "deleted_at"}
 
 
-def make(admin: Client, **members: Any) -> dict[str, Any]:
+def create_user(admin: Client, **members: Any) -> dict[str, Any]:
     response = admin.post(USERS, json={"email": new_email(), "password": "12345678", **members})
     assert response.status_code == 201, response.text
     assert response.headers["Location"] == f"{USERS}/{response.json()['id']}"
     return dict(exact(response))
 
 
-def test_a_new_user_is_a_client_with_credit_20_unless_said_otherwise(admin: Client) -> None:
-    made = make(admin)
-    assert (made["role"], made["balance"], made["deleted_at"]) == ("client", 20, None)
-    assert exact(admin.get(f"{USERS}/{made['id']}")) == made
+def test_new_user_is_a_client_with_20_credits_by_default(admin: Client) -> None:
+    created = create_user(admin)
+    assert (created["role"], created["balance"], created["deleted_at"]) == ("client", 20, None)
+    assert exact(admin.get(f"{USERS}/{created['id']}")) == created
 
 
 @pytest.mark.parametrize(
@@ -40,46 +40,46 @@ def test_a_new_user_is_a_client_with_credit_20_unless_said_otherwise(admin: Clie
     ],
     ids=str,
 )
-def test_the_opening_credit_is_the_roles_or_what_is_said(
+def test_opening_credit_depends_on_the_role_unless_given(
     admin: Client, members: dict[str, Any], balance: str
 ) -> None:
-    made = make(admin, **members)
-    assert made["balance"] == Decimal(balance)
-    (opening,) = admin.rows("ledger", user_id=made["id"])
-    assert (opening["kind"], opening["amount"]) == ("opening", made["balance"])
+    created = create_user(admin, **members)
+    assert created["balance"] == Decimal(balance)
+    (opening,) = admin.rows("ledger", user_id=created["id"])
+    assert (opening["kind"], opening["amount"]) == ("opening", created["balance"])
 
 
-def test_no_answer_shows_a_password_or_its_hash(admin: Client, client: Client) -> None:
+def test_no_response_contains_a_password_or_its_hash(admin: Client, client: Client) -> None:
     one = f"{USERS}/{client.id}"
-    answers = [
+    responses = [
         admin.post(USERS, json={"email": new_email(), "password": PASSWORD}),
         admin.get(one),
         admin.get(USERS, params={"page_size": 100}),
         client.get(f"{USERS}/me"),
     ]
-    for answer in answers:
-        assert answer.is_success
-        assert "argon2" not in answer.text
-        assert "password" not in answer.text
-        assert PASSWORD not in answer.text
+    for response in responses:
+        assert response.is_success
+        assert "argon2" not in response.text
+        assert "password" not in response.text
+        assert PASSWORD not in response.text
     assert exact(admin.get(one)).keys() == PUBLIC
     for query in ({"fields": "password_hash"}, {"password_hash": "x"}, {"sort": "password_hash"}):
         expect.problem(admin.get(USERS, params=query), 422)
 
 
-def test_one_sees_ones_own_profile(client: Client, admin: Client) -> None:
+def test_user_sees_their_own_profile(client: Client, admin: Client) -> None:
     assert client.me.keys() == PUBLIC
     assert client.me == exact(admin.get(f"{USERS}/{client.id}"))
 
 
-def test_a_taken_email_is_a_conflict_whatever_its_case(admin: Client, client: Client) -> None:
+def test_email_in_use_returns_409_regardless_of_case(admin: Client, client: Client) -> None:
     body = {"email": client.email.upper(), "password": PASSWORD}
     expect.problem(admin.post(USERS, json=body), 409)
-    another = make(admin)
+    another = create_user(admin)
     expect.problem(admin.patch(f"{USERS}/{another['id']}", json={"email": client.email}), 409)
 
 
-def test_a_change_answers_204_with_an_empty_body(admin: Client, client: Client, connect: Connect) -> None:
+def test_change_returns_204_without_a_body(admin: Client, client: Client, connect: Connect) -> None:
     email, before = new_email(), client.me
     response = admin.patch(f"{USERS}/{client.id}", json={"email": email.upper(), "role": "admin"})
     assert (response.status_code, response.content) == (204, b"")
@@ -88,12 +88,10 @@ def test_a_change_answers_204_with_an_empty_body(admin: Client, client: Client, 
     assert connect().sign_in(email).status_code == 200
 
 
-def test_an_admin_sets_a_password_that_need_not_comply_with_the_policy(
-    admin: Client, connect: Connect
-) -> None:
-    made = make(admin)
-    assert admin.patch(f"{USERS}/{made['id']}", json={"password": "abcdefgh"}).status_code == 204
-    assert connect().sign_in(made["email"], "abcdefgh").status_code == 200
+def test_admin_may_set_a_password_that_breaks_the_policy(admin: Client, connect: Connect) -> None:
+    created = create_user(admin)
+    assert admin.patch(f"{USERS}/{created['id']}", json={"password": "abcdefgh"}).status_code == 204
+    assert connect().sign_in(created["email"], "abcdefgh").status_code == 200
 
 
 @pytest.mark.parametrize("balance", [0, 7.5, 20, 1000])
@@ -108,23 +106,23 @@ def test_setting_the_balance_writes_the_difference_to_the_ledger(
     assert adjustments == ([] if balance == 20 else [Decimal(str(balance)) - 20])
 
 
-def test_a_deleted_user_is_out_of_sight_but_to_admins_who_ask(admin: Client, connect: Connect) -> None:
-    made = make(admin)
-    one = f"{USERS}/{made['id']}"
+def test_deleted_user_is_shown_only_to_an_admin_who_requests_it(admin: Client, connect: Connect) -> None:
+    created = create_user(admin)
+    one = f"{USERS}/{created['id']}"
     assert exact(admin.delete(one))["status"] == "success"
     expect.problem(admin.get(one), 404)
     expect.problem(admin.patch(one, json={"role": "admin"}), 404)
     expect.problem(admin.delete(one), 404)
     expect.problem(admin.post(f"{one}/credits", json={"amount": 1, "reason": "x"}), 404)
-    assert admin.rows("users", id=made["id"]) == []
-    (gone,) = admin.rows("users", id=made["id"], deleted="true")
-    assert gone == {**made, "deleted_at": gone["deleted_at"]}
-    assert gone["deleted_at"].endswith("Z")
-    again = make(admin, email=made["email"])
-    assert again["id"] != made["id"]
+    assert admin.rows("users", id=created["id"]) == []
+    (deleted,) = admin.rows("users", id=created["id"], deleted="true")
+    assert deleted == {**created, "deleted_at": deleted["deleted_at"]}
+    assert deleted["deleted_at"].endswith("Z")
+    again = create_user(admin, email=created["email"])
+    assert again["id"] != created["id"]
 
 
-def test_a_user_that_is_not_there_is_not_found(admin: Client) -> None:
+def test_unknown_user_is_not_found(admin: Client) -> None:
     nothing = f"{USERS}/{uuid4()}"
     expect.problem(admin.get(nothing), 404)
     expect.problem(admin.patch(nothing, json={"role": "client"}), 404)
@@ -145,7 +143,7 @@ def test_a_user_that_is_not_there_is_not_found(admin: Client) -> None:
     ],
     ids=str,
 )
-def test_a_change_that_cannot_be_is_refused(
+def test_invalid_change_is_rejected_with_its_pointer(
     admin: Client, account: Callable[..., Client], change: dict[str, Any], pointer: str
 ) -> None:
     one = account()
@@ -154,5 +152,5 @@ def test_a_change_that_cannot_be_is_refused(
     assert one.me == before
 
 
-def test_a_change_of_nothing_is_refused(admin: Client, client: Client) -> None:
+def test_empty_change_is_rejected(admin: Client, client: Client) -> None:
     expect.problem(admin.patch(f"{USERS}/{client.id}", json={}), 422)

@@ -1,4 +1,4 @@
-"""API2, broken authentication: a cookie alone changes nothing, whatever page sends it."""
+"""API2, broken authentication: cookies without the CSRF token change nothing."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.http_client import Client
 
 @pytest.fixture(scope="module")
 def victim(connect: Connect) -> Client:
-    """A signed-in caller that does not send its CSRF token."""
+    """A signed-in client that does not send its CSRF token."""
     client = connect().sign_up()
     client.csrf = None
     return client
@@ -24,24 +24,24 @@ def attackers_token(connect: Connect) -> str:
 
 
 @at_risk(Risk.CSRF)
-def test_a_missing_wrong_or_anothers_csrf_token_is_refused(
+def test_missing_or_wrong_csrf_token_is_rejected(
     victim: Client, attackers_token: str, route: Declared
 ) -> None:
     for token in (None, "", "wrong", "\xe9", attackers_token, victim.access_token):
         headers = {} if token is None else {b"X-CSRF-TOKEN": token.encode("latin-1")}
-        told = expect.problem(send_request(victim, route, headers=headers), 403)
-        assert told["type"] == "/problems/csrf-mismatch", token
-    assert victim.balance == 20, "the session goes on, and nothing was charged"
+        problem = expect.problem(send_request(victim, route, headers=headers), 403)
+        assert problem["type"] == "/problems/csrf-mismatch", token
+    assert victim.balance == 20, "the session is still valid, and nothing was charged"
 
 
-def test_a_token_of_the_session_before_its_refresh_is_refused(client: Client) -> None:
+def test_csrf_token_from_before_a_refresh_is_rejected(client: Client) -> None:
     before = client.csrf
     assert client.refresh().status_code == 200
     client.csrf = before
     expect.problem(client.compute(), 403)
 
 
-def test_a_bearer_token_needs_no_csrf_token(client: Client, connect: Connect) -> None:
+def test_bearer_token_needs_no_csrf_token(client: Client, connect: Connect) -> None:
     program = connect(bearer=client.access_token)
     assert program.compute().status_code == 200
     assert program.balance == 15

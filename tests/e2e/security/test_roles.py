@@ -1,4 +1,4 @@
-"""API5, broken function level authorization: who may do what, route by route."""
+"""API5, broken function level authorization: the role that each route requires."""
 
 import pytest
 
@@ -10,21 +10,21 @@ from tests.support.http_client import Client
 
 
 @pytest.fixture(scope="module")
-def someone(connect: Connect) -> Client:
+def client(connect: Connect) -> Client:
     """A client with an account."""
     return connect().sign_up()
 
 
 @at_risk(Risk.ROLES)
-def test_a_client_may_not_do_what_is_the_admins(someone: Client, route: Declared) -> None:
-    told = expect.problem(send_request(someone, route), 403)
-    assert told["type"] == "/problems/forbidden"
+def test_client_is_rejected_on_admin_routes(client: Client, route: Declared) -> None:
+    problem = expect.problem(send_request(client, route), 403)
+    assert problem["type"] == "/problems/forbidden"
 
 
-def test_every_route_of_the_admins_is_declared() -> None:
+def test_every_admin_route_is_declared() -> None:
     assert {str(route) for route in OPERATIONS} >= FOR_ADMINS
 
 
 @pytest.mark.parametrize("route", [r for r in SIGNED_IN if str(r) not in FOR_ADMINS], ids=str)
-def test_a_client_may_do_all_else(someone: Client, route: Declared) -> None:
-    assert send_request(someone, route).status_code != 403
+def test_client_is_accepted_on_all_other_routes(client: Client, route: Declared) -> None:
+    assert send_request(client, route).status_code != 403

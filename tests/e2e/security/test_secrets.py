@@ -1,4 +1,4 @@
-"""No secret leaves but to whom it belongs: every route, with every log as loud as a deployer can make it."""
+"""No secret leaves the service in a response or log, on any route, with all logs at debug level."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import pg8000.native
 import pytest
 
 from deploy.environment import ROOT
-from localstack import log as journal
+from localstack import log as log_module
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from shared.database.url import PostgresUrl
@@ -24,7 +24,7 @@ from tests.support.http_client import API, Client, new_email
 
 pytestmark = pytest.mark.local
 
-LOUD = {
+DEBUG_SETTINGS = {
     "POWERTOOLS_LOG_LEVEL": "DEBUG",
     "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
     "POWERTOOLS_DEBUG": "1",
@@ -42,20 +42,24 @@ SETTINGS = {
 PASSWORD, WRONG_PASSWORD = "planted-password-1!", "planted-wrong-password-1!"
 TOKENS = ("access_token_cookie", "refresh_token_cookie")
 CSRF = ("csrf_access_token", "csrf_refresh_token")
-SIGNS_IN = ("POST /login", "POST /refresh")
-BELONGS = {("csrf", "GET /refresh"), ("API key", f"POST {API}/api_keys"), *(("csrf", r) for r in SIGNS_IN)}
-"""Which secret is in which route's body; cookies have theirs where one signs in."""
+SIGN_IN_ROUTES = ("POST /login", "POST /refresh")
+EXPECTED_SECRETS = {
+    ("csrf", "GET /refresh"),
+    ("API key", f"POST {API}/api_keys"),
+    *(("csrf", r) for r in SIGN_IN_ROUTES),
+}
+"""The secrets in the bodies of routes. Sign-ins also send cookies, which the test ignores."""
 FILE = b'operation,arguments\naddition,"[1, 2]"\ncube,[1]\n'
 
 
 @dataclass
-class Witness:
-    """Every answer as it went out, and the secrets that went in or came out, by their kind."""
+class Recorder:
+    """Records every response, and all secrets that were sent or received, by kind."""
 
     secrets: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    answers: list[tuple[str, str]] = field(default_factory=list)
+    responses: list[tuple[str, str]] = field(default_factory=list)
 
-    def note(self, response: httpx.Response) -> None:
+    def record(self, response: httpx.Response) -> None:
         response.read()
         route = _route(response.request)
         cookies = {
@@ -63,16 +67,16 @@ class Witness:
         }
         for kind, names in (("token", TOKENS), ("csrf", CSRF)):
             self.secrets[kind] |= {cookies[name] for name in names if cookies.get(name)}
-        if ("API key", route) in BELONGS and response.is_success:
+        if ("API key", route) in EXPECTED_SECRETS and response.is_success:
             self.secrets["API key"].add(response.json()["key"])
-        signs_in = route in SIGNS_IN and response.is_success
+        signs_in = route in SIGN_IN_ROUTES and response.is_success
         headers = [
             pair for pair in response.headers.multi_items() if not (signs_in and pair[0] == "set-cookie")
         ]
-        self.answers.append((route, f"{headers}\n{response.text}"))
+        self.responses.append((route, f"{headers}\n{response.text}"))
 
     def found(self, text: str) -> list[str]:
-        """The kinds of secrets that are in a text."""
+        """Return the kinds of the secrets in a text."""
         return [kind for kind, values in self.secrets.items() if any(value in text for value in values)]
 
 
@@ -85,26 +89,28 @@ def _route(request: httpx.Request) -> str:
 
 
 class Caller(Client):
-    """Whose every answer is witnessed, and who signs in anew when signed out."""
+    """A client that records its responses."""
 
-    def __init__(self, url: str, witness: Witness) -> None:
+    def __init__(self, url: str, recorder: Recorder) -> None:
         super().__init__(url)
-        self.event_hooks = {"response": [witness.note]}
+        self.event_hooks = {"response": [recorder.record]}
 
-    def call(self, method: str, path: str, **how: Any) -> httpx.Response:
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         self.csrf = self.cookies.get(CSRF[0])
-        return self.request(method, path, **how)
+        return self.request(method, path, **options)
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A service that logs all it can, line by line as its parts wrote them."""
+    """A service with all logs at debug level, whose lines are kept unformatted."""
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(journal, "readable", lambda line: line)
-        settings = Settings(port=0, edge_port=0, data_dir=Path(folder), variables={**SETTINGS, **LOUD})
+        patch.setattr(log_module, "readable", lambda line: line)
+        settings = Settings(
+            port=0, edge_port=0, data_dir=Path(folder), variables={**SETTINGS, **DEBUG_SETTINGS}
+        )
         with Stack(settings) as running:
             yield running
 
@@ -116,84 +122,86 @@ def database(stack: Stack) -> Iterator[pg8000.native.Connection]:
         yield connection
 
 
-def test_no_secret_is_in_any_answer_or_log(stack: Stack, database: pg8000.native.Connection) -> None:
-    witness = Witness()
-    witness.secrets["setting"] = set(SETTINGS.values())
-    witness.secrets["password"] = {PASSWORD, WRONG_PASSWORD}
+def test_no_response_or_log_contains_a_secret(stack: Stack, database: pg8000.native.Connection) -> None:
+    recorder = Recorder()
+    recorder.secrets["setting"] = set(SETTINGS.values())
+    recorder.secrets["password"] = {PASSWORD, WRONG_PASSWORD}
     with (
-        Caller(stack.url, witness) as nobody,
-        Caller(stack.url, witness) as client,
-        Caller(stack.url, witness) as admin,
+        Caller(stack.url, recorder) as anonymous,
+        Caller(stack.url, recorder) as client,
+        Caller(stack.url, recorder) as admin,
     ):
-        people = {nobody: None, client: new_email(), admin: new_email()}
+        emails = {anonymous: None, client: new_email(), admin: new_email()}
         make_admin = {
-            "email": people[admin],
+            "email": emails[admin],
             "password": PASSWORD,
             "admin_password": SETTINGS["ADMIN_PASSWORD"],
         }
-        assert nobody.post("/admin", json=make_admin).status_code == 201
-        statuses = drive_all(people)
-        task_id = bill_a_file(client)
-        statuses |= drive_broken(people, database)
+        assert anonymous.post("/admin", json=make_admin).status_code == 201
+        statuses = call_all_routes(emails)
+        task_id = process_file(client)
+        statuses |= call_all_routes_with_failures(emails, database)
     assert {200, 201, 401, 403, 404, 415, 422, 500} <= statuses
     hashes = database.run(
         "SELECT password_hash FROM users UNION ALL SELECT encode(key_hash, 'hex') FROM api_keys"
     )
-    witness.secrets["hash"] = {value for (value,) in hashes} | {"$argon2"}
-    assert len(witness.secrets) == len([kind for kind, values in witness.secrets.items() if values])
+    recorder.secrets["hash"] = {value for (value,) in hashes} | {"$argon2"}
+    assert len(recorder.secrets) == len([kind for kind, values in recorder.secrets.items() if values])
 
-    told = {(kind, route) for route, text in witness.answers for kind in witness.found(text)}
-    assert told == BELONGS
-    log = the_log(stack, task_id)
-    assert not [(kind, line[:200]) for line in log.splitlines() for kind in witness.found(line)]
+    exposed = {(kind, route) for route, text in recorder.responses for kind in recorder.found(text)}
+    assert exposed == EXPECTED_SECRETS
+    log = read_logs(stack, task_id)
+    assert not [(kind, line[:200]) for line in log.splitlines() for kind in recorder.found(line)]
 
 
-def test_no_tracing_library_records_what_functions_pass_and_get() -> None:
+def test_no_tracing_library_records_arguments_and_results() -> None:
     sources = [path for folder in ("functions", "shared", "worker") for path in (ROOT / folder).rglob("*.py")]
     assert sources
     tracing = re.compile(r"aws_xray_sdk|opentelemetry|\bTracer\b")
     assert not [path for path in sources if tracing.search(path.read_text("utf-8"))]
 
 
-def drive_all(people: Mapping[Caller, str | None]) -> set[int]:
-    """Every route for everybody, with good input and bad; the statuses seen."""
+def call_all_routes(emails: Mapping[Caller, str | None]) -> set[int]:
+    """Call every route as every caller with valid and invalid input. Return the status codes."""
     return {
-        caller.call(route.method, path, **how).status_code
-        for caller, email in people.items()
+        caller.call(route.method, path, **options).status_code
+        for caller, email in emails.items()
         for route in OPERATIONS
-        for path, how in inputs(route)
-        if signed_in(caller, email)
+        for path, options in inputs(route)
+        if ensure_signed_in(caller, email)
     }
 
 
-def drive_broken(people: Mapping[Caller, str | None], database: pg8000.native.Connection) -> set[int]:
-    """Every route for everybody while the service fails within: its worst words are for the log."""
-    for caller, email in people.items():
-        signed_in(caller, email)
+def call_all_routes_with_failures(
+    emails: Mapping[Caller, str | None], database: pg8000.native.Connection
+) -> set[int]:
+    """Call every route as every caller while statements fail, so that internal errors are logged."""
+    for caller, email in emails.items():
+        ensure_signed_in(caller, email)
     tables = ("sessions", "rate_limits")
     for table in tables:
         database.run(f"ALTER TABLE {table} RENAME TO {table}_away")
     try:
         return {
-            caller.call(route.method, path, **how).status_code
-            for caller in people
+            caller.call(route.method, path, **options).status_code
+            for caller in emails
             for route in OPERATIONS
-            for path, how in inputs(route)[:1]
+            for path, options in inputs(route)[:1]
         }
     finally:
         for table in tables:
             database.run(f"ALTER TABLE {table}_away RENAME TO {table}")
 
 
-def signed_in(caller: Caller, email: str | None) -> bool:
-    """True; who has an account and was signed out by the call before signs in again."""
+def ensure_signed_in(caller: Caller, email: str | None) -> bool:
+    """Sign in again if the call before ended the session. Return True."""
     if email is not None and TOKENS[0] not in caller.cookies:
         assert caller.sign_in(email, PASSWORD).status_code == 200
     return True
 
 
 def inputs(route: Declared) -> list[tuple[str, dict[str, Any]]]:
-    """(path, what to send): what the document allows first, then what is wrong with it."""
+    """Return (path, request options): a valid request first, then invalid ones."""
     path, bearer = route.concrete(), {"Authorization": f"Bearer {WRONG_PASSWORD}"}
     bad: list[tuple[str, dict[str, Any]]] = [(path, {"headers": bearer}), (route.concrete("no-uuid"), {})]
     if route.schema is None:
@@ -211,8 +219,8 @@ def inputs(route: Declared) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def bill_a_file(client: Caller) -> str:
-    """The id of a task that the worker has completed."""
+def process_file(client: Caller) -> str:
+    """Upload a file and wait until the worker has completed its task. Return the task's id."""
     uploaded = client.call("POST", f"{API}/process_csv", files={"file": FILE})
     assert uploaded.status_code == 202, uploaded.text
     task_id = str(uploaded.json()["task_id"])
@@ -220,10 +228,10 @@ def bill_a_file(client: Caller) -> str:
     return task_id
 
 
-def the_log(stack: Stack, task_id: str) -> str:
-    """All that gateway, functions, worker, event source and Postgres wrote, metrics among it."""
+def read_logs(stack: Stack, task_id: str) -> str:
+    """Return all logs of gateway, functions, worker, event source and Postgres, including metrics."""
     folder, postgres = stack.settings.data_dir / "logs", stack.settings.data_dir / "postgres" / "log"
-    # POWERTOOLS_DEV spreads the log line over several lines.
+    # POWERTOOLS_DEV splits a log entry into several lines.
     done = re.compile(f"task processed.{{1,2000}}{task_id}", re.DOTALL)
 
     def read() -> str:
@@ -232,6 +240,6 @@ def the_log(stack: Stack, task_id: str) -> str:
     log = eventually(lambda: text if done.search(text := read()) else None)
     assert "_aws" in log
     assert '"level":"ERROR"' in log
-    of_postgres = postgres.read_text("utf-8")
-    assert 'relation "sessions" does not exist' in of_postgres
-    return log + of_postgres
+    postgres_log = postgres.read_text("utf-8")
+    assert 'relation "sessions" does not exist' in postgres_log
+    return log + postgres_log

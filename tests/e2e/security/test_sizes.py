@@ -1,4 +1,4 @@
-"""API4, unrestricted resource consumption: whatever is too large is refused, or never read."""
+"""API4, unrestricted resource consumption: too large input is rejected or not read."""
 
 from collections.abc import Callable
 
@@ -13,18 +13,18 @@ from tests.support.http_client import API, Client
 LARGE_JSON = b'{"x": "' + b"x" * 300_000 + b'"}'
 LARGE_FILE = b"x" * (4 * 1024 * 1024 + 1)
 LONG = "x" * 3000
-"""Characters: API Gateway takes as many in a path, a query or a header, and nothing of ours has."""
+"""API Gateway accepts this many characters in a path, a query or a header. No valid value is as long."""
 
 
 @pytest.fixture(scope="module")
 def caller(account: Callable[..., Client], connect: Connect) -> Client:
-    """An admin, whom no route turns away for what they are; by a key, which no logging out ends."""
-    made = account(role="admin").post(f"{API}/api_keys", json={"name": "x"})
-    return connect(bearer=made.json()["key"])
+    """An admin, so that no route returns 403. Its API key stays valid after the calls of /logout."""
+    created = account(role="admin").post(f"{API}/api_keys", json={"name": "x"})
+    return connect(bearer=created.json()["key"])
 
 
 @at_risk(Risk.SIZES)
-def test_a_body_that_is_too_large_is_413_or_left_unread(caller: Client, route: Declared) -> None:
+def test_too_large_body_returns_413_or_is_ignored(caller: Client, route: Declared) -> None:
     if route.schema:
         headers = {"Content-Type": "application/json"}
         response = caller.request(route.method, route.concrete(), content=LARGE_JSON, headers=headers)
@@ -37,26 +37,26 @@ def test_a_body_that_is_too_large_is_413_or_left_unread(caller: Client, route: D
 
 
 @at_risk(Risk.SIZES)
-def test_an_id_a_query_and_a_header_that_are_too_long_harm_nobody(caller: Client, route: Declared) -> None:
+def test_too_long_id_query_or_header_causes_no_server_error(caller: Client, route: Declared) -> None:
     if route.has_parameter:
         expect.problem(send_request(caller, route, LONG), 422)
-    answers = [
+    responses = [
         send_request(caller, route, params={"x": LONG}),
         send_request(caller, route, params={f"x{n}": "1" for n in range(300)}),
         send_request(caller, route, headers={"X-CSRF-TOKEN": LONG, "Origin": LONG}),
         send_request(caller, route, headers={"Authorization": f"Bearer {LONG}"}),
         send_request(caller, route, headers={"Cookie": f"access_token_cookie={LONG}"}),
     ]
-    assert all(answer.status_code < 500 for answer in answers)
+    assert all(response.status_code < 500 for response in responses)
     if route in LISTS:
-        expect.problem(answers[0], 422)
-        expect.problem(answers[1], 422)
+        expect.problem(responses[0], 422)
+        expect.problem(responses[1], 422)
     if route.needs_sign_in:
-        expect.problem(answers[3], 401)
+        expect.problem(responses[3], 401)
 
 
 @at_risk(Risk.SIZES)
-def test_text_longer_than_the_document_allows_is_422(caller: Client, route: Declared) -> None:
+def test_text_or_list_longer_than_documented_returns_422(caller: Client, route: Declared) -> None:
     for name, schema in route.fields.items():
         if "maxLength" in schema:
             body = {**route.body(), name: "x" * (schema["maxLength"] + 1)}
@@ -67,7 +67,7 @@ def test_text_longer_than_the_document_allows_is_422(caller: Client, route: Decl
 
 
 @at_risk(Risk.SIZES)
-def test_every_text_and_list_that_is_sent_has_a_bound(route: Declared) -> None:
+def test_every_text_and_list_of_a_request_has_a_limit(route: Declared) -> None:
     for name, schema in route.fields.items():
         bounded = schema.keys() & {"maxLength", "enum", "format"}
         assert schema.get("type") != "string" or bounded, (str(route), name)
@@ -75,5 +75,5 @@ def test_every_text_and_list_that_is_sent_has_a_bound(route: Declared) -> None:
 
 
 @pytest.mark.parametrize("route", LISTS, ids=str)
-def test_a_page_of_more_than_100_rows_is_422(caller: Client, route: Declared) -> None:
+def test_page_of_more_than_100_rows_returns_422(caller: Client, route: Declared) -> None:
     expect.problem(caller.get(route.path, params={"page_size": 101}), 422)

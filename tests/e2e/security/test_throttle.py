@@ -1,4 +1,4 @@
-"""API2, guessing passwords: 5 failures a minute per e-mail, 30 per source address."""
+"""API2, guessing passwords: 5 failures per minute and e-mail, 30 per source address."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from tests.support.http_client import Client, new_email
 
 
 def guess(route: Declared) -> dict[str, Any]:
-    """What a guesser sends: every secret is wrong."""
+    """Return a body in which every secret is wrong."""
     secrets = {name: "wrong-horse-2!" for name in route.fields if "password" in name}
     return {"email": new_email(), **secrets}
 
 
 @at_risk(Risk.GUESSING)
-def test_the_sixth_guess_at_an_email_is_told_to_wait(
+def test_sixth_wrong_password_for_an_email_returns_429(
     client: Client, stranger: Client, route: Declared
 ) -> None:
     body = {**guess(route), "email": client.email}
@@ -29,7 +29,7 @@ def test_the_sixth_guess_at_an_email_is_told_to_wait(
     assert 1 <= int(response.headers["Retry-After"]) <= 60
 
 
-def test_a_throttled_email_waits_even_with_the_right_password_and_others_do_not(
+def test_throttled_email_is_rejected_even_with_the_right_password(
     client: Client, other: Client, stranger: Client
 ) -> None:
     for _ in range(5):
@@ -38,14 +38,14 @@ def test_a_throttled_email_waits_even_with_the_right_password_and_others_do_not(
     assert stranger.sign_in(other.email).status_code == 200
 
 
-def test_successful_sign_ins_are_not_counted(client: Client, connect: Connect) -> None:
+def test_successful_sign_ins_are_not_throttled(client: Client, connect: Connect) -> None:
     for _ in range(8):
         assert connect().sign_in(client.email).status_code == 200
 
 
 @pytest.mark.local
-def test_an_address_is_told_to_wait_after_its_thirtieth_failure(stranger: Client, anybody: Client) -> None:
-    for failures in range(60):  # one comes back every two seconds
+def test_address_is_throttled_after_its_thirtieth_failure(stranger: Client, anybody: Client) -> None:
+    for failures in range(60):  # the bucket refills one attempt every two seconds
         claimed = {"X-Forwarded-For": f"203.0.113.{failures}", "Forwarded": f"for=203.0.113.{failures}"}
         guessed = {"email": new_email(), "password": "wrong"}
         response = stranger.post("/login", json=guessed, headers=claimed)
@@ -54,20 +54,18 @@ def test_an_address_is_told_to_wait_after_its_thirtieth_failure(stranger: Client
     expect.problem(response, 429)
     assert failures >= 30
     assert 1 <= int(response.headers["Retry-After"]) <= 60
-    assert anybody.sign_in(new_email()).status_code == 200, "another address is not concerned"
+    assert anybody.sign_in(new_email()).status_code == 200, "another address is not throttled"
 
 
-def test_an_unknown_email_and_a_known_one_are_refused_and_throttled_in_the_same_words(
-    client: Client, stranger: Client
-) -> None:
-    def answers(email: str) -> list[dict[str, Any]]:
-        made = [stranger.sign_in(email, "no-digit") for _ in range(6)]
-        told = [expect.any_problem(response) for response in made]
-        assert [problem["status"] for problem in told] == [401] * 5 + [429]
-        told[-1]["detail"] = told[-1]["detail"].split(" in ")[0]  # how many seconds depends on the clock
+def test_unknown_and_known_emails_get_the_same_responses(client: Client, stranger: Client) -> None:
+    def sign_in_problems(email: str) -> list[dict[str, Any]]:
+        responses = [stranger.sign_in(email, "no-digit") for _ in range(6)]
+        problems = [expect.any_problem(response) for response in responses]
+        assert [problem["status"] for problem in problems] == [401] * 5 + [429]
+        problems[-1]["detail"] = problems[-1]["detail"].split(" in ")[0]  # the number of seconds varies
         return [
             {**problem, "instance": "", "headers": sorted(r.headers)}
-            for problem, r in zip(told, made, strict=True)
+            for problem, r in zip(problems, responses, strict=True)
         ]
 
-    assert answers(client.email) == answers(new_email())
+    assert sign_in_problems(client.email) == sign_in_problems(new_email())

@@ -1,4 +1,4 @@
-"""API2, broken authentication: tokens that we did not sign, or not so, or not for this, or long ago."""
+"""API2, broken authentication: forged, altered, expired and unsuitable tokens are rejected."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from tests.support.http_client import API, Client
 
 REFRESH = "refresh_token_cookie"
 JSON = {"Content-Type": "application/json"}
-Refused = Callable[[Declared, str], None]
+AssertRejected = Callable[[Declared, str], None]
 
 
 def segment(members: dict[str, Any]) -> str:
@@ -53,45 +53,49 @@ CLAIMS = ["exp", "iat", "iss", "aud", "sub", "jti", "sid", "type", "csrf", "role
 
 
 @pytest.fixture(scope="module")
-def someone(account: Callable[..., Client]) -> Client:
-    """An admin, whom no route turns away for what they are."""
+def admin_client(account: Callable[..., Client]) -> Client:
+    """An admin, so that no route returns 403."""
     return account(role="admin")
 
 
 @pytest.fixture(scope="module")
-def refused(someone: Client, connect: Connect) -> Refused:
-    """Checks that a token gets 401: as a bearer's, and as a cookie with the CSRF token that belongs to it."""
-    nobody, csrf = connect(), str(someone.csrf)
+def assert_rejected(admin_client: Client, connect: Connect) -> AssertRejected:
+    """Return a check that a token gets 401: as a bearer token, and as a cookie with a valid CSRF token."""
+    anonymous, csrf = connect(), str(admin_client.csrf)
 
     def check(route: Declared, token: str) -> None:
         as_cookie = {"Cookie": f"access_token_cookie={token}", "X-CSRF-TOKEN": csrf}
         for headers in ({"Authorization": f"Bearer {token}"}, as_cookie):
-            told = expect.problem(send_request(nobody, route, headers=headers), 401)
-            assert told["type"] == "/problems/not-signed-in"
+            problem = expect.problem(send_request(anonymous, route, headers=headers), 401)
+            assert problem["type"] == "/problems/not-signed-in"
 
     return check
 
 
 @at_risk(Risk.TOKENS)
-def test_nobody_gets_401(anybody: Client, route: Declared) -> None:
-    told = expect.problem(send_request(anybody, route), 401)
-    assert told["type"] == "/problems/not-signed-in"
+def test_request_without_credentials_returns_401(anybody: Client, route: Declared) -> None:
+    problem = expect.problem(send_request(anybody, route), 401)
+    assert problem["type"] == "/problems/not-signed-in"
 
 
 @at_risk(Risk.TOKENS)
-def test_a_forged_token_gets_401(someone: Client, refused: Refused, route: Declared) -> None:
+def test_forged_token_returns_401(
+    admin_client: Client, assert_rejected: AssertRejected, route: Declared
+) -> None:
     for forge in FORGERIES.values():
-        refused(route, forge(someone.access_token))
+        assert_rejected(route, forge(admin_client.access_token))
 
 
 @at_risk(Risk.TOKENS)
-def test_a_refresh_token_does_not_sign_in(someone: Client, refused: Refused, route: Declared) -> None:
-    refused(route, someone.cookies[REFRESH])
+def test_refresh_token_returns_401_as_an_access_token(
+    admin_client: Client, assert_rejected: AssertRejected, route: Declared
+) -> None:
+    assert_rejected(route, admin_client.cookies[REFRESH])
 
 
 @pytest.fixture(scope="module")
-def ended(account: Callable[..., Client]) -> str:
-    """The access token of a session that has ended."""
+def ended_session_token(account: Callable[..., Client]) -> str:
+    """The access token of an ended_session_token session."""
     client = account(role="admin")
     token = client.access_token
     assert client.post("/logout").status_code == 200
@@ -99,35 +103,35 @@ def ended(account: Callable[..., Client]) -> str:
 
 
 @at_risk(Risk.TOKENS)
-def test_an_unknown_key_and_an_ended_session_get_401_also_with_bad_input(
-    connect: Connect, ended: str, route: Declared
+def test_unknown_key_and_ended_session_return_401_even_with_invalid_input(
+    connect: Connect, ended_session_token: str, route: Declared
 ) -> None:
     bodies: list[dict[str, Any]] = [{"json": {"nonsense": 1}}, {"content": b"{", "headers": JSON}]
-    for bearer in ("rc_unknown", ended):
-        for how in bodies if route.schema else [{}]:
-            told = expect.problem(send_request(connect(bearer=bearer), route, **how), 401)
-            assert told["type"] == "/problems/not-signed-in"
+    for bearer in ("rc_unknown", ended_session_token):
+        for options in bodies if route.schema else [{}]:
+            problem = expect.problem(send_request(connect(bearer=bearer), route, **options), 401)
+            assert problem["type"] == "/problems/not-signed-in"
 
 
 @pytest.mark.local
 @at_risk(Risk.TOKENS)
-def test_a_token_of_ours_with_a_wrong_claim_gets_401(
-    someone: Client, refused: Refused, stack: Stack, route: Declared
+def test_correctly_signed_token_with_a_wrong_claim_returns_401(
+    admin_client: Client, assert_rejected: AssertRejected, stack: Stack, route: Declared
 ) -> None:
     for change in CHANGES.values():
-        members = {**claims(someone.access_token), **change}
-        refused(route, signed(stack, members))
+        members = {**claims(admin_client.access_token), **change}
+        assert_rejected(route, signed(stack, members))
 
 
 @pytest.mark.local
-def test_a_token_that_we_signed_as_such_is_good(client: Client, connect: Connect, stack: Stack) -> None:
-    """Or the tests beside would refuse what is refused anyway."""
+def test_correctly_signed_token_is_accepted(client: Client, connect: Connect, stack: Stack) -> None:
+    """Otherwise the other tests could not show that a claim causes the rejection."""
     assert connect(bearer=signed(stack, claims(client.access_token))).balance == 20
 
 
 @pytest.mark.local
 @pytest.mark.parametrize("missing", CLAIMS)
-def test_a_token_of_ours_without_a_claim_gets_401(
+def test_correctly_signed_token_without_a_claim_returns_401(
     client: Client, connect: Connect, stack: Stack, missing: str
 ) -> None:
     members = claims(client.access_token)
@@ -136,14 +140,14 @@ def test_a_token_of_ours_without_a_claim_gets_401(
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forged_refresh_token_does_not_refresh(client: Client, connect: Connect, forgery: str) -> None:
+def test_forged_refresh_token_returns_401(client: Client, connect: Connect, forgery: str) -> None:
     token = FORGERIES[forgery](client.cookies[REFRESH])
     expect.problem(connect(bearer=token).post("/refresh"), 401)
-    assert client.refresh().status_code == 200, "the session goes on"
+    assert client.refresh().status_code == 200, "the session is still valid"
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forged_token_logs_nobody_out(client: Client, connect: Connect, forgery: str) -> None:
+def test_forged_token_does_not_end_a_session(client: Client, connect: Connect, forgery: str) -> None:
     assert connect(bearer=FORGERIES[forgery](client.access_token)).post("/logout").status_code == 200
     assert client.balance == 20
 
@@ -151,7 +155,7 @@ def test_a_forged_token_logs_nobody_out(client: Client, connect: Connect, forger
 @pytest.mark.parametrize(
     "header", ["Basic dXNlcjpwYXNz", "Bearer", "rc_", "Bearer rc_unknown", "Bearer \xe9"]
 )
-def test_an_authorization_header_that_signs_nobody_in_gets_401(anybody: Client, header: str) -> None:
+def test_invalid_authorization_header_returns_401(anybody: Client, header: str) -> None:
     headers = {b"Authorization": header.encode("latin-1")}
     expect.problem(anybody.get(f"{API}/users/me", headers=headers), 401)
 
