@@ -1,8 +1,8 @@
-"""Workers killed at every step of a file: `python -m tests.batch.chaos --kills 200 --seed 7`.
+"""Kill workers at every step of a file: `python -m tests.batch.chaos --kills 200 --seed 7`.
 
-Each delivery to a worker ends with kill -9: at a step of the wire, which is chosen so that all are
-hit alike, or at a moment that no step has to do with. In the end the file must have come out as the
-same file of another user, processed without a kill.
+Each delivery to a worker ends with kill -9, at a step of its traffic or at a random time. The steps are
+chosen so that all are hit equally often. In the end, task and results must be identical to those of the same
+file of another user, processed without a kill.
 """
 
 import argparse
@@ -19,43 +19,43 @@ from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.processes import WorkerProcess
 from tests.support.batch.stage import AFTER, BEFORE, BILLING, DURING, WRITING, Fault
 
-ONCE = ("peek_task", "HEAD file", "GET file", "lock_task", "start_task")
-"""Steps that a worker does once."""
-DATA = ("GET file data", "read results data")
-"""Steps that are told of while their bytes come."""
-TIMED = 0.2
-"""The share of kills that come at a time, not at a step."""
+STEPS_ONCE = ("peek_task", "HEAD file", "GET file", "lock_task", "start_task")
+"""Steps that a worker does once per delivery."""
+DATA_STEPS = ("GET file data", "read results data")
+"""Steps that are reported while their bytes arrive."""
+TIMED_SHARE = 0.2
+"""The share of kills at a random time."""
 BILLING_SHARE = 0.7
-"""The share of kills while rows are billed; the others come while results are written."""
+"""The share of kills while rows are billed. The others happen while results are written."""
 
 
 class Killer:
-    """Kills each worker at its step, until the number of kills is reached."""
+    """Kill each worker at a chosen step, until the number of kills is reached."""
 
     def __init__(self, harness: Harness, kills: int, seed: int) -> None:
-        self._harness, self._wanted, self._chance = harness, kills, random.Random(seed)
+        self._harness, self._limit, self._random = harness, kills, random.Random(seed)
         self._timer: threading.Timer | None = None
         self.kills: Counter[tuple[str, str]] = Counter()
-        """How many workers died at each step and moment of it."""
+        """The number of killed workers by step and moment."""
         self.timed = 0
         self.task: Task | None = None
 
     @property
-    def satisfied(self) -> bool:
-        return self.kills.total() >= self._wanted
+    def finished(self) -> bool:
+        return self.kills.total() >= self._limit
 
     def prepare(self, worker: WorkerProcess) -> None:
-        """Decide where this worker dies."""
+        """Choose where this worker is killed."""
         self.disarm()
-        if self.satisfied or self.task is None:
+        if self.finished or self.task is None:
             return
-        billing = self._billing() and self.kills.total() < self._wanted * BILLING_SHARE
-        if billing and self._chance.random() < TIMED:
-            self._timer = threading.Timer(self._chance.uniform(0, 0.3), self._kill, (worker, True))
+        billing = self._billing() and self.kills.total() < self._limit * BILLING_SHARE
+        if billing and self._random.random() < TIMED_SHARE:
+            self._timer = threading.Timer(self._random.uniform(0, 0.3), self._kill, (worker, True))
             self._harness.stage.expect(Fault("HEAD file", BEFORE, self._start_timer))
         else:
             step, moment = self._choose((*BILLING, "GET file data") if billing else WRITING)
-            nth = 1 if step in ONCE or step in WRITING else self._chance.randint(1, 3)
+            nth = 1 if step in STEPS_ONCE or step in WRITING else self._random.randint(1, 3)
             self._harness.stage.expect(Fault(step, moment, lambda: self._kill(worker), nth))
 
     def disarm(self) -> None:
@@ -76,10 +76,10 @@ class Killer:
         return bool(state["bytes_done"] < state["bytes_total"])
 
     def _choose(self, steps: Sequence[str]) -> tuple[str, str]:
-        """One of the steps ahead that were hit least."""
+        """Return one of the remaining steps that were hit least often."""
         ahead = [(step, moment) for step in steps for moment in moments(step)]
         least = min(self.kills[it] for it in ahead)
-        return self._chance.choice([it for it in ahead if self.kills[it] == least])
+        return self._random.choice([it for it in ahead if self.kills[it] == least])
 
     def _kill(self, worker: WorkerProcess, timed: bool = False) -> bool:
         self.kills[self._harness.stage.now] += 1
@@ -89,24 +89,24 @@ class Killer:
 
 
 def moments(step: str) -> tuple[str, ...]:
-    """Those that a step has: COPY's data has no answer of its own."""
-    if step in DATA:
+    """Return the moments of a step. COPY data has no response of its own."""
+    if step in DATA_STEPS:
         return (DURING,)
     return (BEFORE, DURING) if step.startswith("copy") and step.endswith("data") else (BEFORE, DURING, AFTER)
 
 
 def run(harness: Harness, kills: int, seed: int, rows: int) -> Killer:
-    """Files billed by workers that are killed, one after the other until there were enough kills."""
+    """Process one file after the other with killed workers, until the number of kills is reached."""
     killer = Killer(harness, kills, seed)
     deliveries = Deliveries(harness)
     content = mixed_file(rows, seed)
-    undisturbed = harness.upload(harness.client(), content)
+    reference_task = harness.upload(harness.client(), content)
     deliveries.until_idle(limit=60 + kills)
-    while not killer.satisfied:
+    while not killer.finished:
         killer.task = harness.upload(harness.client(), content)
         deliveries.until_idle(prepare=killer.prepare, limit=60 + kills)
         killer.disarm()
-        harness.check_completed(killer.task, undisturbed)
+        harness.check_completed(killer.task, reference_task)
     deliveries.close()
     return killer
 
@@ -129,8 +129,8 @@ def main() -> None:
     missed = steps - set(killer.kills) if arguments.kills >= 200 else set()
     print(
         f"{killer.kills.total()} kills, {killer.timed} of them at a time, at {len(killer.kills)} different"
-        f" instants, {rows} rows a file, {time.monotonic() - began:.0f} s:"
-        f" every row once, the books balance, the results are those of an undisturbed run"
+        f" instants, {rows} rows per file, {time.monotonic() - began:.0f} s:"
+        f" every row was billed once, all balances are right, the results match those of a run without kills"
     )
     if missed:
         sys.exit(f"never hit: {sorted(missed)}")

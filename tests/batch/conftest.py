@@ -9,7 +9,7 @@ from shared.database import dispose_connections
 from shared.settings import settings
 from tests.support.batch.deliveries import Deliveries
 from tests.support.batch.harness import Harness
-from tests.support.batch.service import Running
+from tests.support.batch.service import RunningService
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def deliveries_with(harness: Harness) -> Iterator[Callable[..., Deliveries]]:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
+def running() -> Iterator[RunningService]:
     """The service as `make up` starts it."""
-    with Running.prepared() as running:
+    with RunningService.prepared() as running:
         yield running

@@ -1,4 +1,4 @@
-"""One user who sends as many messages as the API allows, and another user's small files meanwhile."""
+"""One user sends as many messages as the API allows, while another user uploads small files."""
 
 import os
 import statistics
@@ -12,21 +12,21 @@ from threading import Event, Thread
 from client.batch import ClientError
 from shared.tasks import RESUMES_AT_ONCE, RESUMES_PER_SECOND
 from tests.support.batch.harness import mixed_file
-from tests.support.batch.service import Account, Running
+from tests.support.batch.service import Account, RunningService
 from tests.support.eventually import eventually
 
 SECONDS = float(os.environ.get("ATTACK_SECONDS", "10"))
 FILES_BEFORE = 7
 LARGE = b"operation,arguments\n" + b'addition,"[1, 2]"\ncube,[3]\n' * 75_000
-"""A file that keeps a worker busy for seconds, half of it bad rows."""
+"""A file that keeps a worker busy for seconds. Half of its rows are bad."""
 LOOPS = 2
 WAITING = 4
-"""The attacker's tasks that wait for the large one."""
-LIMIT = 15
-"""Messages in the queue at any time: the victim's, those of the attacker's tasks, and of its resumptions."""
+"""The number of the attacker's tasks that wait for the large one."""
+MESSAGES_LIMIT = 15
+"""The limit of messages in the queue: for the victim, the attacker's tasks, and their resumptions."""
 
 
-def seconds_of_a_small_file(account: Account) -> float:
+def process_small_file(account: Account) -> float:
     task_id = account.begin(mixed_file(1, 1))
     task = eventually(lambda: account.ended(task_id), 60)
     assert task["status"] == "completed"
@@ -34,16 +34,18 @@ def seconds_of_a_small_file(account: Account) -> float:
     return (finished - created).total_seconds()
 
 
-def small_files(running: Running, account: Account, enough: Callable[[int], bool]) -> list[float]:
-    taken = list[float]()
-    while not enough(len(taken)):
+def process_small_files(
+    running: RunningService, account: Account, until: Callable[[int], bool]
+) -> list[float]:
+    durations = list[float]()
+    while not until(len(durations)):
         running.forget_uploads_of(account)
-        taken.append(seconds_of_a_small_file(account))
-    return taken
+        durations.append(process_small_file(account))
+    return durations
 
 
 class Attack:
-    """Cancels and resumes tasks in loops, a large one and some that wait for it, until stopped."""
+    """Cancel and resume a large task and some that wait for it, in loops, until stopped."""
 
     def __init__(self, account: Account) -> None:
         self._account, self._stop = account, Event()
@@ -73,26 +75,26 @@ class Attack:
                     self.accepted[act] += 1
 
 
-def test_a_user_who_resumes_and_cancels_in_a_loop_slows_nobody_down(running: Running) -> None:
-    """The number of messages decides; the times are printed (ATTACK_SECONDS=60 for the long run)."""
+def test_user_who_resumes_and_cancels_in_a_loop_does_not_delay_others(running: RunningService) -> None:
+    """Limit the number of messages. The test only prints the times; ATTACK_SECONDS=60 runs it longer."""
     victim, attacker = running.client(), running.client()
-    before = small_files(running, victim, lambda done: done >= FILES_BEFORE)
-    most, began = 0, time.monotonic()
+    before = process_small_files(running, victim, lambda done: done >= FILES_BEFORE)
+    max_messages, began = 0, time.monotonic()
 
-    def over(done: int) -> bool:
-        nonlocal most
-        most = max(most, running.count(running.queue))
+    def is_over(done: int) -> bool:
+        nonlocal max_messages
+        max_messages = max(max_messages, running.count(running.queue))
         return done >= 3 and time.monotonic() - began > SECONDS
 
     with Attack(attacker) as attack:
-        during = small_files(running, victim, over)
-        took = time.monotonic() - began
-    medians = [statistics.median(taken) for taken in (before, during)]
-    print(f"\n{took:.0f} s of attack, accepted: {dict(attack.accepted)}, {most} messages at the most;")
+        during = process_small_files(running, victim, is_over)
+        seconds = time.monotonic() - began
+    medians = [statistics.median(durations) for durations in (before, during)]
+    print(f"\n{seconds:.0f} s of attack, accepted: {dict(attack.accepted)}, at most {max_messages} messages;")
     print(
-        f"a small file: {medians[0]:.3f} s before, {medians[1]:.3f} s meanwhile, {max(during):.3f} s at worst"
+        f"a small file: {medians[0]:.3f} s before, {medians[1]:.3f} s during it, {max(during):.3f} s at worst"
     )
     assert attack.accepted["cancel"] > 0
-    assert attack.accepted["resume"] <= RESUMES_AT_ONCE + took * RESUMES_PER_SECOND + 1
-    assert most <= LIMIT
+    assert attack.accepted["resume"] <= RESUMES_AT_ONCE + seconds * RESUMES_PER_SECOND + 1
+    assert max_messages <= MESSAGES_LIMIT
     eventually(lambda: running.count(running.queue) <= 1, 60)

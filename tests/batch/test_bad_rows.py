@@ -1,4 +1,4 @@
-"""Bad rows: how many are kept, and the lines that their reports name."""
+"""Bad rows: the limit of a task, and the line numbers in the results."""
 
 import csv
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from worker.chunk_billing import BAD_ROWS_LIMIT
 
 HEADER, GOOD, BAD = b"operation,arguments\n", b'multiplication,"[2, 3]"\n', b"cube,[3]\n"
 LIMIT = 2 * CHUNK_ROWS + 5
-Make = Callable[..., Deliveries]
+MakeDeliveries = Callable[..., Deliveries]
 
 
 @pytest.fixture
-def limited(deliveries_with: Make) -> Deliveries:
+def limited(deliveries_with: MakeDeliveries) -> Deliveries:
     return deliveries_with(overrides={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT})
 
 
-def test_the_limit_is_the_contracts() -> None:
+def test_limit_of_bad_rows_is_that_of_the_contract() -> None:
     assert BAD_ROWS_LIMIT == 100_000
 
 
-def test_a_file_with_as_many_bad_rows_as_are_kept_is_completed(harness: Harness, limited: Deliveries) -> None:
+def test_file_with_bad_rows_up_to_the_limit_completes(harness: Harness, limited: Deliveries) -> None:
     task = harness.upload(harness.client(), HEADER + BAD * LIMIT + GOOD)
     limited.until_idle()
     state = harness.state(task)
@@ -32,8 +32,8 @@ def test_a_file_with_as_many_bad_rows_as_are_kept_is_completed(harness: Harness,
 
 
 @pytest.mark.parametrize("seconds", [900, 59], ids=["by one worker", "by one worker for each chunk"])
-def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
-    harness: Harness, deliveries_with: Make, seconds: int
+def test_one_bad_row_beyond_the_limit_fails_the_task_and_keeps_the_charges(
+    harness: Harness, deliveries_with: MakeDeliveries, seconds: int
 ) -> None:
     limited = deliveries_with(overrides={"worker.chunk_billing.BAD_ROWS_LIMIT": LIMIT}, seconds=seconds)
     content = HEADER + (BAD + b"\n" + GOOD) * LIMIT + BAD + GOOD
@@ -50,8 +50,8 @@ def test_one_bad_row_more_ends_the_task_and_what_was_charged_stays(
     harness.check_accounting(task)
 
 
-def test_each_bad_row_names_its_line_whichever_worker_read_it(
-    harness: Harness, deliveries: Deliveries, deliveries_with: Make
+def test_error_of_a_bad_row_has_its_line_number_for_any_worker(
+    harness: Harness, deliveries: Deliveries, deliveries_with: MakeDeliveries
 ) -> None:
     content = mixed_file(5 * CHUNK_ROWS, seed=13)
     task = harness.upload(harness.client(), content)
@@ -65,21 +65,21 @@ def test_each_bad_row_names_its_line_whichever_worker_read_it(
         assert found[0] == report["operation"].removeprefix("'")
 
 
-def test_lines_are_counted_in_a_file_that_an_older_release_began(
-    harness: Harness, deliveries: Deliveries, deliveries_with: Make
+def test_lines_are_counted_again_for_a_task_from_an_older_release(
+    harness: Harness, deliveries: Deliveries, deliveries_with: MakeDeliveries
 ) -> None:
     content = mixed_file(5 * CHUNK_ROWS, seed=13)
-    undisturbed = harness.upload(harness.client(), content)
+    reference_task = harness.upload(harness.client(), content)
     deliveries.until_idle()
     task = harness.upload(harness.client(), content)
     hurried = deliveries_with(seconds=59)
     hurried.until_idle(until=lambda: harness.state(task)["rows_done"] == 2 * CHUNK_ROWS)
     harness.sql("UPDATE tasks SET lines_done = 0 WHERE id = :id", id=task.id)
     hurried.until_idle()
-    harness.check_completed(task, undisturbed)
+    harness.check_completed(task, reference_task)
 
 
-def test_a_task_may_spend_more_in_all_than_a_balance_can_hold(
+def test_task_may_spend_more_in_total_than_the_largest_balance(
     harness: Harness, deliveries: Deliveries
 ) -> None:
     task = harness.upload(harness.client(), HEADER + GOOD * 3)

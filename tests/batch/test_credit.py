@@ -1,4 +1,4 @@
-"""Credit: a file is billed to the last row that can be paid, and never a row further."""
+"""Credit: rows are billed up to the last affordable one, and none after it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from tests.support.users import Person
 
 COST = Decimal(PRICES["multiplication"])
 ROWS = 3 * CHUNK_ROWS
-Make = Callable[..., Deliveries]
+MakeDeliveries = Callable[..., Deliveries]
 
 
 def file_of(rows: int) -> bytes:
@@ -30,7 +30,7 @@ def top_up(owner: Person, amount: Decimal) -> None:
 
 
 @pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, ROWS - 1])
-def test_credit_that_runs_out_ends_a_task_at_exactly_the_affordable_row(
+def test_task_out_of_credit_stops_exactly_after_the_last_affordable_row(
     harness: Harness, deliveries: Deliveries, affordable: int
 ) -> None:
     balance = affordable * COST + COST - Decimal("0.0001")
@@ -46,7 +46,7 @@ def test_credit_that_runs_out_ends_a_task_at_exactly_the_affordable_row(
     harness.check_accounting(task)
 
 
-def test_credit_for_exactly_all_rows_completes_the_task(harness: Harness, deliveries: Deliveries) -> None:
+def test_task_completes_with_exactly_enough_credit(harness: Harness, deliveries: Deliveries) -> None:
     task = harness.upload(harness.client(ROWS * COST), file_of(ROWS))
     deliveries.until_idle()
     assert harness.state(task)["status"] == "completed"
@@ -68,8 +68,10 @@ def test_bad_and_free_rows_need_no_credit(harness: Harness, deliveries: Deliveri
     harness.check_accounting(task)
 
 
-def test_top_ups_and_resumptions_bill_the_rest_in_order(harness: Harness, deliveries: Deliveries) -> None:
-    undisturbed = harness.upload(harness.client(ROWS * COST), file_of(ROWS))
+def test_resumptions_after_top_ups_bill_the_remaining_rows_in_order(
+    harness: Harness, deliveries: Deliveries
+) -> None:
+    reference_task = harness.upload(harness.client(ROWS * COST), file_of(ROWS))
     deliveries.until_idle()
     task = harness.upload(harness.client(7 * COST), file_of(ROWS))
     deliveries.until_idle()
@@ -80,9 +82,9 @@ def test_top_ups_and_resumptions_bill_the_rest_in_order(harness: Harness, delive
         top_up(task.owner, rows * COST)
         harness.resume(task)
         deliveries.until_idle()
-    assert harness.state(task) == harness.state(undisturbed)
+    assert harness.state(task) == harness.state(reference_task)
     harness.check_accounting(task)
-    # The balance after each row is another, for the credit came in pieces.
+    # The balances after the rows differ, because the credit was added in parts.
     lines = harness.results(task).splitlines()
     assert [line.split(b",")[0] for line in lines[1:]] == [b"%d" % n for n in range(1, ROWS + 1)]
 
@@ -94,13 +96,13 @@ def random_org(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ra
         yield running
 
 
-def strings_asked_for(random_org: RandomOrg) -> int:
+def fetched_strings(random_org: RandomOrg) -> int:
     return sum(call["params"]["n"] for call in random_org.calls)
 
 
 @pytest.mark.parametrize("affordable", [0, 1, CHUNK_ROWS + 1])
-def test_no_random_string_is_asked_for_that_cannot_be_paid(
-    harness: Harness, deliveries_with: Make, random_org: RandomOrg, affordable: int
+def test_worker_fetches_only_the_random_strings_that_can_be_paid(
+    harness: Harness, deliveries_with: MakeDeliveries, random_org: RandomOrg, affordable: int
 ) -> None:
     deliveries = deliveries_with(overrides={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     content = b"operation,arguments\n" + b"random_string,[]\n" * ROWS
@@ -110,17 +112,17 @@ def test_no_random_string_is_asked_for_that_cannot_be_paid(
     deliveries.until_idle()
     state = harness.state(task)
     assert (state["status"], state["rows_done"]) == ("out_of_credit", affordable)
-    assert strings_asked_for(random_org) == affordable
+    assert fetched_strings(random_org) == affordable
     top_up(task.owner, Decimal(5 * (ROWS - affordable)))
     harness.resume(task)
     deliveries.until_idle()
     assert harness.state(task)["status"] == "completed"
-    assert strings_asked_for(random_org) == ROWS
+    assert fetched_strings(random_org) == ROWS
     harness.check_accounting(task)
 
 
-def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
-    harness: Harness, deliveries_with: Make, random_org: RandomOrg
+def test_credit_added_while_a_worker_runs_is_used_without_a_resumption(
+    harness: Harness, deliveries_with: MakeDeliveries, random_org: RandomOrg
 ) -> None:
     deliveries = deliveries_with(overrides={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     task = harness.upload(harness.client(5), b"operation,arguments\n" + b"random_string,[]\n" * 3)
@@ -133,12 +135,12 @@ def test_credit_that_comes_while_a_worker_runs_is_spent_without_a_resumption(
     deliveries.until_idle()
     state = harness.state(task)
     assert (state["status"], state["rows_done"], harness.balance(task.owner)) == ("completed", 3, 0)
-    assert strings_asked_for(random_org) == 3
+    assert fetched_strings(random_org) == 3
     harness.check_accounting(task)
 
 
-def test_a_price_that_goes_while_a_worker_runs_loses_no_row_behind_the_unpaid_one(
-    harness: Harness, deliveries_with: Make, random_org: RandomOrg
+def test_price_deleted_while_a_worker_runs_loses_no_later_row(
+    harness: Harness, deliveries_with: MakeDeliveries, random_org: RandomOrg
 ) -> None:
     deliveries = deliveries_with(overrides={"shared.operations.random_string.ENDPOINT": random_org.endpoint})
     rows = b"random_string,[]\n" * 2 + b'multiplication,"[2, 3]"\n'
@@ -160,8 +162,8 @@ def test_a_price_that_goes_while_a_worker_runs_loses_no_row_behind_the_unpaid_on
 
 
 @contextmanager
-def nobody_busy(harness: Harness) -> Iterator[None]:
-    """Let several tasks of one user run at once."""
+def concurrent_tasks_allowed(harness: Harness) -> Iterator[None]:
+    """Allow several tasks of one user to run concurrently within the block."""
     ((text,),) = harness.sql("SELECT pg_get_functiondef('owner_is_busy'::regproc)")
     start = text[: text.index("RETURN ")]
     harness.sql(f"{start} RETURN false")
@@ -171,10 +173,10 @@ def nobody_busy(harness: Harness) -> Iterator[None]:
         harness.sql(text)
 
 
-def test_two_tasks_and_single_charges_of_one_user_never_overspend(
-    harness: Harness, deliveries_with: Make
+def test_concurrent_tasks_and_charges_of_one_user_never_overspend(
+    harness: Harness, deliveries_with: MakeDeliveries
 ) -> None:
-    """Eight at once: four workers with two tasks that both run, four callers."""
+    """Run four workers on two tasks, and four callers."""
     affordable = ROWS + 20
     owner = harness.client(affordable * COST + 1)
     both = deliveries_with(overrides={"worker.chunks.CHUNK_ROWS": 8})
@@ -191,7 +193,7 @@ def test_two_tasks_and_single_charges_of_one_user_never_overspend(
         except InsufficientCredit:
             return charged
 
-    with nobody_busy(harness), ThreadPoolExecutor(8) as pool:
+    with concurrent_tasks_allowed(harness), ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(call_until_refused, number) for number in range(4)]
         both.until_idle(workers=4)
         singly = sum(caller.result() for caller in callers)

@@ -1,37 +1,39 @@
-"""Messages that can't be understood, through the real event source."""
+"""Dead letters, through the real event source."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from tests.support.batch.harness import mixed_file
-from tests.support.batch.service import Running
+from tests.support.batch.service import RunningService
 from tests.support.eventually import eventually
 
-NONSENSE = ["hello", "{}", '{"Records": [{"s3": {"object": {"key": "uploads/strange.csv"}}}]}']
+INVALID_BODIES = ["hello", "{}", '{"Records": [{"s3": {"object": {"key": "uploads/strange.csv"}}}]}']
 
 
-def bodies(running: Running) -> list[str]:
-    answer = running.cloud.sqs.receive_message(
+def bodies(running: RunningService) -> list[str]:
+    response = running.cloud.sqs.receive_message(
         QueueUrl=running.dead_letters, MaxNumberOfMessages=10, VisibilityTimeout=0
     )
-    return sorted(message["Body"] for message in answer.get("Messages", []))
+    return sorted(message["Body"] for message in response.get("Messages", []))
 
 
-def test_what_cant_be_understood_blocks_nobody_is_never_lost_and_can_be_put_back(running: Running) -> None:
-    for body in NONSENSE:
+def test_invalid_messages_delay_no_others_and_can_be_redriven(running: RunningService) -> None:
+    for body in INVALID_BODIES:
         running.cloud.sqs.send_message(QueueUrl=running.queue, MessageBody=body)
     account = running.client()
     task_id = account.begin(mixed_file(50, 1))
     assert eventually(lambda: account.ended(task_id), 30)["status"] == "completed"
     for _ in range(2):
-        eventually(lambda: running.count(running.dead_letters) == len(NONSENSE), 30)
-        assert bodies(running) == sorted(NONSENSE)
-        assert running.redrive() == len(NONSENSE)
-    eventually(lambda: running.count(running.dead_letters) == len(NONSENSE), 30)
+        eventually(lambda: running.count(running.dead_letters) == len(INVALID_BODIES), 30)
+        assert bodies(running) == sorted(INVALID_BODIES)
+        assert running.redrive() == len(INVALID_BODIES)
+    eventually(lambda: running.count(running.dead_letters) == len(INVALID_BODIES), 30)
 
 
-def test_a_file_that_came_while_the_database_was_away_is_billed_once_it_is_put_back(running: Running) -> None:
+def test_file_uploaded_while_the_database_was_stopped_is_billed_after_a_redrive(
+    running: RunningService,
+) -> None:
     account, content = running.client(), mixed_file(50, 1)
     size = {"filename": "file.csv", "size": len(content)}
     task = account.call("POST", "/api/v1/tasks", json=size).json()
@@ -43,8 +45,8 @@ def test_a_file_that_came_while_the_database_was_away_is_billed_once_it_is_put_b
     assert eventually(lambda: account.ended(task["id"]), 30)["status"] == "completed"
 
 
-def test_what_has_come_back_meanwhile_is_left_to_be_seen_at_once(
-    running: Running, monkeypatch: pytest.MonkeyPatch
+def test_redrive_leaves_messages_that_arrived_after_its_start_visible(
+    running: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running.cloud.sqs.send_message(QueueUrl=running.dead_letters, MessageBody="came back")
     monkeypatch.setattr("deploy.redrive.time", SimpleNamespace(time=lambda: 0.0))

@@ -1,4 +1,4 @@
-"""What breaks under a worker: database, bucket, queue. The file comes out as if nothing had been."""
+"""Faults of database, bucket and queue while a worker runs. The results must match those without faults."""
 
 from collections.abc import Callable
 
@@ -12,17 +12,17 @@ from tests.support.fake_random_org import KEY, RandomOrg, strings
 
 FILE = mixed_file(600, seed=3)
 TRIES = 3
-"""How often boto tries a request."""
-Make = Callable[..., Deliveries]
+"""The number of attempts that boto makes for a request."""
+MakeDeliveries = Callable[..., Deliveries]
 
 
 @pytest.fixture
-def undisturbed(harness: Harness, deliveries: Deliveries) -> Task:
-    """The same file, billed once for another user without any fault."""
-    if harness.undisturbed is None:
-        harness.undisturbed = harness.upload(harness.client(), FILE)
+def reference_task(harness: Harness, deliveries: Deliveries) -> Task:
+    """The same file, processed once for another user without faults."""
+    if harness.reference_task is None:
+        harness.reference_task = harness.upload(harness.client(), FILE)
         deliveries.until_idle()
-    return harness.undisturbed
+    return harness.reference_task
 
 
 @pytest.mark.parametrize(
@@ -33,22 +33,22 @@ def undisturbed(harness: Harness, deliveries: Deliveries) -> Task:
         ("read results data", DURING, 1),
     ],
 )
-def test_a_restarted_database_costs_nothing(
-    harness: Harness, deliveries: Deliveries, undisturbed: Task, step: str, moment: str, nth: int
+def test_worker_recovers_from_a_restart_of_the_database(
+    harness: Harness, deliveries: Deliveries, reference_task: Task, step: str, moment: str, nth: int
 ) -> None:
     def restart() -> bool:
         with harness.stack.database_stopped():
             return False
 
-    suffer(harness, deliveries, undisturbed, Fault(step, moment, restart, nth))
+    check_fault(harness, deliveries, reference_task, Fault(step, moment, restart, nth))
 
 
 @pytest.mark.parametrize(
     ("step", "moment"),
     [("start_task", AFTER), ("end_chunk", AFTER), ("complete_task", BEFORE)],
 )
-def test_a_connection_that_the_server_ends_costs_nothing(
-    harness: Harness, deliveries: Deliveries, undisturbed: Task, step: str, moment: str
+def test_worker_recovers_from_a_connection_terminated_by_the_server(
+    harness: Harness, deliveries: Deliveries, reference_task: Task, step: str, moment: str
 ) -> None:
     def end() -> bool:
         harness.sql(
@@ -56,7 +56,7 @@ def test_a_connection_that_the_server_ends_costs_nothing(
         )
         return True
 
-    suffer(harness, deliveries, undisturbed, Fault(step, moment, end))
+    check_fault(harness, deliveries, reference_task, Fault(step, moment, end))
 
 
 @pytest.mark.parametrize(
@@ -71,28 +71,28 @@ def test_a_connection_that_the_server_ends_costs_nothing(
         ("complete results", AFTER, 1, TRIES),
     ],
 )
-def test_a_line_that_breaks_costs_nothing(
+def test_worker_recovers_from_a_broken_connection(
     harness: Harness,
     deliveries: Deliveries,
-    undisturbed: Task,
+    reference_task: Task,
     step: str,
     moment: str,
     nth: int,
     times: int,
 ) -> None:
-    """In the middle of a row, among others: `GET file data` ends within a block."""
-    suffer(harness, deliveries, undisturbed, Fault(step, moment, lambda: False, nth, times))
+    """`GET file data` breaks within a block, mostly in the middle of a row."""
+    check_fault(harness, deliveries, reference_task, Fault(step, moment, lambda: False, nth, times))
 
 
-def test_a_queue_that_refuses_the_hand_over_costs_nothing(
-    harness: Harness, deliveries_with: Make, undisturbed: Task
+def test_worker_recovers_from_a_queue_that_rejects_its_message(
+    harness: Harness, deliveries_with: MakeDeliveries, reference_task: Task
 ) -> None:
     hurried = deliveries_with(seconds=1)
-    suffer(harness, hurried, undisturbed, Fault("queue", BEFORE, lambda: False, nth=2, times=TRIES))
+    check_fault(harness, hurried, reference_task, Fault("queue", BEFORE, lambda: False, nth=2, times=TRIES))
 
 
-def test_a_random_org_that_is_away_costs_nothing(
-    harness: Harness, deliveries_with: Make, monkeypatch: pytest.MonkeyPatch
+def test_worker_retries_after_random_org_is_unavailable(
+    harness: Harness, deliveries_with: MakeDeliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, credit = 100, 1000
     with RandomOrg.running() as random_org:
@@ -112,9 +112,9 @@ def test_a_random_org_that_is_away_costs_nothing(
     harness.check_accounting(task)
 
 
-def suffer(harness: Harness, deliveries: Deliveries, undisturbed: Task, fault: Fault) -> None:
+def check_fault(harness: Harness, deliveries: Deliveries, reference_task: Task, fault: Fault) -> None:
     task = harness.upload(harness.client(), FILE)
     harness.stage.expect(fault)
     deliveries.until_idle()
     assert fault.struck == fault.times
-    harness.check_completed(task, undisturbed)
+    harness.check_completed(task, reference_task)

@@ -1,4 +1,4 @@
-"""What a user sees of a file: progress, cancelling, results; through the real event source."""
+"""A user's view of a batch: progress, cancelling, results; through the real event source."""
 
 import csv
 import statistics
@@ -11,13 +11,13 @@ import pytest
 
 from client.batch import ClientError
 from tests.support.batch.harness import mixed_file
-from tests.support.batch.service import Account, Running
+from tests.support.batch.service import Account, RunningService
 from tests.support.eventually import eventually
 from worker.chunks import CHUNK_ROWS
 
 LINE = b'addition,"[1, 2]"\n'
 HEADER = b"operation,arguments\n"
-WITHIN = 60
+TIMEOUT_SECONDS = 60
 
 
 def results(account: Account, task_id: str) -> list[dict[str, str]]:
@@ -25,51 +25,53 @@ def results(account: Account, task_id: str) -> list[dict[str, str]]:
     return list(csv.DictReader(httpx.get(link, trust_env=False).text.splitlines()))
 
 
-def test_progress_moves_at_least_once_a_second_with_a_speed_and_the_time_left(running: Running) -> None:
+def test_progress_is_updated_every_second_with_speed_and_remaining_time(running: RunningService) -> None:
     account = running.client()
     task_id = account.begin(HEADER + LINE * 80_000)
-    eventually(lambda: account.task(task_id)["rows_done"], WITHIN)
-    seen, moved = list[dict[str, object]](), [time.monotonic()]
+    eventually(lambda: account.task(task_id)["rows_done"], TIMEOUT_SECONDS)
+    progress, change_times = list[dict[str, object]](), [time.monotonic()]
     while (task := account.task(task_id))["status"] == "processing" and task["percentage"] < 100:
-        if not seen or task["rows_done"] != seen[-1]["rows_done"]:
-            seen.append(task)
-            moved.append(time.monotonic())
-    pauses = [later - earlier for earlier, later in pairwise(moved)]
-    assert statistics.median(pauses) < 1
-    assert max(pauses) < 5  # a busy machine may hold up one or another
-    assert len(seen) >= 3
+        if not progress or task["rows_done"] != progress[-1]["rows_done"]:
+            progress.append(task)
+            change_times.append(time.monotonic())
+    intervals = [later - earlier for earlier, later in pairwise(change_times)]
+    assert statistics.median(intervals) < 1
+    assert max(intervals) < 5  # a busy machine may delay single updates
+    assert len(progress) >= 3
     for name in ("rows_done", "bytes_done", "percentage", "spent"):
-        assert [one[name] for one in seen] == sorted(one[name] for one in seen)  # type: ignore[type-var]
-    assert all(one["rows_per_second"] and one["seconds_left"] is not None for one in seen)
-    ended = eventually(lambda: account.ended(task_id), WITHIN)
+        assert [one[name] for one in progress] == sorted(one[name] for one in progress)  # type: ignore[type-var]
+    assert all(one["rows_per_second"] and one["seconds_left"] is not None for one in progress)
+    ended = eventually(lambda: account.ended(task_id), TIMEOUT_SECONDS)
     assert (ended["status"], ended["rows_done"], ended["percentage"]) == ("completed", 80_000, 100)
     assert ended["seconds_left"] is None
 
 
-def test_cancelling_takes_effect_within_a_chunk_and_a_resumption_does_the_rest(running: Running) -> None:
+def test_cancelling_takes_effect_within_a_chunk_and_a_resumption_completes_the_file(
+    running: RunningService,
+) -> None:
     account, rows = running.client(), 150_000
     task_id = account.begin(HEADER + LINE * rows)
-    eventually(lambda: account.task(task_id)["rows_done"], WITHIN)
+    eventually(lambda: account.task(task_id)["rows_done"], TIMEOUT_SECONDS)
     cancelled = account.call("POST", f"/api/v1/tasks/{task_id}/cancel").json()
     assert cancelled["status"] == "cancelled"
     with pytest.raises(ClientError) as caught:
         account.call("POST", f"/api/v1/tasks/{task_id}/cancel")
     assert caught.value.status == 409
     account.call("POST", f"/api/v1/tasks/{task_id}/resume")
-    ended = eventually(lambda: account.ended(task_id), WITHIN)
-    # Whatever was billed when it was cancelled, was billed then: not a chunk came after.
+    ended = eventually(lambda: account.ended(task_id), TIMEOUT_SECONDS)
+    # No chunk may be billed after the cancellation: at most the one that was billed when it seconds effect.
     assert cancelled["rows_done"] % CHUNK_ROWS == 0
     assert cancelled["rows_done"] < rows
     assert (ended["status"], ended["rows_done"], ended["spent"]) == ("completed", rows, 5 * rows)
     assert [int(row["row"]) for row in results(account, task_id)] == list(range(1, rows + 1))
 
 
-def test_results_come_in_the_files_order_with_a_reason_for_each_row_that_failed(running: Running) -> None:
+def test_results_have_the_order_of_the_file_and_a_reason_for_each_failed_row(running: RunningService) -> None:
     account = running.client(credit=0)
     task_id = account.begin(
         HEADER + LINE + b"cube,[3]\n\n" + LINE + b'=division,"[1, 0]"\ndivision,"[1, 0]"\n'
     )
-    ended = eventually(lambda: account.ended(task_id), WITHIN)
+    ended = eventually(lambda: account.ended(task_id), TIMEOUT_SECONDS)
     assert (ended["status"], ended["rows_failed"], ended["spent"]) == ("completed", 3, 10)
     found = results(account, task_id)
     assert [row["row"] for row in found] == ["1", "2", "3", "4", "5"]
@@ -83,31 +85,33 @@ def test_results_come_in_the_files_order_with_a_reason_for_each_row_that_failed(
         "line 6: there is no operation '=division'",
         "line 7: Division by zero.",
     ]
-    assert found[3]["operation"] == "'=division"  # no formula for a spreadsheet
+    assert found[3]["operation"] == "'=division"  # escaped for spreadsheets
 
 
-def test_ten_huge_files_of_one_user_do_not_stop_anothers_small_one(running: Running, tmp_path: Path) -> None:
-    greedy, modest = running.client(), running.client()
+def test_ten_large_files_of_one_user_do_not_delay_another_users_small_file(
+    running: RunningService, tmp_path: Path
+) -> None:
+    heavy_user, light_user = running.client(), running.client()
     huge = HEADER + LINE * 150_000
-    begun = list[str]()
+    task_ids = list[str]()
     for _ in range(10):
         running.forget_uploads()
-        begun.append(greedy.begin(huge))
-    eventually(lambda: any(greedy.task(one)["rows_done"] for one in begun), WITHIN)
+        task_ids.append(heavy_user.begin(huge))
+    eventually(lambda: any(heavy_user.task(one)["rows_done"] for one in task_ids), TIMEOUT_SECONDS)
     started = time.monotonic()
-    small = modest.begin(mixed_file(100, 1))
-    assert eventually(lambda: modest.ended(small), WITHIN)["status"] == "completed"
-    took = time.monotonic() - started
-    states = [greedy.task(one)["status"] for one in begun]
-    for one in begun:
-        if greedy.ended(one) is None:
-            greedy.call("POST", f"/api/v1/tasks/{one}/cancel")
+    small = light_user.begin(mixed_file(100, 1))
+    assert eventually(lambda: light_user.ended(small), TIMEOUT_SECONDS)["status"] == "completed"
+    seconds = time.monotonic() - started
+    states = [heavy_user.task(one)["status"] for one in task_ids]
+    for one in task_ids:
+        if heavy_user.ended(one) is None:
+            heavy_user.call("POST", f"/api/v1/tasks/{one}/cancel")
     assert states.count("completed") < 3
     assert states.count("processing") <= 1
-    assert took < 10
+    assert seconds < 10
 
 
-def test_the_seventh_upload_at_once_is_refused_until_ten_seconds_have_passed(running: Running) -> None:
+def test_seventh_upload_within_ten_seconds_is_throttled(running: RunningService) -> None:
     account, size = running.client(credit=0), {"filename": "file.csv", "size": 10}
     for _ in range(6):
         account.call("POST", "/api/v1/tasks", json=size)

@@ -1,4 +1,4 @@
-"""Files that can't be billed: each task ends, with a reason that its owner can read."""
+"""Files that cannot be billed: each task fails with a readable reason."""
 
 import io
 import zipfile
@@ -48,7 +48,7 @@ def ended(harness: Harness, deliveries: Deliveries, task: Task) -> tuple[str, st
     ],
     ids=["empty", "UTF-16", "zip", "JSON", "Mac", "NUL", "PDF"],
 )
-def test_a_file_that_is_no_csv_fails_with_a_reason(
+def test_file_that_is_not_csv_fails_with_a_reason(
     harness: Harness, deliveries: Deliveries, content: bytes, reason: str
 ) -> None:
     status, error = ended(harness, deliveries, harness.upload(harness.client(), content))
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_csv_fails_with_a_reason(
     assert error.startswith(reason)
 
 
-def test_a_file_of_a_header_only_is_completed_with_results_of_a_header(
+def test_file_with_only_a_header_completes_with_only_a_header(
     harness: Harness, deliveries: Deliveries
 ) -> None:
     task = harness.upload(harness.client(), b"\xef\xbb\xbfoperation,arguments")
@@ -65,14 +65,14 @@ def test_a_file_of_a_header_only_is_completed_with_results_of_a_header(
     assert harness.results(task) == b"row,operation,arguments,result,amount,user_balance,error\n"
 
 
-def test_a_file_that_is_gone_fails_with_a_reason(harness: Harness, deliveries: Deliveries) -> None:
+def test_deleted_file_fails_the_task_with_a_reason(harness: Harness, deliveries: Deliveries) -> None:
     task = harness.upload(harness.client(), mixed_file(9, 1))
     harness.cloud.s3.delete_object(Bucket=BUCKET, Key=task.key)
     assert ended(harness, deliveries, task) == ("failed", "The file does not exist.")
 
 
 @pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "deleted"])
-def test_a_file_that_changes_while_it_is_billed_fails_and_what_was_billed_stands(
+def test_file_changed_during_processing_fails_the_task_and_keeps_the_charges(
     harness: Harness, deliveries: Deliveries, replaced: bool
 ) -> None:
     task = harness.upload(harness.client(), mixed_file(5 * CHUNK_ROWS, 1))
@@ -93,7 +93,7 @@ def test_a_file_that_changes_while_it_is_billed_fails_and_what_was_billed_stands
     harness.check_accounting(task)
 
 
-def test_an_account_that_is_deleted_is_charged_no_further(harness: Harness, deliveries: Deliveries) -> None:
+def test_deleted_account_is_not_charged_further(harness: Harness, deliveries: Deliveries) -> None:
     task = harness.upload(harness.client(), mixed_file(5 * CHUNK_ROWS, 1))
 
     def delete_owner() -> bool:
@@ -108,7 +108,7 @@ def test_an_account_that_is_deleted_is_charged_no_further(harness: Harness, deli
 @pytest.mark.parametrize(
     ("header", "status"), [(b"", "failed"), (b"operation,arguments\n", "completed")], ids=["first", "second"]
 )
-def test_a_line_of_64_mb_takes_no_memory(
+def test_line_of_64_mb_uses_bounded_memory(
     harness: Harness, deliveries: Deliveries, header: bytes, status: str
 ) -> None:
     harness.upload(harness.client(), mixed_file(CHUNK_ROWS, 1))
@@ -125,7 +125,7 @@ def test_a_line_of_64_mb_takes_no_memory(
 
 
 def upload_line(harness: Harness, deliveries: Deliveries, task: Task, header: bytes, parts: int) -> object:
-    """A file of one endless line after its header, sent in parts; the message about it."""
+    """Upload a header and one endless line in parts. Return the message for the file."""
     s3, where = harness.cloud.s3, {"Bucket": BUCKET, "Key": task.key}
     upload = s3.create_multipart_upload(**where)["UploadId"]
     sent = [

@@ -1,4 +1,4 @@
-"""The work queue: what sends messages, how many there are, and that no user can fill it for the others."""
+"""The work queue: which events send messages, how many, and that one user cannot fill it."""
 
 from collections.abc import Callable
 
@@ -17,18 +17,18 @@ from worker.messages import uploads
 
 CHUNKS = 5
 FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=2)
-Make = Callable[..., Deliveries]
+MakeDeliveries = Callable[..., Deliveries]
 
 
 @pytest.fixture
-def hurried(deliveries_with: Make) -> Deliveries:
+def hurried(deliveries_with: MakeDeliveries) -> Deliveries:
     """Deliveries to workers that have time for one chunk."""
     return deliveries_with(seconds=59)
 
 
 def deliver(deliveries: Deliveries, *expected: Task) -> None:
-    """Deliver the messages that are in the queue now, which are about these tasks and no others."""
-    # S3 announces an upload a moment after it.
+    """Deliver all messages in the queue. Assert that there is one for each expected task and no other."""
+    # S3 sends its message shortly after the upload.
     messages = [eventually(deliveries.receive) for _ in expected]
     assert deliveries.receive() is None
     found = [upload.task_id for message in messages for upload in uploads(message["Body"])]
@@ -45,7 +45,7 @@ def restart() -> int:
     return restart_tasks.handler({}, LambdaContext(Function("restartTasks", "", 60, 512)))["sent"]
 
 
-def test_a_waiting_task_has_no_message_until_the_one_before_it_ends(
+def test_waiting_task_has_no_message_until_the_running_one_ends(
     harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
     first = harness.upload(harness.client(), FILE)
@@ -68,7 +68,7 @@ def test_a_waiting_task_has_no_message_until_the_one_before_it_ends(
     [(b"no header\n", 0, "failed"), (FILE, 9, "out_of_credit")],
     ids=["failed", "out of credit"],
 )
-def test_a_task_that_ends_in_any_way_starts_the_next_one(
+def test_next_task_starts_after_any_end_of_the_running_one(
     harness: Harness, deliveries: Deliveries, hurried: Deliveries, content: bytes, balance: int, status: str
 ) -> None:
     owner = harness.client(balance)
@@ -79,7 +79,7 @@ def test_a_task_that_ends_in_any_way_starts_the_next_one(
     deliver(deliveries, second)
 
 
-def test_a_task_cancelled_between_two_workers_starts_the_next_one(
+def test_next_task_starts_after_the_running_one_is_cancelled_between_two_workers(
     harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
     first = harness.upload(harness.client(), FILE)
@@ -92,7 +92,7 @@ def test_a_task_cancelled_between_two_workers_starts_the_next_one(
     assert statuses(harness, first, second) == ["cancelled", "completed"]
 
 
-def test_a_task_cancelled_under_a_worker_starts_the_next_one(
+def test_next_task_starts_after_the_running_one_is_cancelled_under_a_worker(
     harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
     first = harness.upload(harness.client(), FILE)
@@ -110,10 +110,10 @@ def test_a_task_cancelled_under_a_worker_starts_the_next_one(
     assert statuses(harness, first, second) == ["cancelled", "completed"]
 
 
-def test_a_file_sent_again_and_again_makes_no_work_and_waits_for_no_lock(
+def test_repeated_upload_of_a_file_causes_no_work_and_waits_for_no_lock(
     harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
-    """While it is processed, while it waits, and after its end."""
+    """Repeat the uploads of a running, a waiting and an ended task."""
     owner = harness.client()
     ended = harness.upload(owner, FILE)
     deliver(deliveries, ended)
@@ -121,7 +121,7 @@ def test_a_file_sent_again_and_again_makes_no_work_and_waits_for_no_lock(
     deliver(hurried, running)
     waiting = harness.upload(owner, FILE)
     deliver(hurried, running, waiting)
-    deliver_nothing_of(deliveries, running)
+    lose_message(deliveries, running)
     harness.sql("UPDATE tasks SET has_worker = true WHERE id = :id", id=running.id)
     again = [task for task in (ended, running, waiting) for _ in range(3)]
     for task in again:
@@ -138,21 +138,21 @@ def test_a_file_sent_again_and_again_makes_no_work_and_waits_for_no_lock(
     assert statuses(harness, ended, running, waiting) == ["completed", "processing", "queued"]
 
 
-def deliver_nothing_of(deliveries: Deliveries, task: Task) -> None:
+def lose_message(deliveries: Deliveries, task: Task) -> None:
     """Delete the task's one message, as if it were lost."""
     message = eventually(deliveries.receive)
     assert [upload.task_id for upload in uploads(message["Body"])] == [task.id]
     deliveries.settle(message, "done")
 
 
-def test_a_lost_message_is_replaced_once_its_task_shows_no_sign_of_life(
+def test_lost_message_is_sent_again_once_its_task_has_stalled(
     harness: Harness, deliveries: Deliveries, hurried: Deliveries
 ) -> None:
     first = harness.upload(harness.client(), FILE)
     deliver(hurried, first)
     second, third = (harness.upload(first.owner, FILE) for _ in range(2))
     deliver(hurried, first, second, third)
-    deliver_nothing_of(deliveries, first)
+    lose_message(deliveries, first)
     assert restart() == 0
     harness.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=first.id)
     harness.sql("UPDATE tasks SET updated_at = now() - interval '2 minutes' WHERE id = :id", id=second.id)
@@ -162,12 +162,12 @@ def test_a_lost_message_is_replaced_once_its_task_shows_no_sign_of_life(
     harness.check_accounting(first, second, third)
 
 
-def test_a_queue_that_refuses_a_replacement_gets_it_the_next_time(
+def test_replacement_message_that_cannot_be_sent_is_sent_at_the_next_run(
     harness: Harness, deliveries: Deliveries, hurried: Deliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = harness.upload(harness.client(), FILE)
     deliver(hurried, task)
-    deliver_nothing_of(deliveries, task)
+    lose_message(deliveries, task)
     harness.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=task.id)
     with monkeypatch.context() as patch:
         patch.setattr(aws, "enqueue", refuse)

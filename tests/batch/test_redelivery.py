@@ -1,4 +1,4 @@
-"""Messages that come twice, at once, late, or in the wrong order."""
+"""Messages that are delivered twice, concurrently, late, or in another order."""
 
 import random
 from collections.abc import Callable
@@ -25,15 +25,15 @@ def first_message(deliveries: Deliveries) -> Any:
 
 
 def delivered_again(message: Any) -> Any:
-    """The message as SQS delivers it for the second time."""
+    """Return the message as SQS delivers it for the second time."""
     return {**message, "Attributes": {**message["Attributes"], "ApproximateReceiveCount": "2"}}
 
 
 @pytest.mark.parametrize("form", [dict, delivered_again], ids=["a duplicate", "a redelivery"])
-def test_the_same_message_given_to_two_workers_at_once_is_billed_once(
+def test_message_delivered_to_two_workers_concurrently_is_billed_once(
     harness: Harness, deliveries: Deliveries, form: Callable[[Any], Any]
 ) -> None:
-    undisturbed = harness.upload(harness.client(), FILE)
+    reference_task = harness.upload(harness.client(), FILE)
     deliveries.until_idle()
     for _ in range(3):
         task = harness.upload(harness.client(), FILE)
@@ -44,13 +44,11 @@ def test_the_same_message_given_to_two_workers_at_once_is_billed_once(
         assert outcomes == ["done", "done"]
         deliveries.settle(message, "done")
         deliveries.until_idle(workers=2)
-        harness.check_completed(task, undisturbed)
+        harness.check_completed(task, reference_task)
 
 
-def test_two_workers_with_one_task_never_wait_for_each_other(
-    harness: Harness, deliveries: Deliveries
-) -> None:
-    """One has locked what it needs to begin, while the other's chunk asks for the same."""
+def test_two_workers_of_one_task_never_deadlock(harness: Harness, deliveries: Deliveries) -> None:
+    """One worker holds the locks to start the task, while the other's chunk requests them."""
     task = harness.upload(harness.client(), FILE)
     message = first_message(deliveries)
     one, other = deliveries.worker(), deliveries.worker()
@@ -78,7 +76,7 @@ def test_two_workers_with_one_task_never_wait_for_each_other(
 
 
 @pytest.mark.parametrize("copies", [1, 3])
-def test_a_message_that_comes_again_after_the_end_changes_nothing(
+def test_message_redelivered_after_the_end_changes_nothing(
     harness: Harness, deliveries: Deliveries, copies: int
 ) -> None:
     task = harness.upload(harness.client(), FILE)
@@ -91,8 +89,8 @@ def test_a_message_that_comes_again_after_the_end_changes_nothing(
     harness.check_accounting(task)
 
 
-def test_events_in_any_order_and_number_are_billed_once(harness: Harness, deliveries: Deliveries) -> None:
-    undisturbed = harness.upload(harness.client(), FILE)
+def test_duplicate_messages_in_any_order_are_billed_once(harness: Harness, deliveries: Deliveries) -> None:
+    reference_task = harness.upload(harness.client(), FILE)
     deliveries.until_idle()
     found = [harness.upload(harness.client(), FILE) for _ in range(3)]
     keys = [task.key for task in found for _ in range(3)]
@@ -101,10 +99,10 @@ def test_events_in_any_order_and_number_are_billed_once(harness: Harness, delive
         aws.enqueue(key)
     deliveries.until_idle(workers=3)
     for task in found:
-        harness.check_completed(task, undisturbed)
+        harness.check_completed(task, reference_task)
 
 
-def test_an_event_with_two_records_of_one_object_is_billed_once(
+def test_message_with_two_records_of_one_file_is_billed_once(
     harness: Harness, deliveries: Deliveries
 ) -> None:
     task = harness.upload(harness.client(), FILE)

@@ -1,4 +1,4 @@
-"""A page uploads a file and reads its results, across origins."""
+"""A page of another origin uploads a file and reads its results."""
 
 from uuid import uuid4
 
@@ -10,15 +10,15 @@ from localstack.stack import Stack
 
 CSV = 'operation,arguments\naddition,"[1, 2]"\n'
 RESULTS = 'row,operation,arguments,result,amount,user_balance,error\n1,addition,"[1, 2]",3,5,15,\n'
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 
-# What a front end does, in plain fetch calls.
-COMPLETED = """
+# The requests of a front end, as plain fetch calls.
+COMPLETE_TASK_SCRIPT = """
 async ([api, email, csv, direct, seconds]) => {
   const send = (path, how = {}) => fetch(api + path, { credentials: "include", ...how });
-  const json = async (answer) => {
-    if (!answer.ok) throw new Error(answer.status + " " + (await answer.text()));
-    return answer.json();
+  const json = async (response) => {
+    if (!response.ok) throw new Error(response.status + " " + (await response.text()));
+    return response.json();
   };
   const type = { "Content-Type": "application/json" };
   const credentials = JSON.stringify({ email, password: "correct-horse-1!" });
@@ -33,7 +33,7 @@ async ([api, email, csv, direct, seconds]) => {
     Object.entries(task.fields).forEach(([name, value]) => form.append(name, value));
     form.append("file", new File([csv], "a.csv"));
     const stored = await fetch(task.url, { method: "POST", body: form });
-    if (!stored.ok) throw new Error("the bucket answered " + stored.status);
+    if (!stored.ok) throw new Error("the bucket returned " + stored.status);
   } else {
     form.append("file", new File([csv], "a.csv"));
     task = await json(await send("/api/v1/process_csv", { method: "POST", headers: csrf, body: form }));
@@ -47,11 +47,11 @@ async ([api, email, csv, direct, seconds]) => {
   return path;
 }
 """
-FETCHED = """
+FETCH_RESULTS_SCRIPT = """
 async ([api, path]) => {
   const headers = { Accept: "application/json" };
-  const answer = await fetch(api + path + "/results", { credentials: "include", headers });
-  const { url, expires_at } = await answer.json();
+  const response = await fetch(api + path + "/results", { credentials: "include", headers });
+  const { url, expires_at } = await response.json();
   if (!(new Date(expires_at) > new Date())) throw new Error("expired at " + expires_at);
   return (await fetch(url)).text();
 }
@@ -59,21 +59,21 @@ async ([api, path]) => {
 
 
 def completed(page: Page, api: str, *, direct: bool = False) -> str:
-    """The path of a new account's completed task, made by scripts of the page."""
+    """Complete a task of a new account by scripts of the page. Return its path."""
     email = f"{uuid4().hex}@browser.example"
-    return str(page.evaluate(COMPLETED, [api, email, CSV, direct, SECONDS]))
+    return str(page.evaluate(COMPLETE_TASK_SCRIPT, [api, email, CSV, direct, TIMEOUT_SECONDS]))
 
 
 @pytest.mark.parametrize("direct", [False, True], ids=["through the API", "straight to the bucket"])
-def test_a_page_of_the_front_end_uploads_a_file_and_reads_its_results(
+def test_page_of_the_front_end_uploads_a_file_and_reads_its_results(
     page: Page, frontend: str, url: str, direct: bool
 ) -> None:
     page.goto(frontend)
     path = completed(page, url, direct=direct)
-    assert page.evaluate(FETCHED, [url, path]) == RESULTS
+    assert page.evaluate(FETCH_RESULTS_SCRIPT, [url, path]) == RESULTS
 
 
-def test_the_docs_page_shows_the_link_and_its_scripts_read_the_results(page: Page, url: str) -> None:
+def test_docs_page_shows_the_link_and_its_scripts_read_the_results(page: Page, url: str) -> None:
     page.goto(f"{url}/docs")
     task_id = completed(page, "").rpartition("/")[2]
     operation = page.locator(".opblock").filter(
@@ -86,17 +86,17 @@ def test_the_docs_page_shows_the_link_and_its_scripts_read_the_results(page: Pag
     live = operation.locator(".live-responses-table")
     expect(live.locator(".response-col_status").last).to_contain_text("200")
     expect(live).to_contain_text("expires_at")
-    assert page.evaluate(FETCHED, ["", f"/api/v1/tasks/{task_id}"]) == RESULTS
+    assert page.evaluate(FETCH_RESULTS_SCRIPT, ["", f"/api/v1/tasks/{task_id}"]) == RESULTS
 
 
-def test_a_page_of_another_origin_may_not_call_the_api(page: Page, stranger: str, url: str) -> None:
+def test_page_of_another_origin_cannot_call_the_api(page: Page, stranger: str, url: str) -> None:
     page.goto(stranger)
     with pytest.raises(Error, match="Failed to fetch"):
         completed(page, url)
 
 
-def test_the_bucket_allows_the_front_end_and_the_docs_page(stack: Stack, frontend: str, url: str) -> None:
-    # MiniStack keeps the rule and answers every origin, so the pages above do not prove it.
+def test_bucket_allows_the_front_end_and_the_docs_page(stack: Stack, frontend: str, url: str) -> None:
+    # MiniStack stores the rule but allows every origin, so the tests above do not verify it.
     environment = stack.environment
     s3 = boto3.client(
         "s3",

@@ -1,4 +1,4 @@
-"""S3 and SQS break: refusing, silent, slow. Who needs neither notices nothing."""
+"""S3 and SQS refuse, do not respond, or are slow. Calls that need neither are not affected."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -24,7 +24,7 @@ Fault = Callable[[Harness], AbstractContextManager[None]]
         pytest.param(lambda harness: harness.cloud.silent(), NO_UPLOAD, id="silent", marks=pytest.mark.slow),
     ],
 )
-def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
+def test_affected_calls_return_503_and_nothing_is_lost_or_charged_twice(
     harness: Harness, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
 ) -> None:
     check_fault(client, saver, fault(harness), ROWS, expected)
@@ -37,8 +37,8 @@ def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
         pytest.param(lambda harness: harness.cloud.silent(), id="silent", marks=pytest.mark.slow),
     ],
 )
-def test_a_task_that_cant_be_queued_stays_as_it_was(harness: Harness, client: Client, fault: Fault) -> None:
-    rows = 5  # one more than the credit is good for
+def test_task_that_cannot_be_queued_keeps_its_status(harness: Harness, client: Client, fault: Fault) -> None:
+    rows = 5  # one more than the credit covers
     task_id = begin_file(client, rows)
     eventually(lambda: task(client, task_id)["status"] == "out_of_credit")
     with fault(harness):

@@ -1,4 +1,4 @@
-"""Postgres breaks: stopped, restarted, unreachable, silent, full, read-only, slow."""
+"""Faults of Postgres: stopped, restarted, unreachable, unresponsive, out of connections, read-only, slow."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +18,9 @@ from tests.support.faults.routes import (
 from tests.support.http_client import Client
 
 ROWS = 10_000
-END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restcalculator'"
+TERMINATE_ALL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restcalculator'"
+)
 Fault = Callable[[Harness], AbstractContextManager[None]]
 
 
@@ -40,27 +42,30 @@ def silent_to_new_connections(harness: Harness) -> Iterator[None]:
 
 
 @contextmanager
-def a_locked_table(harness: Harness) -> Iterator[None]:
+def locked_table(harness: Harness) -> Iterator[None]:
     with harness.sql() as connection:
         connection.run("BEGIN")
         connection.run("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         yield
 
 
-READS_GO_ON = {**UNAVAILABLE, "list": 200}
+WRITES_UNAVAILABLE = {**UNAVAILABLE, "list": 200}
 FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
     "stopped": (stopped, UNAVAILABLE),
     "refusing": (lambda harness: harness.database.refusing(), UNAVAILABLE),
     "silent to new connections": (silent_to_new_connections, UNAVAILABLE),
-    "out of connections": (lambda harness: exhausted_connections(harness.postgres, END_ALL), UNAVAILABLE),
-    "read-only": (lambda harness: harness.set("default_transaction_read_only", "on"), READS_GO_ON),
+    "out of connections": (
+        lambda harness: exhausted_connections(harness.postgres, TERMINATE_ALL),
+        UNAVAILABLE,
+    ),
+    "read-only": (lambda harness: harness.set("default_transaction_read_only", "on"), WRITES_UNAVAILABLE),
     "slow": (lambda harness: harness.database.slow(0.1), SUCCESS),
 }
 LONG_FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
     "silent": (lambda harness: harness.database.silent(), UNAVAILABLE),
-    "locked": (a_locked_table, UNAVAILABLE),
+    "locked": (locked_table, UNAVAILABLE),
 }
-"""Those that are told from slowness only by waiting."""
+"""Faults that only a timeout distinguishes from slowness."""
 
 
 @pytest.mark.parametrize(
@@ -70,14 +75,16 @@ LONG_FAULTS: dict[str, tuple[Fault, dict[str, int]]] = {
         *(pytest.param(*LONG_FAULTS[name], id=name, marks=pytest.mark.slow) for name in LONG_FAULTS),
     ],
 )
-def test_callers_are_told_and_nothing_is_lost_or_charged_twice(
+def test_affected_calls_return_503_and_nothing_is_lost_or_charged_twice(
     harness: Harness, client: Client, saver: Client, fault: Fault, expected: dict[str, int]
 ) -> None:
-    call_all(saver)  # nearly every process of the gateway has a connection that is about to break
+    call_all(saver)  # so that nearly every gateway process has a connection that breaks
     check_fault(client, saver, fault(harness), ROWS, expected)
 
 
-def test_a_charge_after_a_restart_does_not_see_it(harness: Harness, client: Client, saver: Client) -> None:
+def test_charge_after_a_restart_of_the_database_succeeds(
+    harness: Harness, client: Client, saver: Client
+) -> None:
     task_id = begin_file(saver, ROWS)
     with stopped(harness):
         pass

@@ -1,4 +1,4 @@
-"""The database's disk is full: reads succeed, writes get 503 and Retry-After, and nothing is half written."""
+"""A full disk of the database: reads succeed, writes return 503 with Retry-After, and no data is lost."""
 
 import os
 import shutil
@@ -16,23 +16,25 @@ from tests.support.faults.harness import Harness
 from tests.support.faults.routes import COST, begin_file, check_file
 from tests.support.http_client import API, Client
 
-ROOM = 32 * 1024 * 1024
-"""Bytes that the disk has for more."""
+FREE_BYTES = 32 * 1024 * 1024
+"""The free space of the small disk at the start of the test."""
 ROWS = 10_000
-MOST_CHARGES = 1000
-"""More than fit into the pages that are there already."""
+CHARGES_LIMIT = 1000
+"""More charges than fit into the existing pages."""
 
 
 @pytest.fixture
 def disk(harness: Harness) -> Iterator[Path]:
-    """A small disk of its own, where all of the service's tables are."""
+    """Move the service's tables to a small disk. Return its folder."""
     if os.getuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can mount a small disk")
     ((used,),) = harness.query("SELECT pg_database_size(current_database())")
     with ExitStack() as exits:
         folder = exits.enter_context(TemporaryDirectory(prefix="faults-disk-"))
         os.chmod(folder, 0o755)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={used + ROOM}", "tmpfs", folder], check=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={used + FREE_BYTES}", "tmpfs", folder], check=True
+        )
         exits.callback(subprocess.run, ["umount", folder], check=True)
         tables = Path(folder, "tables")
         tables.mkdir()
@@ -51,7 +53,7 @@ def move(harness: Harness, source: str, target: str) -> None:
 
 
 def fill(file: int, disk: Path) -> bool:
-    """Whether it filled the disk, and no other process used some of the space meanwhile."""
+    """Fill the disk. Return False if another process used some of the space meanwhile."""
     with suppress(OSError):
         os.posix_fallocate(file, 0, shutil.disk_usage(disk).free)
         return True
@@ -69,20 +71,20 @@ def full(disk: Path) -> Iterator[None]:
         ballast.unlink()
 
 
-def test_what_writes_waits_reading_goes_on_and_nothing_is_lost(
+def test_full_disk_rejects_writes_and_a_running_batch_continues_afterwards(
     harness: Harness, saver: Client, disk: Path
 ) -> None:
-    """The worker is in the middle of a file when the disk is full."""
+    """Fill the disk while the worker processes a file."""
     before, task_id = saver.balance, begin_file(saver, ROWS)
     with full(disk):
-        answers = [saver.compute(key="0")]
-        while answers[-1].status_code == 200:
-            assert len(answers) < MOST_CHARGES
-            answers.append(saver.compute(key=str(len(answers))))
-        expect.problem(answers[-1], 503)
-        assert int(answers[-1].headers["Retry-After"]) >= 1
+        responses = [saver.compute(key="0")]
+        while responses[-1].status_code == 200:
+            assert len(responses) < CHARGES_LIMIT
+            responses.append(saver.compute(key=str(len(responses))))
+        expect.problem(responses[-1], 503)
+        assert int(responses[-1].headers["Retry-After"]) >= 1
         assert saver.get(f"{API}/records").status_code == 200
-    charged = len(answers)
+    charged = len(responses)
     eventually(lambda: saver.compute(key=str(charged - 1)).status_code == 200)
     check_file(saver, task_id, ROWS)
     assert saver.balance == before - COST * (charged + ROWS)

@@ -1,4 +1,4 @@
-"""random.org breaks under a charge: 503 within the function's time, and nothing is charged."""
+"""Faults of random.org during a charge: 503 within the function's timeout, and no charge."""
 
 import json
 import time
@@ -18,35 +18,35 @@ from tests.support.http_client import Client
 from tests.support.lambda_event import event, problem
 
 Choose = Callable[[RandomOrg], Responder]
-IMPATIENT = 0.3
-"""Seconds, where a test need not wait for the real limit."""
+SHORT_TIMEOUT_SECONDS = 0.3
+"""A timeout for tests that need not wait for the real one."""
 FAULTS: dict[str, Choose] = {
-    "wrong": lambda organisation: lambda request: GARBAGE["an error"],
-    "silent": lambda organisation: organisation.never_responds,
-    "dripping": lambda organisation: organisation.responds_byte_by_byte,
+    "wrong": lambda random_org: lambda request: GARBAGE["an error"],
+    "silent": lambda random_org: random_org.never_responds,
+    "dripping": lambda random_org: random_org.responds_byte_by_byte,
 }
 
 
 @pytest.fixture
 def random_org(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[RandomOrg]:
-    """In the place of the real one, for the function, which runs in this process."""
+    """Replace random.org for the function, which runs in this process."""
     for name, value in {**harness.stack.environment, "RANDOM_STRING_API_KEY": KEY}.items():
         monkeypatch.setenv(name, value)
-    forget()
-    with RandomOrg.running() as organisation:
-        monkeypatch.setattr(random_string, "ENDPOINT", organisation.endpoint)
-        yield organisation
-    forget()
+    clear_caches()
+    with RandomOrg.running() as random_org:
+        monkeypatch.setattr(random_string, "ENDPOINT", random_org.endpoint)
+        yield random_org
+    clear_caches()
 
 
-def forget() -> None:
+def clear_caches() -> None:
     dispose_connections()
     settings.cache_clear()
     random_string._ready.clear()
 
 
 def charge(client: Client) -> dict[str, Any]:
-    """The function's answer to a call by this client."""
+    """Return the function's response to a call by this client."""
     headers = {"authorization": f"Bearer {client.access_token}"}
     body = json.dumps({"type": "random_string", "arguments": []})
     return app(event("POST", "/api/v1/process_operation", body, headers=headers), None)
@@ -55,32 +55,32 @@ def charge(client: Client) -> dict[str, Any]:
 def check(client: Client, random_org: RandomOrg, responder: Responder) -> None:
     random_org.responses = [*[responder] * random_string.ATTEMPTS, strings]
     began = time.monotonic()
-    refused = charge(client)
+    response = charge(client)
     assert time.monotonic() - began < BOUND
-    assert refused["statusCode"] == problem(refused)["status"] == 503
-    assert int(refused["headers"]["Retry-After"]) >= 1
+    assert response["statusCode"] == problem(response)["status"] == 503
+    assert int(response["headers"]["Retry-After"]) >= 1
     assert client.balance == CREDIT
     assert charge(client)["statusCode"] == 200
     assert client.balance == CREDIT - COST
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_nothing_is_charged_and_the_next_call_succeeds(
+def test_fault_charges_nothing_and_the_next_call_succeeds(
     client: Client, random_org: RandomOrg, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(random_string, "TIMEOUT", IMPATIENT)
+    monkeypatch.setattr(random_string, "TIMEOUT", SHORT_TIMEOUT_SECONDS)
     check(client, random_org, FAULTS[fault](random_org))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["silent", "dripping"])
-def test_the_real_limits_end_before_the_function_does(
+def test_real_timeouts_end_before_the_functions_timeout(
     client: Client, random_org: RandomOrg, fault: str
 ) -> None:
     check(client, random_org, FAULTS[fault](random_org))
 
 
-def test_where_nobody_listens_nothing_is_charged(
+def test_unreachable_random_org_charges_nothing(
     client: Client, random_org: RandomOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""The caller of schemathesis's requests (SCHEMATHESIS_HOOKS): anonymous, a client or an admin."""
+"""The authentication of schemathesis's requests (SCHEMATHESIS_HOOKS): anonymous, client or admin."""
 
 import os
 from functools import cache
@@ -14,16 +14,16 @@ from tests.support.users import create_person
 
 ROLE = os.environ["FUZZ_ROLE"]
 CREDIT = 1000
-"""Enough for many operations, and not for all: some calls must come to 402."""
+"""Enough for many operations but not for all, so that some calls return 402."""
 THROTTLED = ("/login", "/admin", "/api/v1/process_csv", "/api/v1/tasks")
-CALLS_BEFORE_FORGETTING = 20
-"""Calls of those until the throttles forget them: enough for some to come to 429, and not most."""
+CALLS_PER_RESET = 20
+"""The number of throttled calls between two resets of the throttles, so that some of them return 429."""
 
 _calls = count(1)
 
 
 class Caller:
-    """A new account whenever the session has ended: random requests log out, and delete and demote admins."""
+    """Create an account whenever a session has ended: random requests log out, delete and demote users."""
 
     def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
         person = create_person(ROLE, CREDIT)
@@ -39,7 +39,7 @@ if ROLE != "anonymous":
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    if case.operation.path in THROTTLED and next(_calls) % CALLS_BEFORE_FORGETTING == 0:
+    if case.operation.path in THROTTLED and next(_calls) % CALLS_PER_RESET == 0:
         _database().run("DELETE FROM rate_limits")
 
 

@@ -1,9 +1,9 @@
-"""The served OpenAPI document against the service, by schemathesis: `python -m tests.fuzz.run --seed 7`.
+"""Test the service against its OpenAPI document by schemathesis: `python -m tests.fuzz.run --seed 7`.
 
-An anonymous caller, a client and an admin send the requests that schemathesis generates, in parallel:
-its examples, what lies at and beyond the bounds of each field, random inputs, and sequences that follow
-from one answer to the next request. No answer may be a server's error, have a status, media type or
-header that the document does not tell of, or a body that its schema does not allow.
+An anonymous caller, a client and an admin send the requests that schemathesis generates, in parallel: the
+document's examples, values at and beyond the limits of each field, random inputs, and sequences in which a
+request uses an earlier response. A response fails if it is a server error, if its status, media type or
+headers are not documented, or if its body does not match the schema.
 """
 
 import argparse
@@ -31,18 +31,18 @@ CONFIGURATION = ROOT / "tests" / "fuzz" / "schemathesis.toml"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one role's run."""
+    """The result of one role's run."""
 
     role: str
     cases: int
-    good: bool
-    told: str
-    """All that schemathesis printed."""
+    passed: bool
+    output: str
+    """The output of schemathesis."""
 
 
 @contextmanager
 def service() -> Iterator[Stack]:
-    """A stack of its own: an admin's random requests leave nothing as it was."""
+    """Run a separate stack, because the random requests of an admin change everything."""
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         Stack(Settings(port=0, edge_port=0, data_dir=Path(folder), batch_retry=1)) as stack,
@@ -51,32 +51,32 @@ def service() -> Iterator[Stack]:
 
 
 def fuzz(stack: Stack, seed: int, examples: int, phases: Sequence[str]) -> list[Outcome]:
-    """Ask as each role, side by side.
+    """Send requests as every role in parallel.
 
     Args:
-        examples: random requests per route, and sequences.
+        examples: the number of random requests per route, and of sequences.
     """
     with TemporaryDirectory() as folder:
         running = {role: _start(stack, Path(folder), role, seed, examples, phases) for role in ROLES}
-        told = {role: process.communicate()[0] for role, process in running.items()}
+        output = {role: process.communicate()[0] for role, process in running.items()}
         return [
-            Outcome(role, _cases(Path(folder) / f"{role}.json"), process.returncode == 0, told[role])
+            Outcome(role, _cases(Path(folder) / f"{role}.json"), process.returncode == 0, output[role])
             for role, process in running.items()
         ]
 
 
 def audit(stack: Stack) -> str:
-    """The output of `make audit` about balances that differ from their ledger; "" if there are none."""
+    """Return the output of `make audit`, or "" if all balances match their ledger."""
     environment = {**os.environ, **stack.environment}
     command = [sys.executable, "-m", "shared.billing.audit"]
-    made = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    return made.stdout + made.stderr if made.returncode else ""
+    result = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    return result.stdout + result.stderr if result.returncode else ""
 
 
 def _start(
     stack: Stack, folder: Path, role: str, seed: int, examples: int, phases: Sequence[str]
 ) -> "subprocess.Popen[str]":
-    """schemathesis, with the folder as its working folder: it leaves files there."""
+    """Start schemathesis in the folder, where it writes files."""
     options = {
         "seed": seed,
         "max-examples": examples,
@@ -85,10 +85,10 @@ def _start(
     }
     command = [sys.executable, "-m", "schemathesis.cli", f"--config-file={CONFIGURATION}", "run"]
     command += [f"{stack.url}/openapi.json", *(f"--{name}={value}" for name, value in options.items())]
-    told = {"FUZZ_ROLE": role, "SCHEMATHESIS_HOOKS": "tests.fuzz.callers", "PYTHONPATH": str(ROOT)}
+    output = {"FUZZ_ROLE": role, "SCHEMATHESIS_HOOKS": "tests.fuzz.callers", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         command,
-        env={**os.environ, **stack.environment, **told},
+        env={**os.environ, **stack.environment, **output},
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,14 +97,14 @@ def _start(
 
 
 def _cases(report: Path) -> int:
-    """Requests that were made; none when schemathesis did not come to its end."""
+    """Return the number of sent requests, or 0 if schemathesis did not finish."""
     return int(json.loads(report.read_text())["test_cases"]["generated"]) if report.exists() else 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=200, help="random requests per route and role")
-    parser.add_argument("--least", type=int, default=20_000, help="cases that there must be")
+    parser.add_argument("--min-cases", type=int, default=20_000, help="the required number of cases")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
@@ -113,11 +113,11 @@ def main() -> None:
         outcomes = fuzz(stack, arguments.seed, arguments.examples, THOROUGH)
         off = audit(stack)
     for outcome in outcomes:
-        print(f"  {outcome.role:8} {outcome.cases:6} cases: {'good' if outcome.good else outcome.told}")
+        print(f"  {outcome.role:8} {outcome.cases:6} cases: {'passed' if outcome.passed else outcome.output}")
     cases = sum(outcome.cases for outcome in outcomes)
-    print(f"{cases} cases in {time.monotonic() - began:.0f} s; {off or 'the books balance'}")
-    if off or cases < arguments.least or not all(outcome.good for outcome in outcomes):
-        sys.exit(f"repeat with SEED={arguments.seed}")
+    print(f"{cases} cases in {time.monotonic() - began:.0f} s; {off or 'all balances are right'}")
+    if off or cases < arguments.min_cases or not all(outcome.passed for outcome in outcomes):
+        sys.exit(f"Repeat the run with SEED={arguments.seed}.")
 
 
 if __name__ == "__main__":

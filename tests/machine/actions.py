@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from shared import exact_json
 from tests.machine import batch_model
-from tests.machine.model import BY_HAND, Arguments, Expected, Model, Rows, Steps
+from tests.machine.model import MANUAL, Arguments, Expected, Model, Rows, Steps
 from tests.machine.registry import ADMIN, Registry
 from tests.support.lambda_event import event
 
@@ -184,7 +184,7 @@ class WriteRecord:
             "operation_id": registry.ids[self.operation],
             "amount": self.amount,
             "user_balance": self.amount,
-            "operation_response": BY_HAND,
+            "operation_response": MANUAL,
         }
         return Request.of(
             "create_record",

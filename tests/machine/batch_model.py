@@ -131,8 +131,8 @@ def _bill_chunk(model: Model, name: str) -> None:
         else:
             spent, billed = spent + cost, billed + 1
             balance = owner.balance - spent
-            made = Record(task.owner, operation, arguments, result, cost, balance, name, task.done + 1)
-            model.records[f"{name} row {task.done + 1}"] = made
+            record = Record(task.owner, operation, arguments, result, cost, balance, name, task.done + 1)
+            model.records[f"{name} row {task.done + 1}"] = record
         task.done += 1
     if billed:
         owner.move("batch", -spent)

@@ -92,14 +92,14 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
                 name_of[owner],
                 operation,
                 given and arguments(given),
-                result(made),
+                result(computed),
                 amount,
                 balance,
                 task and name_of[task],
                 row,
                 deleted,
             )
-            for owner, operation, given, made, amount, balance, task, row, deleted in records
+            for owner, operation, given, computed, amount, balance, task, row, deleted in records
         ),
         "tasks": {
             name_of[id]: (name_of[owner], *task, results(owner, id) if task[0] == "completed" else None)

@@ -66,10 +66,10 @@ class Driver:
         """Execute two actions at the same time. Some order of their steps must explain the outcome.
 
         Args:
-            hold: see `Service.at_once`.
+            hold: see `Service.run_concurrently`.
         """
         requests = [(action, request) for action in (one, other) if (request := self._request(action))]
-        responses = self.service.at_once(
+        responses = self.service.run_concurrently(
             *[lambda it=it: self.service.send(it.event) for _, it in requests], hold=hold
         )
         self.service.receive()
@@ -105,7 +105,7 @@ class Driver:
         if request is None:
             return
         steps = self._steps(message, hurried)
-        outcome, response = self.service.at_once(
+        outcome, response = self.service.run_concurrently(
             lambda: self.service.deliver(message, hurried), lambda: self.service.send(request.event)
         )
         assert outcome == "done"
@@ -145,7 +145,7 @@ class Driver:
     def deliver_two(self, one: Any, other: Any, hurried: bool) -> None:
         """Deliver two messages to two workers. They may be of one task, or the same message."""
         actions = [ExecutedAction(self._steps(it, hurried), None) for it in (one, other)]
-        outcomes = self.service.at_once(
+        outcomes = self.service.run_concurrently(
             *[lambda it=it: self.service.deliver(it, hurried) for it in (one, other)]
         )
         assert outcomes == ["done", "done"]

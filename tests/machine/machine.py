@@ -30,7 +30,7 @@ Step = Callable[..., None]
 RULES = list[str]()
 """The names of all rules."""
 
-a_message_waits = precondition(lambda self: self.driver.service.waiting)
+if_a_message_waits = precondition(lambda self: self.driver.service.waiting)
 
 
 def rule(**drawn: Any) -> Callable[[Step], Step]:
@@ -44,8 +44,8 @@ def rule(**drawn: Any) -> Callable[[Step], Step]:
             self.service.outcomes[f"rule {step.__name__}"] += 1
             step(self, **found)
 
-        made: Step = stateful.rule(**drawn)(counted)
-        return made
+        decorated: Step = stateful.rule(**drawn)(counted)
+        return decorated
 
     return decorate
 
@@ -112,15 +112,15 @@ class Machine(RuleBasedStateMachine):
         self.driver.execute(action, moment)
 
     @rule(one=strategies.ANY_ACTION, other=strategies.ANY_ACTION, held=st.booleans())
-    def two_at_once(self, one: Action, other: Action, held: bool) -> None:
+    def execute_two_concurrently(self, one: Action, other: Action, held: bool) -> None:
         self.driver.execute_both(one, other, HOLD_ROWS if held else "")
 
     @rule(action=strategies.SIGN_INS, held=st.booleans())
-    def two_of_one_email_at_once(self, action: Action, held: bool) -> None:
+    def sign_in_twice_concurrently(self, action: Action, held: bool) -> None:
         self.driver.execute_both(action, action, HOLD_TABLE if held else "")
 
     @rule(one=strategies.CALLS, other=st.none() | strategies.CALLS, held=st.booleans())
-    def two_of_one_key_at_once(self, one: Charge, other: Charge | None, held: bool) -> None:
+    def reuse_key_concurrently(self, one: Charge, other: Charge | None, held: bool) -> None:
         self.driver.execute_both(one.with_key(), (other or one).with_key(one), HOLD_ROWS if held else "")
 
     @rule(action=strategies.UPLOADS)
@@ -139,7 +139,7 @@ class Machine(RuleBasedStateMachine):
         self.service.store(key, as_csv(found.rows))
         found.stored = True
 
-    @a_message_waits
+    @if_a_message_waits
     @rule(which=strategies.INDEX, hurried=st.booleans())
     def deliver(self, which: int, hurried: bool) -> None:
         self.driver.deliver(_one_of(self.service.waiting, which), hurried)
@@ -150,17 +150,17 @@ class Machine(RuleBasedStateMachine):
         """Deliver a processed message again."""
         self.driver.deliver(_one_of(self.service.delivered, which), hurried)
 
-    @a_message_waits
+    @if_a_message_waits
     @rule(which=strategies.INDEX, hurried=st.booleans(), crash=strategies.CRASHES)
     def crash_of_the_worker(self, which: int, hurried: bool, crash: Crash) -> None:
         self.driver.deliver(_one_of(self.service.waiting, which), hurried, crash)
 
-    @a_message_waits
+    @if_a_message_waits
     @rule(which=strategies.INDEX, hurried=st.booleans(), action=strategies.ANY_ACTION)
-    def deliver_and_ask_at_once(self, which: int, hurried: bool, action: Action) -> None:
+    def deliver_during_action(self, which: int, hurried: bool, action: Action) -> None:
         self.driver.deliver_during(_one_of(self.service.waiting, which), hurried, action)
 
-    @a_message_waits
+    @if_a_message_waits
     @rule(
         which=strategies.INDEX,
         hurried=st.booleans(),
@@ -171,9 +171,9 @@ class Machine(RuleBasedStateMachine):
         """Execute an action between two transactions of the worker. Without an action, cancel its task."""
         self.driver.interrupt(_one_of(self.service.waiting, which), hurried, commit, action)
 
-    @a_message_waits
+    @if_a_message_waits
     @rule(one=strategies.INDEX, other=strategies.INDEX, hurried=st.booleans())
-    def deliver_two_at_once(self, one: int, other: int, hurried: bool) -> None:
+    def deliver_two_concurrently(self, one: int, other: int, hurried: bool) -> None:
         """Deliver two messages of one or two tasks at once, or one message twice."""
         waiting = self.service.waiting
         self.driver.deliver_two(_one_of(waiting, one), _one_of(waiting, other), hurried)

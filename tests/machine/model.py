@@ -23,7 +23,7 @@ ARGUMENTS = {
 }
 """Minimum and maximum number of arguments of each operation."""
 ALIASES = {"subtraction": "substraction"}
-BY_HAND = "by hand"
+MANUAL = "by hand"
 """The result of a record that an admin created."""
 ANY_STRING = "any string"
 """Stands for a random result, which the model cannot predict."""
@@ -204,7 +204,7 @@ class Model:
     def write_record(
         self, record: str, who: str, operation: str, amount: Decimal, balance: Decimal
     ) -> Expected:
-        self.records[record] = Record(who, operation, None, BY_HAND, amount, balance)
+        self.records[record] = Record(who, operation, None, MANUAL, amount, balance)
         return Expected(201, {"amount": amount, "user_balance": balance})
 
     def correct_record(self, record: str, to: str, amount: Decimal) -> Expected:

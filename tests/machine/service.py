@@ -132,7 +132,7 @@ class Service:
         self.waiting = [message for message in self.waiting if message not in messages]
         self.receive()
 
-    def at_once(self, *actions: Callable[[], Any], hold: str = "") -> list[Any]:
+    def run_concurrently(self, *actions: Callable[[], Any], hold: str = "") -> list[Any]:
         """Run callables concurrently and return their results.
 
         Args:

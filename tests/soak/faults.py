@@ -1,4 +1,4 @@
-"""What goes wrong, one thing at a time."""
+"""Faults, injected one at a time."""
 
 import random
 import threading
@@ -13,23 +13,23 @@ from shared.database.connection import Database
 from shared.errors import ServiceUnavailable
 from tests.support.faults.tcp_line import TcpLine
 
-LONGEST = 2.0
-"""Seconds for which the database or the bucket is unreachable."""
+MAX_OUTAGE_SECONDS = 2.0
+"""The longest time for which the database or the bucket is unreachable."""
 
 
 class Faults:
-    """Each fault comes as often as any other, in an order that the seed decides.
+    """Inject every kind of fault equally often, in an order that depends on the seed.
 
-    The oldest worker of each kind is never killed: it is watched for leaks from its beginning to the end.
+    The oldest worker of each kind is never killed, because ResourceMonitor measures it for the whole run.
     """
 
-    def __init__(self, stack: Stack, line: TcpLine, chance: random.Random, pause: float) -> None:
+    def __init__(self, stack: Stack, line: TcpLine, randomness: random.Random, pause: float) -> None:
         """Args:
-        pause: seconds between two faults, in the mean.
+        pause: the mean number of seconds between two faults.
         """
-        self._stack, self._line, self._chance, self._pause = stack, line, chance, pause
+        self._stack, self._line, self._random, self._mean_pause = stack, line, randomness, pause
         self.counts = Counter[str]()
-        self.each_came = threading.Event()
+        self.all_injected = threading.Event()
         self.kinds: dict[str, Callable[[], bool]] = {
             "batch worker killed": self._kill_batch_worker,
             "gateway worker killed": self._kill_gateway_worker,
@@ -40,12 +40,12 @@ class Faults:
 
     def run(self, until: threading.Event) -> None:
         while not until.is_set():
-            for name in self._chance.sample(list(self.kinds), len(self.kinds)):
-                if until.wait(self._chance.uniform(0.5, 1.5) * self._pause):
+            for name in self._random.sample(list(self.kinds), len(self.kinds)):
+                if until.wait(self._random.uniform(0.5, 1.5) * self._mean_pause):
                     return
                 self.counts[name] += self.kinds[name]()
             if all(self.counts[name] for name in self.kinds):
-                self.each_came.set()
+                self.all_injected.set()
 
     def _kill_batch_worker(self) -> bool:
         return self._kill(batch_workers(self._stack)[1:])
@@ -55,7 +55,7 @@ class Faults:
 
     def _restart_postgres(self) -> bool:
         with self._stack.database_stopped():
-            threading.Event().wait(self._chance.uniform(0, LONGEST))
+            threading.Event().wait(self._random.uniform(0, MAX_OUTAGE_SECONDS))
         return True
 
     def _cut_connections(self) -> bool:
@@ -74,27 +74,27 @@ class Faults:
 
     def _refuse(self) -> bool:
         with self._line.refusing():
-            threading.Event().wait(self._chance.uniform(0, LONGEST))
+            threading.Event().wait(self._random.uniform(0, MAX_OUTAGE_SECONDS))
         return True
 
     def _kill(self, processes: list[psutil.Process]) -> bool:
-        with suppress(IndexError, psutil.NoSuchProcess):  # none just now, or it has just ended
-            self._chance.choice(processes).kill()
+        with suppress(IndexError, psutil.NoSuchProcess):  # no process exists, or it has just ended
+            self._random.choice(processes).kill()
             return True
         return False
 
 
 def gateway_workers(stack: Stack) -> list[psutil.Process]:
-    """The processes that answer requests, the oldest first."""
+    """Return the gateway's worker processes, the oldest first."""
     return _by_age(psutil.Process(stack.pid(GATEWAY)).children())
 
 
 def batch_workers(stack: Stack) -> list[psutil.Process]:
-    """The processes that work off messages, the oldest first; none before the first message."""
+    """Return the batch worker processes, the oldest first. None exist before the first message."""
     workers = list[psutil.Process]()
     for child in psutil.Process(stack.pid(BATCH)).children():
         with suppress(psutil.NoSuchProcess):
-            # Not multiprocessing's resource tracker, which is none of the service.
+            # Exclude multiprocessing's resource tracker.
             if "spawn_main" in " ".join(child.cmdline()):
                 workers.append(child)
     return _by_age(workers)

@@ -1,4 +1,4 @@
-"""Memory, file handles and connections, looked at again and again: do they grow?"""
+"""Measure whether memory, open files and connections grow."""
 
 import statistics
 import threading
@@ -15,33 +15,33 @@ from tests.soak.faults import batch_workers, gateway_workers
 BATCH_WORKER = "batch worker"
 MIB = 1024 * 1024
 WARM_UP = 0.5
-"""The share of the time that is none of a slope: libraries are loaded at first use, connections made."""
+"""The share of the run that a slope excludes: libraries and connections are loaded at first use."""
 
 
 @dataclass
 class Series:
-    """What was measured of one thing, as (seconds, value)."""
+    """The measured values of one resource, as (seconds, value)."""
 
     points: list[tuple[float, float]] = field(default_factory=list)
 
     @property
-    def most(self) -> float:
+    def max(self) -> float:
         return max(value for _, value in self.points)
 
     @property
     def slope(self) -> float:
-        """Growth a minute, once it is warm."""
-        begun = self.points[0][0] + WARM_UP * (self.points[-1][0] - self.points[0][0])
-        warm = [point for point in self.points if point[0] >= begun]
+        """The growth per minute, without the warm-up."""
+        start = self.points[0][0] + WARM_UP * (self.points[-1][0] - self.points[0][0])
+        warm = [point for point in self.points if point[0] >= start]
         return 60 * statistics.linear_regression(*zip(*warm, strict=True)).slope
 
     def __str__(self) -> str:
         first, last = self.points[0][1], self.points[-1][1]
-        return f"{first:7.1f} first, {self.most:7.1f} most, {last:7.1f} last, {self.slope:+7.3f} a minute"
+        return f"{first:7.1f} first, {self.max:7.1f} max, {last:7.1f} last, {self.slope:+7.3f} a minute"
 
 
-class Watch:
-    """Looks at the processes that live as long as the stack does, and a batch worker from its beginning."""
+class ResourceMonitor:
+    """Measure the processes that live as long as the stack, and the first batch worker."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -53,15 +53,15 @@ class Watch:
         }
         names = [*self._processes, BATCH_WORKER]
         self.memory, self.handles = ({name: Series() for name in names} for _ in range(2))
-        """MiB of resident memory, and open files and sockets, of each process."""
+        """MiB of resident memory, and open files and sockets, by process."""
         self.connections = Series()
-        """Those of all functions to Postgres."""
+        """The number of connections of all functions to Postgres."""
 
     def run(self, until: threading.Event, interval: float) -> None:
         while not until.wait(interval):
-            self.look()
+            self.measure()
 
-    def look(self) -> None:
+    def measure(self) -> None:
         now = time.monotonic()
         if BATCH_WORKER not in self._processes and (workers := batch_workers(self._stack)):
             self._processes[BATCH_WORKER] = workers[0]
@@ -69,11 +69,11 @@ class Watch:
             self.memory[name].points.append((now, process.memory_info().rss / MIB))
             self.handles[name].points.append((now, process.num_fds()))
         try:
-            self.connections.points.append((now, self.connected()))
+            self.connections.points.append((now, self.count_connections()))
         except ServiceUnavailable:
-            return  # the database is unreachable at the moment
+            return  # the database is currently unreachable
 
-    def connected(self) -> int:
+    def count_connections(self) -> int:
         """Raises: ServiceUnavailable."""
         ((row),) = self._database.query(
             "SELECT count(*) AS connections FROM pg_stat_activity"

@@ -1,8 +1,8 @@
-"""Mixed traffic by many users while something breaks every few seconds:
+"""Send mixed traffic of many users while a fault is injected every few seconds:
 `python -m tests.soak.soak --minutes 10 --seed 7`.
 
-In the end the books balance, what was promised was kept, every answer is explained, and nothing has
-grown that should not. The seed decides what is tried and what breaks; not when which thread runs.
+Afterwards, all balances must be right, acknowledged changes stored, all responses expected, and no resource
+leaked. The seed determines the actions and faults, but not the timing of threads.
 """
 
 import argparse
@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 from localstack.cloud import EDGE_HOST
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
-from tests.soak.answers import BROKEN, Answers
 from tests.soak.faults import Faults
-from tests.soak.leaks import Watch
-from tests.soak.promises import Promises
+from tests.soak.final_checks import FinalChecks
+from tests.soak.leaks import ResourceMonitor
+from tests.soak.responses import BROKEN, Responses
 from tests.soak.user import User
 from tests.support.faults.emulator import emulator
 from tests.support.faults.tcp_line import TcpLine
@@ -30,124 +30,127 @@ from tests.support.http_client import API, Client
 
 GATEWAY_WORKERS, BATCH_WORKERS = 3, 2
 MEMORY_GROWTH, HANDLES_GROWTH = 0.5, 0.5
-"""MiB and file handles a minute that a slope may have: what noise makes of none in ten minutes."""
+"""The limits of a slope in MiB and file handles per minute: noise alone reaches them within ten minutes."""
 SAMPLES = 100
-EACH_WITHIN = 60
-"""Seconds that a short run may go on longer, for each fault to come once."""
+EXTRA_SECONDS = 60
+"""The limit by which a short run is extended, until every kind of fault was injected."""
 
 
 @dataclass
 class Soak:
-    """What happened."""
+    """The results of a run."""
 
-    answers: Answers
+    responses: Responses
     faults: Faults
-    watch: Watch
-    promises: Promises
+    monitor: ResourceMonitor
+    final_checks: FinalChecks
     users: int
 
-    def faulty(self) -> list[str]:
-        """What must not be, in words; none when all is well."""
+    def failures(self) -> list[str]:
+        """Return descriptions of all failures."""
         killed, broken = self.faults.counts["gateway worker killed"], self._broken()
-        found = [*self.answers.unexplained, *self.promises.broken]
+        found = [*self.responses.unexpected, *self.final_checks.failures]
         if broken > killed * self.users:
-            found.append(f"{broken} answers broke off at {killed} kills with {self.users} users")
+            found.append(f"{broken} responses were broken off by {killed} kills with {self.users} users")
         return found
 
     def leaks(self) -> list[str]:
-        """What grows, in words. Of a run that is too short its slopes say nothing."""
-        slopes = [(self.watch.memory, MEMORY_GROWTH, "memory"), (self.watch.handles, HANDLES_GROWTH, "files")]
+        """Return descriptions of growing resources. In a short run, the slopes are not significant."""
+        slopes = [
+            (self.monitor.memory, MEMORY_GROWTH, "memory"),
+            (self.monitor.handles, HANDLES_GROWTH, "files"),
+        ]
         return [
-            f"{what} of the {name} grow by {series.slope:.2f} a minute"
-            for measured, most, what in slopes
+            f"{what} of the {name} grow by {series.slope:.2f} per minute"
+            for measured, limit, what in slopes
             for name, series in measured.items()
-            if series.slope > most
+            if series.slope > limit
         ]
 
     def _broken(self) -> int:
-        """Answers of the service that did not come; the bucket's are the line's doing."""
-        return self.answers.total(BROKEN) - self.answers.counts["upload to S3", BROKEN]
+        """Return the number of broken responses of the service. The proxy breaks those of the bucket."""
+        return self.responses.total(BROKEN) - self.responses.counts["upload to S3", BROKEN]
 
     def lines(self) -> list[str]:
         faults = ", ".join(f"{name}: {count}" for name, count in sorted(self.faults.counts.items()))
         return [
-            f"{self.answers.total()} answers to {self.users} users:",
-            *self.answers.lines(),
+            f"{self.responses.total()} responses to {self.users} users:",
+            *self.responses.lines(),
             f"{self.faults.counts.total()} faults: {faults}",
-            *self.promises.lines(),
-            *self.watch.lines(),
+            *self.final_checks.lines(),
+            *self.monitor.lines(),
         ]
 
 
 @contextmanager
-def stack_and_line() -> Iterator[tuple[Stack, TcpLine]]:
-    """The whole service, and its line to S3 and SQS."""
+def stack_and_proxy() -> Iterator[tuple[Stack, TcpLine]]:
+    """Run the whole service. Yield it with its proxy to S3 and SQS."""
     with ExitStack() as exits:
-        # Not in pytest's folder, which other users may not enter: Postgres runs as one.
+        # Not in pytest's folder: the system user of Postgres cannot enter it.
         folder = Path(exits.enter_context(TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True)))
-        line = TcpLine.to(exits.enter_context(emulator(folder)))
-        exits.callback(line.close)
+        proxy = TcpLine.to(exits.enter_context(emulator(folder)))
+        exits.callback(proxy.close)
         settings = Settings(
             port=0,
             data_dir=folder / "data",
-            endpoint_url=f"http://{EDGE_HOST}:{line.port}",
+            endpoint_url=f"http://{EDGE_HOST}:{proxy.port}",
             gateway_workers=GATEWAY_WORKERS,
             batch_workers=BATCH_WORKERS,
             batch_retry=1,
             batch_visibility=5,
         )
-        yield exits.enter_context(Stack(settings)), line
+        yield exits.enter_context(Stack(settings)), proxy
 
 
 def run(seconds: float, users: int, pause: float, seed: int) -> Soak:
-    """Traffic for so long; a fault every `pause` seconds in the mean. Raises: what the stack's start does."""
-    with stack_and_line() as (stack, line), ExitStack() as exits:
-        answers, over = Answers(), threading.Event()
-        program = api_key_of_an_admin(stack.url)
-        crowd = [
-            User(stack.url, f"127.0.2.{number}", program, answers, over, f"{seed}.{number}")
+    """Send traffic for this long, with a fault every `pause` seconds on average. Return the results."""
+    with stack_and_proxy() as (stack, proxy), ExitStack() as exits:
+        responses, stop = Responses(), threading.Event()
+        admin_key = api_key_of_an_admin(stack.url)
+        soak_users = [
+            User(stack.url, f"127.0.2.{number}", admin_key, responses, stop, f"{seed}.{number}")
             for number in range(1, users + 1)
         ]
-        for user in crowd:
+        for user in soak_users:
             exits.callback(user.close)
-        watch = Watch(stack)
-        exits.callback(watch.close)
-        faults = Faults(stack, line, random.Random(seed), pause)
-        jobs = [user.run for user in crowd]
-        jobs += [lambda: faults.run(over), lambda: watch.run(over, seconds / SAMPLES)]
+        monitor = ResourceMonitor(stack)
+        exits.callback(monitor.close)
+        faults = Faults(stack, proxy, random.Random(seed), pause)
+        jobs = [user.run for user in soak_users]
+        jobs += [lambda: faults.run(stop), lambda: monitor.run(stop, seconds / SAMPLES)]
         with ThreadPoolExecutor(len(jobs)) as pool:
             running = [pool.submit(job) for job in jobs]
-            over.wait(seconds)
-            faults.each_came.wait(EACH_WITHIN)
-            over.set()
+            stop.wait(seconds)
+            faults.all_injected.wait(EXTRA_SECONDS)
+            stop.set()
         for one in running:
             one.result()
-        promises = Promises(stack, crowd)
-        promises.settle()
-        promises.check(watch, GATEWAY_WORKERS + BATCH_WORKERS)
-        return Soak(answers, faults, watch, promises, users)
+        final_checks = FinalChecks(stack, soak_users)
+        final_checks.settle()
+        final_checks.check(monitor, GATEWAY_WORKERS + BATCH_WORKERS)
+        return Soak(responses, faults, monitor, final_checks, users)
 
 
 def api_key_of_an_admin(url: str) -> str:
     with Client(url) as admin:
         admin.sign_in("defaultadmin@admin.as", "adminpass").raise_for_status()
-        made = admin.post(f"{API}/api_keys", json={"name": "soak"}).raise_for_status()
-        return str(made.json()["key"])
+        created = admin.post(f"{API}/api_keys", json={"name": "soak"}).raise_for_status()
+        return str(created.json()["key"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--users", type=int, default=8)
-    parser.add_argument("--pause", type=float, default=4, help="seconds between two faults, in the mean")
+    parser.add_argument("--pause", type=float, default=4, help="mean number of seconds between two faults")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    given = parser.parse_args()
-    print(f"seed {given.seed}: {given.minutes:g} minutes", flush=True)
-    soak = run(given.minutes * 60, given.users, given.pause, given.seed)
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}: {arguments.minutes:g} minutes", flush=True)
+    soak = run(arguments.minutes * 60, arguments.users, arguments.pause, arguments.seed)
     print("\n".join(soak.lines()))
-    if found := [*soak.faulty(), *soak.leaks()]:
-        sys.exit("\n".join(["It failed:", *found]))
-    print("The books balance, every promise was kept, every answer is explained, nothing grows.")
+    if found := [*soak.failures(), *soak.leaks()]:
+        sys.exit("\n".join(["The run failed:", *found]))
+    print("All balances are right, acknowledged changes stored, responses expected, and no resource grows.")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""The short form of `make soak`: each fault once or twice, with traffic all the while."""
+"""A short soak test with every fault once or twice. `make soak` runs it longer."""
 
 from tests.soak.soak import run
 
 SECONDS, USERS, PAUSE = 6, 4, 0.5
 
 
-def test_traffic_under_faults_ends_with_the_books_in_order_and_every_answer_explained() -> None:
+def test_traffic_under_faults_keeps_all_balances_right_and_all_responses_expected() -> None:
     soak = run(SECONDS, USERS, PAUSE, seed=1)
-    assert soak.faulty() == [], "\n".join(soak.lines())
+    assert soak.failures() == [], "\n".join(soak.lines())
     assert all(soak.faults.counts[name] for name in soak.faults.kinds)
-    assert soak.answers.counts["charge", "200"]
-    assert soak.promises.tasks
+    assert soak.responses.counts["charge", "200"]
+    assert soak.final_checks.tasks

@@ -63,7 +63,7 @@ class Harness:
             "AWS_PGSQL_PATH": f"postgresql://postgres@/{postgres.database}?host={folder}",
         }
         self.cloud = Cloud.connect(self.environment)
-        self.undisturbed: Task | None = None
+        self.reference_task: Task | None = None
         """A task processed without faults, to compare with tasks that had some."""
         self.queue = self.environment["QUEUE_URL"]
         self.dead_letters = dead_letter_queue(self.cloud.sqs, self.queue)
@@ -153,11 +153,11 @@ class Harness:
             assert balance == credits - charged
         assert charges.audit() == []
 
-    def check_completed(self, task: Task, undisturbed: Task) -> None:
+    def check_completed(self, task: Task, reference_task: Task) -> None:
         """Check that a task ended like the other one, with byte-identical results."""
-        assert self.state(task) == self.state(undisturbed)
+        assert self.state(task) == self.state(reference_task)
         assert self.state(task)["status"] == "completed"
-        assert self.results(task) == self.results(undisturbed)
+        assert self.results(task) == self.results(reference_task)
         self.check_accounting(task)
 
 

@@ -24,7 +24,7 @@ PASSWORD = "correct-horse-1!"
 ADMIN = ("defaultadmin@admin.as", "adminpass")
 
 
-class Running:
+class RunningService:
     """A running stack, and the requests that tests send to it."""
 
     def __init__(self, stack: Stack) -> None:
@@ -38,7 +38,7 @@ class Running:
 
     @classmethod
     @contextmanager
-    def prepared(cls) -> Iterator["Running"]:
+    def prepared(cls) -> Iterator["RunningService"]:
         with TemporaryDirectory(prefix="batch-") as folder:
             settings = Settings(
                 port=0, edge_port=0, data_dir=Path(folder), gateway_workers=2, batch_workers=2, batch_retry=0
@@ -117,7 +117,7 @@ class Account(Service):
 
 
 def run_client(
-    running: Running, file: Path, email: str, **environment: str
+    running: RunningService, file: Path, email: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run `python -m client.batch FILE`."""
     variables = {
