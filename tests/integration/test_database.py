@@ -307,7 +307,7 @@ def test_stale_prepared_statement_is_prepared_again(connection: Database, sql: S
 
 
 def test_violated_constraint_raises_its_domain_error() -> None:
-    with pytest.raises(Conflict, match="already has a create_price"):
+    with pytest.raises(Conflict, match="already has a price"):
         create_price("addition")
 
 

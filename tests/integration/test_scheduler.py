@@ -34,7 +34,7 @@ def running(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def invocations(folder: Path) -> list[Path]:
-    return sorted((folder / "invocations").glob("scheduled.*"))
+    return sorted((folder / "received").glob("scheduled.*"))
 
 
 def test_scheduled_function_runs_in_a_new_process_each_time(

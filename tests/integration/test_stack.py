@@ -77,7 +77,7 @@ class Failing(BaseHTTPRequestHandler):
 
 def delivered(folder: Path) -> str:
     """Return all events that the stub worker received."""
-    return "".join(file.read_text() for file in (folder / "seen").glob("*.json"))
+    return "".join(file.read_text() for file in (folder / "received").glob("*.json"))
 
 
 def free_port() -> int:
