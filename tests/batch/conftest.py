@@ -1,4 +1,4 @@
-"""The harness for all tests of the batch, and this process's settings that go with it."""
+"""The harness of the batch tests. Its settings apply to the test process, too."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,26 +13,26 @@ from tests.support.batch.service import RunningService
 
 
 @pytest.fixture(scope="session")
-def running_ground() -> Iterator[Harness]:
+def session_harness() -> Iterator[Harness]:
     with Harness.prepared() as harness:
         yield harness
 
 
 @pytest.fixture
-def harness(running_ground: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-    """The harness, its queues empty; its settings are this process's."""
-    for name, value in running_ground.environment.items():
+def harness(session_harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    """The harness with empty queues. Its settings apply to this process within the test."""
+    for name, value in session_harness.environment.items():
         monkeypatch.setenv(name, value)
-    forget()
-    for queue in (running_ground.queue, running_ground.dead_letters):
-        running_ground.cloud.sqs.purge_queue(QueueUrl=queue)
-    running_ground.stage.expect(None)
-    yield running_ground
-    forget()
+    clear_caches()
+    for queue in (session_harness.queue, session_harness.dead_letters):
+        session_harness.cloud.sqs.purge_queue(QueueUrl=queue)
+    session_harness.stage.expect(None)
+    yield session_harness
+    clear_caches()
 
 
-def forget() -> None:
-    """Let go of what was made from other settings."""
+def clear_caches() -> None:
+    """Close connections and clear clients that were created with other settings."""
     dispose_connections()
     settings.cache_clear()
     aws.s3.cache_clear()
@@ -41,22 +41,22 @@ def forget() -> None:
 
 @pytest.fixture
 def deliveries(harness: Harness) -> Iterator[Deliveries]:
-    made = Deliveries(harness)
-    yield made
-    made.close()
+    deliveries = Deliveries(harness)
+    yield deliveries
+    deliveries.close()
 
 
 @pytest.fixture
 def deliveries_with(harness: Harness) -> Iterator[Callable[..., Deliveries]]:
-    """Makes deliveries with other overrides, or to workers with little time: `seconds=…`."""
-    made = list[Deliveries]()
+    """Return a function that creates deliveries with other overrides, or to workers with `seconds` left."""
+    created = list[Deliveries]()
 
-    def make(**how: object) -> Deliveries:
-        made.append(Deliveries(harness, **how))  # type: ignore[arg-type]
-        return made[-1]
+    def create(**options: object) -> Deliveries:
+        created.append(Deliveries(harness, **options))  # type: ignore[arg-type]
+        return created[-1]
 
-    yield make
-    for one in made:
+    yield create
+    for one in created:
         one.close()
 
 

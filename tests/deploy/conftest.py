@@ -1,4 +1,4 @@
-"""`make package`, run once: what the tests look at."""
+"""Runs `make package` once for all tests."""
 
 import json
 import os
@@ -22,7 +22,7 @@ PLANTED = {
         "ORIGIN_SECRET",
     )
 }
-"""Secrets that are in the environment when the templates are compiled."""
+"""Secrets in the environment while the templates are compiled."""
 VERSION = "11111111-2222-3333-4444-555555555555"
 BOUNDARY = "github/restcalculator-dev-boundary"
 ALARMS = [f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}" for name in ("one", "two")]
@@ -30,7 +30,7 @@ Template = dict[str, Any]
 
 
 def bare_environment() -> dict[str, str]:
-    """This one without credentials or settings."""
+    """Return the environment of this process without credentials and settings."""
     settings = {name.upper() for name in Settings.model_fields} | {
         *("STAGE", "CONFIRM", "FRONTEND_URL", "SECRET_VERSION", "DATABASE_MULTI_AZ", "DATABASE_CLASS"),
         *("AVAILABILITY_ZONES", "PERMISSIONS_BOUNDARY", "ROLLBACK_ALARMS", "ROLLBACK_MINUTES"),
@@ -45,11 +45,12 @@ def bare_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def made() -> None:
+def make_package() -> None:
+    """Run `make package`, which compiles the templates and builds the zip."""
     done = subprocess.run(
         ["make", "package"],
         cwd=ROOT,
-        # All that matters is said here, so that no .env says otherwise.
+        # Set every relevant variable, so that no .env overrides it.
         env={
             **bare_environment(),
             **PLANTED,
@@ -71,20 +72,20 @@ def made() -> None:
 
 
 @pytest.fixture(scope="session")
-def own(made: None) -> Template:
-    """The stack that has a database of its own, as compiled."""
+def default_template(make_package: None) -> Template:
+    """The compiled template of the stack with its own database."""
     return compiled("own")
 
 
 @pytest.fixture(scope="session")
-def proxied(made: None) -> Template:
-    """The stack whose API reaches its own database through RDS Proxy, as compiled."""
+def proxy_template(make_package: None) -> Template:
+    """The compiled template of the stack with its own database and RDS Proxy."""
     return compiled("proxy")
 
 
 @pytest.fixture(scope="session")
-def given(made: None) -> Template:
-    """The stack that uses the database of `AWS_PGSQL_PATH`, as compiled."""
+def external_template(make_package: None) -> Template:
+    """The compiled template of the stack that uses the database of `AWS_PGSQL_PATH`."""
     return compiled("given")
 
 
@@ -95,7 +96,7 @@ def compiled(kind: str) -> Template:
 
 
 def packaged(folder: Path, **settings: str) -> Template:
-    """The stack that has a database of its own, compiled into `folder` with more settings."""
+    """Compile the stack with its own database into `folder`, with these settings. Return the template."""
     subprocess.run(
         ["npx", "--no-install", "serverless", "package", "--package", str(folder)],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What the settings choose for the stack's own database: its version, and what follows from its class."""
+"""The database choices that follow from the settings: version, limits of alarms, throttles."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from deploy.environment import ROOT
 from tests.deploy.conftest import Template
 
 DEPRECATED = "W3691"
-"""cfn-lint's rule: RDS creates no new instance of this engine version."""
+"""cfn-lint's rule for an engine version that RDS creates no new instances of."""
 UNKNOWN = "E3691"
 LINT = ROOT / ".venv-lint"
 
 
-def chosen(**settings: str) -> dict[str, Any]:
-    """What resources/database/choice.cjs makes of the settings."""
+def choice_for(**settings: str) -> dict[str, Any]:
+    """Return the result of resources/database/choice.cjs for these settings."""
     program = "console.log(JSON.stringify(require('./resources/database/choice.cjs')()))"
     done = subprocess.run(
         ["node", "-e", program],
@@ -51,18 +51,18 @@ def rules_broken(lint: Path, template: Template, folder: Path) -> set[str]:
     return {match["Rule"]["Id"] for match in json.loads(done.stdout)}
 
 
-def test_rds_creates_new_databases_of_the_version_that_the_template_names(
-    own: Template, lint: Path, tmp_path: Path
+def test_rds_creates_databases_of_the_templates_version(
+    default_template: Template, lint: Path, tmp_path: Path
 ) -> None:
-    """When it fails: cfn-lint also marks a major version alone once RDS retires one minor of it.
+    """If this fails: cfn-lint also marks a major version once RDS has retired one of its minor versions.
 
-    Then look at RDS's release calendar. While RDS creates the major version, ignore the rule in .cfnlintrc.
+    Check RDS's release calendar. While RDS creates the major version, ignore the rule in .cfnlintrc.
     """
-    database = own["Resources"]["Database"]
+    database = default_template["Resources"]["Database"]
 
     def broken(properties: dict[str, Any]) -> set[str]:
-        # Only the database: cfn-lint takes half a minute for the whole template.
-        alone = {**own, "Resources": {"Database": {**database, "Properties": properties}}}
+        # Only the database, because cfn-lint takes half a minute for the whole template.
+        alone = {**default_template, "Resources": {"Database": {**database, "Properties": properties}}}
         return rules_broken(lint, alone, tmp_path)
 
     assert database["Type"] == "AWS::RDS::DBInstance"
@@ -71,10 +71,13 @@ def test_rds_creates_new_databases_of_the_version_that_the_template_names(
         assert rule in broken({**database["Properties"], "EngineVersion": version})
 
 
-def test_the_zones_of_the_setting_are_those_of_the_subnets(own: Template) -> None:
-    settled = chosen(AVAILABILITY_ZONES="us-east-1d,us-east-1b")
-    assert (settled["zoneA"], settled["zoneB"]) == ("us-east-1d", "us-east-1b")
-    subnets = [own["Resources"][name]["Properties"]["AvailabilityZone"] for name in ("SubnetA", "SubnetB")]
+def test_availability_zones_of_the_setting_are_chosen_for_the_subnets(default_template: Template) -> None:
+    choice = choice_for(AVAILABILITY_ZONES="us-east-1d,us-east-1b")
+    assert (choice["zoneA"], choice["zoneB"]) == ("us-east-1d", "us-east-1b")
+    subnets = [
+        default_template["Resources"][name]["Properties"]["AvailabilityZone"]
+        for name in ("SubnetA", "SubnetB")
+    ]
     assert subnets == [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
 
 
@@ -82,12 +85,12 @@ def test_the_zones_of_the_setting_are_those_of_the_subnets(own: Template) -> Non
     ("instance", "connections", "megabytes"),
     [("", 80, 1024), ("db.t4g.small", 181, 2048), ("db.r7g.2xlarge", 1440, 16384)],
 )
-def test_alarms_follow_what_an_instance_of_the_class_really_has(
+def test_alarm_limits_follow_the_connections_and_memory_of_the_class(
     instance: str, connections: int, megabytes: int
 ) -> None:
-    settled = chosen(DATABASE_CLASS=instance)
-    assert settled["manyConnections"] == int(0.8 * connections)
-    assert settled["littleMemory"] == pytest.approx(0.05 * megabytes * 2**20, abs=1)
+    choice = choice_for(DATABASE_CLASS=instance)
+    assert choice["manyConnections"] == int(0.8 * connections)
+    assert choice["littleMemory"] == pytest.approx(0.05 * megabytes * 2**20, abs=1)
 
 
 RESERVED = 20
@@ -104,14 +107,14 @@ COLD_CALL_SECONDS = 1
         ({"AWS_PGSQL_PATH": "postgresql://db.example.com", "DATABASE_CONNECTIONS": "30"}, 30),
     ],
 )
-def test_a_burst_of_cold_calls_opens_no_more_connections_than_the_database_accepts(
+def test_throttle_limits_cold_calls_to_the_databases_connections(
     settings: dict[str, str], connections: int
 ) -> None:
-    throttle = chosen(**settings)
+    throttle = choice_for(**settings)
     assert throttle["burst"] + throttle["rate"] * COLD_CALL_SECONDS <= connections - RESERVED
     assert min(throttle["burst"], throttle["rate"]) >= 3
 
 
-def test_behind_the_proxy_the_api_accepts_what_the_functions_can_serve() -> None:
-    throttle = chosen(DATABASE_PROXY="true")
+def test_throttle_with_a_proxy_follows_the_functions_concurrency() -> None:
+    throttle = choice_for(DATABASE_PROXY="true")
     assert (throttle["rate"], throttle["burst"]) == (500, 1000)

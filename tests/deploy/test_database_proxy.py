@@ -14,14 +14,14 @@ DIRECT = {
     "functions/housekeeping/audit.handler",
     "migrations/handler.handler",
 }
-"""Functions whose statements may take longer than a call's."""
+"""Functions with statements that may exceed the statement timeout of a request."""
 PROXY = {"Fn::GetAtt": ["DatabaseProxy", "Endpoint"]}
 Resources = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def resources(proxied: Template) -> Resources:
-    found: Resources = proxied["Resources"]
+def resources(proxy_template: Template) -> Resources:
+    found: Resources = proxy_template["Resources"]
     return found
 
 
@@ -31,7 +31,7 @@ def properties(resources: Resources, name: str) -> dict[str, Any]:
 
 
 def urls(resources: Resources) -> dict[str, str]:
-    """The database's URL of each function, by its handler, as text."""
+    """Return the database URL of each function as text, by its handler."""
     functions = (one["Properties"] for one in resources.values() if one["Type"] == "AWS::Lambda::Function")
     return {
         function["Handler"]: json.dumps(function["Environment"]["Variables"]["AWS_PGSQL_PATH"])
@@ -39,7 +39,7 @@ def urls(resources: Resources) -> dict[str, str]:
     }
 
 
-def test_the_api_connects_through_the_proxy_and_the_long_running_functions_do_not(
+def test_only_the_long_running_functions_bypass_the_proxy(
     resources: Resources,
 ) -> None:
     through = {handler for handler, url in urls(resources).items() if json.dumps(PROXY) in url}
@@ -47,13 +47,15 @@ def test_the_api_connects_through_the_proxy_and_the_long_running_functions_do_no
     assert {handler for handler, url in urls(resources).items() if "?proxy=true" in url} == through
 
 
-def test_without_the_setting_there_is_no_proxy(own: Template, given: Template) -> None:
-    for template in (own, given):
+def test_templates_without_the_setting_have_no_proxy(
+    default_template: Template, external_template: Template
+) -> None:
+    for template in (default_template, external_template):
         assert "Proxy" not in json.dumps(template["Resources"])
         assert "proxy=true" not in json.dumps(template["Resources"])
 
 
-def test_the_proxy_reads_the_secret_of_the_database_and_nothing_else(resources: Resources) -> None:
+def test_proxy_may_read_only_the_database_secret(resources: Resources) -> None:
     (policy,) = properties(resources, "DatabaseProxyRole")["Policies"]
     assert policy["PolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "DatabaseSecret"}}
@@ -62,7 +64,7 @@ def test_the_proxy_reads_the_secret_of_the_database_and_nothing_else(resources: 
     assert auth["SecretArn"] == {"Ref": "DatabaseSecret"}
 
 
-def test_the_proxy_demands_tls_and_only_the_functions_reach_it(resources: Resources) -> None:
+def test_proxy_requires_tls_and_is_reachable_only_from_the_functions(resources: Resources) -> None:
     proxy = properties(resources, "DatabaseProxy")
     assert proxy["RequireTLS"] is True
     assert proxy["VpcSecurityGroupIds"] == [{"Ref": "DatabaseProxySecurityGroup"}]
@@ -73,7 +75,7 @@ def test_the_proxy_demands_tls_and_only_the_functions_reach_it(resources: Resour
     assert to_database["SourceSecurityGroupId"] == {"Ref": "DatabaseProxySecurityGroup"}
 
 
-def test_the_pool_leaves_connections_for_the_direct_functions_and_ends_slow_statements(
+def test_pool_reserves_connections_for_direct_functions_and_limits_statements(
     resources: Resources,
 ) -> None:
     targets = properties(resources, "DatabaseProxyTargets")
@@ -87,10 +89,12 @@ def test_the_pool_leaves_connections_for_the_direct_functions_and_ends_slow_stat
     assert pool["ConnectionBorrowTimeout"] + STATEMENT_TIMEOUT <= min(timeouts)
 
 
-def test_the_database_closes_no_connection_of_the_proxy(resources: Resources, own: Template) -> None:
+def test_database_never_closes_idle_connections_of_the_proxy(
+    resources: Resources, default_template: Template
+) -> None:
     parameter = "idle_session_timeout"
     assert properties(resources, "DatabaseParameters")["Parameters"][parameter] == "0"
-    assert properties(own["Resources"], "DatabaseParameters")["Parameters"][parameter] == "60000"
+    assert properties(default_template["Resources"], "DatabaseParameters")["Parameters"][parameter] == "60000"
 
 
 def test_pinned_sessions_raise_an_alarm(resources: Resources) -> None:

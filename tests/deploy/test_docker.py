@@ -1,4 +1,4 @@
-"""The Docker files, as far as they can be checked where no engine is."""
+"""Checks of the Docker files that need no Docker engine."""
 
 import os
 import re
@@ -24,17 +24,17 @@ def services() -> dict[str, Any]:
     return dict(found["services"])
 
 
-def test_what_is_copied_exists_and_is_not_ignored() -> None:
+def test_copied_files_exist_and_are_not_ignored() -> None:
     sources = {source for line in COPIED for source in line.split()}
     assert sources
     assert all((ROOT / source).exists() for source in sources)
-    let_in = {
+    allowed = {
         line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[:1] == "!"
     }
-    assert let_in == sources
+    assert allowed == sources
 
 
-def test_the_copied_files_suffice_to_import_the_service(tmp_path: Path) -> None:
+def test_copied_files_suffice_to_import_the_service(tmp_path: Path) -> None:
     for source in COPIED:
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, tmp_path / source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -45,7 +45,7 @@ def test_the_copied_files_suffice_to_import_the_service(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, check=True)
 
 
-def test_nothing_secret_and_nothing_made_here_goes_into_the_image() -> None:
+def test_image_contains_no_secrets_and_no_build_output() -> None:
     assert {".env", ".venv", ".data", "build"}.isdisjoint(" ".join(COPIED).split())
     assert "\n*\n" in (ROOT / ".dockerignore").read_text("utf-8")
 
@@ -57,24 +57,24 @@ def test_every_image_is_pinned(services: dict[str, Any]) -> None:
     assert all(re.search(r":\d+\.\d+", image) for image in images)
 
 
-def test_nothing_listens_beyond_this_machine(services: dict[str, Any]) -> None:
+def test_ports_are_published_only_on_localhost(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service["ports"]]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_the_service_finds_the_two_others(services: dict[str, Any]) -> None:
-    told = services["service"]["environment"]
-    database = PostgresUrl.parse(told["AWS_PGSQL_PATH"])
+def test_service_is_configured_for_the_other_two_containers(services: dict[str, Any]) -> None:
+    environment = services["service"]["environment"]
+    database = PostgresUrl.parse(environment["AWS_PGSQL_PATH"])
     assert database.host in services
     assert (database.database, database.password) == (
         services["postgres"]["environment"]["POSTGRES_DB"],
         services["postgres"]["environment"]["POSTGRES_PASSWORD"],
     )
-    alias = told["AWS_ENDPOINT_URL"].removeprefix("http://").partition(":")[0]
+    alias = environment["AWS_ENDPOINT_URL"].removeprefix("http://").partition(":")[0]
     assert alias in services["localstack"]["networks"]["default"]["aliases"]
     assert set(services["service"]["depends_on"]) == {"localstack", "postgres"}
 
 
-def test_the_image_runs_unprivileged() -> None:
+def test_image_runs_as_an_unprivileged_user() -> None:
     assert DOCKERFILE.index("USER service") < DOCKERFILE.index("CMD [")

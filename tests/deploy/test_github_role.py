@@ -1,4 +1,4 @@
-"""The role of GitHub Actions: enough to deploy every resource of the templates, for one stage and no more."""
+"""The role of GitHub Actions may deploy every resource of the templates, in its own stage only."""
 
 import ast
 import re
@@ -15,9 +15,9 @@ from tests.support.aws_permissions import BUCKET, DIRECT, NEEDED, QUEUE, ROLE, S
 
 PATH = ROOT / "deploy" / "github_role.yml"
 POLICY_LIMIT = 6144
-"""Characters of a managed policy, by IAM's quota."""
+"""IAM's quota for the characters of a managed policy."""
 SCRIPTS = {path.stem for path in PATH.parent.glob("*.py")} - {"remove", "redrive"}
-"""What the pipeline runs; it neither removes a stack nor moves messages of the queue."""
+"""The scripts that the pipeline runs. It neither removes a stack nor redrives messages."""
 SERVICES = ("cloudformation", "cloudwatch", "ec2", "lambda", "logs", "rds", "secretsmanager")
 ARNS = {"Bucket": BUCKET, "WorkQueue": QUEUE, "DeadLetterQueue": f"{QUEUE}-dlq", "DatabaseSecret": SECRET}
 ROLES, POLICIES = (f"arn:aws:iam::123456789012:{kind}" for kind in ("role", "policy"))
@@ -57,22 +57,26 @@ def missing(statements: Statements, needed: list[tuple[str, str, str]]) -> list[
     ]
 
 
-def test_the_role_may_deploy_every_resource_of_the_templates(
-    own: Template, proxied: Template, given: Template, statements: Statements
+def test_role_may_deploy_every_resource_of_the_templates(
+    default_template: Template, proxy_template: Template, external_template: Template, statements: Statements
 ) -> None:
-    templates = (own, proxied, given)
+    templates = (default_template, proxy_template, external_template)
     types = {one["Type"] for template in templates for one in template["Resources"].values()}
     unknown = types - set(NEEDED)
-    assert not unknown, f"say in tests/support/aws_permissions.py what a deploy calls for {sorted(unknown)}"
-    lacking = {kind: lack for kind in sorted(types) if (lack := missing(statements, NEEDED[kind]))}
-    assert not lacking, f"allow it in deploy/github_role.yml: {lacking}"
+    assert not unknown, (
+        f"add the calls that a deploy makes for {sorted(unknown)} to tests/support/aws_permissions.py"
+    )
+    not_allowed = {
+        kind: permissions for kind in sorted(types) if (permissions := missing(statements, NEEDED[kind]))
+    }
+    assert not not_allowed, f"allow it in deploy/github_role.yml: {not_allowed}"
 
 
-def test_the_role_may_deploy_what_settings_add_to_the_templates(statements: Statements) -> None:
-    assert [lack for needed in NEEDED.values() for lack in missing(statements, needed)] == []
+def test_role_may_deploy_resources_that_settings_add(statements: Statements) -> None:
+    assert [permissions for needed in NEEDED.values() for permissions in missing(statements, needed)] == []
 
 
-def test_the_role_may_call_what_the_deploy_calls_itself(statements: Statements) -> None:
+def test_role_may_make_the_direct_calls_of_the_deploy(statements: Statements) -> None:
     assert missing(statements, DIRECT) == []
     direct = [one for one in statements if "aws:CalledVia" not in str(one.get("Condition"))]
     assert missing(direct, DIRECT) == []
@@ -80,12 +84,12 @@ def test_the_role_may_call_what_the_deploy_calls_itself(statements: Statements) 
 
 def test_every_call_of_the_deploy_scripts_is_listed() -> None:
     listed = {f"{service}:{action}" for _, service, actions in DIRECT for action in actions.split()}
-    listed.add("secretsmanager:DeleteSecret")  # in deploy/secret.py, for `make remove` only
+    listed.add("secretsmanager:DeleteSecret")  # in deploy/secret.py, only for `make remove`
     assert {call for script in SCRIPTS for call in calls(script)} <= listed
 
 
 def calls(script: str) -> Iterator[str]:
-    """Yield the calls of boto3's clients in a script, as IAM names them. They are known by their names."""
+    """Yield the calls of boto3's clients in a script, as IAM actions. They are recognized by method name."""
     tree = ast.parse((ROOT / "deploy" / f"{script}.py").read_text("utf-8"))
     called = {
         node.func.attr
@@ -102,7 +106,9 @@ def calls(script: str) -> Iterator[str]:
         client.close()
 
 
-def test_only_one_repository_and_environment_takes_the_role(resources: dict[str, dict[str, Any]]) -> None:
+def test_role_can_be_assumed_only_from_one_repository_and_environment(
+    resources: dict[str, dict[str, Any]],
+) -> None:
     document = resources["Role"]["Properties"]["AssumeRolePolicyDocument"]
     (trust,) = document["Statement"]
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
@@ -133,48 +139,48 @@ def test_only_one_repository_and_environment_takes_the_role(resources: dict[str,
         ("iam:CreatePolicyVersion", f"{POLICIES}/github/restcalculator-dev-deploy"),
     ],
 )
-def test_the_role_may_not_go_beyond_its_stage(statements: Statements, action: str, resource: str) -> None:
+def test_role_may_not_act_outside_its_stage(statements: Statements, action: str, resource: str) -> None:
     assert list(iam.allowing(statements, action, resource)) == []
 
 
-def test_the_role_gives_rights_only_to_roles_within_the_boundary(statements: Statements) -> None:
+def test_role_may_grant_permissions_only_within_the_boundary(statements: Statements) -> None:
     for action in ("CreateRole", "PutRolePolicy", "AttachRolePolicy", "PutRolePermissionsBoundary"):
         for statement in iam.allowing(statements, f"iam:{action}", ROLE):
             assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": "the boundary"}}
 
 
-def test_what_has_no_name_is_changed_through_cloudformation_only(statements: Statements) -> None:
+def test_unnamed_resources_are_changed_only_through_cloudformation(statements: Statements) -> None:
     for statement in statements:
         if "*" in iam.as_list(statement["Resource"]):
             reading = all(re.search(r":(Describe|Validate)", action) for action in statement["Action"])
             assert reading or re.search("CalledVia|FunctionArn", str(statement.get("Condition"))), statement
 
 
-def test_every_policy_keeps_within_the_quota(resources: dict[str, dict[str, Any]]) -> None:
+def test_every_policy_is_within_the_quota(resources: dict[str, dict[str, Any]]) -> None:
     for name, one in resources.items():
         if one["Type"] == "AWS::IAM::ManagedPolicy":
             document = iam.resolve_functions(one["Properties"]["PolicyDocument"], {"Boundary": "b" * 70})
-            # A region's and a stage's name can be longer than those that stand in for them.
+            # Names of regions and stages can be longer than the placeholders.
             assert iam.size(document) < POLICY_LIMIT * 0.9, name
 
 
-def test_the_boundary_allows_all_that_the_functions_roles_allow(
-    own: Template, proxied: Template, given: Template, boundary: Statements
+def test_boundary_allows_everything_that_the_functions_roles_allow(
+    default_template: Template, proxy_template: Template, external_template: Template, boundary: Statements
 ) -> None:
-    """A role's right that the boundary does not allow has no effect: the function would fail on AWS."""
-    lacking = [
+    """A permission outside the boundary has no effect: the function would fail on AWS."""
+    not_allowed = [
         f"{action} on {resource}"
-        for template in (own, proxied, given)
+        for template in (default_template, proxy_template, external_template)
         for statement in granted(template)
         for action in iam.as_list(statement["Action"])
         for resource in iam.as_list(statement["Resource"])
         if not any(iam.allowing(boundary, action, resource))
     ]
-    assert not lacking, f"allow it in the boundary of deploy/github_role.yml, too: {lacking}"
+    assert not not_allowed, f"allow it in the boundary of deploy/github_role.yml, too: {not_allowed}"
 
 
 def granted(template: Template) -> Iterator[dict[str, Any]]:
-    """Yield the statements by which roles and managed policies of a template allow something."""
+    """Yield the allowing statements of a template's roles and managed policies."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         documents = [one["PolicyDocument"] for one in properties.get("Policies", [])]
@@ -185,14 +191,14 @@ def granted(template: Template) -> Iterator[dict[str, Any]]:
                 yield from (one for one in document["Statement"] if one["Effect"] == "Allow")
 
 
-def test_every_role_of_the_template_takes_the_boundary(proxied: Template) -> None:
-    roles = [one for one in proxied["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+def test_every_role_of_the_template_has_the_boundary(proxy_template: Template) -> None:
+    roles = [one for one in proxy_template["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
     assert roles
     named = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/" + BOUNDARY}
     assert all(role["Properties"]["PermissionsBoundary"] == named for role in roles)
 
 
-def test_the_boundary_of_the_template_is_the_one_of_the_role(resources: dict[str, dict[str, Any]]) -> None:
+def test_boundary_of_the_template_is_that_of_the_role(resources: dict[str, dict[str, Any]]) -> None:
     properties = resources["Boundary"]["Properties"]
     name = iam.resolve_functions(properties["ManagedPolicyName"], {})
     assert f"{properties['Path']}{name}" == f"/{BOUNDARY}"

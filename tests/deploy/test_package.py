@@ -1,4 +1,4 @@
-"""The deployable zip: complete, small, and quick to start."""
+"""The deployable zip: complete, within its size limit, and able to start."""
 
 import importlib.util
 import json
@@ -18,8 +18,8 @@ from deploy.serverless_file import Function, Service
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
-# In a Python that has nothing but the stage and what Lambda's brings: import all, migrate, answer.
-START_ALL = """
+# Runs with only the package and Lambda's own libraries: imports all handlers, migrates, sends two requests.
+START_PROGRAM = """
 import importlib, json, sys
 sys.path[:0] = sys.argv[1:3]
 for name in json.loads(sys.argv[3]):
@@ -36,22 +36,22 @@ print(json.dumps([revision, statuses]))
 
 
 @pytest.fixture(scope="module")
-def built(made: None) -> Iterator[zipfile.ZipFile]:
+def archive(make_package: None) -> Iterator[zipfile.ZipFile]:
     with zipfile.ZipFile(package.ZIP) as archive:
         yield archive
 
 
 @pytest.fixture(scope="module")
-def names(built: zipfile.ZipFile) -> set[str]:
-    return set(built.namelist())
+def names(archive: zipfile.ZipFile) -> set[str]:
+    return set(archive.namelist())
 
 
 @pytest.mark.parametrize("function", SERVICE.functions.values(), ids=lambda function: function.name)
-def test_the_zip_holds_the_module_of_every_handler(names: set[str], function: Function) -> None:
+def test_zip_contains_the_module_of_every_handler(names: set[str], function: Function) -> None:
     assert f"{function.handler.rpartition('.')[0]}.py" in names
 
 
-def test_the_zip_holds_every_statement_and_document(names: set[str]) -> None:
+def test_zip_contains_every_statement_and_document(names: set[str]) -> None:
     data = [
         path
         for pattern in ("shared/database/sql/*.sql", "shared/*.pem", "docs/openapi.json", "docs/page.html")
@@ -60,40 +60,38 @@ def test_the_zip_holds_every_statement_and_document(names: set[str]) -> None:
     assert {path.relative_to(ROOT).as_posix() for path in data} <= names
 
 
-def test_the_zip_is_within_its_budget(built: zipfile.ZipFile) -> None:
-    assert Path(str(built.filename)).stat().st_size <= package.BUDGET
+def test_zip_is_within_its_size_limit(archive: zipfile.ZipFile) -> None:
+    assert Path(str(archive.filename)).stat().st_size <= package.BUDGET
 
 
-def test_the_zip_holds_nothing_that_lambda_has_or_nobody_imports(names: set[str]) -> None:
+def test_zip_contains_no_libraries_of_lambda_and_no_unused_files(names: set[str]) -> None:
     assert {name.split("/")[0] for name in names}.isdisjoint(
         {"boto3", "botocore", "cryptography", "tests", "localstack", "bin", "cffi", "pycparser"}
     )
 
 
-def test_every_library_in_the_zip_is_for_lambda(built: zipfile.ZipFile, names: set[str]) -> None:
-    libraries = [built.read(name) for name in names if name.endswith(".so")]
+def test_every_native_library_in_the_zip_is_for_arm64(archive: zipfile.ZipFile, names: set[str]) -> None:
+    libraries = [archive.read(name) for name in names if name.endswith(".so")]
     assert libraries
     assert {library[18:20] for library in libraries} == {b"\xb7\0"}  # EM_AARCH64
 
 
-def test_packages_that_read_their_own_version_can(names: set[str]) -> None:
+def test_zip_contains_the_metadata_of_packages_that_read_their_version(names: set[str]) -> None:
     owners = {name.partition("-")[0] for name in names if name.endswith(".dist-info/METADATA")}
     assert {"pg8000", "scramp"} <= owners
 
 
-def test_all_source_has_byte_code_that_no_unzipping_can_spoil(
-    built: zipfile.ZipFile, names: set[str]
-) -> None:
+def test_zip_contains_hash_based_byte_code_of_all_sources(archive: zipfile.ZipFile, names: set[str]) -> None:
     if package.lambda_python() is None:
         assert not [name for name in names if name.endswith(".pyc")]
         return
     sources = [Path(name) for name in names if name.endswith(".py")]
     compiled = {source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc" for source in sources}
     assert {path.as_posix() for path in compiled} <= names
-    assert {built.read(path.as_posix())[4:8] for path in compiled} == {UNCHECKED_HASH}
+    assert {archive.read(path.as_posix())[4:8] for path in compiled} == {UNCHECKED_HASH}
 
 
-def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
+def test_same_files_produce_the_same_zip(tmp_path: Path) -> None:
     stage = tmp_path / "lambda"
     zips = []
     for time in (0, 1_700_000_000):
@@ -106,12 +104,12 @@ def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
     assert zips[0] == zips[1]
 
 
-def test_a_library_without_debug_information_still_loads(tmp_path: Path) -> None:
+def test_library_without_debug_information_still_loads(tmp_path: Path) -> None:
     import sqlalchemy.engine._result_cy as original
 
     library = Path(str(original.__file__))
     if library.suffix != ".so" or sys.platform != "linux":
-        pytest.fail(f"no library to try: {library}")
+        pytest.fail(f"no native library to test: {library}")
     stripped = tmp_path / library.name
     stripped.write_bytes(package.without_debug_information(library.read_bytes()))
     assert stripped.stat().st_size < library.stat().st_size / 2
@@ -122,18 +120,18 @@ importlib.util.module_from_spec(spec)"""
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_what_is_packaged_starts_and_migrates(tmp_path: Path) -> None:
-    """The same steps with this machine's wheels: nothing that was left out is missed."""
+def test_package_starts_and_migrates(tmp_path: Path) -> None:
+    """Build with this machine's wheels, to show that no excluded file is needed."""
     from localstack.postgres import Postgres
 
     package.stage(tmp_path / "lambda", ("--python", sys.executable))
-    lambdas_own = tmp_path / "runtime"
-    lambdas_own.mkdir()
+    lambda_libraries = tmp_path / "runtime"
+    lambda_libraries.mkdir()
     for name in package.EXCLUDED - {"pycparser"}:
         found = importlib.util.find_spec(name)
         assert found
         assert found.origin
-        (lambdas_own / name).symlink_to(Path(found.origin).parent)
+        (lambda_libraries / name).symlink_to(Path(found.origin).parent)
     modules = [
         function.handler.rpartition(".")[0].replace("/", ".") for function in SERVICE.functions.values()
     ]
@@ -141,8 +139,8 @@ def test_what_is_packaged_starts_and_migrates(tmp_path: Path) -> None:
     postgres.start()
     try:
         environment = {"PATH": os.environ["PATH"], "AWS_PGSQL_PATH": postgres.url, "JWT_SECRET_KEY": "s" * 32}
-        command = [sys.executable, "-S", "-s", "-c", START_ALL]
-        arguments = [str(tmp_path / "lambda"), str(lambdas_own), json.dumps(modules)]
+        command = [sys.executable, "-S", "-s", "-c", START_PROGRAM]
+        arguments = [str(tmp_path / "lambda"), str(lambda_libraries), json.dumps(modules)]
         started = subprocess.run(
             [*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )

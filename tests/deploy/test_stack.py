@@ -1,4 +1,4 @@
-"""`make deploy` for real: the unreduced stack, by the Serverless CLI, on MiniStack, driven over HTTP."""
+"""`make deploy` of the complete stack by the Serverless CLI to MiniStack, with requests over HTTP."""
 
 import json
 from collections.abc import Iterator
@@ -40,8 +40,8 @@ def upgrade() -> None:
 """
 
 
-# They run in this order: each finds the stack as the one before left it.
-def test_what_is_weak_is_named_before_anything_is_deployed(deployment: Deployment) -> None:
+# The tests run in this order. Each one uses the stack as the previous one left it.
+def test_release_rejects_weak_secrets_before_deploying(deployment: Deployment) -> None:
     done = deployment.run("-m", "deploy.release", JWT_SECRET_KEY="s" * 32, ADMIN_PASSWORD="adminpass")
     assert done.returncode == 1
     assert [line.split(":")[0] for line in done.stderr.splitlines()[1:]] == [
@@ -51,7 +51,7 @@ def test_what_is_weak_is_named_before_anything_is_deployed(deployment: Deploymen
     assert deployment.aws("cloudformation").list_stacks()["StackSummaries"] == []
 
 
-def test_one_command_leads_from_nothing_to_a_url(deployment: Deployment) -> None:
+def test_release_creates_the_stack_and_prints_its_url(deployment: Deployment) -> None:
     deployment.package()
     done = deployment.run("-m", "deploy.release")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,14 +60,14 @@ def test_one_command_leads_from_nothing_to_a_url(deployment: Deployment) -> None
     assert httpx.get(f"{deployment.url}/health", timeout=30).json()["status"] == "ok"
 
 
-def test_the_database_is_made_private_and_protected(deployment: Deployment) -> None:
+def test_database_is_private_encrypted_and_protected(deployment: Deployment) -> None:
     (database,) = deployment.aws("rds").describe_db_instances()["DBInstances"]
     assert database["StorageEncrypted"]
     assert database["DeletionProtection"]
     assert not database["PubliclyAccessible"]
 
 
-def test_the_network_is_in_two_zones_and_keeps_them(deployment: Deployment) -> None:
+def test_network_has_subnets_in_two_zones(deployment: Deployment) -> None:
     subnets = deployment.aws("ec2").describe_subnets()["Subnets"]
     zones = {
         one["AvailabilityZone"] for one in subnets if one["CidrBlock"] in ("10.0.0.0/20", "10.0.16.0/20")
@@ -75,33 +75,36 @@ def test_the_network_is_in_two_zones_and_keeps_them(deployment: Deployment) -> N
     assert len(zones) == 2
 
 
-def test_the_logs_of_the_database_are_limited(deployment: Deployment) -> None:
+def test_database_logs_have_a_retention_limit(deployment: Deployment) -> None:
     groups = deployment.aws("logs").describe_log_groups(logGroupNamePrefix="/aws/rds/instance/")
     assert {group["retentionInDays"] for group in groups["logGroups"]} == {30}
 
 
-def test_secrets_are_kept_by_secrets_manager_and_not_by_cloudformation(deployment: Deployment) -> None:
-    kept = deployment.aws("secretsmanager").get_secret_value(SecretId="restcalculator/dev")
-    assert json.loads(kept["SecretString"]) == SECRETS
+def test_secrets_are_stored_in_secrets_manager_and_not_in_the_template(deployment: Deployment) -> None:
+    secret = deployment.aws("secretsmanager").get_secret_value(SecretId="restcalculator/dev")
+    assert json.loads(secret["SecretString"]) == SECRETS
     template = json.dumps(deployment.aws("cloudformation").get_template(StackName=STACK)["TemplateBody"])
     assert not [name for name, value in SECRETS.items() if value in template]
 
 
-def test_only_some_functions_are_told_the_passwords(deployment: Deployment) -> None:
-    told = deployment.told("createAdmin")
-    assert (told["JWT_SECRET_KEY"], told["ADMIN_PASSWORD"]) == (SECRETS["JWT_SECRET_KEY"], ADMIN_PASSWORD)
-    assert "CLIENT_PASSWORD" not in told
-    assert "ADMIN_PASSWORD" not in deployment.told("login")
+def test_only_functions_that_need_the_passwords_receive_them(deployment: Deployment) -> None:
+    variables = deployment.variables_of("createAdmin")
+    assert (variables["JWT_SECRET_KEY"], variables["ADMIN_PASSWORD"]) == (
+        SECRETS["JWT_SECRET_KEY"],
+        ADMIN_PASSWORD,
+    )
+    assert "CLIENT_PASSWORD" not in variables
+    assert "ADMIN_PASSWORD" not in deployment.variables_of("login")
 
 
-def test_whoever_knows_the_admin_password_makes_an_admin(deployment: Deployment) -> None:
+def test_admin_password_creates_an_admin(deployment: Deployment) -> None:
     account = {"email": "boss@example.com", "password": "Rstuvwxy1234!"}
     for password, status in ((CLIENT_PASSWORD, 401), (ADMIN_PASSWORD, 201)):
-        asked = {**account, "admin_password": password}
-        assert httpx.post(f"{deployment.url}/admin", json=asked, timeout=30).status_code == status
+        body = {**account, "admin_password": password}
+        assert httpx.post(f"{deployment.url}/admin", json=body, timeout=30).status_code == status
 
 
-def test_a_stack_with_a_database_is_not_switched_to_another_unmeant(deployment: Deployment) -> None:
+def test_release_rejects_another_database_without_confirmation(deployment: Deployment) -> None:
     before = deployment.state()
     done = deployment.run("-m", "deploy.release", AWS_PGSQL_PATH="postgresql://me:it@db.example.com/other")
     assert done.returncode == 1
@@ -109,25 +112,27 @@ def test_a_stack_with_a_database_is_not_switched_to_another_unmeant(deployment: 
     assert deployment.state() == before
 
 
-def test_a_client_signs_in_and_is_charged(client: httpx.Client) -> None:
+def test_client_signs_in_and_is_charged(client: httpx.Client) -> None:
     done = client.post(
         "/api/v1/process_operation", json={"type": "addition", "arguments": [0.1, 0.2]}
     ).raise_for_status()
     assert (done.json()["result"], done.json()["user_balance"]) == (0.3, 15)
 
 
-def test_errors_are_problems_there_too(deployment: Deployment) -> None:
+def test_errors_of_the_deployed_api_are_problems(deployment: Deployment) -> None:
     nowhere = httpx.get(f"{deployment.url}/nowhere", timeout=30)
     assert (nowhere.status_code, nowhere.headers["Content-Type"]) == (404, "application/problem+json")
     assert httpx.get(f"{deployment.url}/api/v1/users/me", timeout=30).status_code == 401
 
 
-def test_a_presigned_upload_reaches_the_deployed_worker_by_s3_and_sqs(client: httpx.Client) -> None:
+def test_presigned_upload_reaches_the_deployed_worker_through_s3_and_sqs(client: httpx.Client) -> None:
     content = b'operation,arguments\naddition,"[1, 2]"\ndivision,"[1, 0]"\nmultiplication,"[6, 7]"\n'
-    made = client.post("/api/v1/tasks", json={"filename": "a.csv", "size": len(content)}).raise_for_status()
-    upload = made.json()["upload"] if "upload" in made.json() else made.json()
+    created = client.post(
+        "/api/v1/tasks", json={"filename": "a.csv", "size": len(content)}
+    ).raise_for_status()
+    upload = created.json()["upload"] if "upload" in created.json() else created.json()
     httpx.post(upload["url"], data=upload["fields"], files={"file": content}).raise_for_status()
-    task = client.get(made.headers["Location"]).json()
+    task = client.get(created.headers["Location"]).json()
     task = eventually(lambda: completed(client, task["id"]), within=60)
     assert (task["rows_done"], task["rows_failed"], task["spent"]) == (3, 1, 10)
     link = client.get(f"/api/v1/tasks/{task['id']}/results")
@@ -137,7 +142,7 @@ def test_a_presigned_upload_reaches_the_deployed_worker_by_s3_and_sqs(client: ht
     assert ",42,5," in results[3].replace(".0000", "")
 
 
-def test_a_small_file_goes_through_the_api(client: httpx.Client) -> None:
+def test_small_file_is_processed_through_the_api(client: httpx.Client) -> None:
     sent = client.post(
         "/api/v1/process_csv", files={"file": ("b.csv", b"operation,arguments\naddition,[1]\n")}
     )
@@ -145,7 +150,7 @@ def test_a_small_file_goes_through_the_api(client: httpx.Client) -> None:
     eventually(lambda: completed(client, sent.json()["task_id"]), within=60)
 
 
-def test_the_stack_audits_its_own_database(deployment: Deployment) -> None:
+def test_audit_finds_a_wrong_balance_in_the_stacks_database(deployment: Deployment) -> None:
     done = deployment.run("-m", "deploy.audit")
     assert (done.returncode, done.stdout) == (0, "Every balance is the sum of its ledger entries.\n"), done
     with deployment.database() as database:
@@ -155,14 +160,14 @@ def test_the_stack_audits_its_own_database(deployment: Deployment) -> None:
     assert (done.returncode, "defaultclient@client.as" in done.stdout) == (1, True), done
 
 
-def test_the_smoke_test_passes_and_charges_nothing(deployment: Deployment, client: httpx.Client) -> None:
+def test_smoke_test_passes_and_charges_nothing(deployment: Deployment, client: httpx.Client) -> None:
     before = client.get("/api/v1/users/me").json()["balance"]
     done = deployment.run("-m", "deploy.smoke", URL=deployment.url, CLIENT_PASSWORD=CLIENT_PASSWORD)
     assert done.returncode == 0, done.stderr
     assert client.get("/api/v1/users/me").json()["balance"] == before
 
 
-def test_the_same_again_changes_nothing(deployment: Deployment) -> None:
+def test_second_release_without_changes_changes_nothing(deployment: Deployment) -> None:
     before = deployment.state()
     deployment.package()
     done = deployment.run("-m", "deploy.release")
@@ -170,7 +175,7 @@ def test_the_same_again_changes_nothing(deployment: Deployment) -> None:
     assert deployment.state() == before
 
 
-def test_a_failed_migration_leaves_the_old_version_serving(deployment: Deployment) -> None:
+def test_failed_migration_keeps_the_old_version_serving(deployment: Deployment) -> None:
     broken = deployment.folder / "migrations" / "versions" / "9999_broken.py"
     broken.write_text(BROKEN_MIGRATION)
     before = deployment.state()
@@ -190,7 +195,7 @@ def test_a_failed_migration_leaves_the_old_version_serving(deployment: Deploymen
         client.get("/api/v1/users/me").raise_for_status()
 
 
-def test_an_update_deploys_what_changed_and_loses_nothing(deployment: Deployment) -> None:
+def test_update_deploys_changed_code_and_keeps_all_data(deployment: Deployment) -> None:
     before, new_key = deployment.state(), SECRETS["JWT_SECRET_KEY"][::-1]
     page = deployment.folder / "docs" / "page.html"
     page.write_text(page.read_text() + "<!-- new -->")
@@ -205,20 +210,20 @@ def test_an_update_deploys_what_changed_and_loses_nothing(deployment: Deployment
     assert not set(after["code"].values()) & set(before["code"].values())
     assert after["tables"] == before["tables"]
     assert after["secret"] != before["secret"]
-    assert deployment.told("login")["JWT_SECRET_KEY"] == new_key
+    assert deployment.variables_of("login")["JWT_SECRET_KEY"] == new_key
     assert "<!-- new -->" in httpx.get(f"{deployment.url}/docs", timeout=30).text
     with deployment.signed_in() as client:
         assert client.get("/api/v1/users/me").json()["balance"] == 5
 
 
-def test_production_is_removed_only_by_its_name(deployment: Deployment) -> None:
+def test_remove_requires_the_stacks_name(deployment: Deployment) -> None:
     refused = deployment.run("-m", "deploy.remove")
     assert refused.returncode == 1
     assert f"CONFIRM={STACK}" in refused.stderr
     assert httpx.get(f"{deployment.url}/health", timeout=30).status_code == 200
 
 
-def test_what_is_removed_is_gone(deployment: Deployment) -> None:
+def test_remove_deletes_all_resources(deployment: Deployment) -> None:
     done = deployment.run("-m", "deploy.remove", CONFIRM=STACK)
     assert done.returncode == 0, done.stdout + done.stderr
     assert deployment.aws("lambda").list_functions()["Functions"] == []
@@ -229,16 +234,16 @@ def test_what_is_removed_is_gone(deployment: Deployment) -> None:
 
 
 def completed(client: httpx.Client, task: str) -> dict[str, Any] | None:
-    told: dict[str, Any] = client.get(f"/api/v1/tasks/{task}").raise_for_status().json()
-    assert told["status"] in ("awaiting_upload", "queued", "processing", "completed"), told
-    return told if told["status"] == "completed" else None
+    task_body: dict[str, Any] = client.get(f"/api/v1/tasks/{task}").raise_for_status().json()
+    assert task_body["status"] in ("awaiting_upload", "queued", "processing", "completed"), task_body
+    return task_body if task_body["status"] == "completed" else None
 
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
     with (
-        # Not in pytest's tmp_path, which is kept after the run, and which another pytest closes to the user
-        # that Postgres runs as.
+        # Not in pytest's tmp_path: it is kept after the run, and another pytest makes it inaccessible to the
+        # user that Postgres runs as.
         TemporaryDirectory(prefix="deploy-", ignore_cleanup_errors=True) as name,
         postgres_over_tcp((folder := Path(name)) / "postgres") as database,
         ministack(folder) as endpoint,

@@ -1,4 +1,4 @@
-"""The stack's template, as the Serverless CLI compiles it: what a deploy may rely on."""
+"""The template of the stack, as the Serverless CLI compiles it."""
 
 import json
 from pathlib import Path
@@ -15,12 +15,19 @@ from tests.deploy.conftest import ALARMS, PLANTED, VERSION, Template, packaged
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 Resources = dict[str, dict[str, Any]]
-TOLD = ["OperationsCharged", "CreditsCharged", "ChargesRefused", "RowsBilled", "RowsRefused", "BatchCredits"]
-TOLD += ["TasksCompleted", "TasksFailed", "TasksOutOfCredit"]
-"""The metrics of the business."""
+BUSINESS_METRICS = [
+    "OperationsCharged",
+    "CreditsCharged",
+    "ChargesRefused",
+    "RowsBilled",
+    "RowsRefused",
+    "BatchCredits",
+]
+BUSINESS_METRICS += ["TasksCompleted", "TasksFailed", "TasksOutOfCredit"]
+"""The business metrics that the functions emit."""
 DYNAMIC_REFERENCES = 60
 """CloudFormation's documented limit for a template."""
-COMING_FUNCTIONS = 40
+ADDITIONAL_FUNCTIONS = 40
 NO_SIGNING_KEY = {
     "functions/docs/health.app",
     "functions/docs/not_found.app",
@@ -36,12 +43,12 @@ NO_SIGNING_KEY = {
 MEGABYTES = {"Worker": 1024, **dict.fromkeys(("Login", "CreateAdmin", "CreateUser", "UpdateUser"), 1769)}
 """The memory of the worker, and of the functions that hash or verify a password."""
 SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300, "RestartTasks": 60}
-"""What may take longer than a call."""
+"""The timeouts of functions that may take longer than a request."""
 
 
 @pytest.fixture(scope="module")
-def resources(own: Template) -> Resources:
-    found: Resources = own["Resources"]
+def resources(default_template: Template) -> Resources:
+    found: Resources = default_template["Resources"]
     return found
 
 
@@ -61,65 +68,74 @@ def statements(resources: Resources) -> list[dict[str, Any]]:
 def test_every_function_and_route_is_deployed(resources: Resources) -> None:
     handlers = {function["Handler"] for function in of_type(resources, "AWS::Lambda::Function").values()}
     assert handlers == {function.handler for function in SERVICE.functions.values()}
-    led_to = {
+    handlers_by_route = {
         route["RouteKey"]: handler_of(resources, route)
         for route in of_type(resources, "AWS::ApiGatewayV2::Route").values()
     }
-    assert led_to == {route.key: route.function.handler for route in SERVICE.routes}
+    assert handlers_by_route == {route.key: route.function.handler for route in SERVICE.routes}
 
 
 def handler_of(resources: Resources, route: dict[str, Any]) -> str:
-    """Route → integration → function → handler, as API Gateway goes."""
+    """Return the handler of a route, by its integration and function."""
     integration = resources[route["Target"]["Fn::Join"][1][1]["Ref"]]["Properties"]
     function = resources[integration["IntegrationUri"]["Fn::GetAtt"][0]]["Properties"]
     return str(function["Handler"])
 
 
 def variables(resources: Resources) -> dict[str, dict[str, Any]]:
-    """The environment of each function, by its handler."""
+    """Return the environment of each function, by its handler."""
     functions = of_type(resources, "AWS::Lambda::Function").values()
     return {function["Handler"]: function["Environment"]["Variables"] for function in functions}
 
 
-def test_no_secret_is_in_a_template(own: Template, given: Template) -> None:
-    for text in (json.dumps(own), json.dumps(given)):
+def test_templates_contain_no_secrets(default_template: Template, external_template: Template) -> None:
+    for text in (json.dumps(default_template), json.dumps(external_template)):
         assert not [name for name, value in PLANTED.items() if value in text]
-    assert "postgresql://" not in json.dumps(given)
-    told = variables(given["Resources"])["functions/users/me.app"]
+    assert "postgresql://" not in json.dumps(external_template)
+    environment = variables(external_template["Resources"])["functions/users/me.app"]
     for name, parameter in (("JWT_SECRET_KEY", "JwtSecretKey"), ("AWS_PGSQL_PATH", "DatabaseUrl")):
-        assert told[name] == {"Ref": parameter}
+        assert environment[name] == {"Ref": parameter}
         reference = f"{{{{resolve:secretsmanager:restcalculator/dev:SecretString:{name}::{VERSION}}}}}"
-        assert given["Parameters"][parameter] == {"Type": "String", "NoEcho": True, "Default": reference}
+        assert external_template["Parameters"][parameter] == {
+            "Type": "String",
+            "NoEcho": True,
+            "Default": reference,
+        }
 
 
 def test_dynamic_references_stay_within_the_limit_with_forty_more_functions(
-    own: Template, proxied: Template, given: Template
+    default_template: Template, proxy_template: Template, external_template: Template
 ) -> None:
-    for template in (own, proxied, given):
+    for template in (default_template, proxy_template, external_template):
         functions = of_type(template["Resources"], "AWS::Lambda::Function").values()
         in_a_function = max(references(function) for function in functions)
-        assert references(template) + COMING_FUNCTIONS * in_a_function <= DYNAMIC_REFERENCES
+        assert references(template) + ADDITIONAL_FUNCTIONS * in_a_function <= DYNAMIC_REFERENCES
 
 
 def references(part: dict[str, Any]) -> int:
     return json.dumps(part).count("{{resolve:")
 
 
-def test_the_password_of_the_database_is_the_one_of_its_secret(own: Template) -> None:
-    name = own["Resources"]["DatabaseSecret"]["Properties"]["Name"]
+def test_database_password_is_a_reference_to_its_secret(default_template: Template) -> None:
+    name = default_template["Resources"]["DatabaseSecret"]["Properties"]["Name"]
     assert name == database_name_of("dev")
     reference = f"{{{{resolve:secretsmanager:{name}:SecretString:password}}}}"
-    assert own["Parameters"]["DatabasePassword"]["Default"] == reference
-    urls = {json.dumps(told["AWS_PGSQL_PATH"]) for told in variables(own["Resources"]).values()}
+    assert default_template["Parameters"]["DatabasePassword"]["Default"] == reference
+    urls = {
+        json.dumps(environment["AWS_PGSQL_PATH"])
+        for environment in variables(default_template["Resources"]).values()
+    }
     assert all("${DatabasePassword}@${" in url for url in urls), urls
 
 
-def test_a_secret_is_given_to_those_functions_alone_that_need_it(resources: Resources) -> None:
-    told = variables(resources)
-    holders = {name: {handler for handler in told if told[handler].get(name)} for name in PLANTED}
+def test_each_secret_is_passed_only_to_functions_that_need_it(resources: Resources) -> None:
+    environment = variables(resources)
+    holders = {
+        name: {handler for handler in environment if environment[handler].get(name)} for name in PLANTED
+    }
     assert holders == {
-        "JWT_SECRET_KEY": set(told) - NO_SIGNING_KEY,
-        "JWT_SECRET_KEY_OLD": set(told) - NO_SIGNING_KEY,
+        "JWT_SECRET_KEY": set(environment) - NO_SIGNING_KEY,
+        "JWT_SECRET_KEY_OLD": set(environment) - NO_SIGNING_KEY,
         "CLIENT_PASSWORD": {"migrations/handler.handler"},
         "ADMIN_PASSWORD": {"migrations/handler.handler", "functions/auth/create_admin.app"},
         "ORIGIN_SECRET": {"functions/auth/login.app", "functions/auth/create_admin.app"},
@@ -127,28 +143,38 @@ def test_a_secret_is_given_to_those_functions_alone_that_need_it(resources: Reso
     }
 
 
-def test_a_database_that_is_given_leaves_ours_and_its_network_out(given: Template) -> None:
-    ours = ("AWS::RDS::", "AWS::EC2::", "AWS::SecretsManager::")
-    assert not [name for name, one in given["Resources"].items() if one["Type"].startswith(ours)]
-    for function in of_type(given["Resources"], "AWS::Lambda::Function").values():
+def test_template_with_an_external_database_has_no_database_and_no_network(
+    external_template: Template,
+) -> None:
+    prefixes = ("AWS::RDS::", "AWS::EC2::", "AWS::SecretsManager::")
+    assert not [
+        name for name, one in external_template["Resources"].items() if one["Type"].startswith(prefixes)
+    ]
+    for function in of_type(external_template["Resources"], "AWS::Lambda::Function").values():
         assert not any(function.get("VpcConfig", {}).values())
-    for told in variables(given["Resources"]).values():
-        assert (told["AWS_USE_DUALSTACK_ENDPOINT"], told["OUTBOUND_IPV6_ONLY"]) == ("false", "false")
+    for environment in variables(external_template["Resources"]).values():
+        assert (environment["AWS_USE_DUALSTACK_ENDPOINT"], environment["OUTBOUND_IPV6_ONLY"]) == (
+            "false",
+            "false",
+        )
 
 
-def test_functions_in_the_stacks_own_network_connect_by_ipv6(resources: Resources) -> None:
-    for told in variables(resources).values():
-        assert (told["AWS_USE_DUALSTACK_ENDPOINT"], told["OUTBOUND_IPV6_ONLY"]) == ("true", "true")
+def test_functions_in_the_stacks_network_connect_by_ipv6(resources: Resources) -> None:
+    for environment in variables(resources).values():
+        assert (environment["AWS_USE_DUALSTACK_ENDPOINT"], environment["OUTBOUND_IPV6_ONLY"]) == (
+            "true",
+            "true",
+        )
 
 
-def test_a_message_stays_hidden_for_six_times_what_the_worker_may_take(resources: Resources) -> None:
+def test_visibility_timeout_is_six_times_the_workers_timeout(resources: Resources) -> None:
     queue = resources["WorkQueue"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * SERVICE.functions["worker"].timeout
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 
-def test_the_worker_takes_one_message_at_a_time_and_reports_what_failed(resources: Resources) -> None:
+def test_worker_receives_one_message_at_a_time_and_reports_failures(resources: Resources) -> None:
     (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
     assert mapping["BatchSize"] == 1
@@ -156,8 +182,8 @@ def test_the_worker_takes_one_message_at_a_time_and_reports_what_failed(resource
     assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
 
 
-def test_lambda_does_not_stop_the_worker_for_sending_to_its_own_queue(resources: Resources) -> None:
-    """By default it stops such a chain after about 16 messages; a long file's turns are one."""
+def test_lambda_allows_the_worker_to_send_to_its_own_queue(resources: Resources) -> None:
+    """By default Lambda stops such a loop after about 16 messages. A long file needs more hand-overs."""
     assert resources["WorkerLambdaFunction"]["Properties"]["RecursiveLoop"] == "Allow"
 
 
@@ -167,20 +193,20 @@ def test_bad_rows_are_deleted_when_their_results_expire(resources: Resources) ->
     assert f"finished_at <= now() - interval '{days} days'" in statement_text("expire_task_errors")
 
 
-def test_uploads_and_nothing_else_are_told_to_the_queue(resources: Resources) -> None:
-    (told,) = resources["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-    assert told["Queue"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
-    assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
+def test_bucket_notifies_the_queue_only_of_uploads(resources: Resources) -> None:
+    (environment,) = resources["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert environment["Queue"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
+    assert environment["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
 
 
-def test_the_bucket_is_private_and_encrypted(resources: Resources) -> None:
+def test_bucket_is_private_and_encrypted(resources: Resources) -> None:
     bucket = resources["Bucket"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     for name, one in of_type(resources, "AWS::S3::Bucket").items():
         assert one["BucketEncryption"], name
 
 
-def test_what_is_in_the_bucket_does_not_stay_for_ever(resources: Resources) -> None:
+def test_objects_in_the_bucket_expire(resources: Resources) -> None:
     rules = resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule} == {
         "uploads/": 30,
@@ -189,7 +215,7 @@ def test_what_is_in_the_bucket_does_not_stay_for_ever(resources: Resources) -> N
     assert [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule and "Prefix" not in rule]
 
 
-def test_the_frontend_and_no_other_site_may_call(resources: Resources) -> None:
+def test_only_the_frontend_and_the_api_are_allowed_origins(resources: Resources) -> None:
     api = resources["HttpApi"]["Properties"]["CorsConfiguration"]
     (rule,) = resources["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
     assert api["AllowOrigins"] == ["https://app.example.com"]
@@ -199,23 +225,23 @@ def test_the_frontend_and_no_other_site_may_call(resources: Resources) -> None:
     assert rule["AllowedMethods"] == ["GET", "POST"]
 
 
-def test_the_outputs_say_what_the_deploy_and_its_keeper_need(own: Template) -> None:
+def test_outputs_contain_the_values_for_deploy_and_operation(default_template: Template) -> None:
     assert {
         *("HttpApiUrl", "WorkQueueUrl", "DeadLetterQueueUrl", "BucketName", "AlarmsTopicArn", "DashboardUrl"),
         *("DatabaseAddress", "DatabaseSecretArn"),
-    } <= set(own["Outputs"])
+    } <= set(default_template["Outputs"])
 
 
-def test_no_version_of_a_function_is_left_behind_by_a_deploy(resources: Resources) -> None:
+def test_functions_have_no_published_versions(resources: Resources) -> None:
     assert of_type(resources, "AWS::Lambda::Version") == {}
 
 
-def test_by_default_the_api_has_its_default_endpoint_alone(resources: Resources) -> None:
+def test_api_has_only_its_default_endpoint_by_default(resources: Resources) -> None:
     assert resources["HttpApi"]["Properties"]["DisableExecuteApiEndpoint"] is False
     assert of_type(resources, "AWS::ApiGatewayV2::DomainName") == {}
 
 
-def test_a_domain_of_ones_own_replaces_the_default_endpoint(own: Template, tmp_path: Path) -> None:
+def test_custom_domain_replaces_the_default_endpoint(default_template: Template, tmp_path: Path) -> None:
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd"
     template = packaged(tmp_path, DOMAIN="api.example.com", CERTIFICATE_ARN=certificate)
     resources, outputs = template["Resources"], template["Outputs"]
@@ -231,9 +257,9 @@ def test_a_domain_of_ones_own_replaces_the_default_endpoint(own: Template, tmp_p
     assert outputs["DomainTarget"]["Value"] == {"Fn::GetAtt": ["Domain", "RegionalDomainName"]}
 
 
-def test_nobody_may_do_anything_to_everything(resources: Resources) -> None:
+def test_no_statement_allows_everything_on_everything(resources: Resources) -> None:
     wide = [statement for statement in statements(resources) if statement["Resource"] in ("*", ["*"])]
-    tracing, networking, forbidden = wide  # the first two have no narrower one
+    tracing, networking, forbidden = wide  # the first two cannot be limited to a resource
     assert tracing["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
     assert all(
         action.endswith(("NetworkInterface", "PrivateIpAddresses")) or ":Describe" in action
@@ -244,13 +270,13 @@ def test_nobody_may_do_anything_to_everything(resources: Resources) -> None:
     assert not [one for one in statements(resources) if "*" in str(one["Action"])]
 
 
-def test_every_policy_is_one_of_the_template(resources: Resources) -> None:
-    ours = [{"Ref": name} for name in of_type(resources, "AWS::IAM::ManagedPolicy")]
+def test_roles_use_only_policies_of_the_template(resources: Resources) -> None:
+    own_policies = [{"Ref": name} for name in of_type(resources, "AWS::IAM::ManagedPolicy")]
     for name, role in of_type(resources, "AWS::IAM::Role").items():
-        assert role["ManagedPolicyArns"] == ours, name
+        assert role["ManagedPolicyArns"] == own_policies, name
 
 
-def test_a_function_that_needs_only_the_database_may_reach_nothing_else(resources: Resources) -> None:
+def test_function_that_needs_only_the_database_has_no_other_permissions(resources: Resources) -> None:
     assert "Policies" not in resources["DatabaseRole"]["Properties"]
     roles = {
         function["Handler"]: function["Role"]["Fn::GetAtt"][0]
@@ -266,7 +292,7 @@ def test_a_function_that_needs_only_the_database_may_reach_nothing_else(resource
     }
 
 
-def test_the_database_is_the_stacks_own_private_encrypted_and_speaks_tls(resources: Resources) -> None:
+def test_database_is_private_encrypted_protected_and_requires_tls(resources: Resources) -> None:
     (database,) = of_type(resources, "AWS::RDS::DBInstance").values()
     assert database["StorageEncrypted"] is True
     assert database["PubliclyAccessible"] is False
@@ -275,7 +301,7 @@ def test_the_database_is_the_stacks_own_private_encrypted_and_speaks_tls(resourc
     assert resources["DatabaseParameters"]["Properties"]["Parameters"]["rds.force_ssl"] == "1"
 
 
-def test_the_database_logs_slow_statements_and_errors_without_their_values(resources: Resources) -> None:
+def test_database_logs_slow_statements_and_errors_without_values(resources: Resources) -> None:
     (database,) = of_type(resources, "AWS::RDS::DBInstance").values()
     assert database["EnableCloudwatchLogsExports"] == ["postgresql", "upgrade"]
     parameters = resources["DatabaseParameters"]["Properties"]["Parameters"]
@@ -284,7 +310,7 @@ def test_the_database_logs_slow_statements_and_errors_without_their_values(resou
     assert parameters["log_error_verbosity"] == "terse"
 
 
-def test_the_database_has_the_history_of_its_load_that_costs_nothing(resources: Resources) -> None:
+def test_database_uses_the_free_tier_of_performance_insights(resources: Resources) -> None:
     (database,) = of_type(resources, "AWS::RDS::DBInstance").values()
     assert database["EnablePerformanceInsights"] is True
     assert (database["DatabaseInsightsMode"], database["PerformanceInsightsRetentionPeriod"]) == (
@@ -293,36 +319,36 @@ def test_the_database_has_the_history_of_its_load_that_costs_nothing(resources: 
     )
 
 
-def test_the_way_to_s3_leads_to_this_bucket_alone_and_allows_what_the_roles_do(resources: Resources) -> None:
+def test_s3_endpoint_allows_only_this_bucket_and_the_actions_of_the_roles(resources: Resources) -> None:
     def of_s3(statement: dict[str, Any]) -> set[str]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         return {action for action in actions if action.startswith("s3:")}
 
     (endpoint,) = of_type(resources, "AWS::EC2::VPCEndpoint").values()
-    through = endpoint["PolicyDocument"]["Statement"]
-    assert all("Bucket" in json.dumps(statement["Resource"]) for statement in through)
-    allowed = set().union(*(of_s3(statement) for statement in through))
+    endpoint_statements = endpoint["PolicyDocument"]["Statement"]
+    assert all("Bucket" in json.dumps(statement["Resource"]) for statement in endpoint_statements)
+    allowed = set().union(*(of_s3(statement) for statement in endpoint_statements))
     assert allowed == set().union(*(of_s3(statement) for statement in statements(resources)))
 
 
 def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    """What an alarm watches: one metric, or those of its expression."""
+    """Return the metrics that an alarm watches."""
     if "Metrics" not in alarm:
         return [alarm]
     return [part["MetricStat"]["Metric"] for part in alarm["Metrics"] if "MetricStat" in part]
 
 
-def test_what_functions_tell_has_the_namespace_that_alarms_and_dashboard_read(resources: Resources) -> None:
+def test_dashboard_shows_the_business_metrics_in_the_functions_namespace(resources: Resources) -> None:
     functions = of_type(resources, "AWS::Lambda::Function").values()
-    told = {one["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] for one in functions}
-    assert told == {"restcalculator-dev"}
+    environment = {one["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] for one in functions}
+    assert environment == {"restcalculator-dev"}
     (dashboard,) = of_type(resources, "AWS::CloudWatch::Dashboard").values()
     shown = dashboard["DashboardBody"]["Fn::Sub"]
-    for metric in TOLD:
+    for metric in BUSINESS_METRICS:
         assert f'"restcalculator-dev", "{metric}"' in shown or f'MetricName=\\"{metric}\\"' in shown, metric
 
 
-def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources: Resources) -> None:
+def test_dead_letters_and_failures_raise_alarms(resources: Resources) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
     watched = {
         (metric["Namespace"], metric["MetricName"]) for alarm in alarms for metric in metrics_of(alarm)
@@ -347,11 +373,11 @@ def test_the_dead_letter_queue_and_all_that_hurts_users_raise_an_alarm(resources
     assert dead["Threshold"] == 0
 
 
-def test_a_budget_is_there_by_the_setting_and_writes_to_the_alarms_address(
-    resources: Resources, proxied: Template
+def test_budget_exists_only_with_its_setting_and_notifies_the_alarm_address(
+    resources: Resources, proxy_template: Template
 ) -> None:
     assert of_type(resources, "AWS::Budgets::Budget") == {}
-    (budget,) = of_type(proxied["Resources"], "AWS::Budgets::Budget").values()
+    (budget,) = of_type(proxy_template["Resources"], "AWS::Budgets::Budget").values()
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 50, "Unit": "USD"}
     notified = {
         (one["Notification"]["NotificationType"], one["Notification"]["Threshold"], subscriber["Address"])
@@ -382,13 +408,13 @@ def test_housekeeping_is_scheduled_and_its_failures_raise_an_alarm(resources: Re
     assert watched == {json.dumps({"Ref": name}) for name in scheduled}
 
 
-def test_the_dashboard_is_json_once_its_names_are_filled_in(resources: Resources) -> None:
+def test_dashboard_body_is_valid_json(resources: Resources) -> None:
     (dashboard,) = of_type(resources, "AWS::CloudWatch::Dashboard").values()
     body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
     assert all(widget["properties"]["metrics"] for widget in body["widgets"])
 
 
-def test_the_alarms_of_the_stack_roll_a_deploy_back(made: None) -> None:
+def test_alarms_of_the_stack_roll_back_a_deploy(make_package: None) -> None:
     state = json.loads((ROOT / "build" / "templates" / "own" / "serverless-state.json").read_text("utf-8"))
     assert state["service"]["provider"]["rollbackConfiguration"] == {
         "RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"} for arn in ALARMS],
@@ -396,12 +422,12 @@ def test_the_alarms_of_the_stack_roll_a_deploy_back(made: None) -> None:
     }
 
 
-def test_the_alarms_that_roll_back_are_in_the_template(own: Template, given: Template) -> None:
-    for template in (own, given):
+def test_rollback_alarms_are_in_the_template(default_template: Template, external_template: Template) -> None:
+    for template in (default_template, external_template):
         assert {template["Resources"][name]["Type"] for name in WATCHED} == {"AWS::CloudWatch::Alarm"}
 
 
-def test_every_bucket_refuses_what_comes_without_tls(resources: Resources) -> None:
+def test_every_bucket_rejects_requests_without_tls(resources: Resources) -> None:
     denied = {
         json.dumps(policy["Bucket"])
         for policy in of_type(resources, "AWS::S3::BucketPolicy").values()
@@ -411,7 +437,7 @@ def test_every_bucket_refuses_what_comes_without_tls(resources: Resources) -> No
     assert denied == {json.dumps({"Ref": name}) for name in of_type(resources, "AWS::S3::Bucket")}
 
 
-def test_every_function_keeps_within_its_budget_and_is_traced(resources: Resources) -> None:
+def test_every_function_has_its_memory_timeout_and_tracing(resources: Resources) -> None:
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
         kind = name.removesuffix("LambdaFunction")
         assert function["MemorySize"] == MEGABYTES.get(kind, 512), name
@@ -422,13 +448,13 @@ def test_every_function_keeps_within_its_budget_and_is_traced(resources: Resourc
     assert retention == {30}
 
 
-def test_the_api_throttles_and_logs(resources: Resources) -> None:
+def test_api_throttles_and_logs(resources: Resources) -> None:
     (stage,) = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
     logged = json.loads(stage["AccessLogSettings"]["Format"])
     assert {"routeKey", "status", "latency", "integrationErrorMessage"} <= set(logged)
 
 
-def test_the_queues_are_encrypted(resources: Resources) -> None:
+def test_queues_are_encrypted(resources: Resources) -> None:
     queues = of_type(resources, "AWS::SQS::Queue").values()
     assert [queue["SqsManagedSseEnabled"] for queue in queues] == [True, True]

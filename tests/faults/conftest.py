@@ -1,4 +1,4 @@
-"""The harness, and the people on it."""
+"""The harness of the fault tests, and accounts of its service."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.support.http_client import Client
 
 @pytest.fixture(scope="session")
 def harness() -> Iterator[Harness]:
-    """A service whose surroundings break; whatever they did, its books must balance in the end."""
+    """A service with injectable faults. After all tests, every balance must match its ledger."""
     with Harness.prepared() as harness:
         yield harness
         assert harness.audit() == []
@@ -18,14 +18,14 @@ def harness() -> Iterator[Harness]:
 
 @pytest.fixture
 def client(harness: Harness) -> Iterator[Client]:
-    """A new account, signed in, with credit 20: four operations."""
+    """A new account, signed in, with 20 credits for four operations."""
     with Client(harness.url) as client:
         yield client.sign_up()
 
 
 @pytest.fixture
 def saver(harness: Harness) -> Iterator[Client]:
-    """A new account with credit for any file."""
+    """A new account with enough credit for any file."""
     with Client(harness.url) as client, Client(harness.url) as admin:
         client.sign_up()
         assert admin.sign_in("defaultadmin@admin.as", "adminpass").status_code == 200

@@ -80,8 +80,8 @@ class Deployment:
             "tables": tables,
         }
 
-    def told(self, function: str) -> dict[str, str]:
-        """A deployed function's variables."""
+    def variables_of(self, function: str) -> dict[str, str]:
+        """Return the environment variables of a deployed function."""
         found = self.aws("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")
         variables: dict[str, str] = found["Environment"]["Variables"]
         return variables

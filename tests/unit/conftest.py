@@ -1,4 +1,4 @@
-"""The settings of unit tests: complete, and of a database that is nowhere."""
+"""The settings of unit tests: complete, with an unreachable database."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ OPTIONAL = (
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Nothing of the environment that the tests run in; undone with the settings read from it."""
+    """Replace the settings in the environment, and undo the changes after the test."""
     for name in OPTIONAL:
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
