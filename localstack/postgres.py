@@ -39,7 +39,10 @@ class Postgres:
         except subprocess.SubprocessError as error:
             raise CannotStart(f"The embedded Postgres can't start: {error}\n{self._last_lines()}") from None
         socket = f"{self.socket_folder}/.s.PGSQL.5432"
-        with pg8000.native.Connection("postgres", database="postgres", unix_sock=socket) as connection:
+        # By default pg8000 reads all trusted certificates, even for a Unix socket.
+        with pg8000.native.Connection(
+            "postgres", database="postgres", unix_sock=socket, ssl_context=False
+        ) as connection:
             if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
                 connection.run(f"CREATE DATABASE {DATABASE}")
 

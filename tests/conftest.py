@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.workermanage import NodeManager
 
+from tests.support.data_folder import share_folder
 from tests.support.distribution import ByGroup, rank
 
 TESTS = Path(__file__).parent
@@ -15,6 +16,11 @@ TESTS = Path(__file__).parent
 # How long an example takes on a busy machine decides nothing.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        share_folder(config)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

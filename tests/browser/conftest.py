@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
 
 import pytest
@@ -13,6 +12,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
+from tests.support.data_folder import data_folder
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
@@ -97,12 +97,12 @@ def stranger() -> Iterator[str]:
 def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
     """The whole service on free ports; not started where there is no browser."""
     with (
-        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        data_folder() as folder,
         Stack(
             Settings(
                 port=0,
                 edge_port=0,
-                data_dir=Path(folder),
+                data_dir=folder,
                 batch_retry=1,
                 variables={"FRONTEND_URL": frontend},
             )

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -16,6 +14,7 @@ import pytest
 from deploy.environment import ROOT
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
+from tests.support.data_folder import data_folder
 from tests.support.http_client import PASSWORD, Client, new_email
 
 DEPLOYED = os.environ.get("URL", "").rstrip("/")
@@ -44,12 +43,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def stack() -> Iterator[Stack]:
     """The whole service on free ports; whatever the tests did, its books must balance in the end."""
     variables = {"ADMIN_PASSWORD": ADMIN_PASSWORD, "FRONTEND_URL": FRONTEND_URL}
-    # Not in pytest's own folder: each session as root closes it to the user that Postgres runs as.
     with (
-        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        Stack(
-            Settings(port=0, edge_port=0, data_dir=Path(folder), batch_retry=1, variables=variables)
-        ) as running,
+        data_folder() as folder,
+        Stack(Settings(port=0, edge_port=0, data_dir=folder, batch_retry=1, variables=variables)) as running,
     ):
         yield running
         audit = run_audit(running)

@@ -47,4 +47,6 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 def _database() -> pg8000.native.Connection:
     postgres = PostgresUrl.parse(os.environ["AWS_PGSQL_PATH"])
     socket = f"{postgres.unix_folder}/.s.PGSQL.5432"
-    return pg8000.native.Connection("postgres", database=postgres.database, unix_sock=socket)
+    return pg8000.native.Connection(
+        "postgres", database=postgres.database, unix_sock=socket, ssl_context=False
+    )

@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from deploy.environment import ROOT
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
+from tests.support.data_folder import data_folder
 
 ROLES = ("anonymous", "client", "admin")
 QUICK = ("examples", "fuzzing", "stateful")
@@ -44,8 +45,8 @@ class Outcome:
 def service() -> Iterator[Stack]:
     """Run a separate stack, because the random requests of an admin change everything."""
     with (
-        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        Stack(Settings(port=0, edge_port=0, data_dir=Path(folder), batch_retry=1)) as stack,
+        data_folder() as folder,
+        Stack(Settings(port=0, edge_port=0, data_dir=folder, batch_retry=1)) as stack,
     ):
         yield stack
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from shared.billing import audit as audits
 from shared.database import connection as database
 from shared.database import dispose_connections
 from tests.integration.conftest import Server
+from tests.support.data_folder import data_folder
 from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
@@ -108,13 +108,12 @@ def test_audit_does_not_migrate_the_database(empty_database_url: str, server: Se
 
 
 def test_make_audit_starts_the_embedded_database_and_stops_it_again() -> None:
-    # Not in pytest's folder: the system user of Postgres cannot enter it.
-    with TemporaryDirectory(prefix="restcalculator-") as folder:
+    with data_folder("empty") as folder:
         result = run_service_audit(f"{folder}/none")
         assert (result.returncode, "`make up` creates it" in result.stderr) == (2, True)
-        postgres = Postgres(Path(folder) / "postgres")
+        postgres = Postgres(folder / "postgres")
         postgres.start()
         postgres.stop()
-        result = run_service_audit(folder)
+        result = run_service_audit(str(folder))
         assert (result.returncode, "The audit failed" in result.stderr) == (2, True)  # it has no tables
         assert not postgres.running

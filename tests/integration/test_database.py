@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from shared.database.connection import Database
 from shared.database.url import PostgresUrl
 from shared.errors import Conflict, DomainError, InternalError, InvalidInput, ServiceUnavailable
 from shared.ids import uuid7
+from tests.support.data_folder import data_folder
 from tests.support.eventually import eventually
 from tests.support.users import Person
 
@@ -98,8 +97,8 @@ def test_connection_lost_in_a_transaction_fails_the_transaction_only(connection:
 
 
 def test_database_reconnects_after_a_restart_of_the_server() -> None:
-    with TemporaryDirectory(prefix="restcalculator-") as folder, ExitStack() as exits:
-        postgres = Postgres(Path(folder) / "postgres")
+    with data_folder("empty") as folder, ExitStack() as exits:
+        postgres = Postgres(folder / "postgres")
         postgres.start()
         exits.callback(lambda: postgres.stop())
         database = Database(postgres.url)
@@ -109,7 +108,7 @@ def test_database_reconnects_after_a_restart_of_the_server() -> None:
         with pytest.raises(ServiceUnavailable) as caught:
             database.query("SELECT 1 AS one", {})
         assert caught.value.retry_after > 0
-        postgres = Postgres(Path(folder) / "postgres")
+        postgres = Postgres(folder / "postgres")
         postgres.start()
         assert database.query("SELECT 2 AS one", {}) == [{"one": 2}]
 

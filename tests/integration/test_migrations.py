@@ -48,7 +48,10 @@ def test_migrated_schema_matches_the_metadata(server: Server, database_url: str)
     engine = create_engine(
         "postgresql+pg8000://",
         creator=lambda: pg8000.dbapi.connect(
-            "postgres", database=name_of(database_url), sock=PostgresUrl.parse(database_url).open_socket(5)
+            "postgres",
+            database=name_of(database_url),
+            sock=PostgresUrl.parse(database_url).open_socket(5),
+            ssl_context=False,
         ),
         poolclass=pool.NullPool,
     )

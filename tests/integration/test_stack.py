@@ -102,7 +102,7 @@ def test_stop_keeps_the_data_and_ends_all_processes(tmp_path: Path) -> None:
         database = stack.environment["AWS_PGSQL_PATH"]
         folder = database.partition("?host=")[2]
         with pg8000.native.Connection(
-            "postgres", database="restcalculator", unix_sock=f"{folder}/.s.PGSQL.5432"
+            "postgres", database="restcalculator", unix_sock=f"{folder}/.s.PGSQL.5432", ssl_context=False
         ) as connection:
             connection.run("CREATE TABLE kept AS SELECT 1 AS one")
         with cloud_of(stack) as cloud:
@@ -117,7 +117,7 @@ def test_stop_keeps_the_data_and_ends_all_processes(tmp_path: Path) -> None:
     with Stack(settings) as again:
         assert (again.environment["AWS_PGSQL_PATH"], again.environment["JWT_SECRET_KEY"]) == (database, key)
         with pg8000.native.Connection(
-            "postgres", database="restcalculator", unix_sock=f"{folder}/.s.PGSQL.5432"
+            "postgres", database="restcalculator", unix_sock=f"{folder}/.s.PGSQL.5432", ssl_context=False
         ) as connection:
             assert connection.run("SELECT one FROM kept") == [[1]]
         with cloud_of(again) as cloud:
@@ -212,7 +212,7 @@ def test_path_may_contain_spaces_and_shell_characters(tmp_path: Path) -> None:
     with Stack(settings_of(folder, database=True)) as stack:
         url = PostgresUrl.parse(stack.environment["AWS_PGSQL_PATH"])
         with pg8000.native.Connection(
-            "postgres", database=url.database, sock=url.open_socket(5)
+            "postgres", database=url.database, sock=url.open_socket(5), ssl_context=False
         ) as connection:
             assert connection.run("SELECT 1") == [[1]]
 
@@ -253,7 +253,7 @@ def test_reset_db_recreates_database_and_bucket_while_the_service_runs(tmp_path:
         folder = stack.environment["AWS_PGSQL_PATH"].partition("?host=")[2]
         socket_path = f"{folder}/.s.PGSQL.5432"
         with pg8000.native.Connection(
-            "postgres", database="restcalculator", unix_sock=socket_path
+            "postgres", database="restcalculator", unix_sock=socket_path, ssl_context=False
         ) as connection:
             connection.run("CREATE TABLE gone AS SELECT 1 AS one")
         with cloud_of(stack) as cloud:
@@ -262,6 +262,6 @@ def test_reset_db_recreates_database_and_bucket_while_the_service_runs(tmp_path:
             assert "Recreated the database" in reset.communicate(timeout=20)[0]
             assert cloud.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
         with pg8000.native.Connection(
-            "postgres", database="restcalculator", unix_sock=socket_path
+            "postgres", database="restcalculator", unix_sock=socket_path, ssl_context=False
         ) as connection:
             assert connection.run("SELECT to_regclass('gone')") == [[None]]

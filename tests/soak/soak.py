@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from localstack.cloud import EDGE_HOST
 from localstack.stack import Stack
@@ -24,6 +22,7 @@ from tests.soak.final_checks import FinalChecks
 from tests.soak.leaks import ResourceMonitor
 from tests.soak.responses import BROKEN, Responses
 from tests.soak.user import User
+from tests.support.data_folder import data_folder
 from tests.support.faults.emulator import emulator
 from tests.support.faults.tcp_line import TcpLine
 from tests.support.http_client import API, Client
@@ -86,13 +85,12 @@ class Soak:
 def stack_and_proxy() -> Iterator[tuple[Stack, TcpLine]]:
     """Run the whole service. Yield it with its proxy to S3 and SQS."""
     with ExitStack() as exits:
-        # Not in pytest's folder: the system user of Postgres cannot enter it.
-        folder = Path(exits.enter_context(TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True)))
+        folder = exits.enter_context(data_folder())
         proxy = TcpLine.to(exits.enter_context(emulator(folder)))
         exits.callback(proxy.close)
         settings = Settings(
             port=0,
-            data_dir=folder / "data",
+            data_dir=folder,
             endpoint_url=f"http://{EDGE_HOST}:{proxy.port}",
             gateway_workers=GATEWAY_WORKERS,
             batch_workers=BATCH_WORKERS,

@@ -5,8 +5,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -18,6 +16,7 @@ from localstack import log as log_module
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from shared.database.url import PostgresUrl
+from tests.support.data_folder import data_folder
 from tests.support.declared_routes import OPERATIONS, Declared
 from tests.support.eventually import eventually
 from tests.support.http_client import API, Client, new_email
@@ -104,13 +103,11 @@ class Caller(Client):
 def stack() -> Iterator[Stack]:
     """A service with all logs at debug level, whose lines are kept unformatted."""
     with (
-        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        data_folder() as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(log_module, "readable", lambda line: line)
-        settings = Settings(
-            port=0, edge_port=0, data_dir=Path(folder), variables={**SETTINGS, **DEBUG_SETTINGS}
-        )
+        settings = Settings(port=0, edge_port=0, data_dir=folder, variables={**SETTINGS, **DEBUG_SETTINGS})
         with Stack(settings) as running:
             yield running
 
@@ -118,7 +115,9 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture
 def database(stack: Stack) -> Iterator[pg8000.native.Connection]:
     url = PostgresUrl.parse(stack.environment["AWS_PGSQL_PATH"])
-    with pg8000.native.Connection("postgres", database=url.database, sock=url.open_socket(5)) as connection:
+    with pg8000.native.Connection(
+        "postgres", database=url.database, sock=url.open_socket(5), ssl_context=False
+    ) as connection:
         yield connection
 
 

@@ -23,6 +23,7 @@ from shared.billing import charges
 from shared.database.url import PostgresUrl
 from tests.support.batch.aws_wire import HttpWire, PostgresWire
 from tests.support.batch.stage import Stage
+from tests.support.data_folder import data_folder
 from tests.support.users import Person, create_person
 
 PRICES = {"addition": "1.5", "substraction": "0.0001", "multiplication": "5", "square_root": "0"}
@@ -78,10 +79,10 @@ class Harness:
     @contextmanager
     def prepared(cls) -> Iterator["Harness"]:
         with ExitStack() as exits:
-            # Not in pytest's folder, which other users may not enter: Postgres runs as one.
-            folders = [Path(exits.enter_context(TemporaryDirectory(prefix="batch-"))) for _ in range(2)]
-            settings = Settings(port=0, edge_port=0, data_dir=folders[0], gateway_workers=1, batch_workers=0)
-            harness = cls(exits.enter_context(Stack(settings)), folders[1])
+            folder = exits.enter_context(data_folder())
+            settings = Settings(port=0, edge_port=0, data_dir=folder, gateway_workers=1, batch_workers=0)
+            sockets = Path(exits.enter_context(TemporaryDirectory(prefix="batch-")))
+            harness = cls(exits.enter_context(Stack(settings)), sockets)
             exits.callback(harness.cloud.close)
             exits.callback(harness.http.close)
             exits.callback(harness.postgres.close)

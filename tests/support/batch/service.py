@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from localstack.cloud import Cloud
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from shared.database.url import PostgresUrl
+from tests.support.data_folder import data_folder
 
 PASSWORD = "correct-horse-1!"
 ADMIN = ("defaultadmin@admin.as", "adminpass")
@@ -39,9 +39,9 @@ class RunningService:
     @classmethod
     @contextmanager
     def prepared(cls) -> Iterator["RunningService"]:
-        with TemporaryDirectory(prefix="batch-") as folder:
+        with data_folder() as folder:
             settings = Settings(
-                port=0, edge_port=0, data_dir=Path(folder), gateway_workers=2, batch_workers=2, batch_retry=0
+                port=0, edge_port=0, data_dir=folder, gateway_workers=2, batch_workers=2, batch_retry=0
             )
             with Stack(settings) as stack:
                 running = cls(stack)

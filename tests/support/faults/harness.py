@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pg8000.native
@@ -15,6 +13,7 @@ from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from shared.database.connection import Database
 from shared.database.url import PostgresUrl
+from tests.support.data_folder import data_folder
 from tests.support.eventually import eventually
 from tests.support.faults.emulator import emulator
 from tests.support.faults.routes import CALLS
@@ -37,10 +36,7 @@ class Harness:
     @contextmanager
     def prepared(cls) -> Iterator["Harness"]:
         with ExitStack() as exits:
-            # Not in pytest's folder, which other users may not enter: Postgres runs as one.
-            folder = Path(
-                exits.enter_context(TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True))
-            )
+            folder = exits.enter_context(data_folder())
             postgres = Postgres(folder / "postgres")
             exits.callback(postgres.stop)
             tune(postgres)
@@ -99,7 +95,9 @@ class Harness:
 
 def connect(postgres: Postgres) -> pg8000.native.Connection:
     url = PostgresUrl.parse(postgres.url)
-    return pg8000.native.Connection("postgres", database=url.database, sock=url.open_socket(5))
+    return pg8000.native.Connection(
+        "postgres", database=url.database, sock=url.open_socket(5), ssl_context=False
+    )
 
 
 @contextmanager
