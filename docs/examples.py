@@ -41,6 +41,11 @@ _TASK_BODY: dict[str, Any] = {
     "started_at": _TIME,
     "updated_at": _TIME,
     "finished_at": None,
+    "dry_run": False,
+    "max_spend": 1000,
+    "cost": None,
+    "refunded_at": None,
+    "refund_id": None,
 }
 _RECORD: dict[str, Any] = {
     "operation_id": _OPERATION,
@@ -49,6 +54,16 @@ _RECORD: dict[str, Any] = {
     "user_balance": 15,
     "operation_response": 0.3,
     "date": _TIME,
+}
+_API_KEY = {
+    "id": _ID,
+    "name": "nightly report",
+    "created_at": _TIME,
+    "scopes": ["read", "compute", "batch"],
+    "expires_at": "2027-11-23T07:00:00.000000Z",
+    "spend_limit": {"amount": 100, "per": "month"},
+    "spent": 15,
+    "last_used_at": _TIME,
 }
 _SIGN_IN = {"email": "ada@example.com", "password": "Lovelace1!"}
 
@@ -75,7 +90,14 @@ BODIES: dict[str, Any] = {
     "Health": {"status": "ok", "database": "ok"},
     "Charged": {**_GOOD, "result": 0.3, "amount": 5, "user_balance": 15, "record_id": _ID},
     "Granted": {"id": _ID, "user_id": _USER, "amount": 10, "reason": "a voucher", "user_balance": 30},
-    "User": {"id": _USER, "email": "ada@example.com", "role": "client", "balance": 20, **_CREATED},
+    "User": {
+        "id": _USER,
+        "email": "ada@example.com",
+        "role": "client",
+        "balance": 20,
+        **_CREATED,
+        "status": "active",
+    },
     "Operation": {"id": _OPERATION, "type": "addition", "cost": 5, **_CREATED},
     "Record": {
         "id": _ID,
@@ -84,6 +106,9 @@ BODIES: dict[str, Any] = {
         "task_id": None,
         "task_row": None,
         "deleted_at": None,
+        "operation": "addition",
+        "refunded_at": None,
+        "refund_id": None,
     },
     "LedgerEntry": {
         "id": _ID,
@@ -95,8 +120,8 @@ BODIES: dict[str, Any] = {
         "reference": {"record_id": _ID},
         "date": _TIME,
     },
-    "ApiKey": {"id": _ID, "name": "nightly report", "created_at": _TIME},
-    "ApiKeyCreated": {"id": _ID, "name": "nightly report", "created_at": _TIME, "key": "rc_shown-this-once"},
+    "ApiKey": _API_KEY,
+    "ApiKeyCreated": {**_API_KEY, "key": "rc_shown-this-once"},
     "Task": _TASK_BODY,
     "TaskAccepted": {"task_id": _TASK, **_TASK_BODY},
     "ResultsLink": {"url": "https://s3.example.com/results?X-Amz-Signature=…", "expires_at": _TIME},

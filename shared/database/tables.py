@@ -25,7 +25,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -37,6 +37,7 @@ metadata = MetaData(
 )
 
 MONEY = Numeric(18, 4)
+SUM = Numeric(38, 4)
 TIME = DateTime(timezone=True)
 # clock_timestamp() instead of now(), so that two entries of one transaction have an order.
 CLOCK = func.clock_timestamp()
@@ -60,7 +61,10 @@ users = Table(
     Column("balance", MONEY, nullable=False),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("deleted_at", TIME),
+    # An inactive user cannot sign in or call.
+    Column("status", Text, nullable=False, server_default="active"),
     CheckConstraint("balance >= 0", name="balance"),
+    CheckConstraint("status IN ('active', 'inactive')", name="status"),
     CheckConstraint("role IN ('client', 'admin')", name="role"),
     Index("users_email_living_key", "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
     Index("users_newest_idx", text("created_at DESC"), text("id DESC")),
@@ -94,6 +98,11 @@ records = Table(
     Column("task_id", Uuid),
     Column("task_row", BigInteger),
     Column("deleted_at", TIME),
+    # What the call was charged, if an admin changed `amount`; 0 for a manual record.
+    Column("charged", MONEY),
+    # The refund of this record alone. A refund of its whole task is in `tasks`.
+    Column("refunded_at", TIME),
+    Column("refund_id", Uuid),
     CheckConstraint("(task_id IS NULL) = (task_row IS NULL)", name="task"),
     Index(
         "records_task_row_key",
@@ -126,7 +135,7 @@ ledger = Table(
     Column("balance_after", MONEY, nullable=False),
     Column("reference", JSONB, nullable=False),
     Column("date", TIME, nullable=False, server_default=CLOCK),
-    CheckConstraint("kind IN ('opening', 'charge', 'batch', 'grant', 'adjustment')", name="kind"),
+    CheckConstraint("kind IN ('opening', 'charge', 'batch', 'grant', 'adjustment', 'refund')", name="kind"),
     CheckConstraint("balance_after = balance_before + amount AND balance_after >= 0", name="sum"),
     Index("ledger_newest_idx", "user_id", text("seq DESC")),
 )
@@ -156,7 +165,7 @@ tasks = Table(
     Column("rows_done", BigInteger, nullable=False, server_default="0"),
     Column("rows_failed", BigInteger, nullable=False, server_default="0"),
     # Wider than a balance: after top-ups and resumptions, the sum of all charges can exceed 10^14.
-    Column("spent", Numeric(38, 4), nullable=False, server_default="0"),
+    Column("spent", SUM, nullable=False, server_default="0"),
     Column("error", Text),
     Column("etag", Text),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
@@ -177,11 +186,24 @@ tasks = Table(
     # When housekeeping last sent a message to replace a lost one.
     Column("restarted_at", TIME),
     Column("errors_deleted", Boolean, nullable=False, server_default=false()),
+    # A dry run checks and prices all rows and charges none; `cost` is their price.
+    Column("dry_run", Boolean, nullable=False, server_default=false()),
+    Column("max_spend", MONEY),
+    Column("cost", SUM, nullable=False, server_default="0"),
+    # The API key that created the task, whose spending limit its chunks enforce.
+    Column("api_key_id", Uuid),
+    # The sum of refunds of single records, and the refund of the rest.
+    Column("refunded", SUM, nullable=False, server_default="0"),
+    Column("refunded_at", TIME),
+    Column("refund_id", Uuid),
+    # When the results of an ended task were complete; null for tasks that completed before version 1.2.
+    Column("results_at", TIME),
     CheckConstraint(
         "status IN ('awaiting_upload', 'queued', 'processing', 'completed',"
-        " 'out_of_credit', 'failed', 'cancelled')",
+        " 'out_of_credit', 'failed', 'cancelled', 'quoted')",
         name="status",
     ),
+    CheckConstraint("max_spend > 0", name="max_spend"),
     Index("tasks_running_idx", "user_id", postgresql_where=text("status = 'processing'")),
     # Indexes a column that never changes, so that checkpoints don't update this index.
     Index(
@@ -195,6 +217,11 @@ tasks = Table(
         "finished_at",
         postgresql_where=text("finished_at IS NOT NULL AND NOT errors_deleted"),
     ),
+    Index(
+        "tasks_without_results_idx",
+        "finished_at",
+        postgresql_where=text("finished_at IS NOT NULL AND results_at IS NULL AND status <> 'completed'"),
+    ),
     Index("tasks_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
     Index("tasks_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
 )
@@ -207,6 +234,75 @@ task_errors = Table(
     Column("operation", Text, nullable=False),
     Column("arguments", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+# The rows of a task and their price, by operation. `spent` excludes refunded records.
+task_operations = Table(
+    "task_operations",
+    metadata,
+    Column("task_id", Uuid, ForeignKey("tasks.id"), primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("spent", SUM, nullable=False),
+)
+
+# Each user's calls, rows of files and credits spent, by hour and operation. `spent` is the sum of the
+# ledger's charges less its refunds.
+usage_hours = Table(
+    "usage_hours",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
+    Column("hour", TIME, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("calls", BigInteger, nullable=False, server_default="0"),
+    Column("rows", BigInteger, nullable=False, server_default="0"),
+    Column("spent", SUM, nullable=False, server_default="0"),
+    Index("usage_hours_hour_idx", "hour"),
+)
+
+# `owner` limits the rows of the file; null for the rows of all users. `cursor`, `upload_id` and `parts` are
+# the checkpoint of the writing worker.
+exports = Table(
+    "exports",
+    metadata,
+    _id(),
+    _owner(),
+    Column("owner", Uuid),
+    Column("resource", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="queued"),
+    Column("rows_done", BigInteger, nullable=False, server_default="0"),
+    Column("cursor", Text),
+    Column("upload_id", Text),
+    Column("parts", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("updated_at", TIME, nullable=False, server_default=CLOCK),
+    Column("finished_at", TIME),
+    Column("expires_at", TIME),
+    CheckConstraint("status IN ('queued', 'processing', 'completed', 'failed')", name="status"),
+    CheckConstraint("resource IN ('records', 'ledger')", name="resource"),
+    CheckConstraint("format IN ('csv', 'jsonl')", name="format"),
+    Index("exports_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
+    Index("exports_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
+)
+
+# Changes by admins. Append-only, like the ledger.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("date", TIME, nullable=False, server_default=CLOCK),
+    Column("actor_id", Uuid, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("resource_id", Uuid, nullable=False),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    Index("audit_log_resource_idx", "resource_id", text("seq DESC")),
+    Index("audit_log_actor_idx", "actor_id", text("seq DESC")),
 )
 
 # One row for each sign-in, with its refresh token and the one before it, which stays valid for 10 seconds.
@@ -234,6 +330,19 @@ api_keys = Table(
     Column("key_hash", LargeBinary, nullable=False),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("revoked_at", TIME),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,compute,batch}'")),
+    Column("expires_at", TIME),
+    Column("limit_amount", MONEY),
+    Column("limit_per", Text),
+    # The credits spent since the start of the limit's period, or in all without a period.
+    Column("spent", SUM, nullable=False, server_default="0"),
+    Column("spent_since", TIME),
+    Column("last_used_at", TIME),
+    CheckConstraint(
+        "(limit_amount IS NULL) = (limit_per IS NULL) AND limit_amount > 0"
+        " AND limit_per IN ('day', 'month', 'total')",
+        name="limit",
+    ),
     UniqueConstraint("key_hash"),
     Index("api_keys_user_id_idx", "user_id"),
 )

@@ -1,10 +1,30 @@
 """The lists that the API offers."""
 
-from sqlalchemy import BigInteger, Numeric, Text, case, cast, func, literal_column, type_coerce
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Numeric,
+    Text,
+    case,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables import api_keys, ledger, operations, records, tasks, users
 from shared.lists.listing import Listing
 from shared.schemas import responses
+
+
+def _of_task(column: Column[Any]) -> ColumnElement[Any]:
+    """Return a column of a record's task."""
+    return select(column).where(tasks.c.id == records.c.task_id).scalar_subquery()
+
 
 API_KEYS = Listing(
     "api_keys",
@@ -12,6 +32,24 @@ API_KEYS = Listing(
     responses.ApiKey,
     func.api_key_json,
     newest=(api_keys.c.created_at, api_keys.c.id),
+    expressions={
+        "scopes": type_coerce(func.to_json(api_keys.c.scopes), JSONB),
+        "spend_limit": case(
+            (
+                api_keys.c.limit_amount.is_not(None),
+                type_coerce(
+                    func.json_build_object(
+                        literal_column("'amount'"),
+                        func.trim_scale(api_keys.c.limit_amount),
+                        literal_column("'per'"),
+                        api_keys.c.limit_per,
+                    ),
+                    JSONB,
+                ),
+            )
+        ),
+        "spent": type_coerce(func.api_key_spent(literal_column("api_keys")), Numeric),
+    },
     owner=api_keys.c.user_id,
     admins_see_all=False,
     hidden=api_keys.c.revoked_at,
@@ -32,6 +70,13 @@ RECORDS = Listing(
     responses.Record,
     func.record_json,
     newest=(records.c.date, records.c.id),
+    expressions={
+        "operation": select(operations.c.type)
+        .where(operations.c.id == records.c.operation_id)
+        .scalar_subquery(),
+        "refunded_at": func.coalesce(records.c.refunded_at, _of_task(tasks.c.refunded_at)),
+        "refund_id": func.coalesce(records.c.refund_id, _of_task(tasks.c.refund_id)),
+    },
     owner=records.c.user_id,
     hidden=records.c.deleted_at,
 )
@@ -82,12 +127,8 @@ TASKS = Listing(
                 ),
             )
         ),
-        "results": case(
-            (
-                tasks.c.status == literal_column("'completed'"),
-                literal_column("'/api/v1/tasks/'") + cast(tasks.c.id, Text) + literal_column("'/results'"),
-            )
-        ),
+        "results": type_coerce(func.task_results(literal_column("tasks")), Text),
+        "cost": case((tasks.c.dry_run, tasks.c.cost)),
     },
     owner=tasks.c.user_id,
 )

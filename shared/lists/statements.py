@@ -151,10 +151,10 @@ def _condition(expression: ColumnElement[Any], wanted: Filter) -> ColumnElement[
     (name,) = wanted.value
     if isinstance(expression.type, JSONB):
         if name:
-            return expression == cast(bindparam(name, type_=Text), JSONB)
+            return cast(expression, JSONB) == cast(bindparam(name, type_=Text), JSONB)
         # The API shows SQL null as JSON null, so the filter matches both.
         null = cast(literal_column("'null'"), JSONB)
-        return func.coalesce(expression, null) == null
+        return func.coalesce(cast(expression, JSONB), null) == null
     if name is None:
         return expression.is_(None)
     value = bindparam(name, type_=expression.type)

@@ -9,7 +9,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.schemas.field_types import ANY_JSON, FoldedEmail, Money, Rfc3339, Role
+from shared.schemas.field_types import (
+    ANY_JSON,
+    FoldedEmail,
+    LimitPeriod,
+    Money,
+    Rfc3339,
+    Role,
+    Scope,
+    UserStatus,
+)
 
 
 class ResponseBody(BaseModel):
@@ -70,6 +79,7 @@ class User(ResponseBody):
     balance: Money
     created_at: Rfc3339
     deleted_at: Rfc3339 | None = None
+    status: UserStatus
 
 
 class Operation(ResponseBody):
@@ -92,12 +102,15 @@ class Record(ResponseBody):
     task_id: UUID | None
     task_row: int | None
     deleted_at: Rfc3339 | None = None
+    operation: str = Field(description="The name of the operation.")
+    refunded_at: Rfc3339 | None
+    refund_id: UUID | None = Field(description="The ledger entry of the refund.")
 
 
 class LedgerEntry(ResponseBody):
     id: UUID
     user_id: UUID
-    kind: Literal["opening", "charge", "batch", "grant", "adjustment"]
+    kind: Literal["opening", "charge", "batch", "grant", "adjustment", "refund"]
     amount: Money
     balance_before: Money
     balance_after: Money
@@ -105,10 +118,20 @@ class LedgerEntry(ResponseBody):
     date: Rfc3339
 
 
+class SpendLimit(ResponseBody):
+    amount: Money
+    per: LimitPeriod
+
+
 class ApiKey(ResponseBody):
     id: UUID
     name: str
     created_at: Rfc3339
+    scopes: list[Scope]
+    expires_at: Rfc3339 | None
+    spend_limit: SpendLimit | None
+    spent: Money = Field(description="Credits spent in the present period of the limit, or in all.")
+    last_used_at: Rfc3339 | None = Field(description="Updated at most once an hour.")
 
 
 class ApiKeyCreated(ApiKey):
@@ -116,7 +139,7 @@ class ApiKeyCreated(ApiKey):
 
 
 TaskStatus = Literal[
-    "awaiting_upload", "queued", "processing", "completed", "out_of_credit", "failed", "cancelled"
+    "awaiting_upload", "queued", "processing", "completed", "out_of_credit", "failed", "cancelled", "quoted"
 ]
 
 
@@ -136,11 +159,16 @@ class Task(ResponseBody):
     error: str | None = Field(
         description="Why the task did not complete. A task without progress for a day is cancelled."
     )
-    results: str | None = Field(description="Path of the result CSV of a completed task.")
+    results: str | None = Field(description="Path of the result CSV, once it is written.")
     created_at: Rfc3339
     started_at: Rfc3339 | None
     updated_at: Rfc3339
     finished_at: Rfc3339 | None
+    dry_run: bool = Field(description="Whether the task only checks and prices the rows.")
+    max_spend: Money | None = Field(description="The task stops before it would spend more than this.")
+    cost: Money | None = Field(description="The price of the rows that a dry run has checked.")
+    refunded_at: Rfc3339 | None
+    refund_id: UUID | None = Field(description="The ledger entry of the refund.")
 
 
 class TaskAccepted(Task):

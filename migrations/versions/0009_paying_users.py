@@ -1,0 +1,318 @@
+"""Add refunds, usage, quotes, exports, suspended users, limits of API keys, and the audit log."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+MONEY = sa.Numeric(18, 4)
+SUM = sa.Numeric(38, 4)
+TIME = sa.DateTime(timezone=True)
+CLOCK = sa.func.clock_timestamp()
+
+COLUMNS = {
+    "users": (sa.Column("status", sa.Text, nullable=False, server_default="active"),),
+    "records": (
+        sa.Column("charged", MONEY),
+        sa.Column("refunded_at", TIME),
+        sa.Column("refund_id", sa.Uuid),
+    ),
+    "api_keys": (
+        sa.Column(
+            "scopes",
+            postgresql.ARRAY(sa.Text),
+            nullable=False,
+            server_default=sa.text("'{read,compute,batch}'"),
+        ),
+        sa.Column("expires_at", TIME),
+        sa.Column("limit_amount", MONEY),
+        sa.Column("limit_per", sa.Text),
+        sa.Column("spent", SUM, nullable=False, server_default="0"),
+        sa.Column("spent_since", TIME),
+        sa.Column("last_used_at", TIME),
+    ),
+    "tasks": (
+        sa.Column("dry_run", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("max_spend", MONEY),
+        sa.Column("cost", SUM, nullable=False, server_default="0"),
+        sa.Column("api_key_id", sa.Uuid),
+        sa.Column("refunded", SUM, nullable=False, server_default="0"),
+        sa.Column("refunded_at", TIME),
+        sa.Column("refund_id", sa.Uuid),
+        sa.Column("results_at", TIME),
+    ),
+}
+
+CHECKS = {
+    "users_status_check": ("users", "status IN ('active', 'inactive')"),
+    "api_keys_limit_check": (
+        "api_keys",
+        "(limit_amount IS NULL) = (limit_per IS NULL) AND limit_amount > 0"
+        " AND limit_per IN ('day', 'month', 'total')",
+    ),
+    "tasks_max_spend_check": ("tasks", "max_spend > 0"),
+}
+
+WIDER_CHECKS = {
+    "ledger_kind_check": (
+        "ledger",
+        "kind IN ('opening', 'charge', 'batch', 'grant', 'adjustment', 'refund')",
+    ),
+    "tasks_status_check": (
+        "tasks",
+        "status IN ('awaiting_upload', 'queued', 'processing', 'completed',"
+        " 'out_of_credit', 'failed', 'cancelled', 'quoted')",
+    ),
+}
+
+# An existing key keeps the rights of its user.
+KEEP_RIGHTS = "UPDATE api_keys SET scopes = '{read,compute,batch,admin}'"
+
+# The rows of a file and their price, by operation.
+TASK_OPERATIONS = """
+INSERT INTO task_operations (task_id, type, rows, spent)
+SELECT r.task_id, o.type, count(*), sum(r.amount)
+FROM records r JOIN operations o ON o.id = r.operation_id
+WHERE r.task_id IS NOT NULL
+GROUP BY r.task_id, o.type
+"""
+
+USAGE_OF_CALLS = """
+INSERT INTO usage_hours (user_id, hour, type, calls, spent)
+SELECT l.user_id, date_trunc('hour', l.date, 'UTC'), o.type, count(*), -sum(l.amount)
+FROM ledger l
+JOIN records r ON r.id = (l.reference ->> 'record_id')::uuid
+JOIN operations o ON o.id = r.operation_id
+WHERE l.kind = 'charge'
+GROUP BY 1, 2, 3
+"""
+
+USAGE_OF_FILES = """
+INSERT INTO usage_hours AS u (user_id, hour, type, rows, spent)
+SELECT l.user_id, date_trunc('hour', l.date, 'UTC'), o.type, count(*), sum(r.amount)
+FROM ledger l
+JOIN records r ON r.task_id = (l.reference ->> 'task_id')::uuid
+    AND r.task_row BETWEEN (l.reference ->> 'first_row')::bigint AND (l.reference ->> 'last_row')::bigint
+JOIN operations o ON o.id = r.operation_id
+WHERE l.kind = 'batch'
+GROUP BY 1, 2, 3
+ON CONFLICT (user_id, hour, type) DO UPDATE SET rows = excluded.rows, spent = u.spent + excluded.spent
+"""
+
+USER_JSON = """
+CREATE OR REPLACE FUNCTION user_json(account users) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', account.id, 'email', account.email, 'role', account.role, 'balance', trim_scale(account.balance),
+    'created_at', rfc3339(account.created_at), 'deleted_at', rfc3339(account.deleted_at),
+    'status', account.status)::text
+"""
+
+RECORD_JSON = """
+CREATE OR REPLACE FUNCTION record_json(record records) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', record.id, 'user_id', record.user_id, 'operation_id', record.operation_id,
+    'arguments', record.arguments, 'operation_response', record.operation_response,
+    'amount', trim_scale(record.amount), 'user_balance', trim_scale(record.user_balance),
+    'date', rfc3339(record.date), 'task_id', record.task_id, 'task_row', record.task_row,
+    'deleted_at', rfc3339(record.deleted_at),
+    'operation', (SELECT o.type FROM operations o WHERE o.id = record.operation_id),
+    'refunded_at', rfc3339(coalesce(
+        record.refunded_at, (SELECT t.refunded_at FROM tasks t WHERE t.id = record.task_id))),
+    'refund_id', coalesce(
+        record.refund_id, (SELECT t.refund_id FROM tasks t WHERE t.id = record.task_id)))::text
+"""
+
+API_KEY_JSON = """
+CREATE OR REPLACE FUNCTION api_key_json(api_key api_keys) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', api_key.id, 'name', api_key.name, 'created_at', rfc3339(api_key.created_at),
+    'scopes', api_key.scopes, 'expires_at', rfc3339(api_key.expires_at),
+    'spend_limit', CASE WHEN api_key.limit_amount IS NOT NULL THEN json_build_object(
+        'amount', trim_scale(api_key.limit_amount), 'per', api_key.limit_per) END,
+    'spent', trim_scale(api_key_spent(api_key)), 'last_used_at', rfc3339(api_key.last_used_at))::text
+"""
+
+# The credits that an API key has spent in the present period of its limit: in all, if it has none.
+API_KEY_SPENT = """
+CREATE FUNCTION api_key_spent(api_key api_keys) RETURNS numeric
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN api_key.limit_per IN ('day', 'month')
+             AND api_key.spent_since IS DISTINCT FROM date_trunc(api_key.limit_per, now(), 'UTC')
+       THEN 0 ELSE api_key.spent END
+"""
+
+TASK_JSON = """
+CREATE OR REPLACE FUNCTION task_json(task tasks) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', task.id, 'user_id', task.user_id, 'filename', task.filename, 'status', task.status,
+    'bytes_total', task.bytes_total, 'bytes_done', task.bytes_done,
+    'rows_done', task.rows_done, 'rows_failed', task.rows_failed,
+    'percentage', task_percentage(task.status, task.bytes_done, task.bytes_total),
+    'rows_per_second', task_speed(task, task.rows_done - task.run_rows),
+    'seconds_left', CASE WHEN task.status = 'processing' THEN
+        ceil((task.bytes_total - task.bytes_done)
+             / nullif(task_speed(task, task.bytes_done - task.run_bytes), 0)) END,
+    'spent', trim_scale(task.spent), 'error', task.error,
+    'results', task_results(task),
+    'created_at', rfc3339(task.created_at), 'started_at', rfc3339(task.started_at),
+    'updated_at', rfc3339(task.updated_at), 'finished_at', rfc3339(task.finished_at),
+    'dry_run', task.dry_run, 'max_spend', trim_scale(task.max_spend),
+    'cost', CASE WHEN task.dry_run THEN trim_scale(task.cost) END,
+    'refunded_at', rfc3339(task.refunded_at), 'refund_id', task.refund_id)::text
+"""
+
+# The path of a task's results once they are complete. Before this migration, only completed tasks had some.
+TASK_RESULTS = """
+CREATE FUNCTION task_results(task tasks) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN task.status = 'completed' OR task.results_at IS NOT NULL
+       THEN '/api/v1/tasks/' || task.id || '/results' END
+"""
+
+ENTRY_OF_AUDIT_LOG_JSON = """
+CREATE FUNCTION audit_log_json(entry audit_log) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', entry.id, 'date', rfc3339(entry.date), 'actor_id', entry.actor_id, 'action', entry.action,
+    'resource', entry.resource, 'resource_id', entry.resource_id, 'before', entry.before,
+    'after', entry.after)::text
+"""
+
+EXPORT_JSON = """
+CREATE FUNCTION export_json(export exports) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', export.id, 'user_id', export.user_id, 'resource', export.resource, 'format', export.format,
+    'query', export.query, 'status', export.status, 'rows_done', export.rows_done, 'error', export.error,
+    'created_at', rfc3339(export.created_at), 'updated_at', rfc3339(export.updated_at),
+    'finished_at', rfc3339(export.finished_at), 'expires_at', rfc3339(export.expires_at))::text
+"""
+
+# Return the active user of a session or an API key that is neither revoked nor expired, and the key. The
+# planner inlines the function because it is STABLE, not STRICT, and a single SELECT.
+CALLER = """
+CREATE FUNCTION caller(session_id uuid, api_key_hash bytea)
+RETURNS TABLE (id uuid, role text, balance numeric, api_key_id uuid, scopes text[])
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT u.id, u.role, u.balance, k.id, k.scopes
+    FROM (SELECT caller.session_id AS session_id, caller.api_key_hash AS api_key_hash) presented
+    LEFT JOIN api_keys k ON k.key_hash = presented.api_key_hash AND k.revoked_at IS NULL
+        AND (k.expires_at IS NULL OR k.expires_at > now())
+    LEFT JOIN sessions s ON s.id = presented.session_id AND s.revoked_at IS NULL AND s.expires_at > now()
+    JOIN users u ON u.id = coalesce(s.user_id, k.user_id)
+    WHERE u.deleted_at IS NULL AND u.status = 'active';
+END
+"""
+
+FUNCTIONS = (
+    USER_JSON,
+    RECORD_JSON,
+    API_KEY_SPENT,
+    API_KEY_JSON,
+    TASK_RESULTS,
+    TASK_JSON,
+    ENTRY_OF_AUDIT_LOG_JSON,
+    EXPORT_JSON,
+    "DROP FUNCTION caller(uuid, bytea)",
+    CALLER,
+)
+
+
+def upgrade() -> None:
+    for table, columns in COLUMNS.items():
+        for column in columns:
+            op.add_column(table, column)
+    for name, (table, condition) in CHECKS.items():
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})")
+    for name, (table, condition) in WIDER_CHECKS.items():
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})")
+    op.create_table(
+        "usage_hours",
+        sa.Column("user_id", sa.Uuid, sa.ForeignKey("users.id", name="usage_hours_user_id_fkey")),
+        sa.Column("hour", TIME),
+        sa.Column("type", sa.Text),
+        sa.Column("calls", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("rows", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("spent", SUM, nullable=False, server_default="0"),
+        sa.PrimaryKeyConstraint("user_id", "hour", "type", name="usage_hours_pkey"),
+    )
+    op.create_index("usage_hours_hour_idx", "usage_hours", ["hour"])
+    op.create_table(
+        "task_operations",
+        sa.Column("task_id", sa.Uuid, sa.ForeignKey("tasks.id", name="task_operations_task_id_fkey")),
+        sa.Column("type", sa.Text),
+        sa.Column("rows", sa.BigInteger, nullable=False),
+        sa.Column("spent", SUM, nullable=False),
+        sa.PrimaryKeyConstraint("task_id", "type", name="task_operations_pkey"),
+    )
+    op.create_table(
+        "exports",
+        sa.Column("id", sa.Uuid),
+        sa.Column("user_id", sa.Uuid, sa.ForeignKey("users.id", name="exports_user_id_fkey"), nullable=False),
+        sa.Column("owner", sa.Uuid),
+        sa.Column("resource", sa.Text, nullable=False),
+        sa.Column("format", sa.Text, nullable=False),
+        sa.Column("query", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False, server_default="queued"),
+        sa.Column("rows_done", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("cursor", sa.Text),
+        sa.Column("upload_id", sa.Text),
+        sa.Column("parts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("error", sa.Text),
+        sa.Column("created_at", TIME, nullable=False, server_default=CLOCK),
+        sa.Column("updated_at", TIME, nullable=False, server_default=CLOCK),
+        sa.Column("finished_at", TIME),
+        sa.Column("expires_at", TIME),
+        sa.PrimaryKeyConstraint("id", name="exports_pkey"),
+        sa.CheckConstraint(
+            "status IN ('queued', 'processing', 'completed', 'failed')", name="status"
+        ),
+        sa.CheckConstraint("resource IN ('records', 'ledger')", name="resource"),
+        sa.CheckConstraint("format IN ('csv', 'jsonl')", name="format"),
+    )
+    op.create_index(
+        "exports_newest_idx", "exports", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")]
+    )
+    op.create_index("exports_newest_of_all_idx", "exports", [sa.text("created_at DESC"), sa.text("id DESC")])
+    op.create_table(
+        "audit_log",
+        sa.Column("seq", sa.BigInteger, sa.Identity(always=True)),
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("date", TIME, nullable=False, server_default=CLOCK),
+        sa.Column("actor_id", sa.Uuid, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("resource", sa.Text, nullable=False),
+        sa.Column("resource_id", sa.Uuid, nullable=False),
+        sa.Column("before", postgresql.JSONB),
+        sa.Column("after", postgresql.JSONB),
+        sa.PrimaryKeyConstraint("seq", name="audit_log_pkey"),
+    )
+    op.create_index("audit_log_resource_idx", "audit_log", ["resource_id", sa.text("seq DESC")])
+    op.create_index("audit_log_actor_idx", "audit_log", ["actor_id", sa.text("seq DESC")])
+    op.execute(
+        "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+    # Tasks that ended and whose results are not written yet.
+    op.create_index(
+        "tasks_without_results_idx",
+        "tasks",
+        ["finished_at"],
+        postgresql_where=sa.text("finished_at IS NOT NULL AND results_at IS NULL AND status <> 'completed'"),
+    )
+    for statement in (KEEP_RIGHTS, TASK_OPERATIONS, USAGE_OF_CALLS, USAGE_OF_FILES, *FUNCTIONS):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Migrations only expand: restore a backup to go back.")
