@@ -274,9 +274,7 @@ def upgrade() -> None:
         sa.Column("finished_at", TIME),
         sa.Column("expires_at", TIME),
         sa.PrimaryKeyConstraint("id", name="exports_pkey"),
-        sa.CheckConstraint(
-            "status IN ('queued', 'processing', 'completed', 'failed')", name="status"
-        ),
+        sa.CheckConstraint("status IN ('queued', 'processing', 'completed', 'failed')", name="status"),
         sa.CheckConstraint("resource IN ('records', 'ledger')", name="resource"),
         sa.CheckConstraint("format IN ('csv', 'jsonl')", name="format"),
     )

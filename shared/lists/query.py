@@ -191,6 +191,8 @@ def _field_type(annotation: Any) -> FieldType:
         (inner,) = (a for a in arguments if a is not type(None))
         kind = _field_type(inner)
         return FieldType(kind.python, True, kind.choices)
+    if annotation is bool:
+        return FieldType(bool, False, ("true", "false"))
     if annotation in _PARSERS:
         return FieldType(annotation, False)
     return FieldType(object, True)
@@ -251,4 +253,5 @@ _PARSERS: dict[type, Any] = {
     int: _integer,
     datetime: _time,
     object: _json,
+    bool: lambda text: text == "true",
 }

@@ -46,7 +46,7 @@ def money(response: httpx.Response) -> list[tuple[str, str]]:
     found = list[tuple[str, str]]()
 
     def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found.extend((name, value) for name, value in pairs if name in MONEY)
+        found.extend((name, value) for name, value in pairs if name in MONEY and value is not None)
         return dict(pairs)
 
     json.loads(response.text, parse_int=str, parse_float=str, object_pairs_hook=note)
@@ -115,6 +115,11 @@ def test_every_route_with_money_shows_all_digits(
     assert admin.delete(f"{API}/operations/{expensive_operation}").is_success
     priced = {"type": "square_root", "cost": COST}
     assert money_in(admin, "POST", "/operations", priced) == [("cost", str(COST))]
+
+    assert money_in(rich, "POST", "/api_keys", {"name": "a program"}) == [("spent", "0")]
+    (key,) = rich.rows("api_keys")
+    assert money_in(rich, "GET", "/api_keys/{id}", id=key["id"]) == [("spent", "0")]
+    assert money_in(rich, "GET", "/api_keys") == [("spent", "0")]
 
     path = upload(rich, HEADER + b"square_root,[16]\n")
     assert ended(rich, path)["status"] == "completed"

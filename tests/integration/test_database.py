@@ -298,7 +298,8 @@ def test_only_the_database_package_uses_the_driver() -> None:
 
 def test_stale_prepared_statement_is_prepared_again(connection: Database, sql: Sql) -> None:
     assert connection.run("prices")
-    sql("DROP FUNCTION operation_json(operations)")  # Postgres cannot alter a column that a function uses
+    # Postgres cannot alter a column that a function uses.
+    sql("DROP FUNCTION operation_json(operations), record_json(records)")
     sql("ALTER TABLE operations ALTER COLUMN type TYPE varchar(100)")
     assert {row["type"] for row in connection.run("prices")} >= {"addition"}
     connection.query("DEALLOCATE ALL", {})
