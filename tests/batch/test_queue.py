@@ -170,7 +170,7 @@ def test_replacement_message_that_cannot_be_sent_is_sent_at_the_next_run(
     lose_message(deliveries, task)
     harness.sql("UPDATE tasks SET updated_at = now() - interval '6 minutes' WHERE id = :id", id=task.id)
     with monkeypatch.context() as patch:
-        patch.setattr(aws, "enqueue", refuse)
+        patch.setattr(aws, "enqueue", fail_to_enqueue)
         with pytest.raises(ConnectionError):
             restart()
     assert restart() == 1
@@ -178,7 +178,7 @@ def test_replacement_message_that_cannot_be_sent_is_sent_at_the_next_run(
     assert statuses(harness, task) == ["completed"]
 
 
-def refuse(key: str) -> None:
+def fail_to_enqueue(key: str) -> None:
     raise ConnectionError
 
 

@@ -87,7 +87,7 @@ def frontend() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def stranger() -> Iterator[str]:
+def other_origin() -> Iterator[str]:
     """An origin that the service does not know, on which a blank page is served."""
     with _serving() as origin:
         yield origin

@@ -89,8 +89,8 @@ def test_docs_page_shows_the_link_and_its_scripts_read_the_results(page: Page, u
     assert page.evaluate(FETCH_RESULTS_SCRIPT, ["", f"/api/v1/tasks/{task_id}"]) == RESULTS
 
 
-def test_page_of_another_origin_cannot_call_the_api(page: Page, stranger: str, url: str) -> None:
-    page.goto(stranger)
+def test_page_of_another_origin_cannot_call_the_api(page: Page, other_origin: str, url: str) -> None:
+    page.goto(other_origin)
     with pytest.raises(Error, match="Failed to fetch"):
         completed(page, url)
 

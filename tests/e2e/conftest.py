@@ -87,7 +87,7 @@ def s3() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def anybody(connect: Connect) -> Client:
+def anonymous(connect: Connect) -> Client:
     """A caller who has not signed in."""
     return connect()
 
@@ -123,7 +123,7 @@ _hosts = count(2)
 
 
 @pytest.fixture
-def stranger(connect: Connect) -> Client:
+def isolated_client(connect: Connect) -> Client:
     """A caller with its own source address, so that its failed sign-ins throttle no other caller."""
     return connect(address=None if DEPLOYED else _loopback_address(next(_hosts)))
 

@@ -199,14 +199,14 @@ def test_unsupported_method_returns_405_with_the_allowed_methods(caller: Client,
     ids=lambda path: path[:40],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_unknown_path_returns_404(anybody: Client, method: str, path: str) -> None:
-    expect.problem(anybody.request(method, path), 404)
+def test_unknown_path_returns_404(anonymous: Client, method: str, path: str) -> None:
+    expect.problem(anonymous.request(method, path), 404)
 
 
 @pytest.mark.parametrize(
     "cookie", ["access_token_cookie=", "access_token_cookie=x", "=", ";;;", "a", "\xe9=\xe9", "x" * 4000]
 )
-def test_malformed_cookies_are_not_signed_in(anybody: Client, cookie: str) -> None:
+def test_malformed_cookies_are_not_signed_in(anonymous: Client, cookie: str) -> None:
     headers: Any = {b"Cookie": cookie.encode("latin-1")}
-    expect.problem(anybody.get(f"{API}/users/me", headers=headers), 401)
-    assert anybody.post("/logout", headers=headers).status_code == 200
+    expect.problem(anonymous.get(f"{API}/users/me", headers=headers), 401)
+    assert anonymous.post("/logout", headers=headers).status_code == 200

@@ -28,14 +28,14 @@ def test_grants_change_the_balance_and_record_their_reason_in_the_ledger(
         Decimal("30.5"),
         Decimal("50.5"),
     )
-    taken = exact(grant(admin, client.id, -50.5, reason="a mistake"))
-    assert (taken["amount"], taken["user_balance"]) == (Decimal("-50.5"), 0)
+    removed = exact(grant(admin, client.id, -50.5, reason="a mistake"))
+    assert (removed["amount"], removed["user_balance"]) == (Decimal("-50.5"), 0)
     assert client.balance == 0
     statement = client.rows("ledger")
     expect.sound_statement(statement, Decimal(0))
     newest, before, _ = statement
     assert (newest["id"], newest["kind"], newest["reference"]["reason"]) == (
-        taken["id"],
+        removed["id"],
         "grant",
         "a mistake",
     )

@@ -6,8 +6,8 @@ from tests.support.declared_routes import DOCUMENT, OPERATIONS
 from tests.support.http_client import Client
 
 
-def test_served_document_is_the_committed_one(anybody: Client) -> None:
-    response = anybody.get("/openapi.json")
+def test_served_document_is_the_committed_one(anonymous: Client) -> None:
+    response = anonymous.get("/openapi.json")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json"
     assert response.json() == DOCUMENT
@@ -19,8 +19,8 @@ def test_document_describes_exactly_the_declared_routes() -> None:
     assert DOCUMENT["openapi"].startswith("3.1")
 
 
-def test_docs_page_loads_nothing_from_other_hosts(anybody: Client) -> None:
-    response = anybody.get("/docs")
+def test_docs_page_loads_nothing_from_other_hosts(anonymous: Client) -> None:
+    response = anonymous.get("/docs")
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("text/html")
     assert "openapi.json" in response.text
@@ -28,7 +28,7 @@ def test_docs_page_loads_nothing_from_other_hosts(anybody: Client) -> None:
     assert not [reference for reference in loaded if re.match(r"(?:https?:)?//", reference)]
 
 
-def test_health_reports_service_and_database_as_ok(anybody: Client) -> None:
-    response = anybody.get("/health")
+def test_health_reports_service_and_database_as_ok(anonymous: Client) -> None:
+    response = anonymous.get("/health")
     assert response.status_code == 200
     assert response.json() == {"status": "ok", "database": "ok"}

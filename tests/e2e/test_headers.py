@@ -37,15 +37,15 @@ def test_every_route_sends_the_headers_to_a_signed_in_caller(caller: Client, rou
 
 
 @pytest.mark.parametrize("route", OPERATIONS, ids=str)
-def test_every_route_sends_the_headers_to_an_anonymous_caller(anybody: Client, route: Declared) -> None:
-    check_headers(anybody.request(route.method, route.concrete()), cached=route.path in PAGES)
+def test_every_route_sends_the_headers_to_an_anonymous_caller(anonymous: Client, route: Declared) -> None:
+    check_headers(anonymous.request(route.method, route.concrete()), cached=route.path in PAGES)
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/nonsense"), ("PUT", f"{API}/records"), ("POST", "/docs")]
 )
-def test_unknown_route_sends_the_headers(anybody: Client, method: str, path: str) -> None:
-    check_headers(anybody.request(method, path))
+def test_unknown_route_sends_the_headers(anonymous: Client, method: str, path: str) -> None:
+    check_headers(anonymous.request(method, path))
 
 
 def test_every_request_has_its_own_id(client: Client) -> None:
@@ -69,9 +69,9 @@ def test_frontend_may_read_responses_with_credentials(client: Client) -> None:
     assert {"location", "retry-after", "x-request-id", "idempotent-replayed"} <= set(exposed)
 
 
-def test_frontend_may_read_error_responses(anybody: Client) -> None:
+def test_frontend_may_read_error_responses(anonymous: Client) -> None:
     for path in (f"{API}/users/me", "/nonsense"):
-        response = anybody.get(path, headers={"Origin": FRONTEND_URL})
+        response = anonymous.get(path, headers={"Origin": FRONTEND_URL})
         assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL
 
 
@@ -94,8 +94,8 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("route", OPERATIONS, ids=str)
-def test_preflight_of_the_frontend_is_allowed_on_every_route(anybody: Client, route: Declared) -> None:
-    response = anybody.options(route.concrete(), headers=preflight(FRONTEND_URL, route.method))
+def test_preflight_of_the_frontend_is_allowed_on_every_route(anonymous: Client, route: Declared) -> None:
+    response = anonymous.options(route.concrete(), headers=preflight(FRONTEND_URL, route.method))
     assert response.status_code == 204
     assert response.content == b""
     assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL

@@ -14,8 +14,8 @@ def test_get_refresh_returns_the_csrf_token(client: Client) -> None:
     assert exact(client.get("/refresh")) == {"csrf_token": client.csrf}
 
 
-def test_get_refresh_without_a_session_returns_401(anybody: Client) -> None:
-    expect.problem(anybody.get("/refresh"), 401)
+def test_get_refresh_without_a_session_returns_401(anonymous: Client) -> None:
+    expect.problem(anonymous.get("/refresh"), 401)
 
 
 def test_refresh_renews_all_four_cookies(client: Client) -> None:
@@ -81,8 +81,8 @@ def test_logout_ends_only_this_session(client: Client, connect: Connect) -> None
     assert elsewhere.compute().status_code == 200
 
 
-def test_logout_succeeds_without_a_session(anybody: Client) -> None:
-    response = anybody.post("/logout")
+def test_logout_succeeds_without_a_session(anonymous: Client) -> None:
+    response = anonymous.post("/logout")
     assert exact(response)["status"] == "success"
     assert set_cookies(response).keys() == COOKIES.keys()
 
@@ -112,11 +112,11 @@ def test_deleting_a_user_ends_sessions_and_keys_and_frees_the_email(
 
 
 def test_new_password_revokes_the_sessions(
-    admin: Client, client: Client, connect: Connect, stranger: Client
+    admin: Client, client: Client, connect: Connect, isolated_client: Client
 ) -> None:
     assert admin.patch(f"{API}/users/{client.id}", json={"password": "new-password"}).status_code == 204
     expect.problem(client.get(f"{API}/users/me"), 401)
-    expect.problem(stranger.sign_in(client.email, PASSWORD), 401)
+    expect.problem(isolated_client.sign_in(client.email, PASSWORD), 401)
     assert connect().sign_in(client.email, "new-password").status_code == 200
 
 

@@ -26,43 +26,43 @@ def set_cookies(response: httpx.Response) -> dict[str, tuple[str, set[str]]]:
     return cookies
 
 
-def test_sign_in_with_an_unknown_email_creates_a_client_with_20_credits(anybody: Client) -> None:
+def test_sign_in_with_an_unknown_email_creates_a_client_with_20_credits(anonymous: Client) -> None:
     email = new_email()
-    body = exact(anybody.sign_in(email))
+    body = exact(anonymous.sign_in(email))
     assert body["status"] == "success"
     assert body["message"]
     assert body["expires_in"] == 15 * 60
-    me = anybody.me
+    me = anonymous.me
     assert (me["email"], me["role"], me["balance"]) == (email, "client", 20)
-    (opening,) = anybody.rows("ledger")
+    (opening,) = anonymous.rows("ledger")
     assert (opening["kind"], opening["amount"], opening["balance_before"]) == ("opening", 20, 0)
 
 
-def test_second_sign_in_uses_the_same_account(anybody: Client, connect: Connect) -> None:
+def test_second_sign_in_uses_the_same_account(anonymous: Client, connect: Connect) -> None:
     email = new_email()
-    anybody.sign_in(email)
+    anonymous.sign_in(email)
     again = connect()
     assert again.sign_in(email).status_code == 200
-    assert again.me == anybody.me
+    assert again.me == anonymous.me
 
 
-def test_sign_in_ignores_case_and_spaces_of_an_email(anybody: Client, connect: Connect) -> None:
+def test_sign_in_ignores_case_and_spaces_of_an_email(anonymous: Client, connect: Connect) -> None:
     email = new_email()
-    anybody.sign_in(email.upper())
+    anonymous.sign_in(email.upper())
     again = connect()
     assert again.sign_in(f" {email.title()} ").status_code == 200
-    assert again.me == anybody.me
+    assert again.me == anonymous.me
     assert again.me["email"] == email
 
 
 def test_sign_in_normalizes_unicode_and_rejects_invisible_characters(
-    anybody: Client, connect: Connect
+    anonymous: Client, connect: Connect
 ) -> None:
     composed = f"\u00e9{new_email()}"
-    anybody.sign_in(composed)
+    anonymous.sign_in(composed)
     again = connect()
     assert again.sign_in(composed.replace("\u00e9", "e\u0301")).status_code == 200
-    assert again.me == anybody.me
+    assert again.me == anonymous.me
     expect.problem(connect().sign_in(composed.replace("@", "\u200b@")), 422)
 
 
@@ -71,19 +71,21 @@ def test_sign_in_normalizes_unicode_and_rejects_invisible_characters(
     ["short1!", "no-digit-here!", "nosymbol123", "x" * 127 + "1!"],
     ids=["too short", "no digit", "no symbol", "too long"],
 )
-def test_non_compliant_password_returns_401_with_the_policy(stranger: Client, password: str) -> None:
+def test_non_compliant_password_returns_401_with_the_policy(isolated_client: Client, password: str) -> None:
     email = new_email()
-    problem = expect.problem(stranger.sign_in(email, password), 401)
+    problem = expect.problem(isolated_client.sign_in(email, password), 401)
     assert "8 to 128 characters" in problem["detail"]
     assert "digit" in problem["detail"]
     assert "@$!%*?&" in problem["detail"]
-    assert stranger.sign_in(email).status_code == 200, "the rejected sign-in must not create an account"
+    assert isolated_client.sign_in(email).status_code == 200, (
+        "the rejected sign-in must not create an account"
+    )
 
 
 def test_sign_in_sets_four_cookies_of_which_scripts_can_read_only_the_csrf_tokens(
-    anybody: Client, url: str
+    anonymous: Client, url: str
 ) -> None:
-    response = anybody.sign_in(new_email())
+    response = anonymous.sign_in(new_email())
     cookies = set_cookies(response)
     site = {"Secure", "SameSite=None", "Partitioned"} if url.startswith("https") else {"SameSite=Lax"}
     assert cookies.keys() == COOKIES.keys()
@@ -93,28 +95,28 @@ def test_sign_in_sets_four_cookies_of_which_scripts_can_read_only_the_csrf_token
     assert cookies["csrf_access_token"][0] == response.json()["csrf_token"]
 
 
-def test_admin_password_creates_an_admin_with_100_credits(anybody: Client, stranger: Client) -> None:
+def test_admin_password_creates_an_admin_with_100_credits(anonymous: Client, isolated_client: Client) -> None:
     email = new_email()
-    response = stranger.post(
+    response = isolated_client.post(
         "/admin", json={"email": email, "password": PASSWORD, "admin_password": ADMIN_PASSWORD}
     )
     assert response.status_code == 201, response.text
     created = exact(response)
     assert (created["email"], created["role"], created["balance"]) == (email, "admin", 100)
     assert response.headers["Location"] == f"{API}/users/{created['id']}"
-    assert anybody.sign_in(email).status_code == 200
-    assert anybody.get(response.headers["Location"]).json() == response.json()
+    assert anonymous.sign_in(email).status_code == 200
+    assert anonymous.get(response.headers["Location"]).json() == response.json()
 
 
-def test_wrong_admin_password_creates_no_admin(stranger: Client) -> None:
+def test_wrong_admin_password_creates_no_admin(isolated_client: Client) -> None:
     email = new_email()
     body = {"email": email, "password": PASSWORD, "admin_password": "wrong"}
-    expect.problem(stranger.post("/admin", json=body), 401)
-    assert stranger.sign_in(email).status_code == 200
-    assert stranger.me["role"] == "client"
+    expect.problem(isolated_client.post("/admin", json=body), 401)
+    assert isolated_client.sign_in(email).status_code == 200
+    assert isolated_client.me["role"] == "client"
 
 
-def test_admin_with_an_email_in_use_returns_409(client: Client, stranger: Client) -> None:
+def test_admin_with_an_email_in_use_returns_409(client: Client, isolated_client: Client) -> None:
     body = {"email": client.email, "password": PASSWORD, "admin_password": ADMIN_PASSWORD}
-    expect.problem(stranger.post("/admin", json=body), 409)
+    expect.problem(isolated_client.post("/admin", json=body), 409)
     assert client.me["role"] == "client"

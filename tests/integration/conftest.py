@@ -168,10 +168,10 @@ def records(client: Person, sql: Callable[..., list[list[Any]]]) -> list[UUID]:
 
 
 @pytest.fixture
-def own(client: Person) -> Reader:
+def client_reader(client: Person) -> Reader:
     return Reader(client.caller)
 
 
 @pytest.fixture
-def every(admin: Person) -> Reader:
+def admin_reader(admin: Person) -> Reader:
     return Reader(admin.caller)

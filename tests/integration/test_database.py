@@ -114,8 +114,8 @@ def test_database_reconnects_after_a_restart_of_the_server() -> None:
 
 
 def test_unreachable_server_raises_service_unavailable_immediately() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     urls = [f"postgresql://127.0.0.1:{port}/x", "postgresql://postgres@/x?host=/nowhere"]
     for url in urls:
         started = time.monotonic()

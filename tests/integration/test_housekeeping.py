@@ -81,7 +81,7 @@ def test_full_bucket_is_deleted_and_a_throttled_caller_stays_throttled(client: P
     hour = timedelta(hours=1)
     for name, age in (("expired", hour + MOMENT), ("almost", hour - MOMENT)):
         sql("INSERT INTO rate_limits VALUES (:name, 0, now() - CAST(:age AS interval))", name=name, age=age)
-    take = {
+    task_parameters = {
         "user_id": client.id,
         "filename": "a.csv",
         "size": 1,
@@ -89,11 +89,14 @@ def test_full_bucket_is_deleted_and_a_throttled_caller_stays_throttled(client: P
         "capacity": 1,
         "upload": None,
     }
-    waits = [database.only("create_task", id=uuid4(), per_second=0.001, **take)["wait"] for _ in range(2)]
+    waits = [
+        database.only("create_task", id=uuid4(), per_second=0.001, **task_parameters)["wait"]
+        for _ in range(2)
+    ]
     assert (waits[0], waits[1] > 0) == (0, True)
     assert housekeep()["expire_rate_limits"] == 1
     assert ["expired"] not in sql("SELECT bucket FROM rate_limits")
-    assert database.only("create_task", id=uuid4(), per_second=0.001, **take)["wait"] > 0
+    assert database.only("create_task", id=uuid4(), per_second=0.001, **task_parameters)["wait"] > 0
 
 
 @pytest.fixture

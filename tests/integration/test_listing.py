@@ -18,17 +18,17 @@ from tests.support.users import Person, create_person
 Sql = Callable[..., list[list[Any]]]
 
 
-def test_default_page_has_the_ten_newest_rows(own: Reader, records: list[UUID]) -> None:
-    page = own.page(RECORDS)
+def test_default_page_has_the_ten_newest_rows(client_reader: Reader, records: list[UUID]) -> None:
+    page = client_reader.page(RECORDS)
     assert ids(page["records"]) == records[:10]
     assert (page["total"], page["total_pages"], page["total_relation"]) == (30, 3, "eq")
     assert page["next_cursor"]
 
 
 def test_numbered_pages_contain_every_row_once_and_none_after_the_last(
-    own: Reader, records: list[UUID]
+    client_reader: Reader, records: list[UUID]
 ) -> None:
-    pages = [own.page(RECORDS, page=number, page_size=7) for number in range(1, 7)]
+    pages = [client_reader.page(RECORDS, page=number, page_size=7) for number in range(1, 7)]
     assert [len(page["records"]) for page in pages] == [7, 7, 7, 7, 2, 0]
     assert [row for page in pages for row in ids(page["records"])] == records
     assert {(page["total"], page["total_pages"]) for page in pages} == {(30, 5)}
@@ -47,20 +47,20 @@ SORTS += [
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("size", [1, 7, 10])
 def test_cursor_visits_each_row_exactly_once_in_sort_order(
-    own: Reader, records: list[UUID], sort: str | None, size: int
+    client_reader: Reader, records: list[UUID], sort: str | None, size: int
 ) -> None:
-    walked = ids(list(own.walk(RECORDS, sort=sort, page_size=size)))
+    walked = ids(list(client_reader.walk(RECORDS, sort=sort, page_size=size)))
     assert sorted(walked) == sorted(records)
-    assert walked == ids(own.rows(RECORDS, sort=sort))
+    assert walked == ids(client_reader.rows(RECORDS, sort=sort))
 
 
 @pytest.mark.parametrize(
     ("one", "other"), list(product(["amount", "-amount"], ["task_row", "-task_row", "date", "-date"]))
 )
 def test_sort_orders_rows_by_its_fields_with_nulls_last(
-    own: Reader, records: list[UUID], one: str, other: str
+    client_reader: Reader, records: list[UUID], one: str, other: str
 ) -> None:
-    rows = own.rows(RECORDS, sort=f"{one},{other}")
+    rows = client_reader.rows(RECORDS, sort=f"{one},{other}")
     assert len(rows) == len(records)
 
     def sort_key(row: dict[str, Any]) -> list[tuple[bool, float]]:
@@ -75,9 +75,9 @@ def test_sort_orders_rows_by_its_fields_with_nulls_last(
 
 
 def test_concurrent_changes_do_not_shift_a_walk_by_cursor(
-    own: Reader, records: list[UUID], client: Person, sql: Sql
+    client_reader: Reader, records: list[UUID], client: Person, sql: Sql
 ) -> None:
-    walk = own.walk(RECORDS, page_size=5)
+    walk = client_reader.walk(RECORDS, page_size=5)
     first = [next(walk) for _ in range(5)]
     sql(
         "INSERT INTO records (id, user_id, operation_id, amount, user_balance)"
@@ -113,21 +113,21 @@ def test_concurrent_changes_do_not_shift_a_walk_by_cursor(
     ids=lambda value: str(value) if isinstance(value, dict) else "rows",
 )
 def test_filter_returns_exactly_the_matching_rows(
-    own: Reader, records: list[UUID], query: dict[str, str], expected: Callable[[int], bool]
+    client_reader: Reader, records: list[UUID], query: dict[str, str], expected: Callable[[int], bool]
 ) -> None:
     oldest_first = records[::-1]
     wanted = [oldest_first[n] for n in range(29, -1, -1) if expected(n)]
-    page = own.page(RECORDS, page_size=100, **query)
+    page = client_reader.page(RECORDS, page_size=100, **query)
     assert ids(page["records"]) == wanted
     assert page["total"] == len(wanted)
 
 
-def test_email_filters_match_case_insensitively_and_with_patterns(every: Reader, sql: Sql) -> None:
+def test_email_filters_match_case_insensitively_and_with_patterns(admin_reader: Reader, sql: Sql) -> None:
     for name in ("ada", "grace", "a_a"):
         sql("UPDATE users SET email = :e WHERE id = :id", e=f"{name}@math.example", id=create_person().id)
 
     def found(**query: str) -> list[str]:
-        return sorted(row["email"].split("@")[0] for row in every.rows(USERS, **query))
+        return sorted(row["email"].split("@")[0] for row in admin_reader.rows(USERS, **query))
 
     assert found(email="ada@math.example") == found(email="Ada@Math.Example") == ["ada"]
     assert found(email__like="%@MATH.example") == ["a_a", "ada", "grace"]
@@ -139,14 +139,16 @@ def test_email_filters_match_case_insensitively_and_with_patterns(every: Reader,
     assert found(role="admin", email__like="default%") == ["defaultadmin"]
 
 
-def test_fields_selects_the_fields_in_their_order(own: Reader, records: list[UUID]) -> None:
-    rows = own.page(RECORDS, fields="amount,id", page_size=2)["records"]
+def test_fields_selects_the_fields_in_their_order(client_reader: Reader, records: list[UUID]) -> None:
+    rows = client_reader.page(RECORDS, fields="amount,id", page_size=2)["records"]
     assert [list(row) for row in rows] == [["amount", "id"]] * 2
-    assert sorted(ids(list(own.walk(RECORDS, fields="id", sort="amount", page_size=7)))) == sorted(records)
+    assert sorted(ids(list(client_reader.walk(RECORDS, fields="id", sort="amount", page_size=7)))) == sorted(
+        records
+    )
 
 
 def test_percentage_and_results_of_a_task_can_be_filtered_and_sorted(
-    own: Reader, client: Person, sql: Sql
+    client_reader: Reader, client: Person, sql: Sql
 ) -> None:
     for status, done in (("completed", 10), ("processing", 5), ("failed", 1)):
         sql(
@@ -156,10 +158,14 @@ def test_percentage_and_results_of_a_task_can_be_filtered_and_sorted(
             s=status,
             d=done,
         )
-    assert [row["percentage"] for row in own.walk(TASKS, sort="-percentage", page_size=1)] == [100, 50, 10]
-    (completed,) = own.rows(TASKS, percentage__gt="50")
+    assert [row["percentage"] for row in client_reader.walk(TASKS, sort="-percentage", page_size=1)] == [
+        100,
+        50,
+        10,
+    ]
+    (completed,) = client_reader.rows(TASKS, percentage__gt="50")
     assert completed["results"] == f"/api/v1/tasks/{completed['id']}/results"
-    assert [row["results"] is None for row in own.walk(TASKS, sort="results", page_size=1)] == [
+    assert [row["results"] is None for row in client_reader.walk(TASKS, sort="results", page_size=1)] == [
         False,
         True,
         True,
@@ -167,14 +173,14 @@ def test_percentage_and_results_of_a_task_can_be_filtered_and_sorted(
 
 
 def test_long_list_reports_a_lower_bound_of_its_total(
-    own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
+    client_reader: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_module, "COUNT_LIMIT", 20)
-    page = own.page(RECORDS)
+    page = client_reader.page(RECORDS)
     assert (page["total"], page["total_relation"], page["total_pages"]) == (20, "gte", 2)
-    assert own.page(RECORDS, amount="1")["total_relation"] == "eq"
+    assert client_reader.page(RECORDS, amount="1")["total_relation"] == "eq"
     monkeypatch.setattr(page_module, "COUNT_LIMIT", 30)
-    page = own.page(RECORDS)
+    page = client_reader.page(RECORDS)
     assert (page["total"], page["total_relation"]) == (30, "eq")
 
 
@@ -182,7 +188,7 @@ def test_long_list_reports_a_lower_bound_of_its_total(
 @pytest.mark.parametrize("limit", [5, 20, 29, 30, 1000])
 @pytest.mark.parametrize("count_after", [3.0, -1.0], ids=["counted", "too slow to count"])
 def test_total_is_consistent_with_its_page(
-    own: Reader,
+    client_reader: Reader,
     records: list[UUID],
     monkeypatch: pytest.MonkeyPatch,
     page_size: int,
@@ -192,7 +198,7 @@ def test_total_is_consistent_with_its_page(
     monkeypatch.setattr(page_module, "COUNT_LIMIT", limit)
     monkeypatch.setattr(page_module, "COUNT_AFTER", count_after)
     for number in range(1, 30 // page_size + 1):
-        page = own.page(RECORDS, page=number, page_size=page_size)
+        page = client_reader.page(RECORDS, page=number, page_size=page_size)
         rows_so_far = (number - 1) * page_size + len(page["records"])
         has_next = page["next_cursor"] is not None
         assert rows_so_far + has_next <= page["total"] <= 30
@@ -201,7 +207,7 @@ def test_total_is_consistent_with_its_page(
 
 
 def test_rows_deleted_between_page_and_count_leave_a_lower_bound(
-    own: Reader, records: list[UUID], sql: Sql, monkeypatch: pytest.MonkeyPatch
+    client_reader: Reader, records: list[UUID], sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = page_module._count
 
@@ -210,14 +216,14 @@ def test_rows_deleted_between_page_and_count_leave_a_lower_bound(
         return count(*arguments)
 
     monkeypatch.setattr(page_module, "_count", count_after_deletion)
-    page = own.page(RECORDS)
+    page = client_reader.page(RECORDS)
     assert (len(page["records"]), page["total"], page["total_relation"]) == (10, 11, "gte")
 
 
 def test_slow_page_past_the_end_is_rejected(
-    own: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
+    client_reader: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert own.page(RECORDS, page=4)["total"] == 30
+    assert client_reader.page(RECORDS, page=4)["total"] == 30
     monkeypatch.setattr(page_module, "COUNT_AFTER", -1.0)
     with pytest.raises(InvalidInput, match="too long"):
-        own.page(RECORDS, page=4)
+        client_reader.page(RECORDS, page=4)

@@ -56,30 +56,30 @@ def test_client_sees_only_own_rows_for_any_query(
 
 @pytest.mark.parametrize("listing", [RECORDS, USERS, OPERATIONS], ids=lambda one: one.name)
 def test_deleted_rows_are_shown_only_to_an_admin_who_requests_them(
-    own: Reader, every: Reader, records: list[UUID], sql: Sql, listing: Listing
+    client_reader: Reader, admin_reader: Reader, records: list[UUID], sql: Sql, listing: Listing
 ) -> None:
     sql(f"UPDATE {listing.name} SET deleted_at = now() WHERE id = (SELECT id FROM {listing.name} LIMIT 1)")
     ((everything,),) = sql(f"SELECT count(*) FROM {listing.name}")
-    assert len(every.rows(listing)) == everything - 1
-    shown = every.rows(listing, deleted="true")
+    assert len(admin_reader.rows(listing)) == everything - 1
+    shown = admin_reader.rows(listing, deleted="true")
     assert len(shown) == everything
     assert sum(row["deleted_at"] is not None for row in shown) == 1
-    assert len(every.rows(listing, deleted="false")) == everything - 1
+    assert len(admin_reader.rows(listing, deleted="false")) == everything - 1
     with pytest.raises(InvalidInput) as caught:
-        own.page(listing, deleted="true")
+        client_reader.page(listing, deleted="true")
     assert caught.value.errors[0]["pointer"] == "#/query/deleted"
 
 
-def test_row_of_a_user_has_no_password_hash(every: Reader) -> None:
-    assert all("hash" not in name for row in every.rows(USERS) for name in row)
+def test_row_of_a_user_has_no_password_hash(admin_reader: Reader) -> None:
+    assert all("hash" not in name for row in admin_reader.rows(USERS) for name in row)
 
 
-def test_revoked_api_key_is_not_listed(own: Reader, client: Person, sql: Sql) -> None:
+def test_revoked_api_key_is_not_listed(client_reader: Reader, client: Person, sql: Sql) -> None:
     key_id = uuid7()
     database.one("create_api_key", id=key_id, user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
-    assert ids(own.rows(API_KEYS)) == [key_id]
+    assert ids(client_reader.rows(API_KEYS)) == [key_id]
     database.one("revoke_api_key", id=key_id, user_id=client.id)
-    assert own.rows(API_KEYS) == []
+    assert client_reader.rows(API_KEYS) == []
 
 
 def altered(cursor: str, change: Callable[[Any], Any]) -> str:
@@ -111,22 +111,22 @@ def altered(cursor: str, change: Callable[[Any], Any]) -> str:
     ],
 )
 def test_tampered_cursor_is_rejected(
-    own: Reader, records: list[UUID], tampering: Callable[[str], str]
+    client_reader: Reader, records: list[UUID], tampering: Callable[[str], str]
 ) -> None:
-    cursor = own.page(RECORDS)["next_cursor"]
+    cursor = client_reader.page(RECORDS)["next_cursor"]
     with pytest.raises(InvalidInput):
-        own.page(RECORDS, cursor=tampering(cursor))
+        client_reader.page(RECORDS, cursor=tampering(cursor))
 
 
-def test_cursor_of_another_sort_is_rejected(own: Reader, records: list[UUID]) -> None:
-    cursor = own.page(RECORDS, sort="amount")["next_cursor"]
+def test_cursor_of_another_sort_is_rejected(client_reader: Reader, records: list[UUID]) -> None:
+    cursor = client_reader.page(RECORDS, sort="amount")["next_cursor"]
     with pytest.raises(InvalidInput) as caught:
-        own.page(RECORDS, sort="-amount", cursor=cursor)
+        client_reader.page(RECORDS, sort="-amount", cursor=cursor)
     assert caught.value.errors[0]["pointer"] == "#/query/cursor"
 
 
-def test_cursor_of_another_user_shows_none_of_their_rows(own: Reader, records: list[UUID]) -> None:
-    cursor = own.page(RECORDS)["next_cursor"]
+def test_cursor_of_another_user_shows_none_of_their_rows(client_reader: Reader, records: list[UUID]) -> None:
+    cursor = client_reader.page(RECORDS)["next_cursor"]
     assert Reader(create_person().caller).page(RECORDS, cursor=cursor)["records"] == []
 
 
@@ -148,6 +148,8 @@ def test_cursor_of_another_user_shows_none_of_their_rows(own: Reader, records: l
     ],
     ids=lambda query: str(query)[:40],
 )
-def test_extreme_value_of_the_right_type_is_accepted_or_rejected(own: Reader, query: dict[str, str]) -> None:
+def test_extreme_value_of_the_right_type_is_accepted_or_rejected(
+    client_reader: Reader, query: dict[str, str]
+) -> None:
     with suppress(InvalidInput):
-        assert own.page(RECORDS, **query)["records"] == []
+        assert client_reader.page(RECORDS, **query)["records"] == []

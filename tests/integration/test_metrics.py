@@ -68,7 +68,7 @@ def test_refusal_for_lack_of_credit_emits_a_metric(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # With a key, random strings come from random.org, so the function checks the balance first.
-    monkeypatch.setenv("RANDOM_STRING_API_KEY", "never asked")
+    monkeypatch.setenv("RANDOM_STRING_API_KEY", "unused")
     settings.cache_clear()
     poor = create_person(balance=Decimal("4.9999"))
     assert call(operation, [1, 2] if operation == "addition" else [], who=poor) == 402

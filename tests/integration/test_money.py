@@ -87,14 +87,14 @@ def test_grant_to_a_deleted_or_unknown_user_raises_not_found(admin: Person, clie
 
 
 def test_concurrent_grants_take_the_last_credit_once(admin: Person, client: Person, sql: Sql) -> None:
-    def take(_: int) -> bool:
+    def take_all(_: int) -> bool:
         try:
             charges.grant(admin.caller, client.id, Decimal(-20), "all of it", None)
         except InvalidInput:
             return False
         return True
 
-    assert sum(run_concurrently(8, take)) == 1
+    assert sum(run_concurrently(8, take_all)) == 1
     assert balance(sql, client) == 0
     assert charges.audit() == []
 

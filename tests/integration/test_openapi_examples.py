@@ -32,9 +32,9 @@ def documented_responses() -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Yield route, status and resolved response for every response in the document."""
     shared = document()["components"]["responses"]
     for (method, path), operation in operations().items():
-        for status, answer in operation["responses"].items():
-            name = answer.get("$ref", "").rpartition("/")[2]
-            yield f"{method} {path}", int(status), shared[name] if name else answer
+        for status, response in operation["responses"].items():
+            name = response.get("$ref", "").rpartition("/")[2]
+            yield f"{method} {path}", int(status), shared[name] if name else response
 
 
 def test_document_has_every_status_of_the_contract() -> None:
@@ -45,12 +45,12 @@ def test_document_has_every_status_of_the_contract() -> None:
 
 
 def test_every_response_of_every_route_has_an_example() -> None:
-    for route, status, answer in documented_responses():
-        for content in answer.get("content", {}).values():
+    for route, status, response in documented_responses():
+        for content in response.get("content", {}).values():
             name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
             has_example = "example" in content or content.get("examples")
             assert has_example, f"{route} {status}: add an example of {name} to BODIES in docs/examples.py"
-        for name, header in answer.get("headers", {}).items():
+        for name, header in response.get("headers", {}).items():
             has_example = "example" in header
             assert has_example, f"{route} {status}: add an example of {name} to HEADERS in docs/examples.py"
 
@@ -69,20 +69,20 @@ def test_example_is_valid_and_has_only_fields_of_its_model(name: str) -> None:
     assert BODIES[name].keys() <= model.model_fields.keys()
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: problem_of(refusal).slug)
-def test_example_of_an_error_has_its_status(refusal: DomainError) -> None:
+@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: problem_of(error).slug)
+def test_example_of_an_error_has_its_status(error: DomainError) -> None:
     (example,) = (
-        answer["content"]["application/problem+json"]["examples"][problem_of(refusal).slug]["value"]
-        for answer in document()["components"]["responses"].values()
-        if problem_of(refusal).slug in answer["content"]["application/problem+json"]["examples"]
+        response["content"]["application/problem+json"]["examples"][problem_of(error).slug]["value"]
+        for response in document()["components"]["responses"].values()
+        if problem_of(error).slug in response["content"]["application/problem+json"]["examples"]
     )
     responses.Problem.model_validate(example)
-    assert example["status"] == problem_of(refusal).status
+    assert example["status"] == problem_of(error).status
     assert example["detail"]
 
 
 def test_every_error_has_an_example() -> None:
-    shown = {problem_of(refusal).slug for refusal in REFUSALS}
+    shown = {problem_of(error).slug for error in REFUSALS}
     assert {PROBLEMS[kind].slug for kind in subclasses_of_errors(DomainError)} - {"error"} == shown
 
 

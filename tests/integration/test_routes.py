@@ -144,13 +144,13 @@ def test_every_operation_has_a_unique_id_a_summary_and_a_success() -> None:
 
 
 def test_every_error_response_of_the_document_is_a_problem() -> None:
-    refusals = document()["components"]["responses"]
-    for answer in refusals.values():
-        assert list(answer["content"]) == ["application/problem+json"]
+    error_responses = document()["components"]["responses"]
+    for response in error_responses.values():
+        assert list(response["content"]) == ["application/problem+json"]
     for route, operation in operations().items():
-        for status, answer in operation["responses"].items():
+        for status, response in operation["responses"].items():
             if status.startswith(("4", "5")):
-                assert answer["$ref"].rpartition("/")[2] in refusals, (route, status)
+                assert response["$ref"].rpartition("/")[2] in error_responses, (route, status)
 
 
 def test_document_declares_the_callers_of_each_operation() -> None:

@@ -126,10 +126,10 @@ def test_stop_keeps_the_data_and_ends_all_processes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["PORT", "LOCALSTACK_PORT"])
 def test_port_in_use_is_named_with_its_setting_and_nothing_starts(tmp_path: Path, variable: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = int(taken.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = int(listener.getsockname()[1])
         settings = settings_of(tmp_path)
         settings = replace(settings, port=port) if variable == "PORT" else replace(settings, edge_port=port)
         with pytest.raises(CannotStart, match=f"Port {port} .*{variable}="), Stack(settings):

@@ -28,14 +28,14 @@ provider:
       allowCredentials: true
       maxAge: 600
 functions:
-  me: { handler: offline.answer, events: [{ httpApi: GET /users/me }] }
-  one: { handler: offline.answer, events: [{ httpApi: "GET /users/{id}" }] }
-  all: { handler: offline.answer, events: [{ httpApi: { method: "*", path: "/users/{id}" } }] }
-  credits: { handler: offline.answer, events: [{ httpApi: { method: post, path: "/users/{id}/credits" } }] }
-  files: { handler: offline.answer, events: [{ httpApi: "GET /files/{name+}" }] }
-  echo: { handler: offline.answer, events: [{ httpApi: POST /echo }, { httpApi: GET /echo }] }
+  me: { handler: offline.result, events: [{ httpApi: GET /users/me }] }
+  one: { handler: offline.result, events: [{ httpApi: "GET /users/{id}" }] }
+  all: { handler: offline.result, events: [{ httpApi: { method: "*", path: "/users/{id}" } }] }
+  credits: { handler: offline.result, events: [{ httpApi: { method: post, path: "/users/{id}/credits" } }] }
+  files: { handler: offline.result, events: [{ httpApi: "GET /files/{name+}" }] }
+  echo: { handler: offline.result, events: [{ httpApi: POST /echo }, { httpApi: GET /echo }] }
   broken: { handler: nowhere/to/be.found, events: [{ httpApi: GET /broken }] }
-  rest: { handler: offline.answer, events: [{ httpApi: "*" }] }
+  rest: { handler: offline.result, events: [{ httpApi: "*" }] }
   worker: { handler: worker/handler.handler, timeout: 900, memorySize: 2048 }
 resources: { Outputs: { Arn: !GetAtt [Queue, Arn], Name: !Sub "${AWS::Region}-x" } }
 """
@@ -65,15 +65,15 @@ class Client:
         self._module = module
         self.respond("ok")
 
-    def respond(self, answer: Any) -> None:
-        self.handle_with(lambda event, context: answer)
+    def respond(self, result: Any) -> None:
+        self.handle_with(lambda event, context: result)
 
     def handle_with(self, handler: Callable[[dict[str, Any], Any], Any]) -> None:
-        def answer(event: dict[str, Any], context: Any) -> Any:
+        def result(event: dict[str, Any], context: Any) -> Any:
             self.events.append(event)
             return handler(event, context)
 
-        self._module.answer = answer  # type: ignore[attr-defined]
+        self._module.result = result  # type: ignore[attr-defined]
         self.gateway._runtime._handlers.clear()
 
     def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> Response:
@@ -164,8 +164,8 @@ def test_request_without_a_route_returns_404(client: Client, tmp_path: Path) -> 
     file = tmp_path / "bare.yml"
     file.write_text("functions: {f: {handler: a.b, events: [{httpApi: GET /x}, {sqs: {arn: y}}, schedule]}}")
     client.gateway = Gateway(Service.load(file, {}))
-    answer = client.call("GET", "/y")
-    assert (answer.status, answer.json) == (404, {"message": "Not Found"})
+    result = client.call("GET", "/y")
+    assert (result.status, result.json) == (404, {"message": "Not Found"})
 
 
 # ------------------------------------------------------------------------------------------- event
@@ -248,23 +248,23 @@ def test_client_address_is_appended_to_x_forwarded_for(client: Client) -> None:
 def test_context_has_the_remaining_time_and_the_functions_name(client: Client) -> None:
     contexts: list[Any] = []
     client.handle_with(lambda event, context: contexts.append(context))
-    answer = client.call("GET", "/echo")
+    result = client.call("GET", "/echo")
     (context,) = contexts
     assert 6000 < context.get_remaining_time_in_millis() <= 7000
     assert (context.function_name, context.memory_limit_in_mb) == ("echo", 1024)
     assert context.aws_request_id == client.events[0]["requestContext"]["requestId"]
-    assert answer.header("apigw-requestid") == context.aws_request_id
+    assert result.header("apigw-requestid") == context.aws_request_id
 
 
 # ---------------------------------------------------------------------------------------- response
 
 
 @pytest.mark.parametrize(
-    ("answer", "body"),
+    ("result", "body"),
     [("hello", b"hello"), ({"a": [1]}, b'{"a": [1]}'), ([1, 2], b"[1, 2]"), (None, b"null")],
 )
-def test_result_without_a_status_becomes_200_with_json(client: Client, answer: Any, body: bytes) -> None:
-    client.respond(answer)
+def test_result_without_a_status_becomes_200_with_json(client: Client, result: Any, body: bytes) -> None:
+    client.respond(result)
     response = client.call("GET", "/echo")
     assert (response.status, response.header("content-type"), response.body) == (
         200,

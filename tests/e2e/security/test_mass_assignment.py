@@ -65,11 +65,11 @@ def test_undocumented_member_is_rejected_or_ignored(admin_caller: Client, route:
 
 
 @pytest.mark.parametrize("member", ["role", "balance", "is_admin"])
-def test_sign_up_cannot_set_role_or_balance(anybody: Client, stranger: Client, member: str) -> None:
+def test_sign_up_cannot_set_role_or_balance(anonymous: Client, isolated_client: Client, member: str) -> None:
     body = {"email": new_email(), "password": PASSWORD}
-    expect.problem(stranger.post("/login", json={**body, member: EXTRA_MEMBERS[member]}), 422)
-    assert anybody.sign_in(body["email"]).status_code == 200
-    assert (anybody.me["role"], anybody.balance) == ("client", 20)
+    expect.problem(isolated_client.post("/login", json={**body, member: EXTRA_MEMBERS[member]}), 422)
+    assert anonymous.sign_in(body["email"]).status_code == 200
+    assert (anonymous.me["role"], anonymous.balance) == ("client", 20)
 
 
 def test_client_cannot_change_their_own_role_or_balance(client: Client) -> None:

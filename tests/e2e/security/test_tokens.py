@@ -73,8 +73,8 @@ def assert_rejected(admin_client: Client, connect: Connect) -> AssertRejected:
 
 
 @at_risk(Risk.TOKENS)
-def test_request_without_credentials_returns_401(anybody: Client, route: Declared) -> None:
-    problem = expect.problem(send_request(anybody, route), 401)
+def test_request_without_credentials_returns_401(anonymous: Client, route: Declared) -> None:
+    problem = expect.problem(send_request(anonymous, route), 401)
     assert problem["type"] == "/problems/not-signed-in"
 
 
@@ -155,9 +155,9 @@ def test_forged_token_does_not_end_a_session(client: Client, connect: Connect, f
 @pytest.mark.parametrize(
     "header", ["Basic dXNlcjpwYXNz", "Bearer", "rc_", "Bearer rc_unknown", "Bearer \xe9"]
 )
-def test_invalid_authorization_header_returns_401(anybody: Client, header: str) -> None:
+def test_invalid_authorization_header_returns_401(anonymous: Client, header: str) -> None:
     headers = {b"Authorization": header.encode("latin-1")}
-    expect.problem(anybody.get(f"{API}/users/me", headers=headers), 401)
+    expect.problem(anonymous.get(f"{API}/users/me", headers=headers), 401)
 
 
 def signed(stack: Stack, members: dict[str, Any]) -> str:

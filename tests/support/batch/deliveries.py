@@ -47,13 +47,13 @@ class Deliveries:
 
     def receive(self) -> Any | None:
         """Receive the next message, or return None. The caller must `settle` it."""
-        answer = self._harness.cloud.sqs.receive_message(
+        response = self._harness.cloud.sqs.receive_message(
             QueueUrl=self._harness.queue,
             VisibilityTimeout=int(LIMIT),
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        return next(iter(answer.get("Messages", [])), None)
+        return next(iter(response.get("Messages", [])), None)
 
     def deliver(self, message: Any, worker: WorkerProcess) -> str:
         """Deliver a message to a worker and return the outcome: `done`, `failed` or `died`."""

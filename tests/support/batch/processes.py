@@ -98,10 +98,10 @@ def _serve(
     handle = getattr(*_found(handler))
     while True:
         try:
-            asked, event, seconds = connection.recv()
+            request, event, seconds = connection.recv()
         except EOFError:
             return
-        if asked == "peak_memory":
+        if request == "peak_memory":
             connection.send(_peak_memory())
         else:
             connection.send(handle(event, Clock(seconds)))

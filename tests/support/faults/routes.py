@@ -34,7 +34,7 @@ UNAVAILABLE = dict.fromkeys(CALLS, 503)
 
 
 @dataclass(frozen=True)
-class Answer:
+class TimedResponse:
     response: httpx.Response
     seconds: float
 
@@ -45,35 +45,37 @@ def sign_in_elsewhere(client: Client) -> httpx.Response:
         return other.sign_in(client.email)
 
 
-def call_all(client: Client) -> dict[str, Answer]:
+def call_all(client: Client) -> dict[str, TimedResponse]:
     """Make every call at the same time. The gateway has a process for each."""
 
-    def timed(call: Call) -> Answer:
+    def timed(call: Call) -> TimedResponse:
         began = time.monotonic()
-        return Answer(call(client), time.monotonic() - began)
+        return TimedResponse(call(client), time.monotonic() - began)
 
     with ThreadPoolExecutor(len(CALLS)) as pool:
         return dict(zip(CALLS, pool.map(timed, CALLS.values()), strict=True))
 
 
-def check(answers: Mapping[str, Answer], expected: Mapping[str, int], bound: float = BOUND) -> None:
+def check(responses: Mapping[str, TimedResponse], expected: Mapping[str, int], bound: float = BOUND) -> None:
     """Check the status and time of each response, and that a 503 is a problem with Retry-After."""
-    assert {name: answer.response.status_code for name, answer in answers.items()} == expected
-    for name, answer in answers.items():
-        assert answer.seconds < bound, name
-        if answer.response.status_code == 503:
-            assert expect.problem(answer.response, 503)["type"] == "/problems/service-unavailable"
-            assert int(answer.response.headers["Retry-After"]) >= 1
+    assert {name: timed.response.status_code for name, timed in responses.items()} == expected
+    for name, timed in responses.items():
+        assert timed.seconds < bound, name
+        if timed.response.status_code == 503:
+            assert expect.problem(timed.response, 503)["type"] == "/problems/service-unavailable"
+            assert int(timed.response.headers["Retry-After"]) >= 1
 
 
-def check_recovered(client: Client, answers: Mapping[str, Answer]) -> None:
+def check_recovered(client: Client, responses: Mapping[str, TimedResponse]) -> None:
     """Check that the service recovers, and charged the call and each accepted file exactly once."""
     eventually(lambda: all(client.get("/health").status_code == 200 for _ in range(12)))
     replayed = client.compute(key=KEY)
     assert replayed.status_code == 200
-    if answers["charge"].response.is_success:
-        assert replayed.content == answers["charge"].response.content
-    accepted = [answers["upload"].response.json()["task_id"]] if answers["upload"].response.is_success else []
+    if responses["charge"].response.is_success:
+        assert replayed.content == responses["charge"].response.content
+    accepted = (
+        [responses["upload"].response.json()["task_id"]] if responses["upload"].response.is_success else []
+    )
     for task_id in accepted:
         eventually(lambda task_id=task_id: task(client, task_id)["status"] == "completed")
     assert client.balance == CREDIT - COST * (1 + len(accepted))
@@ -91,8 +93,8 @@ def task(client: Client, task_id: str) -> dict[str, object]:
 def begin_file(client: Client, rows: int) -> str:
     """Create a task, upload a file with this many additions, and return the task's id."""
     content = b"operation,arguments\n" + b'addition,"[1, 2]"\n' * rows
-    made = client.post(f"{API}/tasks", json={"filename": "a.csv", "size": len(content)}).raise_for_status()
-    grant = made.json()
+    created = client.post(f"{API}/tasks", json={"filename": "a.csv", "size": len(content)}).raise_for_status()
+    grant = created.json()
     with httpx.Client(trust_env=False, timeout=30) as s3:
         s3.post(grant["url"], data=grant["fields"], files={"file": content}).raise_for_status()
     return str(grant["id"])
@@ -120,7 +122,7 @@ def check_fault(
     """Start a fault while the worker processes the saver's file, make all calls, and check the outcome."""
     task_id = begin_file(saver, rows)
     with fault:
-        answers = call_all(client)
-        check(answers, expected)
-    check_recovered(client, answers)
+        responses = call_all(client)
+        check(responses, expected)
+    check_recovered(client, responses)
     check_file(saver, task_id, rows)
