@@ -152,7 +152,7 @@ def _chunk(end: int, lines: int, rows: Sequence[Row], budget: RemoteBudget | Non
 def compute_all(rows: Sequence[Row], budget: RemoteBudget | None = None) -> list[ProcessedRow]:
     """Compute rows in order, up to the first one that the budget does not cover."""
     called = [_find(row) for row in rows]
-    texts = [_arguments_cell(row) for row in rows]
+    texts = list(map(_arguments_cell, rows, called))
     lists = _parse(texts)
     reached = len(rows) if budget is None else budget.spend(called, lists)
     for operation in {operation.name: operation for operation in called[:reached] if operation}.values():
@@ -182,7 +182,9 @@ def _find(row: Row) -> Operation | None:
     return CATALOG.get(name) or CATALOG.get(ALIASES.get(name, ""))
 
 
-def _arguments_cell(row: Row) -> str:
+def _arguments_cell(row: Row, operation: Operation | None) -> str:
+    if operation is not None and operation.ignores_arguments:
+        return "[]"
     return (row.cells[1].strip() if len(row.cells) > 1 else "") or "[]"
 
 

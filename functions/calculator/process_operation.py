@@ -32,11 +32,13 @@ app = Api(access=Access.CHARGED)
 )
 def process_operation(body: OperationCall) -> Response[str]:
     operation = catalog.find(body.type)
-    catalog.check(operation, body.arguments)
-    arguments = catalog.arguments_json(body.arguments)
-    call = charges.Call(app.credentials, operation.name, arguments, app.idempotency_key)
+    arguments = catalog.used_arguments(operation, body.arguments)
+    catalog.check(operation, arguments)
+    call = charges.Call(
+        app.credentials, operation.name, catalog.arguments_json(arguments), app.idempotency_key
+    )
     # Check the balance before spending random.org quota.
     response = charges.quote(call) if operation.is_remote() else None
     if response is None:
-        response = charges.charge(call, catalog.compute(operation, body.arguments))
+        response = charges.charge(call, catalog.compute(operation, arguments))
     return ok(response.body, headers=response.headers)

@@ -34,7 +34,8 @@ class Operation:
     """One entry of the catalog.
 
     `prepare(n)` fetches in advance what the next n calls need. `is_remote()` returns whether a call uses
-    an external service, which has its own quota or price.
+    an external service, which has its own quota or price. With `ignores_arguments`, arguments of a
+    call are dropped.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Operation:
     summary: str
     prepare: Callable[[int], None] | None
     is_remote: Callable[[], bool]
+    ignores_arguments: bool
 
 
 CATALOG: dict[str, Operation] = {}
@@ -57,6 +59,7 @@ def operation(
     *,
     prepare: Callable[[int], None] | None = None,
     is_remote: Callable[[], bool] = lambda: False,
+    ignores_arguments: bool = False,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Register a function in the catalog.
 
@@ -72,7 +75,9 @@ def operation(
     def register(function: Callable[..., Result]) -> Callable[..., Result]:
         summary = (function.__doc__ or name).splitlines()[0]
         limit = min_arguments if max_arguments is None else max_arguments
-        CATALOG[name] = Operation(name, min_arguments, limit, function, summary, prepare, is_remote)
+        CATALOG[name] = Operation(
+            name, min_arguments, limit, function, summary, prepare, is_remote, ignores_arguments
+        )
         return function
 
     return register
@@ -103,6 +108,11 @@ def compute_in_current_context(called: Operation, arguments: Sequence[Decimal]) 
     """Like `compute`, but the caller has entered DECIMAL128: a batch does so once for all rows."""
     check(called, arguments)
     return apply(called, [+argument for argument in arguments])
+
+
+def used_arguments(called: Operation, sent: Sequence[Decimal]) -> Sequence[Decimal]:
+    """Return the arguments that a call computes with and records: none if the operation ignores them."""
+    return [] if called.ignores_arguments else sent
 
 
 def check(called: Operation, arguments: Sequence[Decimal]) -> None:

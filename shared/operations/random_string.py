@@ -100,7 +100,8 @@ def _well_formed(text: object) -> bool:
     return isinstance(text, str) and len(text) == LENGTH and text.isascii() and text.isalnum()
 
 
-@operation("random_string", 0, prepare=prefetch, is_remote=is_remote)
+# Clients of the predecessor send arguments with every operation.
+@operation("random_string", 0, prepare=prefetch, is_remote=is_remote, ignores_arguments=True)
 def random_string() -> str:
     """A random string of 32 letters and digits."""
     return next_string()

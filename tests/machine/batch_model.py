@@ -15,6 +15,7 @@ from tests.machine.model import (
     Steps,
     Task,
     compute,
+    used_arguments,
 )
 
 CHUNK_ROWS = 2
@@ -120,6 +121,7 @@ def _bill_chunk(model: Model, name: str) -> None:
     owner, spent, billed = model.users[task.owner], Decimal(0), 0
     for written, arguments in task.rows[task.done : task.done + CHUNK_ROWS]:
         operation = ALIASES.get(written, written)
+        arguments = used_arguments(operation, arguments)
         cost, result = model.prices.get(operation), compute(operation, arguments)
         if result is None:
             task.refused[task.done + 1] = written, arguments
