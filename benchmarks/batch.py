@@ -1,7 +1,7 @@
-"""`make bench-batch`: the worker on a CSV file, beside psql's \\copy of the very rows it wrote.
+"""Compare the worker on a CSV file with psql's \\copy of the records that it wrote: `make bench-batch`.
 
-Both run against the embedded Postgres with its default durability, one after the other in each
-round; beside the rates it tells the worker's peak memory and where its time goes.
+Both run against the embedded Postgres with its default durability, one after the other in each round. The
+report also has the worker's peak memory and the time of each of its steps.
 """
 
 import json
@@ -35,12 +35,16 @@ ROWS = ('addition,"[1, 2.5]"', 'division,"[1, 3]"', "square_root,[2]", "random_s
         'multiplication,"[3, 4]"', 'substraction,"[10, 2, 3]"')  # fmt: skip
 BAD_ROWS = ('division,"[1, 0]"', "cube_root,[8]", "addition,[1]")
 BAD_SHARE = 0.01
-SAME_TABLE = "CREATE TABLE records_copied (LIKE records INCLUDING ALL)"
+"""Share of bad rows in the file."""
+CREATE_COPY_TABLE = "CREATE TABLE records_copied (LIKE records INCLUDING ALL)"
 
 
 @dataclass(frozen=True)
 class Round:
-    """One file through the worker, and the same rows through \\copy; in seconds."""
+    """The measurements of one file through the worker, and of the same rows through \\copy.
+
+    `billing`, `results`, `copy`, `cpu` and `steps` are in seconds.
+    """
 
     billing: float
     results: float
@@ -55,18 +59,18 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # the embedded Postgres may run as another user
         with Stack(Settings(port=0, edge_port=0, data_dir=Path(folder), gateway_workers=1)) as stack:
-            stack.kill("batch")  # the worker is run by hand
+            stack.kill("batch")  # the benchmark runs the worker itself
             os.environ.update(stack.environment)
             with connect(settings().aws_pgsql_path.get_secret_value()) as database:
                 watch, rounds = Watch(database), []
-                for number in range(asked.rounds):
-                    print(f"round {number + 1} of {asked.rounds} …", file=sys.stderr, flush=True)
-                    rounds.append(_round(asked.rows, Path(folder), watch))
-                _report(asked.rows, rounds, database)
+                for number in range(options.rounds):
+                    print(f"round {number + 1} of {options.rounds} …", file=sys.stderr, flush=True)
+                    rounds.append(_round(options.rows, Path(folder), watch))
+                _report(options.rows, rounds, database)
 
 
 def _round(rows: int, folder: Path, watch: Watch) -> Round:
@@ -96,32 +100,31 @@ def _round(rows: int, folder: Path, watch: Watch) -> Round:
     command = [sys.executable, "-m", WORKER, aws.upload_key(user_id, task_id)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         busy = watch.until(lambda: worker.poll() is not None)
-        told = worker.communicate()[0]
+        output = worker.communicate()[0]
     assert worker.returncode == 0
-    run = json.loads(told.splitlines()[-1])
+    run = json.loads(output.splitlines()[-1])
     copy = _copy(task_id, folder)
     return Round(run["billing"], run["results"], copy, run["rss_mb"], run["cpu"], busy, run["steps"])
 
 
-def _lines(rows: int, chance: random.Random) -> Iterator[str]:
+def _lines(rows: int, generator: random.Random) -> Iterator[str]:
     for _ in range(rows):
-        yield chance.choice(BAD_ROWS if chance.random() < BAD_SHARE else ROWS) + "\n"
+        yield generator.choice(BAD_ROWS if generator.random() < BAD_SHARE else ROWS) + "\n"
 
 
 def _copy(task_id: object, folder: Path) -> float:
-    """Seconds that psql takes to \\copy the task's records into a table of the same shape and indexes."""
+    """Return the seconds that psql takes to \\copy the task's records into a table with the same indexes."""
     file = folder / "records.copy"
     _psql(f"\\copy (SELECT * FROM records WHERE task_id = '{task_id}' ORDER BY task_row) TO '{file}'")
-    _psql("DROP TABLE IF EXISTS records_copied", SAME_TABLE, "CHECKPOINT")
+    _psql("DROP TABLE IF EXISTS records_copied", CREATE_COPY_TABLE, "CHECKPOINT")
     started = time.perf_counter()
     _psql(f"\\copy records_copied FROM '{file}'")
-    taken = time.perf_counter() - started
+    elapsed = time.perf_counter() - started
     _psql("DROP TABLE records_copied")
-    return taken
+    return elapsed
 
 
 def _psql(*commands: str) -> None:
-    # psql knows no URL with a driver's name, and takes the socket's folder as a host.
     arguments = [part for command in commands for part in ("-c", command)]
     subprocess.run(
         [
@@ -154,21 +157,25 @@ def _report(rows: int, rounds: list[Round], database: pg8000.native.Connection) 
         ],
         command=f"python -m benchmarks.batch --rows {rows} --rounds {len(rounds)}",
         notes=["Where the worker's time goes, in seconds (two threads): "
-               + ", ".join(f"{name} {taken:.2f}" for name, taken in steps.items()) + ".",
+               + ", ".join(f"{name} {seconds:.2f}" for name, seconds in steps.items()) + ".",
                _money(rows, rounds)],
         database=database,
     )  # fmt: skip
 
 
 def _money(rows: int, rounds: list[Round]) -> str:
-    """As long as here, or as long as the worker's part of a processor takes."""
+    """Return the note about the cost, which assumes the longer of two times.
+
+    They are the measured time, and the time that the processor work takes with the worker's share of a
+    processor on Lambda.
+    """
     elapsed = statistics.median((r.billing + r.results) / rows for r in rounds) * 1000
     computing = money.billed(statistics.median(r.cpu / rows for r in rounds) * 1000, memory=money.WORKER)
     billion = money.dollars(1000 * max(elapsed, computing), money.WORKER)
     return (
-        f"**In money**: a billion rows cost {billion}. A million take the worker {computing * 1000:,.0f} s by"
-        f" its processor's time, of which {money.WORKER:,} MB have {money.processors(money.WORKER):.2f}, and"
-        f" {elapsed * 1000:,.0f} s here; the longer counts."
+        f"**In money**: a billion rows cost {billion}. If the processor is the limit, a million rows take"
+        f" {computing * 1000:,.0f} s with {money.WORKER:,} MB and {money.processors(money.WORKER):.2f} of a"
+        f" processor; here they took {elapsed * 1000:,.0f} s. The cost assumes the longer time."
     )
 
 

@@ -1,7 +1,7 @@
-"""One run of the real worker in a process of its own, timed step by step: prints JSON.
+"""Run the real worker once in its own process, measure each step, and print the measurements as JSON.
 
-Reading, parsing and computing happen in a thread ahead of the one that speaks to Postgres, so the
-steps' times add up to more than the whole takes.
+A second thread reads, parses and computes ahead of the thread that runs statements, so the steps' times add
+up to more than the total.
 """
 
 import json
@@ -19,20 +19,23 @@ from worker.handler import handler
 
 
 class NoLimit:
-    """A Lambda context with all the time there is."""
+    """A Lambda context whose remaining time never decreases."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
 
 
 def _peak_memory() -> float:
-    """MiB. Not getrusage's: that of a process that was forked begins at its parent's."""
+    """Return the process's peak memory in MiB.
+
+    getrusage is not used, because its value in a forked process starts at the parent's.
+    """
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main(key: str) -> None:
-    spent: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
 
     def timed(owner: Any, name: str, step: str) -> None:
         function: Callable[..., Any] = getattr(owner, name)
@@ -42,7 +45,7 @@ def main(key: str) -> None:
             try:
                 return function(*arguments, **named)
             finally:
-                spent[step] += time.perf_counter() - started
+                seconds[step] += time.perf_counter() - started
 
         setattr(owner, name, run)
 
@@ -50,14 +53,14 @@ def main(key: str) -> None:
     timed(Database, "copy_in", "bill and copy")
     timed(Database, "commit", "commit")
     timed(batch, "write_results", "results")
-    reading = batch._blocks
+    original = batch._blocks
 
     def read(*arguments: Any) -> Any:
-        blocks = reading(*arguments)
+        blocks = original(*arguments)
         while True:
             started = time.perf_counter()
             block = next(blocks, None)
-            spent["read"] += time.perf_counter() - started
+            seconds["read"] += time.perf_counter() - started
             if block is None:
                 return
             yield block
@@ -68,18 +71,18 @@ def main(key: str) -> None:
     began = resource.getrusage(resource.RUSAGE_SELF)
     started = time.perf_counter()
     failed = handler({"Records": [{"messageId": "bench", "body": body}]}, NoLimit())
-    taken = time.perf_counter() - started
+    elapsed = time.perf_counter() - started
     assert failed == {"batchItemFailures": []}, failed
     used = resource.getrusage(resource.RUSAGE_SELF)
-    writing = spent.pop("results")
-    told = {
-        "billing": taken - writing,
+    writing = seconds.pop("results")
+    measurements = {
+        "billing": elapsed - writing,
         "results": writing,
         "rss_mb": _peak_memory(),
         "cpu": used.ru_utime + used.ru_stime - began.ru_utime - began.ru_stime,
-        "steps": dict(spent),
+        "steps": dict(seconds),
     }
-    print(json.dumps(told))
+    print(json.dumps(measurements))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who is busy while a benchmark runs: processors by the part of the service, Postgres' backends and disk."""
+"""Sample a benchmark's resources: processor time by part of the service, Postgres' backends and disk."""
 
 import time
 from collections import Counter
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pg8000.native
 import psutil
 
-EVERY = 0.1
-"""Seconds between two looks at the backends."""
+SAMPLE_SECONDS = 0.1
+"""Interval between two samples of the backends."""
 
 BACKENDS = """
 SELECT coalesce(wait_event, 'computing') FROM pg_stat_activity
@@ -21,15 +21,15 @@ WRITTEN = "SELECT pg_current_wal_insert_lsn() - '0/0', pg_database_size(current_
 
 @dataclass
 class Busy:
-    """Who was busy.
+    """The resources that were used during the measurement.
 
     Args:
-        idle: processors that nothing on this machine took, on average.
-        parts: those that each part of the service took, without what watches it.
-        wal, disk: bytes that were written into the log, and that the database grew by.
-        backends: how often one was seen at work, by what it waited for, or "computing".
-        looks: how often they were looked at.
-        seconds: how long it was watched.
+        idle: idle processors of the machine, on average.
+        parts: processors that each part of the service used, without the sampling itself.
+        wal, disk: bytes written to the write-ahead log, and by which the database grew.
+        backends: number of samples of an active backend, by the event that it waited for, or "computing".
+        samples: number of samples.
+        seconds: duration of the measurement.
     """
 
     idle: float = 0
@@ -37,16 +37,17 @@ class Busy:
     wal: float = 0
     disk: float = 0
     backends: Counter[str] = field(default_factory=Counter)
-    looks: int = 0
+    samples: int = 0
     seconds: float = 0
 
     @property
     def backends_at_once(self) -> float:
-        return self.backends.total() / max(self.looks, 1)
+        """Backends that were active at the same time, on average."""
+        return self.backends.total() / max(self.samples, 1)
 
 
 class Watch:
-    """Looks at the gateway that this process started, and at the Postgres of `database`."""
+    """Samples the gateway that this process started, and the Postgres of `database`."""
 
     def __init__(self, database: pg8000.native.Connection) -> None:
         self._database = database
@@ -58,33 +59,35 @@ class Watch:
         }
 
     def until(self, done: Callable[[], bool]) -> Busy:
-        """Watches until `done()`."""
+        """Sample until `done()` returns True, and return the measurement."""
         busy = Busy()
-        (wal, disk), parts = self._written(), self._taken()
+        (wal, disk), parts = self._written(), self._processor_seconds()
         idle, started = _idle(), time.perf_counter()
         while not done():
             busy.backends.update(event for (event,) in self._database.run(BACKENDS))
-            busy.looks += 1
-            time.sleep(EVERY)
+            busy.samples += 1
+            time.sleep(SAMPLE_SECONDS)
         busy.seconds = seconds = time.perf_counter() - started
         busy.idle = (_idle() - idle) / seconds
-        busy.parts = {part: (taken - parts[part]) / seconds for part, taken in self._taken().items()}
+        busy.parts = {
+            part: (used - parts[part]) / seconds for part, used in self._processor_seconds().items()
+        }
         busy.wal, busy.disk = (now - then for now, then in zip(self._written(), (wal, disk), strict=True))
         return busy
 
     def _written(self) -> tuple[float, float]:
-        """Bytes of the log since the database was made, and of the database."""
+        """Return the bytes of the log since the database was created, and the size of the database."""
         ((wal, disk),) = self._database.run(WRITTEN)
         return float(wal), float(disk)
 
-    def _taken(self) -> dict[str, float]:
-        """Seconds of a processor since a part began, without the backend that looks."""
+    def _processor_seconds(self) -> dict[str, float]:
+        """Return the processor time of each part since its start, without the backend that samples."""
         return {part: sum(map(self._seconds, _family(leader))) for part, leader in self._parts.items()}
 
     def _seconds(self, process: psutil.Process) -> float:
         if process.pid == self._own_backend:
             return 0.0
-        with suppress(psutil.NoSuchProcess):  # it has just ended, and counts among its parent's children
+        with suppress(psutil.NoSuchProcess):  # a process that has just ended counts as its parent's child
             times = process.cpu_times()
             return float(times.user + times.system + times.children_user + times.children_system)
         return 0.0
@@ -93,7 +96,7 @@ class Watch:
 def _command(process: psutil.Process) -> list[str]:
     try:
         return list(process.cmdline())
-    except psutil.Error:  # it has ended
+    except psutil.Error:  # the process has ended
         return []
 
 
@@ -102,6 +105,6 @@ def _family(leader: psutil.Process) -> list[psutil.Process]:
 
 
 def _idle() -> float:
-    """Seconds of a processor that were idle since the machine began."""
+    """Return the idle processor time in seconds since the machine started."""
     times = psutil.cpu_times()
     return float(times.idle + getattr(times, "iowait", 0))

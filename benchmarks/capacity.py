@@ -1,7 +1,7 @@
-"""What the measured figures come to on AWS, by calls a second, and at a billion rows a day.
+"""Compute the resources on AWS for different rates of calls, and for a billion rows a day.
 
-Only arithmetic, from `benchmarks/results.json`; each note under the table is a formula, with its figures and
-the command that measured them. It runs last, so that the page tells no capacity that its own tables don't.
+The input is `benchmarks/results.json`. Each note under the table explains a formula, with its figures and the
+command that measured them. Run this after the other benchmarks, so that the table matches theirs.
 """
 
 import json
@@ -14,16 +14,17 @@ from benchmarks.report import RESULTS, figure, write
 from worker.batch import TURN
 from worker.chunks import CHUNK_ROWS
 
-CALLS = (100, 1_000, 10_000)
+CALL_RATES = (100, 1_000, 10_000)
+"""Calls a second."""
 ROWS_A_DAY = 1_000_000_000
-DAY = 86_400
-BUSY = 0.6
-"""How busy Postgres may be on average; the rest is for peaks and vacuum."""
-FILE = 1_000_000
+DAY_SECONDS = 86_400
+MAX_UTILIZATION = 0.6
+"""Share of Postgres' processors that may be busy on average; the rest is for peaks and vacuum."""
+FILE_ROWS = 1_000_000
 """Rows of a file."""
-MADE_BY = {"calls": "benchmarks.load", "charge": "benchmarks.charge", "batch": "benchmarks.batch"}
+MODULES = {"calls": "benchmarks.load", "charge": "benchmarks.charge", "batch": "benchmarks.batch"}
 
-# https://aws.amazon.com/rds/instance-types: db.r7g by processors, each with 8 GiB of memory.
+# https://aws.amazon.com/rds/instance-types: sizes of db.r7g by number of vCPUs.
 CLASSES = {
     2: "large",
     4: "xlarge",
@@ -34,32 +35,32 @@ CLASSES = {
     64: "16xlarge",
 }
 
-# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html
 LARGEST_VOLUME = 64 * 1024**4
+"""Bytes (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html)."""
 
 HEADS = (
     "load",
-    "Postgres: processors busy",
+    "Postgres: busy processors",
     "RDS class",
     "commits/s",
     "log, MB/s",
     "growth, GB a day",
-    "functions at once",
-    "workers at once",
+    "concurrent functions",
+    "concurrent workers",
     "connections",
     "SQS messages/s",
 )
 
 
 class Measured:
-    """The medians that the arithmetic starts from; ms, bytes, µs and events a second.
+    """The measured medians: `_ms` in milliseconds, `_us` in microseconds, `_bytes` in bytes, others a second.
 
     Raises:
-        SystemExit: a benchmark has not run yet; it says which.
+        SystemExit: a benchmark has not run yet; the message names it.
     """
 
     def __init__(self) -> None:
-        self._told = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+        self._results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
         self.charge_ms = self._median("calls", "charge: Postgres's processor")
         self.page_ms = self._median("calls", "page: Postgres's processor")
         self.call_ms = (self.charge_ms + self.page_ms) / 2
@@ -73,21 +74,21 @@ class Measured:
         self.row_log_bytes = self._median("batch", "write-ahead log")
         self.row_bytes = self._median("batch", "a record on disk, its indexes included")
         self.calls_by, self.charge_by, self.batch_by = (
-            f"(`{self._told[name]['command']}`)" for name in ("calls", "charge", "batch")
+            f"(`{self._results[name]['command']}`)" for name in ("calls", "charge", "batch")
         )
 
     def _median(self, benchmark: str, what: str) -> float:
-        rows = self._told.get(benchmark, {"rows": []})["rows"]
+        rows = self._results.get(benchmark, {"rows": []})["rows"]
         found = next((row["median"] for row in rows if row["what"] == what), None)
         if found is None:
-            sys.exit(f"“{what}” was not measured yet: python -m {MADE_BY[benchmark]}")
+            sys.exit(f"“{what}” was not measured yet: python -m {MODULES[benchmark]}")
         return float(found)
 
 
 def main() -> None:
     measured = Measured()
     lines = [HEADS, ["---"] * len(HEADS)]
-    lines += [_calls(measured, rate) for rate in CALLS]
+    lines += [_calls(measured, rate) for rate in CALL_RATES]
     lines.append(_batch(measured))
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     write("capacity", [], command="python -m benchmarks.capacity", notes=_notes(measured), table=table)
@@ -103,7 +104,7 @@ def _calls(measured: Measured, rate: int) -> Sequence[str]:
         _class(processors),
         figure(charges),
         figure(charges * measured.log_bytes / 1e6),
-        figure(charges * measured.growth_bytes * DAY / 1e9),
+        figure(charges * measured.growth_bytes * DAY_SECONDS / 1e9),
         figure(functions),
         "",
         f"{math.ceil(functions):,}",
@@ -112,7 +113,7 @@ def _calls(measured: Measured, rate: int) -> Sequence[str]:
 
 
 def _batch(measured: Measured) -> Sequence[str]:
-    rate = ROWS_A_DAY / DAY
+    rate = ROWS_A_DAY / DAY_SECONDS
     processors = rate * measured.row_us / 1e6
     workers = rate * money.billed(measured.worker_us, memory=money.WORKER) / 1e6
     return (
@@ -125,38 +126,42 @@ def _batch(measured: Measured) -> Sequence[str]:
         "",
         figure(workers),
         f"{math.ceil(workers):,}",
-        figure(rate / FILE + workers / TURN),
+        figure(rate / FILE_ROWS + workers / TURN),
     )
 
 
 def _class(processors: float) -> str:
-    """The smallest that is busy for no more than its share."""
-    fitting = (name for size, name in CLASSES.items() if processors <= BUSY * size)
+    """Return the smallest class whose utilization is at most MAX_UTILIZATION, or "none"."""
+    fitting = (name for size, name in CLASSES.items() if processors <= MAX_UTILIZATION * size)
     name = next(fitting, "")
     return f"db.r7g.{name}" if name else "none"
 
 
-def _notes(told: Measured) -> Sequence[str]:
+def _notes(measured: Measured) -> Sequence[str]:
+    highest_rate = 1000 * MAX_UTILIZATION * max(CLASSES) / measured.call_ms
     return (
-        f"Postgres' processors: half of the calls are charges of {figure(told.charge_ms)} ms, half pages of"
-        f" {figure(told.page_ms)} ms {told.calls_by}; a row is {figure(told.row_us)} µs, its results' export"
-        f" included {told.batch_by}. The class is the smallest that is {BUSY:.0%} busy at the most.",
-        f"Log and growth: {figure(told.log_bytes)} and {figure(told.growth_bytes)} bytes a charge"
-        f" {told.calls_by}, {figure(told.row_log_bytes)} and {figure(told.row_bytes)} bytes a row"
-        f" {told.batch_by}; a page writes nothing. A charge commits once, the batch once for"
+        f"Postgres' processors: half of the calls are charges of {figure(measured.charge_ms)} ms, half are"
+        f" pages of {figure(measured.page_ms)} ms {measured.calls_by}; a row takes {figure(measured.row_us)}"
+        f" µs, including the export of its result {measured.batch_by}. The class is the smallest that is at"
+        f" most {MAX_UTILIZATION:.0%} busy.",
+        f"Log and growth: {figure(measured.log_bytes)} and {figure(measured.growth_bytes)} bytes a charge"
+        f" {measured.calls_by}, {figure(measured.row_log_bytes)} and {figure(measured.row_bytes)} bytes a row"
+        f" {measured.batch_by}; a page writes nothing. Each charge is one commit; the batch commits once for"
         f" {CHUNK_ROWS:,} rows.",
-        f"Functions at once: calls a second by the seconds of a call, which are {figure(told.function_ms)} ms"
-        f" of a processor {told.calls_by}, of which {money.FUNCTION} MB have"
-        f" {money.processors(money.FUNCTION):.2f}, and {figure(told.waiting_ms)} ms for a statement and its"
-        f" commit {told.charge_by}. Workers at once: {figure(told.worker_us)} µs of a processor a row"
-        f" {told.batch_by}, of which {money.WORKER:,} MB have {money.processors(money.WORKER):.2f}. Each has"
-        " a connection, those that idle between two calls not counted. SQS: a message for each file of"
-        f" {FILE:,} rows, and one each {TURN:.0f} s that a worker works.",
-        f"**One user** is charged in one row, a commit at a time: {figure(told.one_account)} charges a second"
-        f" where 8 call at once {told.charge_by}, however large the server is.",
-        f"**One server** ends at {figure(1000 * BUSY * max(CLASSES) / told.call_ms)} of these calls a second,"
-        f" when the largest db.r7g is {BUSY:.0%} busy. At a billion rows a day its largest volume, 64 TiB, is"
-        f" full in {figure(LARGEST_VOLUME / (ROWS_A_DAY * told.row_bytes))} days.",
+        "Concurrent functions: calls a second times seconds of a call. A call takes"
+        f" {figure(measured.function_ms)} ms of a whole processor {measured.calls_by}, and {money.FUNCTION}"
+        f" MB come with {money.processors(money.FUNCTION):.2f} of one; it waits {figure(measured.waiting_ms)}"
+        f" ms for a statement and its commit {measured.charge_by}. Concurrent workers: a row takes"
+        f" {figure(measured.worker_us)} µs of a whole processor {measured.batch_by}, and {money.WORKER:,} MB"
+        f" come with {money.processors(money.WORKER):.2f} of one. Each function and worker has a connection;"
+        f" idle functions are not counted. SQS: one message for each file of {FILE_ROWS:,} rows, and one for"
+        f" each {TURN:.0f} s of a worker's time.",
+        "**One user**: a balance is one row, so its charges commit one after another:"
+        f" {figure(measured.one_account)} charges a second with 8 callers {measured.charge_by}, however large"
+        " the server is.",
+        f"**One server**: the limit is {figure(highest_rate)} of these calls a second, when the largest"
+        f" db.r7g is {MAX_UTILIZATION:.0%} busy. At a billion rows a day the largest volume, 64 TiB, is full"
+        f" in {figure(LARGEST_VOLUME / (ROWS_A_DAY * measured.row_bytes))} days.",
     )
 
 

@@ -1,9 +1,9 @@
-"""Measure a charge through the handler, event in and response out, beside pgbench.
+"""Compare a charge through the handler, from event to response, with pgbench.
 
-pgbench sends the statement of `shared/database/sql/charge.sql`, prepared, to the same server, which then
-creates the ids. Two more runs lie between them: the unit of work without a handler, and the statement with
-nothing but Powertools' routing and validation around it. Each runs in as many processes as there are
-clients, all of one account or each call of another.
+pgbench sends the same statement, `shared/database/sql/charge.sql`, prepared, to the same server, which then
+creates the ids. Two more variants divide the difference: the statement without a handler, and the statement
+with only Powertools' routing and validation. Each variant runs in one process per client, with one account
+for all calls or a random account for each call.
 """
 
 import os
@@ -35,9 +35,9 @@ from shared.schemas.requests import OperationCall
 CLIENTS = (1, 8)
 ACCOUNTS = {"one account": 1, "1,000 accounts": 1000}
 WARM_UP = 20
-"""Charges before the clock runs: the connection, the prepared statement, its generic plan."""
+"""Charges before the measurement, which open the connection, prepare the statement and create its plan."""
 
-PEOPLE = """
+INSERT_USERS = """
 WITH person AS (
     INSERT INTO users (id, email, password_hash, role, balance)
     SELECT lpad(to_hex(n), 32, '0')::uuid, n || '@bench.example', 'none', 'client', 1e12
@@ -45,7 +45,7 @@ WITH person AS (
 INSERT INTO sessions (id, user_id, refresh_id, expires_at)
 SELECT id, id, id, now() + interval '1 day' FROM person"""
 
-# What pgbench can't make itself is made by the server; what it does not know is null.
+# SQL expressions for the statement's parameters in pgbench. The others are null.
 PGBENCH = {
     "session_id": "lpad(to_hex(:account::int), 32, '0')",
     "record_id": "uuidv7()",
@@ -64,54 +64,56 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=3)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     samples: dict[tuple[str, str, int], list[float]] = {}
     with migrated() as postgres, connect(postgres.url) as connection:
-        connection.run(PEOPLE.format(count=max(ACCOUNTS.values())))
+        connection.run(INSERT_USERS.format(count=max(ACCOUNTS.values())))
         processes = get_context("spawn")
         gates = {clients: processes.Barrier(clients) for clients in CLIENTS}
-        with processes.Pool(max(CLIENTS), _get_ready, (gates,)) as pool:
-            for _ in range(asked.rounds):
-                for whose, accounts in ACCOUNTS.items():
+        with processes.Pool(max(CLIENTS), _initialize_process, (gates,)) as pool:
+            for _ in range(options.rounds):
+                for label, accounts in ACCOUNTS.items():
                     for clients in CLIENTS:
-                        for way, rate in _rates(pool, postgres, clients, accounts, asked.seconds).items():
-                            samples.setdefault((way, whose, clients), []).append(rate)
-        command = f"python -m benchmarks.charge --rounds {asked.rounds} --seconds {asked.seconds:g}"
+                        rates = _rates(pool, postgres, clients, accounts, options.seconds)
+                        for variant, rate in rates.items():
+                            samples.setdefault((variant, label, clients), []).append(rate)
+        command = f"python -m benchmarks.charge --rounds {options.rounds} --seconds {options.seconds:g}"
         rows = _rows(samples)
         write("charge", rows, command=command, notes=_notes(rows), database=connection)
 
 
 def _rates(pool: Pool, postgres: Postgres, clients: int, accounts: int, seconds: float) -> dict[str, float]:
-    """Charges a second, each way, in an order of its own."""
-    ways = {
+    """Return the charges a second of each variant. Run them in random order."""
+    variants = {
         "handler": lambda: _run(pool, _by_handler, clients, accounts, seconds),
         "routed and validated statement": lambda: _run(pool, _by_resolver, clients, accounts, seconds),
         "statement by pg8000": lambda: _run(pool, _by_statement, clients, accounts, seconds),
         "pgbench": lambda: _pgbench(postgres, clients, accounts, seconds),
     }
-    rates = {way: ways[way]() for way in random.sample(list(ways), len(ways))}
-    return {way: rates[way] for way in ways}
+    rates = {variant: variants[variant]() for variant in random.sample(list(variants), len(variants))}
+    return {variant: rates[variant] for variant in variants}
 
 
 def _rows(samples: dict[tuple[str, str, int], list[float]]) -> list[Row]:
     rows = []
-    for (way, whose, clients), rates in samples.items():
-        where = f"{whose}, {clients} at once"
-        limit = "" if way == "pgbench" else f"pgbench, {where}"
-        rows.append(Row(f"{way}, {where}", "/s", rates, limit, "≥ 0.7" if way == "handler" else ""))
+    for (variant, label, clients), rates in samples.items():
+        load = f"{label}, {clients} at once"
+        baseline = "" if variant == "pgbench" else f"pgbench, {load}"
+        aim = "≥ 0.7" if variant == "handler" else ""
+        rows.append(Row(f"{variant}, {load}", "/s", rates, baseline, aim))
     return rows
 
 
 def _notes(rows: list[Row]) -> list[str]:
     whole, waiting = (
-        1000 / next(row.median for row in rows if row.what == f"{way}, 1,000 accounts, 1 at once")
-        for way in ("handler", "pgbench")
+        1000 / next(row.median for row in rows if row.what == f"{variant}, 1,000 accounts, 1 at once")
+        for variant in ("handler", "pgbench")
     )
     return [
-        "pgbench lets the server make the ids of each record and ledger entry, which the others make"
-        " themselves.",
-        f"**In money**: {money.of_calls('charges', max(whole - waiting, 0), waiting)}. The waiting is"
-        " pgbench's time, over a socket of the same machine.",
+        "With pgbench the server creates the ids of records and ledger entries; in the other variants the"
+        " client creates them.",
+        f"**In money**: {money.of_calls('charges', max(whole - waiting, 0), waiting)}. The waiting time is"
+        " pgbench's, over a Unix socket.",
     ]
 
 
@@ -122,7 +124,7 @@ def _pgbench(postgres: Postgres, clients: int, accounts: int, seconds: float) ->
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(f"\\set account random(1, {accounts})\n{statement};\n")
         script.flush()
-        told = subprocess.run(
+        output = subprocess.run(
             [
                 *(program("pgbench"), "-n", "-M", "prepared", "-f", script.name, "-T", f"{seconds:.0f}"),
                 *("-c", str(clients), "-j", str(min(clients, os.cpu_count() or 1))),
@@ -132,8 +134,8 @@ def _pgbench(postgres: Postgres, clients: int, accounts: int, seconds: float) ->
             capture_output=True,
             text=True,
         ).stdout
-    assert "failed transactions: 0" in told, told
-    return float(told.partition("tps = ")[2].split()[0])
+    assert "failed transactions: 0" in output, output
+    return float(output.partition("tps = ")[2].split()[0])
 
 
 def _run(
@@ -143,17 +145,17 @@ def _run(
 
 
 def _client(make: Callable[[list[UUID]], Charge], clients: int, accounts: int, seconds: float) -> float:
-    """Charges a second of one client, which begins when all are ready."""
+    """Return the charges a second of one client. All clients begin at the same time."""
     people = [UUID(int=number + 1) for number in range(accounts)]
     charge = make(people)
     for _ in range(WARM_UP):
         charge(random.choice(people))
     _gates[clients].wait()
     done, started = 0, time.perf_counter()
-    while (taken := time.perf_counter() - started) < seconds:
+    while (elapsed := time.perf_counter() - started) < seconds:
         charge(random.choice(people))
         done += 1
-    return done / taken
+    return done / elapsed
 
 
 def _by_handler(people: list[UUID]) -> Charge:
@@ -163,14 +165,14 @@ def _by_handler(people: list[UUID]) -> Charge:
 
 
 def _event(person: UUID) -> dict[str, Any]:
-    """A browser's call."""
+    """Return the event of a browser's call."""
     signed_in = tokens.issue(person, person, "client")
     cookies = [f"access_token_cookie={signed_in.access}"]
     return post(PATH, BODY, headers={"x-csrf-token": signed_in.csrf}, cookies=cookies)
 
 
 def _by_resolver(people: list[UUID]) -> Charge:
-    """What no handler can do without that Powertools routes and validates: no token, no log, no answer."""
+    """Return a charge with only Powertools' routing and validation: no token, log or response body."""
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
     app, charge = APIGatewayHttpResolver(enable_validation=True), _by_statement(people)
@@ -185,8 +187,8 @@ def _by_resolver(people: list[UUID]) -> Charge:
 
 def _calling(app: Callable[[dict[str, Any], Any], Any], events: Mapping[UUID, dict[str, Any]]) -> Charge:
     def charge(person: UUID) -> None:
-        answer = app(dict(events[person]), None)
-        assert answer["statusCode"] == 200, answer
+        response = app(dict(events[person]), None)
+        assert response["statusCode"] == 200, response
 
     return charge
 
@@ -202,8 +204,8 @@ def _by_statement(people: list[UUID]) -> Charge:
 _gates: dict[int, Barrier] = {}
 
 
-def _get_ready(gates: dict[int, Barrier]) -> None:
-    """Write the log of a client's calls to /dev/null."""
+def _initialize_process(gates: dict[int, Barrier]) -> None:
+    """Store the barriers, and redirect the log of the calls to /dev/null."""
     _gates.update(gates)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

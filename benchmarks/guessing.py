@@ -1,6 +1,7 @@
-"""A wrong password for an e-mail that has an account, beside one that has none: what a guesser could time.
+"""Compare the response times for wrong passwords of e-mails with and without an account.
 
-Event in and response out, a pair a round; no throttle is reached. No test depends on these times.
+If they differed, an attacker could find out which e-mails have an account. Each round measures a pair of
+calls, from event to response, below the throttle's limits. No test depends on these times.
 """
 
 import os
@@ -15,10 +16,10 @@ from benchmarks.embedded_postgres import migrated
 from benchmarks.event import post
 
 WRONG = "no-digit"
-"""It does not comply with the policy: with one that does, an unknown e-mail would sign up."""
+"""A password that does not comply with the policy, because one that does would sign an unknown e-mail up."""
 KNOWN, UNKNOWN = "an e-mail with an account", "an e-mail without one"
 ROUNDS_PER_ADDRESS = 10
-"""Two failures a round, of the 30 a minute that an address has."""
+"""Each round has two failures, and the throttle allows 30 a minute per address."""
 
 
 def main() -> None:
@@ -26,19 +27,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=300)
     rounds = parser.parse_args().rounds
     with open(os.devnull, "w") as log:
-        with redirect_stdout(log):  # the one that the handler's logger then keeps
+        with redirect_stdout(log):  # the handler's logger keeps the stream of its import
             from functions.auth.login import app
         with migrated():
             samples = measure(app, accounts(rounds))
-    for name, taken in samples.items():
-        low, middle, high = statistics.quantiles(taken, n=4, method="inclusive")
+    for name, milliseconds in samples.items():
+        low, middle, high = statistics.quantiles(milliseconds, n=4, method="inclusive")
         print(f"{name:26} median {middle:6.2f} ms, middle half {low:.2f} to {high:.2f}")
     ratios = [own / its for own, its in zip(samples[KNOWN], samples[UNKNOWN], strict=True)]
     print(f"{rounds} rounds; the median of their ratios is {statistics.median(ratios):.3f}")
 
 
 def accounts(count: int) -> list[str]:
-    """The e-mails of new accounts: each is guessed at once."""
+    """Create accounts and return their e-mails. Each is used for one guess."""
     from shared import accounts
 
     emails = [f"known-{number}@example.com" for number in range(count)]
@@ -48,24 +49,24 @@ def accounts(count: int) -> list[str]:
 
 
 def measure(app: Callable[..., dict[str, Any]], known: list[str]) -> dict[str, list[float]]:
-    """Milliseconds of each refusal; which comes first changes from round to round."""
+    """Return the milliseconds of each rejection. The order of a pair alternates between rounds."""
     samples: dict[str, list[float]] = {KNOWN: [], UNKNOWN: []}
     for number, email in enumerate(known):
         pair = [(KNOWN, email), (UNKNOWN, f"un{email}")]
         for name, tried in pair if number % 2 else reversed(pair):
-            samples[name].append(refusal(app, tried, f"192.0.2.{number // ROUNDS_PER_ADDRESS}"))
+            samples[name].append(rejection(app, tried, f"192.0.2.{number // ROUNDS_PER_ADDRESS}"))
     return samples
 
 
-def refusal(app: Callable[..., dict[str, Any]], email: str, address: str) -> float:
-    """Milliseconds until a guess is refused."""
+def rejection(app: Callable[..., dict[str, Any]], email: str, address: str) -> float:
+    """Return the milliseconds until the handler rejects a guess."""
     request = post("/login", {"email": email, "password": WRONG})
     request["requestContext"]["http"]["sourceIp"] = address
     started = perf_counter()
-    answer = app(request, None)
-    taken = (perf_counter() - started) * 1000
-    assert answer["statusCode"] == 401, answer
-    return taken
+    response = app(request, None)
+    milliseconds = (perf_counter() - started) * 1000
+    assert response["statusCode"] == 401, response
+    return milliseconds
 
 
 if __name__ == "__main__":

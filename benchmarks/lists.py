@@ -1,7 +1,7 @@
-"""Pages of a user with millions of records, beside the bare SQL by the same driver.
+"""Compare pages of a user with millions of records with the bare SQL through the same driver.
 
-A page goes through the handler, event in and response out; the bare SQL is what such a page needs,
-prepared, without a look at who is calling. Each round measures them in an order of its own.
+A page runs through the handler, from event to response. The bare SQL is the prepared statement that such a
+page needs, without looking up the caller. Each round measures them in random order.
 """
 
 import json
@@ -30,13 +30,14 @@ PAGE_SIZE = 10
 DEEP_PAGE = 100_000
 WITH_TOTAL, FIRST, SECOND = "page 1 and its total", "page 1", "page 2"
 NEWEST = {"date": "9999-01-01 00:00:00+00", "id": str(UUID(int=2**128 - 1))}
-"""Before the newest record: page 1 by cursor, which counts nothing."""
-RARE, EVERY = "a result that one in a thousand has", 10
-"""What reads the whole table, and so empties the memory for what follows: measured each tenth round."""
+"""A position before the newest record: page 1 by cursor, for which the service does not count."""
+RARE = "a result that one in a thousand has"
+RARE_EVERY = 10
+"""Rounds per measurement of RARE. It reads the whole table, which evicts the caches of other measurements."""
 WARM_UP = 10
-"""Rounds before the clock runs."""
+"""Rounds before the measurement."""
 
-# Every third record is a batch's, one amount is every seventh's, one result every thousandth's.
+# Every third record belongs to a batch, every seventh has the same amount, every thousandth the same result.
 FILL = """
 WITH person AS (
     INSERT INTO users (id, email, password_hash, role, balance)
@@ -73,34 +74,34 @@ FILTERS = {
     "operation_response": "AND operation_response = '{}'",
 }
 
-Act = Callable[[], object]
+Action = Callable[[], object]
 
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--rounds", type=int, default=300)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with migrated() as postgres, connect(postgres.url) as connection:
-        connection.run(FILL.format(person=PERSON, rows=asked.rows))
+        connection.run(FILL.format(person=PERSON, rows=options.rows))
         connection.run("VACUUM ANALYZE records")
-        acts = _acts(connection, min(DEEP_PAGE, asked.rows // PAGE_SIZE // 2))
+        actions = _actions(connection, min(DEEP_PAGE, options.rows // PAGE_SIZE // 2))
         with _silence():
-            samples: dict[str, list[float]] = {what: [] for what in acts}
-            for number in range(-WARM_UP, asked.rounds):
-                # What comes after its like finds the processor's and Postgres's memory warmed up.
-                now = [what for what in acts if number % EVERY == 0 or not what.endswith(RARE)]
+            samples: dict[str, list[float]] = {what: [] for what in actions}
+            for number in range(-WARM_UP, options.rounds):
+                # Random order, because an action is faster after a similar one has warmed the caches.
+                now = [what for what in actions if number % RARE_EVERY == 0 or not what.endswith(RARE)]
                 for what in random.sample(now, len(now)):
-                    taken = _milliseconds(acts[what])
+                    milliseconds = _milliseconds(actions[what])
                     if number >= 0:
-                        samples[what].append(taken)
-        command = f"python -m benchmarks.lists --rows {asked.rows} --rounds {asked.rounds}"
+                        samples[what].append(milliseconds)
+        command = f"python -m benchmarks.lists --rows {options.rows} --rounds {options.rounds}"
         rows = _rows(samples)
-        write("lists", rows, command=command, notes=_notes(rows, asked.rows), database=connection)
+        write("lists", rows, command=command, notes=_notes(rows, options.rows), database=connection)
 
 
-def _acts(connection: pg8000.native.Connection, deep: int) -> dict[str, Act]:
-    """What is measured, by its name: bare SQL first, then the handler."""
+def _actions(connection: pg8000.native.Connection, deep: int) -> dict[str, Action]:
+    """Return the measured actions by name: bare SQL first, then the handler."""
     positions = [NEWEST, *(_position(connection, (number - 1) * PAGE_SIZE) for number in (2, deep))]
     pages = dict(zip((FIRST, SECOND, f"page {deep:,}"), positions, strict=True))
     filters: dict[str, dict[str, Any]] = {
@@ -111,74 +112,74 @@ def _acts(connection: pg8000.native.Connection, deep: int) -> dict[str, Act]:
     }
     bare = {what: _sql(connection, position) for what, position in pages.items()}
     bare[WITH_TOTAL] = _sql(connection, NEWEST, total=True)
-    acts = {what: _call(cursor=_cursor(position)) for what, position in pages.items()}
-    acts[WITH_TOTAL] = _call()
+    actions = {what: _call(cursor=_cursor(position)) for what, position in pages.items()}
+    actions[WITH_TOTAL] = _call()
     for what, query in filters.items():
         name = f"page 1 and its total, filtered by {what}"
-        bare[name], acts[name] = _sql(connection, NEWEST, total=True, **query), _call(**query)
-    return {f"SQL: {what}": act for what, act in bare.items()} | acts
+        bare[name], actions[name] = _sql(connection, NEWEST, total=True, **query), _call(**query)
+    return {f"SQL: {what}": action for what, action in bare.items()} | actions
 
 
 def _rows(samples: dict[str, list[float]]) -> list[Row]:
     rows = []
-    for what, taken in samples.items():
-        is_limit = what.startswith("SQL: ")
-        rows.append(Row(what, "ms", taken, *(() if is_limit else (f"SQL: {what}", "≤ 3"))))
-    far = next(row for row in rows if row.what.startswith("page ") and row.what not in (FIRST, SECOND))
+    for what, milliseconds in samples.items():
+        is_baseline = what.startswith("SQL: ")
+        rows.append(Row(what, "ms", milliseconds, *(() if is_baseline else (f"SQL: {what}", "≤ 3"))))
+    deep = next(row for row in rows if row.what.startswith("page ") and row.what not in (FIRST, SECOND))
     return [
         *rows,
-        Row(f"{far.what}, beside {WITH_TOTAL}", "ms", far.samples, WITH_TOTAL, "≤ 2"),
-        Row(f"{far.what}, beside {FIRST}", "ms", far.samples, FIRST, "≤ 2"),
+        Row(f"{deep.what}, beside {WITH_TOTAL}", "ms", deep.samples, WITH_TOTAL, "≤ 2"),
+        Row(f"{deep.what}, beside {FIRST}", "ms", deep.samples, FIRST, "≤ 2"),
     ]
 
 
 def _notes(rows: list[Row], records: int) -> list[str]:
-    taken = {row.what: row.median for row in rows}
+    medians = {row.what: row.median for row in rows}
     return [
-        f"One person with {records:,} records, {PAGE_SIZE} a page; by cursor, where no total is said.",
-        f"**In money**: {'; '.join(_money(taken, what) for what in (WITH_TOTAL, SECOND))}. The waiting is the"
-        " bare SQL's time, over a socket of the same machine.",
+        f"One user with {records:,} records, {PAGE_SIZE} per page. Rows without a total use a cursor.",
+        f"**In money**: {'; '.join(_money(medians, what) for what in (WITH_TOTAL, SECOND))}. The waiting time"
+        " is that of the bare SQL, over a Unix socket.",
     ]
 
 
-def _money(taken: Mapping[str, float], what: str) -> str:
-    waiting = taken[f"SQL: {what}"]
-    return money.of_calls(f"times {what}", max(taken[what] - waiting, 0), waiting)
+def _money(medians: Mapping[str, float], what: str) -> str:
+    waiting = medians[f"SQL: {what}"]
+    return money.of_calls(f"requests of {what}", max(medians[what] - waiting, 0), waiting)
 
 
 def _sql(
     connection: pg8000.native.Connection, position: Mapping[str, str], *, total: bool = False, **query: Any
-) -> Act:
-    """The bare SQL. The filters' values are in its text, for which Postgres so has a plan."""
+) -> Action:
+    """Return the bare SQL of a page. The filters' values are in its text, so Postgres plans for them."""
     conditions = "".join(FILTERS[name].format(value) for name, value in query.items())
     page = connection.prepare(PAGE.format(conditions=conditions))
     count = connection.prepare(TOTAL.format(conditions=conditions))
 
-    def act() -> None:
+    def run() -> None:
         page.run(person=PERSON, **position)
         if total:
             count.run(person=PERSON)
 
-    return act
+    return run
 
 
-def _call(**query: Any) -> Act:
-    """One call of the list's handler."""
+def _call(**query: Any) -> Action:
+    """Return a call of the list's handler."""
     from functions.records.list import app
 
     token = tokens.issue(PERSON, PERSON, "client").access
     event = get("/api/v1/records", token, **query, page_size=PAGE_SIZE)
 
-    def act() -> None:
-        answer = app(dict(event), None)
-        assert answer["statusCode"] == 200, answer
-        assert len(json.loads(answer["body"])["records"]) == PAGE_SIZE
+    def run() -> None:
+        response = app(dict(event), None)
+        assert response["statusCode"] == 200, response
+        assert len(json.loads(response["body"])["records"]) == PAGE_SIZE
 
-    return act
+    return run
 
 
 def _position(connection: pg8000.native.Connection, skipped: int) -> dict[str, str]:
-    """Of the last record before a page."""
+    """Return the position of the last record before a page."""
     ((date, record),) = connection.run(
         "SELECT date::text, id::text FROM records WHERE user_id = :person::uuid"
         " ORDER BY records.date DESC, records.id DESC OFFSET :skipped::bigint LIMIT 1",
@@ -192,15 +193,15 @@ def _cursor(position: dict[str, str]) -> str:
     return listing_cursor.encode(Query(), [position["date"], position["id"]])
 
 
-def _milliseconds(act: Act) -> float:
+def _milliseconds(action: Action) -> float:
     started = time.perf_counter()
-    act()
+    action()
     return (time.perf_counter() - started) * 1000
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Write the log of the calls to /dev/null."""
+    """Redirect the log of the calls to /dev/null."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

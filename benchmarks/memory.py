@@ -1,7 +1,7 @@
-"""What a call takes and costs on Lambda with more memory, which brings more of a processor.
+"""Compute the duration and cost of a call on Lambda for different memory sizes.
 
-Measures the processor time of a call's handler and the time that it waits for Postgres; `benchmarks/money.py`
-converts both. Linux only.
+More memory comes with a larger share of a processor. The benchmark measures the processor time of a call's
+handler and the time that it waits for Postgres; `benchmarks/money.py` converts both. Linux only.
 """
 
 import os
@@ -15,14 +15,14 @@ from typing import TextIO
 from uuid import UUID
 
 from benchmarks import money
-from benchmarks.charge import PEOPLE
+from benchmarks.charge import INSERT_USERS
 from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import get, post
 from benchmarks.report import Row, figure, write
 from shared.auth import tokens
 
 SIZES = (512, 1024, 1769)
-"""MB. 1,769 have one processor; more is of no use to one thread."""
+"""MB. 1,769 MB come with one processor; one thread can't use more."""
 WARM_UP = 10
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     rounds = parser.parse_args().rounds
     with open(os.devnull, "w") as log, migrated() as postgres, connect(postgres.url) as database:
-        database.run(PEOPLE.format(count=1))
+        database.run(INSERT_USERS.format(count=1))
         rows, lines = list[Row](), ["| call | processor | waiting | " + " | ".join(header()) + " |"]
         lines.append("| --- " * (3 + len(SIZES)) + "|")
         for name, call in calls(log).items():
@@ -47,7 +47,7 @@ def header() -> list[str]:
 
 
 def line(name: str, computing: float, waiting: float) -> str:
-    """A row of the table: for each size the billed time, and the dollars of a million calls."""
+    """Return a row of the table: for each size the billed time, and the dollars of a million calls."""
     cells = [name, f"{figure(computing)} ms", f"{figure(waiting)} ms"]
     for size in SIZES:
         billed = money.billed(computing, waiting, size)
@@ -69,12 +69,12 @@ def measure(call: Callable[[], int], rounds: int) -> tuple[list[float], list[flo
 
 
 def run_queue_seconds() -> float:
-    """Return how long this thread waited for a processor, which other processes of the machine used."""
+    """Return the seconds for which this thread waited while other processes used the processor."""
     return int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1]) / 1e9
 
 
 def calls(log: TextIO) -> dict[str, Callable[[], int]]:
-    with redirect_stdout(log):  # which the handlers' loggers keep
+    with redirect_stdout(log):  # the handlers' loggers keep the stream of their import
         from functions.auth.login import app as login
         from functions.calculator.process_operation import app as charge
         from functions.records.list import app as records

@@ -1,9 +1,9 @@
-"""Calls that are sent when they are due, whether or not earlier ones were answered: an open loop.
+"""Send calls when they are due, without waiting for earlier responses: an open loop.
 
-People do not wait for each other's answers, so a server that falls behind gets a queue, and the queue is
-what the latencies must show: each counts from when its call was due, not from when it was sent. The calls
-come at random times (a Poisson process), each over a connection of its own, which any idle process of the
-gateway may take.
+Users do not wait for each other's responses, so a queue grows when a server can't keep up, and the latencies
+must include the time in that queue. A latency therefore begins when the call was due, not when it was sent.
+Calls are due at random times (a Poisson process). Each uses its own connection, so that any idle process of
+the gateway may accept it.
 
 No available tool sends single calls at random times (a Poisson process) in an open loop: autocannon
 sends each second's calls in one burst, loadtest measures whole milliseconds and drops calls without a
@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-GIVE_UP = aiohttp.ClientTimeout(total=60)
+TIMEOUT = aiohttp.ClientTimeout(total=60)
+"""60 seconds for a whole call."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Call:
 
 
 @dataclass
-class Answers:
-    """What came of the calls.
+class Responses:
+    """The measurements of all calls.
 
     Args:
-        latencies: ms from when a call was due until its answer was read.
-        lateness: ms from when a call was due until it was sent: the generator's own share.
-        seconds: until the last answer.
-        processor: seconds of a processor that the generator took.
+        latencies: milliseconds from the time at which a call was due until its response was read.
+        lateness: milliseconds from the time at which a call was due until it was sent: the generator's delay.
+        seconds: duration until the last response.
+        processor: seconds of processor time that the generator used.
     """
 
     latencies: list[float] = field(default_factory=list)
@@ -49,68 +50,68 @@ class Answers:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Responses a second."""
         return len(self.latencies) / self.seconds
 
 
-def offer(url: str, calls: Sequence[Call], rate: float, seconds: float) -> Answers:
-    """Send any of the calls, `rate` a second on average, and wait for all answers.
+def offer(url: str, calls: Sequence[Call], rate: float, seconds: float) -> Responses:
+    """Send random calls, `rate` a second on average, and wait for all responses.
 
     Raises:
-        ExceptionGroup: a call was not answered, or with another status than 200.
+        ExceptionGroup: a call failed, or its response has an error status.
     """
     return asyncio.run(_timed(_offer(url, calls, rate, seconds)))
 
 
-def wait_for_each(url: str, calls: Sequence[Call], at_once: int, seconds: float) -> Answers:
-    """The closed loop: so many callers, each of whom sends the next call when the last is answered.
+def wait_for_each(url: str, calls: Sequence[Call], at_once: int, seconds: float) -> Responses:
+    """Run a closed loop: `at_once` callers, each of which sends its next call after the last response.
 
     Raises: as `offer`.
     """
     return asyncio.run(_timed(_wait_for_each(url, calls, at_once, seconds)))
 
 
-async def _timed(sending: Coroutine[None, None, Answers]) -> Answers:
-    started, worked = time.perf_counter(), time.process_time()
-    answers = await sending
-    answers.seconds = time.perf_counter() - started
-    answers.processor = time.process_time() - worked
-    return answers
+async def _timed(sending: Coroutine[None, None, Responses]) -> Responses:
+    started, processor = time.perf_counter(), time.process_time()
+    responses = await sending
+    responses.seconds = time.perf_counter() - started
+    responses.processor = time.process_time() - processor
+    return responses
 
 
-async def _offer(url: str, calls: Sequence[Call], rate: float, seconds: float) -> Answers:
-    answers = Answers()
+async def _offer(url: str, calls: Sequence[Call], rate: float, seconds: float) -> Responses:
+    responses = Responses()
     async with _session(url) as session, asyncio.TaskGroup() as sent:
         due = time.perf_counter()
         end = due + seconds
         while (due := due + random.expovariate(rate)) < end:
             await asyncio.sleep(due - time.perf_counter())
-            sent.create_task(_send(session, random.choice(calls), due, answers))
-    return answers
+            sent.create_task(_send(session, random.choice(calls), due, responses))
+    return responses
 
 
-async def _wait_for_each(url: str, calls: Sequence[Call], at_once: int, seconds: float) -> Answers:
-    answers = Answers()
+async def _wait_for_each(url: str, calls: Sequence[Call], at_once: int, seconds: float) -> Responses:
+    responses = Responses()
     end = time.perf_counter() + seconds
 
     async def caller(session: aiohttp.ClientSession) -> None:
         while (now := time.perf_counter()) < end:
-            await _send(session, random.choice(calls), now, answers)
+            await _send(session, random.choice(calls), now, responses)
 
     async with _session(url) as session, asyncio.TaskGroup() as callers:
         for _ in range(at_once):
             callers.create_task(caller(session))
-    return answers
+    return responses
 
 
 def _session(url: str) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    return aiohttp.ClientSession(url, connector=connector, timeout=GIVE_UP, raise_for_status=True)
+    return aiohttp.ClientSession(url, connector=connector, timeout=TIMEOUT, raise_for_status=True)
 
 
-async def _send(session: aiohttp.ClientSession, call: Call, due: float, answers: Answers) -> None:
-    answers.lateness.append((time.perf_counter() - due) * 1000)
+async def _send(session: aiohttp.ClientSession, call: Call, due: float, responses: Responses) -> None:
+    responses.lateness.append((time.perf_counter() - due) * 1000)
     headers = {"Authorization": f"Bearer {call.token}", "Content-Type": "application/json"}
     async with session.request(call.method, call.path, data=call.body, headers=headers) as response:
         await response.read()
-    answers.latencies.append((time.perf_counter() - due) * 1000)
+    responses.latencies.append((time.perf_counter() - due) * 1000)

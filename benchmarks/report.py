@@ -1,7 +1,7 @@
-"""Write benchmarks' tables: as JSON, and as Markdown into docs/results/performance-tables.md.
+"""Write a benchmark's table to benchmarks/results.json and to docs/results/performance-tables.md.
 
-A benchmark measures all its rows in each round, so that a machine that slows down slows all of them alike,
-and calls `write("its name", rows, …)`. Its place on the page is between `<!-- its name -->` and `<!-- / -->`.
+A benchmark measures all its rows in each round, so that a slow phase of the machine affects all of them, and
+calls `write("NAME", rows, …)`. The table replaces the text between `<!-- NAME -->` and `<!-- / -->`.
 """
 
 import json
@@ -25,7 +25,7 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "results" / "performance-tables.md"
 PLOT = PAGE.with_name("load.svg")
 WRITTEN = tuple(f":(exclude){path.relative_to(ROOT)}" for path in (RESULTS, PAGE, PLOT))
-"""The files that benchmarks write, as pathspecs that git leaves out."""
+"""The files that benchmarks write, as git pathspecs that exclude them."""
 
 LIBRARIES = ("aws-lambda-powertools", "pydantic", "pyjwt", "pg8000", "sqlalchemy", "argon2-cffi", "boto3")
 DATABASE_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
@@ -33,20 +33,20 @@ DATABASE_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_bu
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured.
+    """The samples of one measurement.
 
     Args:
-        what: its name in the table.
-        unit: of its samples, as `ms` or `rows/s`.
-        samples: one a round; rows that are compared have the same rounds.
-        limit: the name of the row that it is measured beside.
-        aim: of the ratio to that row, as `≤ 1.15`.
+        what: the row's name in the table.
+        unit: the unit of the samples, such as `ms` or `rows/s`.
+        samples: one sample a round. Rows that are compared have the same rounds.
+        baseline: the name of the row to compare with.
+        aim: the aim for the ratio to the baseline, such as `≤ 1.15`.
     """
 
     what: str
     unit: str
     samples: Sequence[float]
-    limit: str = ""
+    baseline: str = ""
     aim: str = ""
 
     @property
@@ -61,9 +61,9 @@ class Row:
         low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
         return low, high
 
-    def ratio(self, limit: "Row") -> float:
-        """The median of the rounds' ratios, which a machine that is slow for a while does not move."""
-        return statistics.median(own / its for own, its in zip(self.samples, limit.samples, strict=True))
+    def ratio(self, baseline: "Row") -> float:
+        """Return the median of the rounds' ratios: a slow phase of the machine affects both samples."""
+        return statistics.median(own / its for own, its in zip(self.samples, baseline.samples, strict=True))
 
 
 def write(
@@ -75,51 +75,53 @@ def write(
     database: pg8000.native.Connection | None = None,
     table: str = "",
 ) -> None:
-    """Put a benchmark's rows in the place of its earlier ones, and print them.
+    """Replace a benchmark's earlier results, and print the new ones.
 
     Args:
-        command: what makes them again.
+        command: the command that repeats the benchmark.
         notes: sentences under the table.
-        database: the server that took part, to tell its version and settings.
-        table: in Markdown, in place of a line for each row.
+        database: the benchmark's server, to report its version and settings.
+        table: a Markdown table to write instead of one line for each row.
 
     Raises:
-        ValueError: the page has no place for it.
+        ValueError: the page has no place for this benchmark, or more than one.
     """
-    limits = {row.what: row for row in rows}
-    told: dict[str, Any] = {
+    by_name = {row.what: row for row in rows}
+    result: dict[str, Any] = {
         "command": command,
         "environment": environment(database),
-        "rows": [_as_json(row, limits.get(row.limit)) for row in rows],
+        "rows": [_as_json(row, by_name.get(row.baseline)) for row in rows],
         "notes": list(notes),
     }
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({**results, benchmark: told}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    text = markdown(told, table)
-    place = re.compile(rf"(<!-- {benchmark} -->\n).*?(?=<!-- / -->)", re.DOTALL)
-    page, places = place.subn(lambda found: found[1] + text, PAGE.read_text("utf-8"))
-    if places != 1:
-        raise ValueError(f"{PAGE.name} needs one place for {benchmark}, and has {places}")
+    RESULTS.write_text(
+        json.dumps({**results, benchmark: result}, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
+    text = markdown(result, table)
+    section = re.compile(rf"(<!-- {benchmark} -->\n).*?(?=<!-- / -->)", re.DOTALL)
+    page, sections = section.subn(lambda found: found[1] + text, PAGE.read_text("utf-8"))
+    if sections != 1:
+        raise ValueError(f"{PAGE.name} must have one place for {benchmark}, but has {sections}")
     PAGE.write_text(page, "utf-8")
     print(text)
 
 
-def markdown(told: dict[str, Any], table: str = "") -> str:
-    """A benchmark's table, and what it was measured with."""
-    made = "; ".join(f"{name} {value}" for name, value in told["environment"].items())
-    parts = [table or _lines(told["rows"]), *told["notes"], f"`{told['command']}`; {made}."]
+def markdown(result: dict[str, Any], table: str = "") -> str:
+    """Return a benchmark's table, notes, command and environment as Markdown."""
+    measured_with = "; ".join(f"{name} {value}" for name, value in result["environment"].items())
+    parts = [table or _lines(result["rows"]), *result["notes"], f"`{result['command']}`; {measured_with}."]
     return "\n\n".join(parts) + "\n"
 
 
 def _lines(rows: Sequence[dict[str, Any]]) -> str:
-    """A line for each row."""
+    """Return a table with a line for each row."""
     lines = [
         "| what | median | middle half | ratio | aim | rounds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         low, high = row["middle_half"]
-        ratio = f"{row['ratio']:.2f} of {row['limit']}" if row["limit"] else ""
+        ratio = f"{row['ratio']:.2f} of {row['baseline']}" if row["baseline"] else ""
         cells = (
             row["what"],
             f"{figure(row['median'])} {row['unit']}",
@@ -133,8 +135,8 @@ def _lines(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def environment(database: pg8000.native.Connection | None) -> dict[str, str]:
-    """What the figures depend on: machine, versions, the database's settings."""
-    made = {
+    """Return the environment of the measurement: machine, versions, the database's settings."""
+    found = {
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
         "commit": _commit(),
         "machine": f"{os.cpu_count()} cores of {_processor()}, {platform.system()} {platform.machine()}",
@@ -143,37 +145,37 @@ def environment(database: pg8000.native.Connection | None) -> dict[str, str]:
     }
     if database is not None:
         settings = [f"{name} {database.run(f'SHOW {name}')[0][0]}" for name in DATABASE_SETTINGS]
-        made["Postgres"] = ", ".join(settings)
-    return made
+        found["Postgres"] = ", ".join(settings)
+    return found
 
 
-def _as_json(row: Row, limit: Row | None) -> dict[str, Any]:
+def _as_json(row: Row, baseline: Row | None) -> dict[str, Any]:
     return {
         "what": row.what,
         "unit": row.unit,
         "median": row.median,
         "middle_half": row.middle_half,
         "rounds": len(row.samples),
-        "limit": row.limit,
-        "ratio": row.ratio(limit) if limit else None,
+        "baseline": row.baseline,
+        "ratio": row.ratio(baseline) if baseline else None,
         "aim": row.aim,
     }
 
 
 def figure(number: float) -> str:
-    """Three digits that count; whole numbers from 100."""
+    """Return a number with three significant digits, or as a whole number from 100."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def _processor() -> str:
-    """The processor's name, where Linux tells it."""
-    told = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", told.read_text()) if told.exists() else None
+    """Return the processor's name on Linux, elsewhere its architecture."""
+    cpuinfo = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
     return found[1] if found else platform.machine()
 
 
 def _commit() -> str:
-    """The commit that was measured; "+" when files differ from it, but for what the benchmarks write."""
+    """Return the measured commit, with "+" if other files than the benchmarks' own results were changed."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(

@@ -1,7 +1,7 @@
-"""Signing in through the handler, event in and response out, beside the password hash alone.
+"""Compare a sign-in through the handler, from event to response, with only the password hash.
 
-The hash is dear on purpose; everything else (throttle, account, tokens, session, cookies) should
-hardly show beside it.
+The hash is slow on purpose. Everything else (throttle, account, tokens, session, cookies) should take little
+time in comparison.
 """
 
 import os
@@ -27,29 +27,29 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=300)
     rounds = parser.parse_args().rounds
     with open(os.devnull, "w") as log:
-        ways = {LOGIN: by_handler(log), HASH: by_hash()}
+        variants = {LOGIN: by_handler(log), HASH: by_hash()}
         with migrated() as postgres, connect(postgres.url) as database:
-            samples = measure(ways, rounds)
+            samples = measure(variants, rounds)
             rows = [Row(LOGIN, "ms", samples[LOGIN], HASH, "≤ 1.1"), Row(HASH, "ms", samples[HASH])]
             command = f"python -m benchmarks.sign_in --rounds {rounds}"
             price = money.of_calls("sign-ins", rows[0].median, memory=money.PASSWORDS)
-            note = f"**In money**, were all of it computing: {price}."
+            note = f"**In money**, if all of the time is computing: {price}."
             write("sign_in", rows, command=command, notes=[note], database=database)
 
 
-def measure(ways: Mapping[str, Callable[[], bool]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each way, in turn."""
-    samples: dict[str, list[float]] = {name: [] for name in ways}
+def measure(variants: Mapping[str, Callable[[], bool]], rounds: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each variant. Each round runs them in turn."""
+    samples: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(WARM_UP + rounds):
-        for name, way in ways.items():
+        for name, variant in variants.items():
             started = perf_counter()
-            assert way()
+            assert variant()
             samples[name].append((perf_counter() - started) * 1000)
-    return {name: taken[WARM_UP:] for name, taken in samples.items()}
+    return {name: milliseconds[WARM_UP:] for name, milliseconds in samples.items()}
 
 
 def by_handler(log: TextIO) -> Callable[[], bool]:
-    with redirect_stdout(log):  # the one that the handler's logger then keeps
+    with redirect_stdout(log):  # the handler's logger keeps the stream of its import
         from functions.auth.login import app
     request = post("/login", {"email": EMAIL, "password": PASSWORD})
     return lambda: app({**request, "headers": dict(request["headers"])}, None)["statusCode"] == 200

@@ -1,4 +1,4 @@
-"""TLS before the embedded Postgres, which itself speaks neither TLS nor TCP."""
+"""A TLS proxy for the embedded Postgres, which itself supports neither TLS nor TCP."""
 
 import ssl
 from collections.abc import Iterator
@@ -19,32 +19,34 @@ from localstack.postgres import DATABASE, Postgres
 from shared.database.url import PostgresUrl
 
 SSL_REQUEST = (80877103).to_bytes(4)
-"""The code by which a client asks for TLS (PostgreSQL manual, "Message Formats")."""
+"""The code with which a client requests TLS (PostgreSQL manual, "Message Formats")."""
 
 
 @contextmanager
 def over_tls(postgres: Postgres, folder: Path) -> Iterator[dict[str, str]]:
-    """A port of this machine that leads to the server.
+    """Open a port on this machine that forwards to the server for the block.
 
     Yields:
-        The environment of who calls it: the URL, and the file of the certificate to trust.
+        The environment variables of a client: the URL, and the file of the certificate to trust.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate := _certificate(folder))
     with create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
-            with suppress(OSError):  # it was closed
+            with suppress(OSError):  # the listener was closed
                 while True:
-                    Thread(target=_carry, args=(listener.accept()[0], postgres, context), daemon=True).start()
+                    Thread(
+                        target=_forward, args=(listener.accept()[0], postgres, context), daemon=True
+                    ).start()
 
         Thread(target=serve, daemon=True).start()
         url = f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}/{DATABASE}?sslmode=verify-full"
         yield {"AWS_PGSQL_PATH": url, "SSL_CERT_FILE": str(certificate)}
 
 
-def _carry(caller: socket, postgres: Postgres, context: ssl.SSLContext) -> None:
-    """Both ways, until one of them ends it."""
+def _forward(caller: socket, postgres: Postgres, context: ssl.SSLContext) -> None:
+    """Forward bytes in both directions until one side closes its connection."""
     with suppress(OSError), caller, PostgresUrl.parse(postgres.url).open_socket(10) as server:
         caller.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         assert caller.recv(8)[4:] == SSL_REQUEST
@@ -58,12 +60,12 @@ def _carry(caller: socket, postgres: Postgres, context: ssl.SSLContext) -> None:
 
 
 def _certificate(folder: Path) -> Path:
-    """Of 127.0.0.1, signed by itself, and its key, in one file."""
+    """Create a self-signed certificate for 127.0.0.1, and return the file with it and its key."""
     key, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.now(UTC)
     times = (now - timedelta(days=1), now + timedelta(days=1))
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), *times)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), *times)
     address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = made.add_extension(address, critical=True).sign(key, hashes.SHA256())
+    signed = builder.add_extension(address, critical=True).sign(key, hashes.SHA256())
     clear = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     file = folder / "server.pem"
     file.write_bytes(signed.public_bytes(Encoding.PEM) + clear)

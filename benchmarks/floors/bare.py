@@ -1,4 +1,4 @@
-"""A charge by hand: the token, the one statement, the answer. No routes, no validation, no log."""
+"""A charge by hand: verify the token, run one statement, return. No routes, no validation, no log."""
 
 import json
 import os

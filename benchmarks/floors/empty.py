@@ -1,4 +1,4 @@
-"""The least that a function can be."""
+"""A function that does nothing."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a signed-in function can't do without: routes with validation, tokens, Postgres. Nothing else."""
+"""The minimum of a function with sign-in: routes with validation, tokens, Postgres."""
 
 import jwt
 import pg8000.native

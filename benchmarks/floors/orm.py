@@ -1,4 +1,4 @@
-"""A charge as it is often written: Powertools' resolver, SQLAlchemy's ORM, a statement for each step."""
+"""A charge in a common style: Powertools' resolver, SQLAlchemy's ORM, a statement for each step."""
 
 import os
 import ssl

@@ -50,7 +50,7 @@ def test_capacity_table_shows_the_resources_of_each_load(results: Path) -> None:
     batch = next(line for line in lines if line.startswith("| 1,000,000,000 rows a day, 11,574/s |"))
     assert "| 1.16 | db.r7g.large | 1.41 | 10 | 500 |  | 0.999 | 1 | 0.0282 |" in batch
     assert any("700 charges a second" in line and "`charge`" in line for line in lines)
-    assert any("ends at 19,200 of" in line and "full in 141 days" in line for line in lines)
+    assert any("limit is 19,200 of" in line and "full in 141 days" in line for line in lines)
 
 
 def test_load_beyond_the_largest_server_has_no_instance_class(results: Path) -> None:
