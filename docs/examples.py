@@ -1,4 +1,4 @@
-"""The examples in the OpenAPI document: one of each body, by its schema's name, and one of each error."""
+"""The examples in the OpenAPI document: one for each body, by its schema's name, and one for each error."""
 
 import json
 from decimal import Decimal
@@ -20,7 +20,7 @@ _TASK = "0190a0a0-77aa-7b0c-a1d2-0c1b2a394857"
 _TIME = "2026-11-23T07:00:00.000000Z"
 _CSRF = "vV8mJk0Yy2JmX1r7oZ5cQ3uTn4LwPq9s"
 
-_GOOD: dict[str, Any] = {"status": "success", "message": "Done."}
+_SUCCESS: dict[str, Any] = {"status": "success", "message": "Done."}
 _CREATED: dict[str, Any] = {"created_at": _TIME, "deleted_at": None}
 _TASK_BODY: dict[str, Any] = {
     "id": _TASK,
@@ -84,11 +84,11 @@ BODIES: dict[str, Any] = {
     "UserChange": {"role": "admin"},
     "CreditGrant": {"amount": 10, "reason": "a voucher"},
     # responses
-    "Done": _GOOD,
-    "SignedIn": {**_GOOD, "csrf_token": _CSRF, "expires_in": 900},
+    "Done": _SUCCESS,
+    "SignedIn": {**_SUCCESS, "csrf_token": _CSRF, "expires_in": 900},
     "CsrfToken": {"csrf_token": _CSRF},
     "Health": {"status": "ok", "database": "ok"},
-    "Charged": {**_GOOD, "result": 0.3, "amount": 5, "user_balance": 15, "record_id": _ID},
+    "Charged": {**_SUCCESS, "result": 0.3, "amount": 5, "user_balance": 15, "record_id": _ID},
     "Granted": {"id": _ID, "user_id": _USER, "amount": 10, "reason": "a voucher", "user_balance": 30},
     "User": {
         "id": _USER,
@@ -134,17 +134,21 @@ BODIES: dict[str, Any] = {
     },
 }
 
-REFUSALS: list[DomainError] = [
+ERRORS: list[DomainError] = [
     errors.MalformedRequest("The body is not JSON."),
     errors.NotSignedIn(NOT_SIGNED_IN_DETAIL),
     errors.WrongCredentials(WRONG_CREDENTIALS_DETAIL),
-    errors.InsufficientCredit("This costs 5, and the balance is 3.", balance=Decimal(3), cost=Decimal(5)),
+    errors.InsufficientCredit(
+        "The balance is 3 and this call costs 5. Add credit and send it again.",
+        balance=Decimal(3),
+        cost=Decimal(5),
+    ),
     errors.Forbidden("Only admins may do this."),
     errors.CsrfMismatch("Send the csrf_token of your sign-in in the X-CSRF-TOKEN header."),
     errors.NotFound("There is no such record."),
     errors.MethodNotAllowed("This path supports GET, POST.", allowed=["GET", "POST"]),
     errors.Conflict("A request with this idempotency key is still running. Try again."),
-    errors.PayloadTooLarge("At most 262144 bytes are taken here."),
+    errors.PayloadTooLarge("The body is larger than 262144 bytes."),
     errors.UnsupportedMediaType("Send application/json, not 'text/plain'."),
     errors.InvalidInput.at("#/arguments/0", "Input should be a number"),
     errors.IdempotencyKeyReused("This key was used for a different request. Send a new Idempotency-Key."),
@@ -162,13 +166,13 @@ HEADERS = {
 
 def response_name(status: int) -> str:
     """Return the name of a status's shared response: the class of its first error, such as `NotFound`."""
-    return next(type(error).__name__ for error in REFUSALS if problem_of(error).status == status)
+    return next(type(error).__name__ for error in ERRORS if problem_of(error).status == status)
 
 
 def problems_by_status() -> dict[str, Any]:
     """Return the document's shared responses: the description, headers and examples of each status."""
-    by_status = groupby(REFUSALS, key=lambda error: problem_of(error).status)
-    return {response_name(status): _response(status, list(those)) for status, those in by_status}
+    by_status = groupby(ERRORS, key=lambda error: problem_of(error).status)
+    return {response_name(status): _response(status, list(failures)) for status, failures in by_status}
 
 
 def illustrate(operation: dict[str, Any]) -> None:

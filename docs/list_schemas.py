@@ -26,7 +26,7 @@ def pages() -> dict[str, Any]:
     for name, listing in BY_PAGE.items():
         schema = _page_model(listing).model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs") | {name: schema}
-    # As Powertools writes the other schemas: without `default: null`, since a missing member is not null.
+    # Like Powertools, omit `default: null`, because a missing member is not null.
     return {
         name: Schema.model_validate(schema).model_dump(by_alias=True, exclude_none=True, mode="json")
         for name, schema in schemas.items()
@@ -58,8 +58,12 @@ def parameters(listing: Listing) -> list[dict[str, Any]]:
     declared = [
         _query("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}),
         _query("page_size", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}),
-        _query("cursor", {"type": "string"}, "The next_cursor of the previous page. Not together with page."),
-        _query("fields", _names(name), f"The members that each row has, of {', '.join(listing.public)}."),
+        _query(
+            "cursor", {"type": "string"}, "The next_cursor of the previous page. Do not combine it with page."
+        ),
+        _query(
+            "fields", _names(name), f"The members of each row. Possible members: {', '.join(listing.public)}."
+        ),
         _query("sort", _names(sortable), "The members to sort by. A leading - sorts in descending order."),
     ]
     if "deleted_at" in listing.public:

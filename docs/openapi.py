@@ -1,7 +1,8 @@
 """Write `docs/openapi.json` from the endpoints' declarations: `python -m docs.openapi`.
 
-Each endpoint declares its summary, description and responses. This module adds what all endpoints share:
-security, headers, the errors of sign-in, bodies and the database, and the examples of `docs/examples.py`.
+Each endpoint declares its summary, description and responses. This module adds the parts that endpoints
+share: security, headers, the errors of sign-in, bodies and the database, and the examples of
+`docs/examples.py`.
 """
 
 import importlib
@@ -34,11 +35,13 @@ SECURITY_SCHEMES = {
         "description": "An access token, or an API key (rc_…).",
     },
 }
-IDEMPOTENCY_KEY = "A key of your choice. A retry with it changes nothing and gets the first response again."
+IDEMPOTENCY_KEY = (
+    "A key of your choice. A retry with the same key is not executed again and returns the first response."
+)
 
 
 def version() -> str:
-    """Return the project's version, which only `pyproject.toml` states."""
+    """Return the project's version from `pyproject.toml`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return str(project["version"])
 

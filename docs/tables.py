@@ -17,25 +17,25 @@ DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 HEAD = """\
 # Tables
 
-For developers, and for operators with `psql`. Generated from `shared/database/tables.py` by `python -m
-docs.tables`; a test fails if this page is not current. The service turns the name of a violated constraint
-into an error for the caller. Money is `numeric(18, 4)`, in credits. Ids are UUIDv7, so they sort by time.
-`deleted_at` marks a soft-deleted row.
+For developers, and for operators with `psql`. `python -m docs.tables` generates this page from
+`shared/database/tables.py`; a test fails if it is not current. The service maps the name of a violated
+constraint to an error for the caller. Money is `numeric(18, 4)`, in credits. Ids are UUIDv7, so they sort by
+time. `deleted_at` marks a soft-deleted row.
 """
 
 PURPOSE = {
     "users": "Accounts. `balance` is always the sum of the user's ledger entries.",
     "operations": "The price list. A type without a living row cannot be called.",
     "records": """\
-The history: one row for each charged call and each billed row of a file. Admins may correct it; no money
-moves by that. It has no foreign keys, because checking them took more than half of a batch chunk's time.""",
+The history: one row for each charged call and each billed row of a file. Admins may correct it; a correction
+moves no money. It has no foreign keys, because checking them took more than half of a batch chunk's time.""",
     "ledger": """\
-The account statement: one row for each movement of money. Append-only: a trigger refuses `UPDATE`, `DELETE`
-and `TRUNCATE`. `seq` is drawn under the user's row lock, so it orders the movements of a user.""",
+The account statement: one row for each movement of money. Append-only: a trigger rejects `UPDATE`, `DELETE`
+and `TRUNCATE`. `seq` is assigned under the user's row lock, so it orders the movements of a user.""",
     "idempotency_keys": "The stored response of each request with an `Idempotency-Key`, for 72 hours.",
     "tasks": """\
-Uploaded files. `bytes_done` is the checkpoint: the offset of the first byte that is not billed. `run_*`
-measure the speed of the current run; `results_*` are the checkpoint of writing the results.""",
+Uploaded files. `bytes_done` is the checkpoint: the offset of the first byte that is not billed. `run_*` are
+for the speed of the current run; `results_*` are the checkpoint of writing the results.""",
     "task_errors": "The bad rows of a file, with the reason.",
     "task_operations": "The rows of each task and their price, by operation.",
     "usage_hours": """\
@@ -45,7 +45,7 @@ charge and refund keep it.""",
     "audit_log": "What admins changed. Append-only, like the ledger.",
     "sessions": "One row for each signed-in device. `refresh_id` names the newest refresh token.",
     "api_keys": "API keys of programs, as SHA-256 hashes.",
-    "rate_limits": "Token buckets of the throttles. Unlogged: empty after a crash of the server.",
+    "rate_limits": "Token buckets of the throttles. Unlogged, so Postgres empties it after a crash.",
 }
 
 

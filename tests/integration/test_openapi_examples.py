@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from docs.examples import BODIES, REFUSALS
+from docs.examples import BODIES, ERRORS
 from shared.errors import DomainError
 from shared.http.problems import PROBLEMS, problem_of
 from shared.schemas import requests, responses
@@ -69,7 +69,7 @@ def test_example_is_valid_and_has_only_fields_of_its_model(name: str) -> None:
     assert BODIES[name].keys() <= model.model_fields.keys()
 
 
-@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: problem_of(error).slug)
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: problem_of(error).slug)
 def test_example_of_an_error_has_its_status(error: DomainError) -> None:
     (example,) = (
         response["content"]["application/problem+json"]["examples"][problem_of(error).slug]["value"]
@@ -82,7 +82,7 @@ def test_example_of_an_error_has_its_status(error: DomainError) -> None:
 
 
 def test_every_error_has_an_example() -> None:
-    shown = {problem_of(error).slug for error in REFUSALS}
+    shown = {problem_of(error).slug for error in ERRORS}
     assert {PROBLEMS[kind].slug for kind in subclasses_of_errors(DomainError)} - {"error"} == shown
 
 
