@@ -90,6 +90,7 @@ def _round(rows: int, folder: Path, watch: Watch) -> Round:
         id=task_id,
         user_id=user_id,
         filename="bench.csv",
+        upload="{}",
         status="queued",
         size=len(body),
         capacity=6,
