@@ -1,6 +1,6 @@
 """Delete a deployed stack: `python -m deploy.remove`, run by `make remove`.
 
-`STAGE` and `AWS_REGION` choose the stack. A production stack requires `CONFIRM=` with its name. RDS takes a
+`STAGE` and `AWS_REGION` choose the stack. A production stack requires `CONFIRM=` with its name. RDS keeps a
 last snapshot of the database; the files in the bucket are deleted.
 """
 

@@ -39,10 +39,10 @@ for the speed of the current run; `results_*` are the checkpoint of writing the 
     "task_errors": "The bad rows of a file, with the reason.",
     "task_operations": "The rows of each task and their price, by operation.",
     "usage_hours": """\
-Calls, rows and credits spent of each user, by hour and operation, for `GET /usage`. The statements that
-charge and refund keep it.""",
+Calls, rows and spent credits of each user, by hour and operation, for `GET /usage`. The statements that
+charge and refund update it.""",
     "exports": "Files of records or ledger entries that the worker writes. Deleted after 7 days.",
-    "audit_log": "What admins changed. Append-only, like the ledger.",
+    "audit_log": "The changes by admins. Append-only, like the ledger.",
     "sessions": "One row for each signed-in device. `refresh_id` names the newest refresh token.",
     "api_keys": "API keys of programs, as SHA-256 hashes.",
     "rate_limits": "Token buckets of the throttles. Unlogged, so Postgres empties it after a crash.",

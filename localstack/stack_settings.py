@@ -11,7 +11,7 @@ from shared.settings import SettingsError
 
 
 class CannotStart(Exception):
-    """The offline cloud can't start or continue. The message tells the user the cause and the next step."""
+    """The offline cloud can't start or continue. The message contains the cause and the next step."""
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,10 @@ WIDER_CHECKS = {
     ),
 }
 
-# An existing key keeps the rights of its user.
+# Existing keys keep all rights of their user.
 KEEP_RIGHTS = "UPDATE api_keys SET scopes = '{read,compute,batch,admin}'"
 
-# The rows of a file and their price, by operation.
+# Count the billed rows of existing tasks and their price, by operation.
 TASK_OPERATIONS = """
 INSERT INTO task_operations (task_id, type, rows, spent)
 SELECT r.task_id, o.type, count(*), sum(r.amount)
@@ -139,7 +139,7 @@ RETURN json_build_object(
     'spent', trim_scale(api_key_spent(api_key)), 'last_used_at', rfc3339(api_key.last_used_at))::text
 """
 
-# The credits that an API key has spent in the present period of its limit: in all, if it has none.
+# Return the credits that an API key has spent in the current period of its limit; in total without a period.
 API_KEY_SPENT = """
 CREATE FUNCTION api_key_spent(api_key api_keys) RETURNS numeric
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -169,7 +169,7 @@ RETURN json_build_object(
     'refunded_at', rfc3339(task.refunded_at), 'refund_id', task.refund_id)::text
 """
 
-# The path of a task's results once they are complete. Before this migration, only completed tasks had some.
+# Return the path of a task's complete results, or null. Before, only completed tasks had results.
 TASK_RESULTS = """
 CREATE FUNCTION task_results(task tasks) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -301,7 +301,7 @@ def upgrade() -> None:
         "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log"
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )
-    # Tasks that ended and whose results are not written yet.
+    # For the tasks that have ended and whose results are not written yet.
     op.create_index(
         "tasks_without_results_idx",
         "tasks",
