@@ -1,4 +1,4 @@
-"""What all tests share: the mark of a test is its folder, and its folder decides which process runs it."""
+"""Marks each test with its folder, and assigns it to a process of `make test`."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,9 @@ from tests.support.distribution import ByGroup, rank
 
 TESTS = Path(__file__).parent
 
-# How long an example takes on a busy machine decides nothing.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+# A slow example on a busy machine is no failure.
+settings.register_profile("without-deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("without-deadline")
 
 
 def pytest_configure(config: pytest.Config) -> None:

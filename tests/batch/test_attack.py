@@ -39,7 +39,7 @@ def process_small_files(
 ) -> list[float]:
     durations = list[float]()
     while not until(len(durations)):
-        running.forget_uploads_of(account)
+        running.reset_upload_limit(account)
         durations.append(process_small_file(account))
     return durations
 

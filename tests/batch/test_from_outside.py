@@ -59,7 +59,7 @@ def test_cancelling_takes_effect_within_a_chunk_and_a_resumption_completes_the_f
     assert caught.value.status == 409
     account.call("POST", f"/api/v1/tasks/{task_id}/resume")
     ended = eventually(lambda: account.ended(task_id), TIMEOUT_SECONDS)
-    # No chunk may be billed after the cancellation: at most the one that was billed when it seconds effect.
+    # No chunk may be billed after the cancellation: at most the one that was billed when it took effect.
     assert cancelled["rows_done"] % CHUNK_ROWS == 0
     assert cancelled["rows_done"] < rows
     assert (ended["status"], ended["rows_done"], ended["spent"]) == ("completed", rows, 5 * rows)
@@ -95,7 +95,7 @@ def test_ten_large_files_of_one_user_do_not_delay_another_users_small_file(
     huge = HEADER + LINE * 150_000
     task_ids = list[str]()
     for _ in range(10):
-        running.forget_uploads()
+        running.reset_rate_limits()
         task_ids.append(heavy_user.begin(huge))
     eventually(lambda: any(heavy_user.task(one)["rows_done"] for one in task_ids), TIMEOUT_SECONDS)
     started = time.monotonic()

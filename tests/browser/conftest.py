@@ -1,4 +1,4 @@
-"""Fixtures of browser tests: the whole service, a front end's origin, and a page in a real Chromium."""
+"""Fixtures of the browser tests: the whole service, a front end's origin, and a page in Chromium."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,19 +20,19 @@ MISSING = (
     " or run `.venv/bin/playwright install chromium`"
 )
 ARGUMENTS = [
-    "--no-sandbox",  # Chromium's own needs a user other than root
+    "--no-sandbox",  # Chromium's sandbox does not run as root
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
 
 
 def executable(playwright: Playwright) -> str | None:
-    """The path of a Chromium: Playwright's own, or one of the system."""
+    """Return the path of Playwright's Chromium or of an installed browser, or None."""
     own = playwright.chromium.executable_path
     return own if Path(own).exists() else next(filter(None, map(shutil.which, NAMES)), None)
 
 
-# Not for the session: while Playwright runs, its event loop stops asyncio.run() in other tests.
+# Not session-scoped: while Playwright runs, its event loop makes asyncio.run() fail in other tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page without cookies; the test fails on an error that the page's scripts do not catch."""
+    """A page without cookies. The test fails on an uncaught error of the page's scripts."""
     errors = list[str]()
     context = browser.new_context()
     page = context.new_page()
@@ -57,7 +57,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 class _Blank(BaseHTTPRequestHandler):
-    """Serves an empty HTML page at every path."""
+    """Serve an empty HTML page at every path."""
 
     def do_GET(self) -> None:
         body = b"<!DOCTYPE html><title>A front end</title>"
@@ -81,21 +81,21 @@ def _serving() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def frontend() -> Iterator[str]:
-    """The service's FRONTEND_URL, on which a blank page is served."""
+    """The service's FRONTEND_URL, which serves a blank page."""
     with _serving() as origin:
         yield origin
 
 
 @pytest.fixture(scope="module")
 def other_origin() -> Iterator[str]:
-    """An origin that the service does not know, on which a blank page is served."""
+    """An origin other than FRONTEND_URL, which serves a blank page."""
     with _serving() as origin:
         yield origin
 
 
 @pytest.fixture(scope="module")
 def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
-    """The whole service on free ports; not started where there is no browser."""
+    """The whole service on free ports. Not started without a browser."""
     with (
         data_folder() as folder,
         Stack(
@@ -113,5 +113,5 @@ def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def url(stack: Stack) -> str:
-    """The service's URL on the front end's site: a Lax cookie goes from localhost to localhost only."""
+    """The service's URL on the front end's site, because browsers send a Lax cookie only within a site."""
     return stack.url.replace("127.0.0.1", "localhost")

@@ -1,4 +1,4 @@
-"""The service that the tests talk to: a stack of their own, or with URL=https://… a deployed one."""
+"""The tested service: a stack of the test session, or with URL=https://… a deployed service."""
 
 import os
 import socket
@@ -27,9 +27,11 @@ Connect = Callable[..., Client]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "local: stops, or looks into, the stack itself; not for a deployed service"
+        "markers", "local: stops or inspects the stack; not run against a deployed service"
     )
-    config.addinivalue_line("markers", "deployed: what the emulator does not do; only with URL=")
+    config.addinivalue_line(
+        "markers", "deployed: needs what the emulator does not support; run only with URL="
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The whole service on free ports; whatever the tests did, its books must balance in the end."""
+    """The whole service on free ports. After all tests, every balance must match its ledger."""
     variables = {"ADMIN_PASSWORD": ADMIN_PASSWORD, "FRONTEND_URL": FRONTEND_URL}
     with (
         data_folder() as folder,
@@ -53,7 +55,7 @@ def stack() -> Iterator[Stack]:
 
 
 def run_audit(stack: Stack) -> "subprocess.CompletedProcess[str]":
-    """What `make audit` runs."""
+    """Run `make audit` on the stack's database."""
     environment = {**os.environ, **stack.environment}
     command = [sys.executable, "-m", "shared.billing.audit"]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -66,14 +68,14 @@ def url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def connect(url: str) -> Iterator[Connect]:
-    """Makes callers: `connect()`, `connect(bearer=token)`."""
+    """Return a function that creates clients: `connect()`, `connect(bearer=token)`."""
     with ExitStack() as clients:
-        yield lambda **how: clients.enter_context(Client(url, **how))
+        yield lambda **options: clients.enter_context(Client(url, **options))
 
 
 @pytest.fixture(scope="session")
 def admin(connect: Connect) -> Client:
-    """The default admin, signed in. A test that ends sessions makes an admin of its own."""
+    """The default admin, signed in. A test that ends sessions must create another admin."""
     client = connect()
     assert client.sign_in(DEFAULT_ADMIN, ADMIN_PASSWORD).status_code == 200
     return client
@@ -81,20 +83,20 @@ def admin(connect: Connect) -> Client:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[httpx.Client]:
-    """A caller of S3, who knows what the service told them and nothing else."""
+    """A client of S3 without credentials, for presigned URLs."""
     with httpx.Client(trust_env=bool(DEPLOYED), timeout=30) as caller:
         yield caller
 
 
 @pytest.fixture
 def anonymous(connect: Connect) -> Client:
-    """A caller who has not signed in."""
+    """A client without a session."""
     return connect()
 
 
 @pytest.fixture
 def client(connect: Connect) -> Client:
-    """A new account, signed in, with credit 20: four operations."""
+    """A new account, signed in, with 20 credits for four operations."""
     return connect().sign_up()
 
 
@@ -106,17 +108,17 @@ def other(connect: Connect) -> Client:
 
 @pytest.fixture(scope="session")
 def account(admin: Client, connect: Connect) -> Callable[..., Client]:
-    """Makes accounts by the admin's hand and signs them in: `account(role="admin", balance=50)`."""
+    """Return a function that creates and signs in an account: `account(role="admin", balance=50)`."""
 
-    def make(**members: object) -> Client:
+    def create(**members: object) -> Client:
         email = new_email()
-        made = admin.post("/api/v1/users", json={"email": email, "password": PASSWORD, **members})
-        assert made.status_code == 201, made.text
+        created = admin.post("/api/v1/users", json={"email": email, "password": PASSWORD, **members})
+        assert created.status_code == 201, created.text
         client = connect()
         assert client.sign_in(email).status_code == 200
         return client
 
-    return make
+    return create
 
 
 _hosts = count(2)
@@ -124,12 +126,12 @@ _hosts = count(2)
 
 @pytest.fixture
 def isolated_client(connect: Connect) -> Client:
-    """A caller with its own source address, so that its failed sign-ins throttle no other caller."""
+    """A client with its own source address, so that its failed sign-ins throttle no other client."""
     return connect(address=None if DEPLOYED else _loopback_address(next(_hosts)))
 
 
 def _loopback_address(host: int) -> str | None:
-    """127.0.0.`host` where this machine has it; Linux has them all, macOS the first one only."""
+    """Return 127.0.0.`host`, or None if this machine does not have it. macOS has only 127.0.0.1."""
     address = f"127.0.0.{host}"
     with socket.socket() as trial:
         try:

@@ -1,4 +1,4 @@
-"""One embedded Postgres for the session, migrated once; a database of its own for every test."""
+"""One embedded Postgres for the session, and a migrated database for every test."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ class Server:
         return f"postgresql://postgres@/{database}?host={self.postgres.socket_folder}"
 
     def connect(self, database: str) -> pg8000.native.Connection:
-        """A connection that knows nothing of the service, for a test to look behind it."""
+        """Open a connection that bypasses the service."""
         socket = f"{self.postgres.socket_folder}/.s.PGSQL.5432"
         # By default pg8000 reads all trusted certificates, which takes longer than most tests.
         return pg8000.native.Connection("postgres", database=database, unix_sock=socket, ssl_context=False)
@@ -73,7 +73,7 @@ def server(embedded_postgres: Postgres) -> Iterator[Server]:
 
 
 def use(patch: pytest.MonkeyPatch, url: str) -> None:
-    """Make this the service's database."""
+    """Make the service use this database."""
     for name in NOT_SET:
         patch.delenv(name, raising=False)
     for name, value in SETTINGS.items():
@@ -87,7 +87,7 @@ _numbers = count(1)
 
 @pytest.fixture
 def database_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database as set-up leaves it, which the settings name."""
+    """The URL of a migrated database with the default rows. The service uses it."""
     name = f"test_{next(_numbers)}"
     # Copying files takes half the CPU of copying through the WAL.
     server.maintenance.run(f"CREATE DATABASE {name} TEMPLATE {server.template} STRATEGY FILE_COPY")
@@ -100,7 +100,7 @@ def database_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
 
 @pytest.fixture
 def empty_database_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database with nothing in it, which the settings name."""
+    """The URL of an empty database. The service uses it."""
     name = f"test_{next(_numbers)}"
     server.maintenance.run(f"CREATE DATABASE {name} STRATEGY FILE_COPY")
     use(monkeypatch, server.url(name))
@@ -112,7 +112,7 @@ def empty_database_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def sql(server: Server, database_url: str) -> Iterator[Callable[..., list[list[Any]]]]:
-    """Runs SQL behind the service's back, over a connection of its own."""
+    """Return a function that runs SQL on a connection of the test, bypassing the service."""
     name = database_url.partition("@/")[2].partition("?")[0]
     with server.connect(name) as connection:
         yield connection.run
@@ -120,11 +120,11 @@ def sql(server: Server, database_url: str) -> Iterator[Callable[..., list[list[A
 
 @pytest.fixture
 def another_uow(database_url: str) -> Iterator[Callable[[], UnitOfWork]]:
-    """Makes open units of work with a connection each, as other Lambda containers have."""
+    """Return a function that opens a unit of work on its own connection, like another Lambda container."""
     with ExitStack() as stack:
 
         def make() -> UnitOfWork:
-            # Each timeout has a connection of its own.
+            # The service keeps one connection per timeout.
             with database.statement_timeout(STATEMENT_TIMEOUT + next(_numbers)):
                 return stack.enter_context(UnitOfWork())
 
@@ -133,29 +133,29 @@ def another_uow(database_url: str) -> Iterator[Callable[[], UnitOfWork]]:
 
 @pytest.fixture
 def client(database_url: str) -> Person:
-    """A client with credit 20, signed in."""
+    """A signed-in client with 20 credits."""
     return create_person("client")
 
 
 @pytest.fixture
 def admin(database_url: str) -> Person:
-    """An admin, signed in."""
+    """A signed-in admin."""
     return create_person("admin")
 
 
 @pytest.fixture
 def records(client: Person, sql: Callable[..., list[list[Any]]]) -> list[UUID]:
-    """30 records of the client, newest first: full of ties, with nulls among their tasks."""
+    """Create 30 records of the client with many equal values and nulls. Return their ids, newest first."""
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
-    made = list[UUID]()
+    created = list[UUID]()
     for number in range(30):
-        made.append(UUID(int=number + 1))
+        created.append(UUID(int=number + 1))
         sql(
             """INSERT INTO records (id, user_id, operation_id, arguments, operation_response, amount,
                                     user_balance, date, task_id, task_row)
                VALUES (:id, :user_id, :operation_id, '[1, 2]', CAST(:response AS jsonb), :amount, 7, :date,
                        :task_id, :task_row)""",
-            id=made[-1],
+            id=created[-1],
             user_id=client.id,
             operation_id=operation_id,
             response=json.dumps([3, "abc", None, {"a": 1.5}][number % 4]),
@@ -164,7 +164,7 @@ def records(client: Person, sql: Callable[..., list[list[Any]]]) -> list[UUID]:
             task_id=None if number % 4 == 0 else UUID(int=number % 4),
             task_row=None if number % 4 == 0 else number,
         )
-    return made[::-1]
+    return created[::-1]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from shared.operations import random_string
 from shared.settings import settings
 from tests.support.fake_random_org import KEY, RandomOrg
 from tests.support.lambda_event import event
-from tests.support.postgres_wire import record_turns, round_trips
+from tests.support.recording_socket import record_turns, round_trips
 from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]

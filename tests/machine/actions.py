@@ -24,7 +24,7 @@ PASSWORD = "correct-horse-1!"
 class Request:
     """A request to the service, with the model's `steps` for it.
 
-    `statement` names the wire step (see `tests.support.batch.aws_wire`) that changes state.
+    `statement` names the step of the traffic (see `tests.support.batch.proxies`) that changes state.
     `name` names the record that the request creates, `key` is the user and the idempotency key, and `file`
     names the task whose file the request uploads.
     """

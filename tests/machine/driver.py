@@ -14,7 +14,7 @@ from tests.machine.service import Response, Service, count_delivery, dies, task_
 from tests.support.batch.stage import AFTER, Fault
 
 SENDS = "commit"
-"""The wire step of requests that may send a message."""
+"""The step of the traffic of requests that may send a message."""
 PAGE = 100
 """Largest page size."""
 
@@ -160,7 +160,7 @@ class Driver:
             assert kept == predicted[what]
 
     def check_reads(self, turn: int) -> None:
-        """Read a user's own balance and an object of another user. Takes another user at each turn."""
+        """Read a user's own balance and an object of another user. Each turn checks another user."""
         who = self.registry.user(turn)
         user = self.model.users[who]
         if user.deleted:

@@ -174,7 +174,7 @@ class Machine(RuleBasedStateMachine):
     @if_a_message_waits
     @rule(one=strategies.INDEX, other=strategies.INDEX, hurried=st.booleans())
     def deliver_two_concurrently(self, one: int, other: int, hurried: bool) -> None:
-        """Deliver two messages of one or two tasks at once, or one message twice."""
+        """Deliver two messages of one or two tasks concurrently, or one message twice."""
         waiting = self.service.waiting
         self.driver.deliver_two(_one_of(waiting, one), _one_of(waiting, other), hurried)
 
@@ -212,7 +212,7 @@ class Machine(RuleBasedStateMachine):
         assert not left & {"queued", "processing"}
 
     def _print(self, failure: BaseException) -> None:
-        """Print the first failure at once. A race may not happen again when Hypothesis replays the run."""
+        """Print the first failure immediately. A race may not recur when Hypothesis replays the run."""
         if isinstance(failure, Exception) and not Machine.failure_printed:
             Machine.failure_printed = True
             print(f"CAUGHT in run {Machine.runs} at step {Machine.turns}", flush=True)

@@ -30,13 +30,13 @@ REMAINING_SECONDS = {False: 900, True: 1}
 
 
 HOLD_ROWS = "SELECT FROM users FOR NO KEY UPDATE"
-"""Locks all users. Transactions that move money take their snapshot and then wait."""
+"""Locks all users. Transactions that move money create their snapshot and then wait."""
 HOLD_TABLE = "LOCK TABLE users IN SHARE MODE"
 """Blocks sign-ups. A sign-up sees that the e-mail is free and then waits."""
 
 
 def dies() -> bool:
-    """Marks a fault that kills the process. `Service` replaces it with the kill of the right process."""
+    """Mark a fault that kills the process. `Service` replaces it with the kill of the right process."""
     return False
 
 

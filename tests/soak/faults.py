@@ -11,7 +11,7 @@ import psutil
 from localstack.stack import BATCH, GATEWAY, Stack
 from shared.database.connection import Database
 from shared.errors import ServiceUnavailable
-from tests.support.faults.tcp_line import TcpLine
+from tests.support.faults.tcp_proxy import TcpProxy
 
 MAX_OUTAGE_SECONDS = 2.0
 """The longest time for which the database or the bucket is unreachable."""
@@ -23,11 +23,11 @@ class Faults:
     The oldest worker of each kind is never killed, because ResourceMonitor measures it for the whole run.
     """
 
-    def __init__(self, stack: Stack, line: TcpLine, randomness: random.Random, pause: float) -> None:
+    def __init__(self, stack: Stack, proxy: TcpProxy, randomness: random.Random, pause: float) -> None:
         """Args:
         pause: the mean number of seconds between two faults.
         """
-        self._stack, self._line, self._random, self._mean_pause = stack, line, randomness, pause
+        self._stack, self._proxy, self._random, self._mean_pause = stack, proxy, randomness, pause
         self.counts = Counter[str]()
         self.all_injected = threading.Event()
         self.kinds: dict[str, Callable[[], bool]] = {
@@ -73,7 +73,7 @@ class Faults:
         return bool(cut)
 
     def _refuse(self) -> bool:
-        with self._line.refusing():
+        with self._proxy.refusing():
             threading.Event().wait(self._random.uniform(0, MAX_OUTAGE_SECONDS))
         return True
 

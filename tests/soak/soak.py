@@ -24,7 +24,7 @@ from tests.soak.responses import BROKEN, Responses
 from tests.soak.user import User
 from tests.support.data_folder import data_folder
 from tests.support.faults.emulator import emulator
-from tests.support.faults.tcp_line import TcpLine
+from tests.support.faults.tcp_proxy import TcpProxy
 from tests.support.http_client import API, Client
 
 GATEWAY_WORKERS, BATCH_WORKERS = 3, 2
@@ -82,11 +82,11 @@ class Soak:
 
 
 @contextmanager
-def stack_and_proxy() -> Iterator[tuple[Stack, TcpLine]]:
+def stack_and_proxy() -> Iterator[tuple[Stack, TcpProxy]]:
     """Run the whole service. Yield it with its proxy to S3 and SQS."""
     with ExitStack() as exits:
         folder = exits.enter_context(data_folder())
-        proxy = TcpLine.to(exits.enter_context(emulator(folder)))
+        proxy = TcpProxy.to(exits.enter_context(emulator(folder)))
         exits.callback(proxy.close)
         settings = Settings(
             port=0,

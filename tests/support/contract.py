@@ -31,7 +31,7 @@ FOR_ADMINS = {route for route, who in ROUTES.items() if who == "admin"}
 
 
 def assert_agree(found: Set[Key], declared: Set[Key], file: str) -> None:
-    """Assert that a file and serverless.yml declare the same names. The message says what to change where."""
+    """Assert that a file and serverless.yml declare the same names. The message names what to change."""
     missing, unknown = sorted(map(str, declared - found)), sorted(map(str, found - declared))
     assert not missing, f"Add to {file}: {', '.join(missing)}"
     assert not unknown, f"{file} names what serverless.yml does not declare: {', '.join(unknown)}"

@@ -37,7 +37,7 @@ SETTINGS = {
 
 def share_folder(config: pytest.Config) -> None:
     """Create the run's shared folder, and delete it at the end. Call it before pytest starts processes."""
-    folder = mkdtemp(prefix="restcalculator-", dir=_place())
+    folder = mkdtemp(prefix="restcalculator-", dir=_parent_folder())
     os.environ[SHARED] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
@@ -53,7 +53,9 @@ def data_folder(postgres: Contents = "migrated") -> Iterator[Path]:
         postgres: "migrated" has the schema but no rows, which `migrations.handler` inserts. "empty" has no
             tables.
     """
-    with TemporaryDirectory(prefix="restcalculator-", dir=_place(), ignore_cleanup_errors=True) as name:
+    with TemporaryDirectory(
+        prefix="restcalculator-", dir=_parent_folder(), ignore_cleanup_errors=True
+    ) as name:
         folder = Path(name)
         if SHARED in os.environ:
             # As root, Postgres runs as another user: keep the owner.
@@ -61,8 +63,8 @@ def data_folder(postgres: Contents = "migrated") -> Iterator[Path]:
         yield folder
 
 
-def _place() -> Path | None:
-    """Return MEMORY if it is usable, and None for the default place of temporary files."""
+def _parent_folder() -> Path | None:
+    """Return MEMORY if it is usable, and None for the default folder of temporary files."""
     usable = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
     return MEMORY if usable else None
 
@@ -70,13 +72,13 @@ def _place() -> Path | None:
 def _prepared() -> Path:
     """Return the folder of the data folders to copy. The first caller makes them while the others wait."""
     shared = Path(os.environ[SHARED])
-    made = shared / "prepared"
+    prepared = shared / "prepared"
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
+        if not prepared.exists():
             _prepare(shared / "unfinished")
-            (shared / "unfinished").rename(made)
-    return made
+            (shared / "unfinished").rename(prepared)
+    return prepared
 
 
 def _prepare(folder: Path) -> None:

@@ -81,7 +81,7 @@ def test_external_database_needs_no_proxy_and_a_connection_limit(name: str, valu
 
 
 @pytest.mark.parametrize("dollars", ["a lot", "0", "-5", "$50"])
-def test_a_budget_is_whole_dollars(dollars: str) -> None:
+def test_budget_must_be_whole_dollars(dollars: str) -> None:
     settings = {**GOOD, "ALARM_EMAIL": "me@example.com"}
     assert setting_errors({**settings, "BUDGET_DOLLARS": "50"}) == []
     (error,) = setting_errors({**settings, "BUDGET_DOLLARS": dollars})

@@ -95,7 +95,7 @@ def test_refresh_token_returns_401_as_an_access_token(
 
 @pytest.fixture(scope="module")
 def ended_session_token(account: Callable[..., Client]) -> str:
-    """The access token of an ended_session_token session."""
+    """The access token of an ended session."""
     client = account(role="admin")
     token = client.access_token
     assert client.post("/logout").status_code == 200

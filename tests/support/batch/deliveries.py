@@ -26,7 +26,7 @@ class Deliveries:
     """Deliver the queue's messages to live workers, one at a time to each.
 
     As on AWS, a message is deleted if the worker's response does not list it as failed. Otherwise, or if the
-    worker died, it is retried, but at once, so that no test waits. After five deliveries it moves to the
+    worker died, it is retried, but immediately, so that no test waits. After five deliveries it moves to the
     dead-letter queue, from which it is redriven as by `make redrive`.
     """
 

@@ -21,7 +21,7 @@ from localstack.stack_settings import Settings
 from shared import aws, tasks
 from shared.billing import charges
 from shared.database.url import PostgresUrl
-from tests.support.batch.aws_wire import HttpWire, PostgresWire
+from tests.support.batch.proxies import HttpProxy, PostgresProxy
 from tests.support.batch.stage import Stage
 from tests.support.data_folder import data_folder
 from tests.support.users import Person, create_person
@@ -56,8 +56,8 @@ class Harness:
         assert postgres.unix_folder
         self._socket = f"{postgres.unix_folder}/.s.PGSQL.5432"
         self._database = postgres.database
-        self.http = HttpWire(stack.settings.edge_port, self.stage)
-        self.postgres = PostgresWire(folder, postgres.unix_folder, self.stage)
+        self.http = HttpProxy(stack.settings.edge_port, self.stage)
+        self.postgres = PostgresProxy(folder, postgres.unix_folder, self.stage)
         self.proxied_environment = {
             **self.environment,
             "AWS_ENDPOINT_URL": self.http.url,

@@ -1,4 +1,4 @@
-"""What every worker process is forked with: the worker, and botocore's descriptions of S3 and SQS."""
+"""Imports that every forked worker shares: the worker, and botocore's descriptions of S3 and SQS."""
 
 import boto3
 

@@ -108,7 +108,7 @@ def _serve(
 
 
 def _found(path: str) -> tuple[ModuleType, str]:
-    """The module of `module.name`, and the name."""
+    """Return the module and the attribute name of `module.name`."""
     module, _, name = path.rpartition(".")
     found = import_module(module)
     assert hasattr(found, name), path

@@ -54,7 +54,7 @@ class RunningService:
         self.cloud.close()
 
     def client(self, credit: int = 10**9) -> "Account":
-        """Create an account with this much credit more than the opening credit."""
+        """Create an account with this credit in addition to the opening credit."""
         account = Account(self.url, f"{uuid4().hex}@batch.example")
         self._accounts.append(account)
         if credit:
@@ -71,11 +71,11 @@ class RunningService:
     def redrive(self) -> int:
         return redrive(self.cloud.sqs, self.queue, wait_seconds=0)
 
-    def forget_uploads_of(self, account: "Account") -> None:
+    def reset_upload_limit(self, account: "Account") -> None:
         """Reset the upload limit of this user."""
         self._sql("DELETE FROM rate_limits WHERE bucket = 'upload:' || :id", id=account.id)
 
-    def forget_uploads(self) -> None:
+    def reset_rate_limits(self) -> None:
         """Reset all rate limits."""
         self._sql("DELETE FROM rate_limits")
 

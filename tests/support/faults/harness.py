@@ -17,7 +17,7 @@ from tests.support.data_folder import data_folder
 from tests.support.eventually import eventually
 from tests.support.faults.emulator import emulator
 from tests.support.faults.routes import CALLS
-from tests.support.faults.tcp_line import TcpLine
+from tests.support.faults.tcp_proxy import TcpProxy
 
 CONNECTION_LIMIT = 20
 """The limit of Postgres's connections: low, so that tests can exhaust it."""
@@ -28,7 +28,7 @@ RETRY = 3
 class Harness:
     """A service that reaches its database, bucket and queue through the proxies `database` and `cloud`."""
 
-    def __init__(self, postgres: Postgres, database: TcpLine, cloud: TcpLine, stack: Stack) -> None:
+    def __init__(self, postgres: Postgres, database: TcpProxy, cloud: TcpProxy, stack: Stack) -> None:
         self.postgres, self.database, self.cloud, self.stack = postgres, database, cloud, stack
         self.url = stack.url
 
@@ -40,8 +40,8 @@ class Harness:
             postgres = Postgres(folder / "postgres")
             exits.callback(postgres.stop)
             tune(postgres)
-            database = TcpLine(lambda: PostgresUrl.parse(postgres.url).open_socket(5))
-            cloud = TcpLine.to(exits.enter_context(emulator(folder)))
+            database = TcpProxy(lambda: PostgresUrl.parse(postgres.url).open_socket(5))
+            cloud = TcpProxy.to(exits.enter_context(emulator(folder)))
             settings = Settings(
                 port=0,
                 data_dir=folder / "stack",
@@ -53,8 +53,8 @@ class Harness:
                 batch_visibility=RETRY,
             )
             stack = exits.enter_context(Stack(settings))
-            for line in (database, cloud):
-                exits.callback(line.close)
+            for proxy in (database, cloud):
+                exits.callback(proxy.close)
             yield cls(postgres, database, cloud, stack)
 
     @contextmanager

@@ -38,7 +38,7 @@ _REQUESTS = (
 )
 
 
-class Wire:
+class Proxy:
     """Accept connections and forward each in both directions, by two threads, until one side closes."""
 
     def __init__(self, listener: socket.socket, connect: Connect, stage: Stage) -> None:
@@ -59,15 +59,15 @@ class Wire:
                 except OSError:
                     client.close()
                     continue
-                link = self._link(client, server)
-                for pump in (link.up, link.down):
-                    threading.Thread(target=link.run, args=(pump,), daemon=True).start()
+                connection = self._connection(client, server)
+                for pump in (connection.up, connection.down):
+                    threading.Thread(target=connection.run, args=(pump,), daemon=True).start()
 
-    def _link(self, client: socket.socket, server: socket.socket) -> "Link":
+    def _connection(self, client: socket.socket, server: socket.socket) -> "Connection":
         raise NotImplementedError
 
 
-class Link:
+class Connection:
     """One connection, forwarded in both directions."""
 
     def __init__(self, client: socket.socket, server: socket.socket, stage: Stage) -> None:
@@ -95,7 +95,7 @@ class Link:
         raise NotImplementedError
 
 
-class PostgresLink(Link):
+class PostgresConnection(Connection):
     """Parse the messages of the protocol (PostgreSQL manual, "Message Formats")."""
 
     _names: dict[bytes, str]
@@ -150,7 +150,7 @@ class PostgresLink(Link):
         return step
 
 
-class HttpLink(Link):
+class HttpConnection(Connection):
     """Detect the start of each request, and report each block of a response as it arrives."""
 
     def up(self) -> None:
@@ -177,7 +177,7 @@ class HttpLink(Link):
             self.client.sendall(data)
 
 
-class PostgresWire(Wire):
+class PostgresProxy(Proxy):
     """A Unix socket in `folder` that forwards to the one in `server_folder`."""
 
     def __init__(self, folder: Path, server_folder: str, stage: Stage) -> None:
@@ -196,11 +196,11 @@ class PostgresWire(Wire):
 
         super().__init__(listener, connect, stage)
 
-    def _link(self, client: socket.socket, server: socket.socket) -> Link:
-        return PostgresLink(client, server, self._stage)
+    def _connection(self, client: socket.socket, server: socket.socket) -> Connection:
+        return PostgresConnection(client, server, self._stage)
 
 
-class HttpWire(Wire):
+class HttpProxy(Proxy):
     """A local port that forwards to the given one."""
 
     def __init__(self, port: int, stage: Stage) -> None:
@@ -208,8 +208,8 @@ class HttpWire(Wire):
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         super().__init__(listener, lambda: socket.create_connection(("127.0.0.1", port)), stage)
 
-    def _link(self, client: socket.socket, server: socket.socket) -> Link:
-        return HttpLink(client, server, self._stage)
+    def _connection(self, client: socket.socket, server: socket.socket) -> Connection:
+        return HttpConnection(client, server, self._stage)
 
 
 def _messages(data: bytes, startup: bool) -> tuple[bytes, list[tuple[bytes, bytes]]]:

@@ -12,7 +12,7 @@ BLOCK = 1 << 16
 """Bytes forwarded at a time."""
 
 
-class TcpLine:
+class TcpProxy:
     """A local TCP port that forwards each connection to the socket that `connect` returns."""
 
     def __init__(self, connect: Connect) -> None:
@@ -25,7 +25,7 @@ class TcpLine:
         self.port: int = self._listener.getsockname()[1]
 
     @classmethod
-    def to(cls, port: int) -> "TcpLine":
+    def to(cls, port: int) -> "TcpProxy":
         return cls(lambda: socket.create_connection(("127.0.0.1", port)))
 
     @contextmanager

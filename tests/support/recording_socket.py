@@ -9,7 +9,7 @@ import pytest
 from shared.database.url import PostgresUrl
 
 
-class Wire(socket.socket):
+class RecordingSocket(socket.socket):
     """Record each turn: `sent` when the client sends, `received` when it waits for the server."""
 
     turns: list[str]
@@ -27,11 +27,11 @@ def record_turns(patch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that receives the turns of every later connection to Postgres."""
     turns, open_socket = list[str](), PostgresUrl.open_socket
 
-    def open_recorded_socket(url: PostgresUrl, timeout: float) -> Wire:
-        wire = Wire(fileno=open_socket(url, timeout).detach())
-        wire.settimeout(timeout)
-        wire.turns = turns
-        return wire
+    def open_recorded_socket(url: PostgresUrl, timeout: float) -> RecordingSocket:
+        recording = RecordingSocket(fileno=open_socket(url, timeout).detach())
+        recording.settimeout(timeout)
+        recording.turns = turns
+        return recording
 
     patch.setattr(PostgresUrl, "open_socket", open_recorded_socket)
     return turns
