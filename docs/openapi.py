@@ -106,15 +106,10 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
             operation.setdefault("parameters", []).append(
                 _header("X-CSRF-TOKEN", "The csrf_token of the sign-in. Required with the cookie.", {})
             )
-    if any("Idempotent-Replayed" in responses[status].get("headers", {}) for status in own_success):
+    if app.idempotent:
         lengths = {"minLength": 1, "maxLength": 255}
-        operation["parameters"].append(
-            _header(
-                "Idempotency-Key",
-                IDEMPOTENCY_KEY,
-                lengths,
-            )
-        )
+        operation["parameters"].append(_header("Idempotency-Key", IDEMPOTENCY_KEY, lengths))
+        statuses |= {"409"}
     operation["responses"] = {
         **{status: responses[status] for status in own_success},
         **{status: _problem(status) for status in sorted(statuses)},

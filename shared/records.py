@@ -4,13 +4,16 @@ from typing import Any
 from uuid import UUID
 
 from shared import database, exact_json
-from shared.database import Row
+from shared.database import Row, Statements
 from shared.errors import InvalidInput, NotFound
 from shared.ids import uuid7
 
 
-def create(record: dict[str, Any]) -> tuple[UUID, str]:
+def create(record: dict[str, Any], statements: Statements = database) -> tuple[UUID, str]:
     """Create a manual record.
+
+    Args:
+        statements: the caller's unit of work, if the record is created in a transaction.
 
     Returns:
         The id, and the record as JSON.
@@ -19,7 +22,7 @@ def create(record: dict[str, Any]) -> tuple[UUID, str]:
         InvalidInput: its user or operation does not exist.
     """
     record_id = uuid7()
-    row = database.only("create_record", id=record_id, **_as_parameters(record))
+    row = statements.only("create_record", id=record_id, **_as_parameters(record))
     _check_known(row)
     return record_id, row["body"]
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from shared import database
 from shared.auth import throttle
 from shared.auth.caller import Caller
-from shared.database import Row, UnitOfWork
+from shared.database import Row, Statements, UnitOfWork
 from shared.errors import Conflict, NotFound
 from shared.ids import uuid7
 
@@ -27,6 +27,7 @@ def create(
     size: int,
     status: str,
     grant: Callable[[UUID], dict[str, Any]] = lambda task_id: {},
+    statements: Statements = database,
 ) -> tuple[UUID, str]:
     """Create a task for the caller.
 
@@ -34,6 +35,7 @@ def create(
         size: the file's size in bytes, or the largest size that it may have.
         status: `awaiting_upload`, or `queued` if the function stores the file itself.
         grant: returns further members of the JSON for the task's id.
+        statements: the caller's unit of work, if the task is created in a transaction.
 
     Returns:
         The id, and the task as JSON.
@@ -42,7 +44,7 @@ def create(
         TooManyRequests: too many uploads.
     """
     task_id = uuid7()
-    row = database.only(
+    row = statements.only(
         "create_task",
         id=task_id,
         user_id=caller.id,

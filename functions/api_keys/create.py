@@ -26,5 +26,5 @@ app = Api(access=Access.SIGNED_IN)
     status_code=201,
 )
 def create_api_key(body: NewApiKey) -> Response[str]:
-    key_id, key = api_keys.create(app.credentials, app.caller.id, body.name)
-    return created(key, f"/api/v1/api_keys/{key_id}")
+    _, key = api_keys.create(app.credentials, app.caller.id, body.name)
+    return created(key, "/api/v1/api_keys")

@@ -26,5 +26,5 @@ app = Api()
     status_code=201,
 )
 def create_admin(body: NewAdmin) -> Response[str]:
-    user_id, user = accounts.create_admin(body.email, body.password, body.admin_password, app.source_address)
-    return created(user, f"/api/v1/users/{user_id}")
+    _, user = accounts.create_admin(body.email, body.password, body.admin_password, app.source_address)
+    return created(user, "/api/v1/users")

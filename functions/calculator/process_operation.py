@@ -9,7 +9,7 @@ from shared.operations import catalog
 from shared.schemas.requests import OperationCall
 from shared.schemas.responses import Charged
 
-app = Api(access=Access.CHARGED)
+app = Api(access=Access.CHARGED, idempotent=True)
 
 
 @app.post(

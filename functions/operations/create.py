@@ -2,15 +2,16 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import database
+from shared.database import Statements
 from shared.http.api import Access, Api
 from shared.http.responses import created, documented
+from shared.idempotency import run_once
 from shared.ids import uuid7
 from shared.operations import catalog
 from shared.schemas.requests import NewOperation
 from shared.schemas.responses import Operation
 
-app = Api(access=Access.ADMIN)
+app = Api(access=Access.ADMIN, idempotent=True)
 
 
 @app.post(
@@ -23,13 +24,20 @@ app = Api(access=Access.ADMIN)
     ),
     operation_id="createOperation",
     responses=documented(
-        Operation, 409, status=201, headers=("Location",), description="The operation and its cost."
+        Operation,
+        409,
+        status=201,
+        headers=("Location", "Idempotent-Replayed"),
+        description="The operation and its cost.",
     ),
     status_code=201,
 )
 def create_operation(body: NewOperation) -> Response[str]:
-    operation_id = uuid7()
-    row = database.only(
-        "create_operation", id=operation_id, type=catalog.find(body.type).name, cost=body.cost
-    )
-    return created(row["body"], f"/api/v1/operations/{operation_id}")
+    def create(statements: Statements) -> str:
+        row = statements.only(
+            "create_operation", id=uuid7(), type=catalog.find(body.type).name, cost=body.cost
+        )
+        return str(row["body"])
+
+    response = run_once(app.idempotent_request(body.model_dump()), create)
+    return created(response.body, "/api/v1/operations", headers=response.headers)

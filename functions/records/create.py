@@ -5,10 +5,11 @@ from aws_lambda_powertools.event_handler import Response
 from shared import records
 from shared.http.api import Access, Api
 from shared.http.responses import created, documented
+from shared.idempotency import run_once
 from shared.schemas.requests import NewRecord
 from shared.schemas.responses import Record
 
-app = Api(access=Access.ADMIN)
+app = Api(access=Access.ADMIN, idempotent=True)
 
 
 @app.post(
@@ -20,9 +21,12 @@ app = Api(access=Access.ADMIN)
         "operation must exist (422)."
     ),
     operation_id="createRecord",
-    responses=documented(Record, status=201, headers=("Location",), description="The created record."),
+    responses=documented(
+        Record, status=201, headers=("Location", "Idempotent-Replayed"), description="The created record."
+    ),
     status_code=201,
 )
 def create_record(body: NewRecord) -> Response[str]:
-    record_id, record = records.create(body.model_dump())
-    return created(record, f"/api/v1/records/{record_id}")
+    request = app.idempotent_request(body.model_dump())
+    response = run_once(request, lambda statements: records.create(body.model_dump(), statements)[1])
+    return created(response.body, "/api/v1/records", headers=response.headers)

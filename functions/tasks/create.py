@@ -6,12 +6,14 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, tasks
+from shared.database import Statements
 from shared.http.api import Access, Api
 from shared.http.responses import created, documented
+from shared.idempotency import run_once
 from shared.schemas.requests import NewTask
 from shared.schemas.responses import UploadGranted
 
-app = Api(access=Access.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN, idempotent=True)
 
 
 @app.post(
@@ -28,7 +30,7 @@ app = Api(access=Access.SIGNED_IN)
         UploadGranted,
         429,
         status=201,
-        headers=("Location",),
+        headers=("Location", "Idempotent-Replayed"),
         description="The task, and the presigned POST to upload its file.",
     ),
     status_code=201,
@@ -37,5 +39,8 @@ def create_task(body: NewTask) -> Response[str]:
     def grant(task_id: UUID) -> dict[str, Any]:
         return aws.presign_upload(aws.upload_key(app.caller.id, task_id), body.size)
 
-    task_id, task = tasks.create(app.caller, body.filename, body.size, "awaiting_upload", grant)
-    return created(task, f"/api/v1/tasks/{task_id}")
+    def create(statements: Statements) -> str:
+        return tasks.create(app.caller, body.filename, body.size, "awaiting_upload", grant, statements)[1]
+
+    response = run_once(app.idempotent_request(body.model_dump()), create)
+    return created(response.body, "/api/v1/tasks", headers=response.headers)

@@ -1,18 +1,24 @@
 """POST /api/v1/process_csv: upload a small file and start its task."""
 
+import json
+from hashlib import sha256
+from uuid import UUID
+
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, database, tasks
+from shared.database import Statements
 from shared.errors import PayloadTooLarge, ServiceUnavailable
 from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import parse_upload
-from shared.http.responses import documented, ok
+from shared.http.responses import documented, location, ok
+from shared.idempotency import Request, run_once, scoped
 from shared.schemas.responses import TaskAccepted
 
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes: a larger file would exceed the 6 MB of a Lambda event when base64-encoded."""
 
-app = Api(access=Access.SIGNED_IN, media_type=MULTIPART)
+app = Api(access=Access.SIGNED_IN, media_type=MULTIPART, idempotent=True)
 
 
 @app.post(
@@ -26,7 +32,11 @@ app = Api(access=Access.SIGNED_IN, media_type=MULTIPART)
     ),
     operation_id="processCsv",
     responses=documented(
-        TaskAccepted, 429, status=202, headers=("Location",), description="The task, which is queued."
+        TaskAccepted,
+        429,
+        status=202,
+        headers=("Location", "Idempotent-Replayed"),
+        description="The task, which is queued.",
     ),
     status_code=202,
 )
@@ -37,10 +47,31 @@ def process_csv() -> Response[str]:
         raise PayloadTooLarge(
             f"The file is larger than {LARGEST_FILE} bytes. Upload it with POST /api/v1/tasks."
         )
-    task_id, task = tasks.create(app.caller, tasks.plain_name(filename), len(content), "queued")
+    request = app.idempotent_request({"filename": filename, "sha256": sha256(content).hexdigest()})
+    response = run_once(request, lambda statements: _create_task(filename, len(content), statements))
+    task_id = UUID(json.loads(response.body)["id"])
+    if not response.replayed or _lacks_file(task_id):
+        _store(request, task_id, content)
+    headers = {"Location": location(response.body, "/api/v1/tasks"), **response.headers}
+    return ok(response.body, status=202, headers=headers)
+
+
+def _create_task(filename: str, size: int, statements: Statements) -> str:
+    return tasks.create(app.caller, tasks.plain_name(filename), size, "queued", statements=statements)[1]
+
+
+def _lacks_file(task_id: UUID) -> bool:
+    """Whether no worker has seen the file: the first request may have died before it stored the file."""
+    task = database.one("peek_task", id=task_id, user_id=app.caller.id)
+    return task is not None and task["status"] == "queued" and not task["has_file"]
+
+
+def _store(request: Request, task_id: UUID, content: bytes) -> None:
+    """Store the file in S3. If that fails, fail the task, so that a retry creates another one."""
     try:
         aws.store(aws.upload_key(app.caller.id, task_id), content)
-    except ServiceUnavailable as error:
+    except ServiceUnavailable:
         database.one("fail_task", id=task_id, error="The file could not be stored.", announced=False)
-        raise error
-    return ok(task, status=202, headers={"Location": f"/api/v1/tasks/{task_id}"})
+        if request.key is not None:
+            database.run("forget_response", user_id=request.user_id, key=scoped(request.route, request.key))
+        raise

@@ -10,7 +10,7 @@ from shared.http.responses import documented, ok
 from shared.schemas.requests import CreditGrant
 from shared.schemas.responses import Granted
 
-app = Api(access=Access.ADMIN)
+app = Api(access=Access.ADMIN, idempotent=True)
 
 
 @app.post(

@@ -103,6 +103,11 @@ GROUP BY 1, 2, 3
 ON CONFLICT (user_id, hour, type) DO UPDATE SET rows = excluded.rows, spent = u.spent + excluded.spent
 """
 
+# Keys are scoped to the route. A grant's response begins with its id.
+SCOPE_KEYS = """
+UPDATE idempotency_keys SET key = 'POST /api/v1/users/{id}/credits ' || key WHERE response LIKE '{"id" :%'
+"""
+
 USER_JSON = """
 CREATE OR REPLACE FUNCTION user_json(account users) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -308,7 +313,7 @@ def upgrade() -> None:
         ["finished_at"],
         postgresql_where=sa.text("finished_at IS NOT NULL AND results_at IS NULL AND status <> 'completed'"),
     )
-    for statement in (KEEP_RIGHTS, TASK_OPERATIONS, USAGE_OF_CALLS, USAGE_OF_FILES, *FUNCTIONS):
+    for statement in (KEEP_RIGHTS, SCOPE_KEYS, TASK_OPERATIONS, USAGE_OF_CALLS, USAGE_OF_FILES, *FUNCTIONS):
         op.execute(statement)
 
 

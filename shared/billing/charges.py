@@ -1,8 +1,6 @@
 """Charges, grants of credit, and the audit. One statement moves money and writes the ledger."""
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,16 +9,10 @@ from uuid import UUID
 from shared import database, metrics
 from shared.auth.caller import NOT_SIGNED_IN_DETAIL, Caller, Credentials
 from shared.database import Row
-from shared.errors import (
-    Conflict,
-    IdempotencyKeyReused,
-    InsufficientCredit,
-    InvalidInput,
-    NotFound,
-    NotSignedIn,
-)
+from shared.errors import Conflict, InsufficientCredit, InvalidInput, NotFound, NotSignedIn
+from shared.idempotency import StoredResponse, exact_text, fingerprint, prior_response, scoped
 from shared.ids import uuid7
-from shared.operations.catalog import DECIMAL128, Result, as_json
+from shared.operations.catalog import Result, as_json
 
 OPENING_CREDIT = {"client": Decimal(20), "admin": Decimal(100)}
 """Credits of a new account."""
@@ -29,18 +21,6 @@ OPENING_CREDIT = {"client": Decimal(20), "admin": Decimal(100)}
 ATTEMPTS = 3
 """Times that a charge or grant runs. A rejecting statement reports the balance that it read first. If a
 concurrent movement changed it in between, the reported balance may cover the cost; then it is run again."""
-
-
-@dataclass(frozen=True, slots=True)
-class BillingResponse:
-    """The response body of a movement of money, and whether it is replayed from an earlier request."""
-
-    body: str
-    replayed: bool = False
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Idempotent-Replayed": "true"} if self.replayed else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +36,16 @@ class Call:
     key: str | None
 
     def parameters(self) -> dict[str, Any]:
-        exactly = json.loads(self.arguments, parse_float=_exact, parse_int=_exact)
+        exactly = json.loads(self.arguments, parse_float=exact_text, parse_int=exact_text)
         return {
             **self.presented.parameters(),
             "type": self.operation,
             "key": self.key,
-            "fingerprint": _fingerprint({"type": self.operation, "arguments": exactly}),
+            "fingerprint": fingerprint({"type": self.operation, "arguments": exactly}),
         }
 
 
-def quote(call: Call) -> BillingResponse | None:
+def quote(call: Call) -> StoredResponse | None:
     """Check before an expensive computation whether the caller can pay for it. Only the charge decides.
 
     Returns:
@@ -77,7 +57,7 @@ def quote(call: Call) -> BillingResponse | None:
     return _settled(call, row)
 
 
-def charge(call: Call, result: Result) -> BillingResponse:
+def charge(call: Call, result: Result) -> StoredResponse:
     """Charge the caller for a computed call and record it, in one round trip.
 
     Raises:
@@ -104,7 +84,7 @@ def outcome(call: Call, result: Result) -> dict[str, Any]:
     }
 
 
-def _settled(call: Call, row: Row) -> BillingResponse | None:
+def _settled(call: Call, row: Row) -> StoredResponse | None:
     """Return the response, or None if the balance covers the cost but nothing was charged."""
     if row["user_id"] is None:
         raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
@@ -122,7 +102,7 @@ def _settled(call: Call, row: Row) -> BillingResponse | None:
     return None
 
 
-def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str | None) -> BillingResponse:
+def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str | None) -> StoredResponse:
     """Grant credit to a user, or withdraw it (amount < 0). The balance never falls below zero.
 
     Raises:
@@ -133,10 +113,8 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
         "user_id": user_id,
         "amount": amount,
         "reason": reason,
-        "key": key,
-        "fingerprint": _fingerprint(
-            {"user_id": str(user_id), "amount": _exact(str(amount)), "reason": reason}
-        ),
+        "key": scoped("POST /api/v1/users/{id}/credits", key),
+        "fingerprint": fingerprint({"user_id": str(user_id), "amount": amount, "reason": reason}),
         "entry_id": uuid7(),
     }
     for _ in range(ATTEMPTS):
@@ -166,22 +144,8 @@ def _once(statement: str, **parameters: Any) -> Row:
         return database.only(statement, **parameters)
 
 
-def _response(row: Row) -> BillingResponse | None:
-    if row["prior"] is not None:
-        if not row["same_request"]:
-            raise IdempotencyKeyReused(
-                "This key was used for a different request. Send a new Idempotency-Key."
-            )
-        return BillingResponse(row["prior"], replayed=True)
-    if not row["ours"]:
-        raise Conflict("A request with this idempotency key is still running. Try again.")
-    return BillingResponse(row["body"]) if row["body"] is not None else None
-
-
-def _exact(number: str) -> str:
-    """Return a number's text: the same for 5 and 5.00, but not for numbers that only a double rounds to 5."""
-    return str(DECIMAL128.normalize(Decimal(number)))
-
-
-def _fingerprint(request: Mapping[str, Any]) -> bytes:
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).digest()
+def _response(row: Row) -> StoredResponse | None:
+    """Return the stored response of an earlier request, or the response of this one if it moved money."""
+    if (prior := prior_response(row)) is not None:
+        return prior
+    return StoredResponse(row["body"]) if row["body"] is not None else None

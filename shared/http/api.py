@@ -34,6 +34,7 @@ from shared.errors import (
 )
 from shared.http import problems
 from shared.http.credentials import read_credentials
+from shared.idempotency import Request
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -69,12 +70,19 @@ class Api(APIGatewayHttpResolver):
     Args:
         access: the callers that are allowed. Checked before the input is validated.
         media_type: the media type of the body; None for an endpoint that ignores the body.
+        idempotent: whether the endpoint honours Idempotency-Key. Others reject a request that has one.
     """
 
     credentials: auth.Credentials
     caller: auth.Caller
 
-    def __init__(self, access: Access = Access.ANYONE, *, media_type: str | None = JSON) -> None:
+    def __init__(
+        self,
+        access: Access = Access.ANYONE,
+        *,
+        media_type: str | None = JSON,
+        idempotent: bool = False,
+    ) -> None:
         super().__init__(
             debug=False,  # overrides POWERTOOLS_DEV, which would print events with passwords and tokens
             enable_validation=True,
@@ -84,6 +92,7 @@ class Api(APIGatewayHttpResolver):
         interpreter.end_imports()
         self.access = access
         self.media_type = media_type
+        self.idempotent = idempotent
         self.exception_handler(Exception)(self.problem)
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -94,6 +103,7 @@ class Api(APIGatewayHttpResolver):
         try:
             self._check_body(event)
             self._admit(event)
+            self._check_idempotency_key(event)
             response = self.resolve(event, context)
         except Exception as error:  # the resolver handles the errors of its own steps
             response = self._as_event(self.problem(error))
@@ -113,6 +123,11 @@ class Api(APIGatewayHttpResolver):
         if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
             raise InvalidInput.at("#/headers/Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
         return key
+
+    def idempotent_request(self, payload: Any) -> Request:
+        """Return the request for `run_once`. `payload` is all that the response depends on."""
+        route = str(self.current_event.raw_event["routeKey"])
+        return Request(self.caller.id, route, self.idempotency_key, payload)
 
     @property
     def content_type(self) -> str:
@@ -173,6 +188,13 @@ class Api(APIGatewayHttpResolver):
         self.credentials = _credentials(event, TokenType.ACCESS)
         if self.access is not Access.CHARGED:
             self.caller = auth.look_up(self.credentials, admin=self.access is Access.ADMIN)
+
+    def _check_idempotency_key(self, event: Mapping[str, Any]) -> None:
+        """Reject a key that the endpoint would ignore: the client relies on it."""
+        if not self.idempotent and "idempotency-key" in _headers(event):
+            raise InvalidInput.at(
+                "#/headers/Idempotency-Key", "This endpoint does not support it. Send the request without it."
+            )
 
     def _authentication_error(self) -> DomainError | None:
         """Return the error if the caller of a charged route is not signed in, or None.

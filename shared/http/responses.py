@@ -21,9 +21,14 @@ def ok(body: str, *, headers: Mapping[str, str] | None = None, status: int = 200
     return Response(status, JSON, body, dict(headers or {}))
 
 
-def created(body: str, location: str) -> Response[str]:
-    """Return 201 with the created object; `location` is its URL path."""
-    return ok(body, status=201, headers={"Location": location})
+def created(body: str, collection: str, *, headers: Mapping[str, str] | None = None) -> Response[str]:
+    """Return 201 with the created object. `collection` is the URL path of the objects of its kind."""
+    return ok(body, status=201, headers={"Location": location(body, collection), **(headers or {})})
+
+
+def location(body: str, collection: str) -> str:
+    """Return the URL path of an object, whose JSON has an `id`."""
+    return f"{collection}/{json.loads(body)['id']}"
 
 
 def no_content() -> Response[str]:

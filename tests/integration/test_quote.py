@@ -18,7 +18,7 @@ def test_quote_rejects_a_remote_operation_that_the_caller_cannot_pay(client: Per
     call = charges.Call(client.credentials, "random_string", "[]", "key")
     assert charges.quote(call) is None
     paid = charges.charge(call, "abc")
-    assert charges.quote(call) == charges.BillingResponse(paid.body, replayed=True)
+    assert charges.quote(call) == charges.StoredResponse(paid.body, replayed=True)
     for _ in range(3):
         charge(client)
     with pytest.raises(InsufficientCredit):

@@ -6,9 +6,9 @@ from typing import Any
 
 from shared.auth.caller import Credentials
 from shared.billing import charges
-from shared.billing.charges import BillingResponse
 from shared.database import UnitOfWork
 from shared.errors import DomainError
+from shared.idempotency import StoredResponse
 from tests.support.users import Person
 
 Sql = Callable[..., list[list[Any]]]
@@ -20,7 +20,7 @@ def charge(
     *,
     operation: str = "addition",
     arguments: str = "[1, 2]",
-) -> BillingResponse:
+) -> StoredResponse:
     presented = payer.credentials if isinstance(payer, Person) else payer
     return charges.charge(charges.Call(presented, operation, arguments, key), Decimal(3))
 
@@ -32,7 +32,7 @@ def hold_charge(uow: UnitOfWork, payer: Person, key: str) -> None:
     assert row["body"] is not None
 
 
-def outcome_of(call: Callable[[], BillingResponse]) -> str:
+def outcome_of(call: Callable[[], StoredResponse]) -> str:
     """Return `charged`, `replayed`, or the name of the error that a charge raises."""
     try:
         return "replayed" if call().replayed else "charged"

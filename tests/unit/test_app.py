@@ -152,7 +152,7 @@ def test_invalid_idempotency_key_returns_422_with_its_pointer(key: str) -> None:
 
 
 def call_with_key(key: str) -> dict[str, Any]:
-    app = Api()
+    app = Api(idempotent=True)
 
     @app.get("/")
     def get() -> Response[str]:
