@@ -20,6 +20,9 @@ ZIP = ROOT / "build" / "restcalculator.zip"
 BUDGET = 10_200_000
 """Size limit of the zip in bytes. Lambda downloads and unpacks it before the first request of a version."""
 
+COMPRESSION = 9
+"""The level of zlib, 1 to 9."""
+
 PYTHON_VERSION = "3.13"
 # Lambda's python3.13 runs on Amazon Linux 2023 with glibc 2.34. argon2's wheels need 2.26 or newer, and
 # "manylinux2014" means 2.17.
@@ -187,7 +190,7 @@ def write_zip(folder: Path, target: Path) -> None:
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes(), compresslevel=9)
+            archive.writestr(entry, path.read_bytes(), compresslevel=COMPRESSION)
 
 
 def files(folder: Path) -> Iterator[Path]:

@@ -15,6 +15,7 @@ import pytest
 from deploy import package
 from deploy.environment import ROOT
 from deploy.serverless_file import Function, Service
+from tests.support.data_folder import data_folder
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
@@ -135,17 +136,24 @@ def test_package_starts_and_migrates(tmp_path: Path) -> None:
     modules = [
         function.handler.rpartition(".")[0].replace("/", ".") for function in SERVICE.functions.values()
     ]
-    postgres = Postgres(tmp_path / "postgres")
-    postgres.start()
-    try:
-        environment = {"PATH": os.environ["PATH"], "AWS_PGSQL_PATH": postgres.url, "JWT_SECRET_KEY": "s" * 32}
-        command = [sys.executable, "-S", "-s", "-c", START_PROGRAM]
-        arguments = [str(tmp_path / "lambda"), str(lambda_libraries), json.dumps(modules)]
-        started = subprocess.run(
-            [*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-    finally:
-        postgres.stop()
+    with data_folder("empty") as folder:
+        postgres = Postgres(folder / "postgres")
+        postgres.start()
+        try:
+            url = postgres.url
+            environment = {"PATH": os.environ["PATH"], "AWS_PGSQL_PATH": url, "JWT_SECRET_KEY": "s" * 32}
+            command = [sys.executable, "-S", "-s", "-c", START_PROGRAM]
+            arguments = [str(tmp_path / "lambda"), str(lambda_libraries), json.dumps(modules)]
+            started = subprocess.run(
+                [*command, *arguments],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            postgres.stop()
     assert started.returncode == 0, started.stderr
     newest = max(path.stem for path in (ROOT / "migrations" / "versions").glob("*.py")).partition("_")[0]
     assert json.loads(started.stdout.splitlines()[-1]) == [newest, [200, 200]]

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.environment import ROOT
 from tests.deploy.conftest import bare_environment
+from tests.support.data_folder import data_folder
 from tests.support.emulated_deploy import (
     ADMIN_PASSWORD,
     CLIENT_PASSWORD,
@@ -242,11 +243,11 @@ def completed(client: httpx.Client, task: str) -> dict[str, Any] | None:
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
     with (
-        # Not in pytest's tmp_path: it is kept after the run, and another pytest makes it inaccessible to the
-        # user that Postgres runs as.
+        # Not in pytest's tmp_path, which is kept after the run.
         TemporaryDirectory(prefix="deploy-", ignore_cleanup_errors=True) as name,
-        postgres_over_tcp((folder := Path(name)) / "postgres") as database,
-        ministack(folder) as endpoint,
+        data_folder("empty") as data,
+        postgres_over_tcp(data / "postgres") as database,
+        ministack(folder := Path(name)) as endpoint,
     ):
         project = copy_of_the_project(folder / "project")
         deployed = Deployment(
