@@ -86,6 +86,13 @@ BODIES: dict[str, Any] = {
     # responses
     "Done": _SUCCESS,
     "SignedIn": {**_SUCCESS, "csrf_token": _CSRF, "expires_in": 900},
+    "Session": {
+        "id": _ID,
+        "created_at": _TIME,
+        "refreshed_at": _TIME,
+        "expires_at": "2026-12-23T07:00:00.000000Z",
+        "current": True,
+    },
     "CsrfToken": {"csrf_token": _CSRF},
     "Health": {"status": "ok", "database": "ok"},
     "Charged": {**_SUCCESS, "result": 0.3, "amount": 5, "user_balance": 15, "record_id": _ID},

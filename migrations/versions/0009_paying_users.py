@@ -182,6 +182,16 @@ RETURN CASE WHEN task.status = 'completed' OR task.results_at IS NOT NULL
        THEN '/api/v1/tasks/' || task.id || '/results' END
 """
 
+# `current` is whether it is the session with this id.
+SESSION_JSON = """
+CREATE FUNCTION session_json(session sessions, current_id uuid) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', session.id, 'created_at', rfc3339(session.created_at), 'refreshed_at', rfc3339(session.rotated_at),
+    'expires_at', rfc3339(session.expires_at),
+    'current', session.id IS NOT DISTINCT FROM current_id)::text
+"""
+
 ENTRY_OF_AUDIT_LOG_JSON = """
 CREATE FUNCTION audit_log_json(entry audit_log) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -225,6 +235,7 @@ FUNCTIONS = (
     API_KEY_JSON,
     TASK_RESULTS,
     TASK_JSON,
+    SESSION_JSON,
     ENTRY_OF_AUDIT_LOG_JSON,
     EXPORT_JSON,
     "DROP FUNCTION caller(uuid, bytea)",

@@ -30,10 +30,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user with a valid session or API key."""
+    """A user with a valid session or API key. `session_id` is None for an API key."""
 
     id: UUID
     role: str
+    session_id: UUID | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -66,7 +67,7 @@ def look_up(presented: Credentials, statements: Statements = database, *, admin:
     row = statements.one("caller", **presented.parameters())
     if row is None:
         raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
-    caller = Caller(row["id"], row["role"])
+    caller = Caller(row["id"], row["role"], presented.session_id)
     if admin and not caller.is_admin:
         raise Forbidden("Only admins may do this.")
     return caller

@@ -25,10 +25,11 @@ class Listing:
         schema: the public fields, in order.
         json_function: the SQL function that returns one row as JSON.
         newest: the columns of the default order, all descending; the last is unique.
-        expressions: SQL expressions of the public fields that are not columns.
+        expressions: SQL expressions of the public fields that are not columns. They may have the parameter
+            `session_id`: the id of the caller's session, or null for an API key.
         owner: the column with the owner's id; None if all callers see all rows.
         admins_see_all: whether admins see the rows of all users.
-        hidden: the column that is not null on deleted rows.
+        hidden: the column or expression that is not null on deleted rows.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Listing:
     expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     owner: Column[Any] | None = None
     admins_see_all: bool = True
-    hidden: Column[Any] | None = None
+    hidden: ColumnElement[Any] | None = None
 
     @cached_property
     def public(self) -> dict[str, FieldType]:

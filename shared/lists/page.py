@@ -55,7 +55,7 @@ def read_page(listing: Listing, query_string: str, caller: Caller) -> str:
 
 def _split(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:
     """Split a query into its shape and the values of its parameters."""
-    filters, values = list[Filter](), dict[str, Any]()
+    filters, values = list[Filter](), dict[str, Any](session_id=caller.session_id)
     for number, wanted in enumerate(query.filters):
         given = wanted.value if isinstance(wanted.value, list) else [wanted.value]
         names = [None if one is None else f"filter{number}_{i}" for i, one in enumerate(given)]

@@ -8,6 +8,8 @@ from sqlalchemy import (
     ColumnElement,
     Numeric,
     Text,
+    Uuid,
+    bindparam,
     case,
     func,
     literal_column,
@@ -16,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.database.tables import api_keys, ledger, operations, records, tasks, users
+from shared.database.tables import api_keys, ledger, operations, records, sessions, tasks, users
 from shared.lists.listing import Listing
 from shared.schemas import responses
 
@@ -53,6 +55,26 @@ API_KEYS = Listing(
     owner=api_keys.c.user_id,
     admins_see_all=False,
     hidden=api_keys.c.revoked_at,
+)
+
+_CALLERS_SESSION = bindparam("session_id", type_=Uuid)
+
+SESSIONS = Listing(
+    "sessions",
+    sessions,
+    responses.Session,
+    lambda row: func.session_json(row, _CALLERS_SESSION),
+    newest=(sessions.c.created_at, sessions.c.id),
+    expressions={
+        "refreshed_at": sessions.c.rotated_at,
+        "current": sessions.c.id.is_not_distinct_from(_CALLERS_SESSION),
+    },
+    owner=sessions.c.user_id,
+    admins_see_all=False,
+    # Revoked and expired sessions stay in the table until housekeeping deletes them.
+    hidden=func.coalesce(
+        sessions.c.revoked_at, case((sessions.c.expires_at <= func.now(), sessions.c.expires_at))
+    ),
 )
 
 OPERATIONS = Listing(
@@ -133,5 +155,5 @@ TASKS = Listing(
     owner=tasks.c.user_id,
 )
 
-LISTS = (API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS)
+LISTS = (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS)
 """All lists, for the OpenAPI document."""

@@ -48,6 +48,14 @@ class SignedIn(Done):
     expires_in: int
 
 
+class Session(ResponseBody):
+    id: UUID
+    created_at: Rfc3339
+    refreshed_at: Rfc3339 | None = Field(description="When its tokens were last exchanged for new ones.")
+    expires_at: Rfc3339 = Field(description="A refresh extends it.")
+    current: bool = Field(description="Whether it is the session of this request.")
+
+
 class CsrfToken(ResponseBody):
     csrf_token: str
 

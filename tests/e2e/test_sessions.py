@@ -87,6 +87,63 @@ def test_logout_succeeds_without_a_session(anonymous: Client) -> None:
     assert set_cookies(response).keys() == COOKIES.keys()
 
 
+def test_sessions_are_listed_newest_first_and_one_is_current(client: Client, connect: Connect) -> None:
+    elsewhere = connect()
+    elsewhere.sign_in(client.email)
+    newest, oldest = client.rows("sessions")
+    assert newest.keys() == {"id", "created_at", "refreshed_at", "expires_at", "current"}
+    assert (newest["current"], oldest["current"]) == (False, True)
+    assert [session["current"] for session in elsewhere.rows("sessions")] == [True, False]
+    assert client.rows("sessions", current="true") == [oldest]
+    assert client.rows("sessions", fields="current", sort="current") == [
+        {"current": False},
+        {"current": True},
+    ]
+
+
+def test_refresh_updates_its_session(client: Client) -> None:
+    (before,) = client.rows("sessions")
+    assert before["refreshed_at"] is None
+    assert client.refresh().status_code == 200
+    (after,) = client.rows("sessions")
+    assert after == {**before, "refreshed_at": after["refreshed_at"], "expires_at": after["expires_at"]}
+    assert after["refreshed_at"] > before["created_at"]
+    assert after["expires_at"] > before["expires_at"]
+
+
+def test_ended_session_is_rejected_at_once_and_no_longer_listed(client: Client, connect: Connect) -> None:
+    elsewhere = connect()
+    elsewhere.sign_in(client.email)
+    ended, kept = client.rows("sessions")
+    assert exact(client.delete(f"{API}/sessions/{ended['id']}"))["status"] == "success"
+    expect.problem(elsewhere.get(f"{API}/users/me"), 401)
+    expect.problem(elsewhere.compute(), 401)
+    expect.problem(elsewhere.refresh(), 401)
+    assert client.rows("sessions") == [kept]
+    expect.problem(client.delete(f"{API}/sessions/{ended['id']}"), 404)
+
+
+def test_user_may_end_the_current_session(client: Client) -> None:
+    (current,) = client.rows("sessions")
+    assert client.delete(f"{API}/sessions/{current['id']}").status_code == 200
+    expect.problem(client.get(f"{API}/sessions"), 401)
+
+
+def test_session_of_another_user_is_neither_listed_nor_ended_even_for_an_admin(
+    client: Client, other: Client, admin: Client
+) -> None:
+    (session,) = client.rows("sessions")
+    for outsider in (other, admin):
+        assert session["id"] not in [row["id"] for row in outsider.rows("sessions")]
+        expect.problem(outsider.delete(f"{API}/sessions/{session['id']}"), 404)
+    assert client.rows("sessions") == [session]
+
+
+def test_no_session_is_current_for_an_api_key(client: Client, connect: Connect) -> None:
+    program = connect(bearer=exact(client.post(f"{API}/api_keys", json={"name": "x"}))["key"])
+    assert [session["current"] for session in program.rows("sessions")] == [False]
+
+
 def test_demoted_admin_loses_access_immediately(admin: Client, account: Callable[..., Client]) -> None:
     demoted = account(role="admin")
     assert demoted.get(f"{API}/users").status_code == 200

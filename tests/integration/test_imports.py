@@ -13,7 +13,8 @@ from deploy.serverless_file import Service
 from tests.support.import_chains import EXPENSIVE, OPENAPI
 
 LISTS = {
-    f"functions.{name}.list" for name in ("api_keys", "ledger", "operations", "records", "tasks", "users")
+    f"functions.{name}.list"
+    for name in ("api_keys", "ledger", "operations", "records", "sessions", "tasks", "users")
 }
 PASSWORDS = {"functions.auth.login", "functions.auth.create_admin"}
 PASSWORDS |= {"functions.users.create", "functions.users.update", "migrations.handler"}

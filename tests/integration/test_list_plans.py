@@ -59,6 +59,9 @@ FILL = (
     """INSERT INTO tasks (id, user_id, filename, status, bytes_total, created_at)
        SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'a' || n, 'queued', n, now() - n * interval '1 minute'
        FROM generate_series(1, {rows}) n""",
+    """INSERT INTO sessions (id, user_id, refresh_id, expires_at)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, gen_random_uuid(), now() + interval '1 day'
+       FROM generate_series(1, {rows}) n""",
     """INSERT INTO api_keys (id, user_id, name, key_hash)
        SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'a' || n, uuid_send(lpad(to_hex(n), 32, '0')::uuid)
        FROM generate_series(1, {rows}) n""",

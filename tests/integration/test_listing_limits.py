@@ -13,7 +13,7 @@ from shared import database
 from shared.errors import InvalidInput
 from shared.ids import uuid7
 from shared.lists.listing import Listing
-from shared.lists.registry import API_KEYS, LEDGER, OPERATIONS, RECORDS, TASKS, USERS
+from shared.lists.registry import API_KEYS, LEDGER, OPERATIONS, RECORDS, SESSIONS, TASKS, USERS
 from tests.support.list_reader import Reader, ids
 from tests.support.users import Person, create_person
 
@@ -80,6 +80,16 @@ def test_revoked_api_key_is_not_listed(client_reader: Reader, client: Person, sq
     assert ids(client_reader.rows(API_KEYS)) == [key_id]
     database.one("revoke_api_key", id=key_id, user_id=client.id)
     assert client_reader.rows(API_KEYS) == []
+
+
+@pytest.mark.parametrize("end", ["revoked_at = now()", "expires_at = now()"])
+def test_ended_session_is_neither_listed_nor_ended_again(
+    client_reader: Reader, client: Person, sql: Sql, end: str
+) -> None:
+    assert ids(client_reader.rows(SESSIONS)) == [client.session_id]
+    sql(f"UPDATE sessions SET {end}")
+    assert client_reader.rows(SESSIONS) == []
+    assert database.one("end_session", id=client.session_id, user_id=client.id) is None
 
 
 def altered(cursor: str, change: Callable[[Any], Any]) -> str:

@@ -61,6 +61,8 @@ INSERT_ROW = {
     " VALUES (:id::uuid, :id::uuid || '@example.com', '', 'client', 9)",
     "tasks": "INSERT INTO tasks (id, user_id, filename, status, bytes_total)"
     " VALUES (:id::uuid, :owner::uuid, 'a.csv', :status::text, 1)",
+    "sessions": "INSERT INTO sessions (id, user_id, refresh_id, expires_at)"
+    " VALUES (:id::uuid, :owner::uuid, :id::uuid, now() + interval '1 day')",
     "api_keys": "INSERT INTO api_keys (id, user_id, name, key_hash)"
     " VALUES (:id::uuid, :owner::uuid, 'a', uuid_send(:id::uuid))",
 }
