@@ -127,6 +127,20 @@ BODIES: dict[str, Any] = {
         "reference": {"record_id": _ID},
         "date": _TIME,
     },
+    "Usage": {
+        "from": "2026-11-01T00:00:00.000000Z",
+        "to": "2026-12-01T00:00:00.000000Z",
+        "by": "day",
+        "usage": [
+            {
+                "period": "2026-11-23T00:00:00.000000Z",
+                "operation": "addition",
+                "calls": 3,
+                "rows": 10,
+                "spent": 65,
+            }
+        ],
+    },
     "ApiKey": _API_KEY,
     "ApiKeyCreated": {**_API_KEY, "key": "rc_shown-this-once"},
     "Task": _TASK_BODY,

@@ -1,5 +1,6 @@
 """Bill one chunk in one transaction, exactly once even if several workers try."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from shared.database import UnitOfWork
 from shared.ids import uuid7s
-from worker.chunks import NO_PRICE, Chunk, DeferredRow, ProcessedRow, RejectedRow
+from worker.chunks import NO_PRICE, Chunk, ComputedRow, DeferredRow, ProcessedRow, RejectedRow
 
 COPY_RECORDS = (
     "COPY records (id, user_id, operation_id, arguments, operation_response, amount, user_balance,"
@@ -23,6 +24,9 @@ BAD_ROWS_LIMIT = 100_000
 for free."""
 # COPY's text format escapes these (PostgreSQL manual, COPY, "Text Format").
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+Prices = Mapping[str, tuple[UUID, Decimal]]
+"""The id and the cost of each priced operation."""
 
 
 class Outcome(Enum):
@@ -88,7 +92,8 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
         totals.end = Position(chunk.end, chunk.lines, start.rows)
     if totals.error_lines:
         uow.copy_in(COPY_ERRORS, ["".join(totals.error_lines).encode()])
-    uow.one("end_chunk", id=task_id, user_id=owner["user_id"], **_sums(totals, start))
+    usage = _usage(chunk, totals, prices)
+    uow.one("end_chunk", id=task_id, user_id=owner["user_id"], **_sums(totals, start), **usage)
     uow.commit()
     return totals.outcome, totals
 
@@ -110,11 +115,22 @@ def _sums(totals: ChunkTotals, start: Position) -> dict[str, Any]:
     }
 
 
+def _usage(chunk: Chunk, totals: ChunkTotals, prices: Prices) -> dict[str, list[Any]]:
+    """Return end_chunk's parameters by operation: the billed rows and their price."""
+    computed = Counter(row[0] for row in chunk.rows[: totals.rows] if type(row) is ComputedRow)
+    billed = {name: rows for name, rows in computed.items() if name in prices}
+    return {
+        "type_names": list(billed),
+        "type_rows": list(billed.values()),
+        "type_spent": [rows * prices[name][1] for name, rows in billed.items()],
+    }
+
+
 def _bill_rows(
     totals: ChunkTotals,
     chunk: Chunk,
     owner: Mapping[str, Any],
-    prices: Mapping[str, tuple[UUID, Decimal]],
+    prices: Prices,
     task_id: UUID,
 ) -> Iterator[bytes]:
     """Bill rows in order until the chunk ends or a row ends the task. Add the sums to `totals`.

@@ -49,6 +49,8 @@ def main() -> int:
 
 def _line(row: Row) -> str:
     where = f", chain broken at entry {row['broken_at']}" if row["broken_at"] else ""
+    if row["usage_spent"] != row["ledger_spent"]:
+        where += f", usage {row['usage_spent']}, charges less refunds {row['ledger_spent']}"
     return (
         f"MISMATCH {row['id']} {row['email']}: balance {row['balance']}, ledger's sum {row['ledger_total']},"
         f" newest balance_after {row['ledger_newest']}{where}"

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote_plus
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -150,6 +151,17 @@ class Api(APIGatewayHttpResolver):
     def query_string(self) -> str:
         return str(self.current_event.raw_event.get("rawQueryString") or "")
 
+    def reject_unknown_query(self, *known: str) -> None:
+        """Reject a query string with another parameter or one that occurs twice. Raises: InvalidInput."""
+        names = [unquote_plus(pair.partition("=")[0]) for pair in self.query_string.split("&") if pair]
+        faults: list[Fault] = [
+            {"pointer": f"#/query/{name[:64]}", "detail": f"{name[:64]}: {problem}"}
+            for name in dict.fromkeys(names)
+            if (problem := _fault_of_parameter(names.count(name), name in known))
+        ]
+        if faults:
+            raise InvalidInput("; ".join(fault["detail"] for fault in faults[:5]), errors=faults[:100])
+
     @property
     def source_address(self) -> str:
         """The client's address, for the throttle."""
@@ -226,6 +238,12 @@ class Api(APIGatewayHttpResolver):
             "isBase64Encoded": False,
             "headers": headers,
         }
+
+
+def _fault_of_parameter(occurrences: int, is_known: bool) -> str:
+    if not is_known:
+        return "there is no such parameter"
+    return "the parameter occurs twice" if occurrences > 1 else ""
 
 
 def parse_json(text: str) -> Any:

@@ -110,6 +110,7 @@ Role = Literal["client", "admin"]
 UserStatus = Literal["active", "inactive"]
 Scope = Literal["read", "compute", "batch", "admin"]
 LimitPeriod = Literal["day", "month", "total"]
+UsagePeriod = Literal["hour", "day", "month"]
 Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
 """An RFC 3339 time. Pydantic alone would also accept seconds since 1970."""
 Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]

@@ -17,6 +17,7 @@ from shared.schemas.field_types import (
     Rfc3339,
     Role,
     Scope,
+    UsagePeriod,
     UserStatus,
 )
 
@@ -124,6 +125,21 @@ class LedgerEntry(ResponseBody):
     balance_after: Money
     reference: dict[str, Any]
     date: Rfc3339
+
+
+class OperationUsage(ResponseBody):
+    period: Annotated[Rfc3339, Field(description="Start of the period.")]
+    operation: str
+    calls: int = Field(description="Single calls.")
+    rows: int = Field(description="Charged rows of files.")
+    spent: Money = Field(description="Charges less refunds, each in the period of its ledger entry.")
+
+
+class Usage(ResponseBody):
+    start: Rfc3339 = Field(alias="from")
+    end: Rfc3339 = Field(alias="to")
+    by: UsagePeriod
+    usage: list[OperationUsage]
 
 
 class SpendLimit(ResponseBody):

@@ -107,6 +107,7 @@ def test_every_route_with_money_shows_all_digits(
         ("balance_before", str(BALANCE)),
         ("balance_after", str(left)),
     ]
+    assert money_in(rich, "GET", "/usage") == [("spent", str(COST))]
     assert money_in(rich, "GET", "/operations", {"cost": str(COST)}) == [("cost", str(COST))]
     assert money_in(rich, "GET", "/operations/{id}", id=expensive_operation) == [("cost", str(COST))]
     assert money_in(admin, "PATCH", "/operations/{id}", {"cost": COST}, id=expensive_operation) == [

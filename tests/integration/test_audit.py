@@ -16,6 +16,7 @@ from shared.billing import audit as audits
 from shared.database import connection as database
 from shared.database import dispose_connections
 from tests.integration.conftest import Server
+from tests.support.charging import charge
 from tests.support.data_folder import data_folder
 from tests.support.users import Person
 
@@ -48,6 +49,25 @@ def test_audit_exits_with_1_and_names_users_with_a_wrong_balance(
     assert client.email in result.stdout
     assert "27" in result.stdout
     assert admin.email not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE usage_hours SET spent = spent + 0.0001",
+        "DELETE FROM usage_hours",
+        "INSERT INTO usage_hours (user_id, hour, type, spent) SELECT user_id, hour, 'x', 1 FROM usage_hours",
+    ],
+)
+def test_audit_names_users_whose_usage_differs_from_the_ledger(
+    client: Person, admin: Person, sql: Sql, damage: str
+) -> None:
+    charge(client)
+    assert audits.findings() == []
+    sql(damage)
+    (line,) = audits.findings()
+    assert client.email in line
+    assert "charges less refunds 5.0000" in line
 
 
 def test_audit_exits_with_another_status_if_the_database_is_unreachable(database_url: str) -> None:

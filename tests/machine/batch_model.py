@@ -132,6 +132,9 @@ def _bill_chunk(model: Model, name: str) -> None:
             break
         else:
             spent, billed = spent + cost, billed + 1
+            rows, price = task.operations.get(operation, (0, Decimal(0)))
+            task.operations[operation] = rows + 1, price + cost
+            model.count_usage(task.owner, operation, cost, rows=1)
             balance = owner.balance - spent
             record = Record(task.owner, operation, arguments, result, cost, balance, name, task.done + 1)
             model.records[f"{name} row {task.done + 1}"] = record

@@ -53,6 +53,17 @@ VIOLATIONS = {
         LEFT JOIN ledger l ON l.kind = 'batch' AND l.reference ->> 'task_id' = t.id::text
                            AND l.user_id = t.user_id
         GROUP BY t.id HAVING t.spent <> -coalesce(sum(l.amount), 0)""",
+    "an hour of usage that is not the ledger's charges less refunds": """
+        SELECT * FROM (
+            SELECT user_id, date_trunc('hour', date, 'UTC') AS hour, -sum(amount) AS spent FROM ledger
+            WHERE kind IN ('charge', 'batch', 'refund') GROUP BY 1, 2
+        ) l FULL JOIN (
+            SELECT user_id, hour, sum(spent) AS spent FROM usage_hours GROUP BY 1, 2
+        ) u USING (user_id, hour) WHERE l.spent IS DISTINCT FROM u.spent""",
+    "a task whose spent or rows are not the sums of its operations": """
+        SELECT t.id FROM tasks t LEFT JOIN task_operations o ON o.task_id = t.id
+        GROUP BY t.id HAVING t.spent <> coalesce(sum(o.spent), 0)
+                          OR t.rows_done - t.rows_failed <> coalesce(sum(o.rows), 0)""",
 }
 """Queries for violated invariants. They do not depend on the model."""
 
@@ -79,6 +90,12 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
                   task_id::text, task_row, r.deleted_at IS NOT NULL
            FROM records r JOIN operations o ON o.id = r.operation_id"""
     )
+    usage = sql(
+        "SELECT user_id::text, type, sum(calls), sum(rows), sum(spent) FROM usage_hours GROUP BY 1, 2"
+    )
+    operations: dict[str, dict[str, tuple[int, Decimal]]] = {}
+    for task_id, operation, *sums in sql("SELECT task_id::text, type, rows, spent FROM task_operations"):
+        operations.setdefault(task_id, {})[operation] = sums[0], sums[1]
     tasks = sql(
         "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent,"
         " has_worker AND status = 'processing' FROM tasks"
@@ -87,6 +104,7 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
         "users": {name_of[id]: (*user, ledgers.get(id, [])) for id, *user in users},
         "prices": dict(map(tuple, sql("SELECT type, cost FROM operations WHERE deleted_at IS NULL"))),
         "keys": {(name_of[id], key) for id, key in sql("SELECT user_id::text, key FROM idempotency_keys")},
+        "usage": {(name_of[owner], operation): tuple(sums) for owner, operation, *sums in usage},
         "records": Counter(
             (
                 name_of[owner],
@@ -102,8 +120,14 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
             for owner, operation, given, computed, amount, balance, task, row, deleted in records
         ),
         "tasks": {
-            name_of[id]: (name_of[owner], *task, results(owner, id) if task[0] == "completed" else None)
-            for id, owner, *task in tasks
+            name_of[id]: (
+                name_of[owner],
+                *task,
+                operations.get(id, {}),
+                has_worker,
+                results(owner, id) if task[0] == "completed" else None,
+            )
+            for id, owner, *task, has_worker in tasks
         },
     }
 

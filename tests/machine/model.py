@@ -104,6 +104,8 @@ class Task:
     refused: dict[int, tuple[str, Arguments]] = field(default_factory=dict)
     """Operation and arguments of each rejected row, by row number."""
     spent: Decimal = Decimal(0)
+    operations: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    """The charged rows and their price, by operation."""
     results: list[Result] | None = None
 
 
@@ -117,6 +119,12 @@ class Model:
         self.tasks = dict[str, Task]()
         self.keys = dict[tuple[str, str], tuple[Any, Expected]]()
         """The request and the response of each (user, idempotency key)."""
+        self.usage = dict[tuple[str, str], tuple[int, int, Decimal]]()
+        """The calls, the rows of files and the credits spent of each (user, operation)."""
+
+    def count_usage(self, who: str, operation: str, spent: Decimal, *, calls: int = 0, rows: int = 0) -> None:
+        before = self.usage.get((who, operation), (0, 0, Decimal(0)))
+        self.usage[who, operation] = before[0] + calls, before[1] + rows, before[2] + spent
 
     def active_user(self, email: str) -> str | None:
         """Return the name of the active user with this e-mail, or None."""
@@ -158,6 +166,7 @@ class Model:
             members = {"balance": user.balance, "cost": cost}
             return Expected(402, members, problem="insufficient-credit")
         user.move("charge", -cost)
+        self.count_usage(who, operation, cost, calls=1)
         self.records[record] = Record(who, operation, arguments, result, cost, user.balance)
         members = {"result": result, "amount": cost, "user_balance": user.balance}
         return self._keep(who, key, (operation, arguments), members)
@@ -229,6 +238,7 @@ class Model:
             },
             "prices": self.prices,
             "keys": set(self.keys),
+            "usage": self.usage,
             "records": Counter(
                 (r.owner, r.operation, r.arguments, r.result, r.amount, r.balance, r.task, r.row, r.deleted)
                 for r in self.records.values()
@@ -240,6 +250,7 @@ class Model:
                     t.done,
                     len(t.refused),
                     t.spent,
+                    t.operations,
                     t.has_worker and t.status == "processing",
                     t.results,
                 )

@@ -1,5 +1,5 @@
--- Charge a call: debit the balance if it covers the cost, and insert the record, the ledger entry and the
--- idempotency key. All in one statement, so that the lock on the user's row is never held during a round trip.
+-- Charge a call: debit the balance if it covers the cost, insert the record, the ledger entry and the idempotency
+-- key, and count the usage. All in one statement, so that the lock on the user's row is never held during a round trip.
 -- The response is built here, so that a replay returns exactly the same text. `body` is null if nothing was
 -- charged; the other columns give the reason. `balance` and `cost` are in credits; `prior` is the stored
 -- response of an earlier request with the same key.
@@ -33,6 +33,12 @@ WITH caller AS MATERIALIZED (
     SELECT :entry_id::uuid, user_id, 'charge', -cost, balance + cost, balance,
            jsonb_build_object('record_id', :record_id::uuid)
     FROM debit
+    RETURNING user_id, date
+), usage AS (
+    INSERT INTO usage_hours AS u (user_id, hour, type, calls, spent)
+    SELECT debit.user_id, date_trunc('hour', entry.date, 'UTC'), :type::text, 1, debit.cost
+    FROM debit, entry
+    ON CONFLICT (user_id, hour, type) DO UPDATE SET calls = u.calls + 1, spent = u.spent + excluded.spent
 ), response AS (
     SELECT user_id,
            json_build_object(

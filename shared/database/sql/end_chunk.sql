@@ -1,6 +1,9 @@
--- End a chunk: debit `spent` credits, write one ledger entry if any row was billed, and advance the task's
--- checkpoint. Run it in the transaction of begin_chunk, which has locked both rows.
-WITH debit AS (
+-- End a chunk: debit `spent` credits, write one ledger entry if any row was billed, count the usage, and advance the
+-- task's checkpoint. `type_names`, `type_rows` and `type_spent` are the billed rows and their price by operation. Run it
+-- in the transaction of begin_chunk, which has locked both rows.
+WITH billed AS MATERIALIZED (
+    SELECT * FROM unnest(:type_names::text[], :type_rows::bigint[], :type_spent::numeric[]) AS t (type, rows, spent)
+), debit AS (
     UPDATE users SET balance = balance - :spent::numeric
     WHERE id = :user_id::uuid
     RETURNING id, balance
@@ -10,6 +13,18 @@ WITH debit AS (
            jsonb_build_object('task_id', :id::uuid, 'first_row', :first_row::bigint, 'last_row', :last_row::bigint)
     FROM debit
     WHERE :billed::bigint > 0
+    RETURNING user_id, date
+), usage AS (
+    INSERT INTO usage_hours AS u (user_id, hour, type, rows, spent)
+    SELECT entry.user_id, date_trunc('hour', entry.date, 'UTC'), billed.type, billed.rows, billed.spent
+    FROM entry, billed
+    ON CONFLICT (user_id, hour, type) DO UPDATE
+    SET rows = u.rows + excluded.rows, spent = u.spent + excluded.spent
+), of_task AS (
+    INSERT INTO task_operations AS o (task_id, type, rows, spent)
+    SELECT :id::uuid, type, rows, spent FROM billed
+    ON CONFLICT (task_id, type) DO UPDATE
+    SET rows = o.rows + excluded.rows, spent = o.spent + excluded.spent
 )
 UPDATE tasks
 SET bytes_done = :bytes_done::bigint,
