@@ -1,5 +1,7 @@
 """Add refunds, usage, quotes, exports, suspended users, limits of API keys, and the audit log."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -14,10 +16,13 @@ SUM = sa.Numeric(38, 4)
 TIME = sa.DateTime(timezone=True)
 CLOCK = sa.func.clock_timestamp()
 
-COLUMNS = {
+COLUMNS: dict[str, tuple[sa.Column[Any], ...]] = {
     "users": (sa.Column("status", sa.Text, nullable=False, server_default="active"),),
+    "ledger": (sa.Column("in_usage", sa.Boolean, nullable=False, server_default=sa.false()),),
     "records": (
         sa.Column("charged", MONEY),
+        sa.Column("charged_user_id", sa.Uuid),
+        sa.Column("charged_operation_id", sa.Uuid),
         sa.Column("refunded_at", TIME),
         sa.Column("refund_id", sa.Uuid),
     ),
@@ -106,6 +111,76 @@ ON CONFLICT (user_id, hour, type) DO UPDATE SET rows = excluded.rows, spent = u.
 # Keys are scoped to the route. A grant's response begins with its id.
 SCOPE_KEYS = """
 UPDATE idempotency_keys SET key = 'POST /api/v1/users/{id}/credits ' || key WHERE response LIKE '{"id" :%'
+"""
+
+# Admins may have corrected the amounts of a file's rows. The ledger has what was charged, so the difference
+# goes to the operation with the most rows.
+USAGE_OF_CORRECTED_ROWS = """
+UPDATE usage_hours u SET spent = u.spent + l.spent - counted.spent
+FROM (
+    SELECT user_id, date_trunc('hour', date, 'UTC') AS hour, -sum(amount) AS spent
+    FROM ledger WHERE kind IN ('charge', 'batch') GROUP BY 1, 2
+) l
+JOIN (
+    SELECT user_id, hour, sum(spent) AS spent, (array_agg(type ORDER BY rows DESC, type))[1] AS type
+    FROM usage_hours GROUP BY 1, 2
+) counted USING (user_id, hour)
+WHERE u.user_id = l.user_id AND u.hour = l.hour AND u.type = counted.type AND l.spent <> counted.spent
+"""
+
+TASK_OPERATIONS_OF_CORRECTED_ROWS = """
+UPDATE task_operations o SET spent = o.spent + t.spent - counted.spent
+FROM tasks t
+JOIN (
+    SELECT task_id, sum(spent) AS spent, (array_agg(type ORDER BY rows DESC, type))[1] AS type
+    FROM task_operations GROUP BY 1
+) counted ON counted.task_id = t.id
+WHERE o.task_id = t.id AND o.type = counted.type AND t.spent <> counted.spent
+"""
+
+CHARGES_OF_CORRECTED_RECORDS = """
+UPDATE records r SET charged = -l.amount, charged_user_id = l.user_id
+FROM ledger l
+WHERE l.kind = 'charge' AND r.id = (l.reference ->> 'record_id')::uuid
+  AND (r.amount <> -l.amount OR r.user_id <> l.user_id)
+"""
+
+# Version 1.1, which serves during the deploy and after a rollback, does not count usage. Remove the trigger
+# once no deploy starts from 1.1.
+COUNT_USAGE = """
+CREATE FUNCTION count_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    counted record;
+BEGIN
+    FOR counted IN
+        SELECT o.type, count(*) FILTER (WHERE r.task_id IS NULL) AS calls, count(r.task_id) AS rows,
+               sum(r.amount) AS spent
+        FROM records r JOIN operations o ON o.id = r.operation_id
+        WHERE r.id = (NEW.reference ->> 'record_id')::uuid
+           OR r.task_id = (NEW.reference ->> 'task_id')::uuid
+              AND r.task_row BETWEEN (NEW.reference ->> 'first_row')::bigint
+                                 AND (NEW.reference ->> 'last_row')::bigint
+        GROUP BY o.type
+    LOOP
+        INSERT INTO usage_hours AS u (user_id, hour, type, calls, rows, spent)
+        VALUES (NEW.user_id, date_trunc('hour', NEW.date, 'UTC'), counted.type, counted.calls, counted.rows,
+                counted.spent)
+        ON CONFLICT (user_id, hour, type) DO UPDATE
+        SET calls = u.calls + excluded.calls, rows = u.rows + excluded.rows, spent = u.spent + excluded.spent;
+        IF counted.rows > 0 THEN
+            INSERT INTO task_operations AS o (task_id, type, rows, spent)
+            VALUES ((NEW.reference ->> 'task_id')::uuid, counted.type, counted.rows, counted.spent)
+            ON CONFLICT (task_id, type) DO UPDATE
+            SET rows = o.rows + excluded.rows, spent = o.spent + excluded.spent;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$
+"""
+
+COUNT_USAGE_OF_OLD_CODE = """
+CREATE TRIGGER ledger_count_usage AFTER INSERT ON ledger FOR EACH ROW
+WHEN (NOT NEW.in_usage AND NEW.kind IN ('charge', 'batch')) EXECUTE FUNCTION count_usage()
 """
 
 USER_JSON = """
@@ -228,6 +303,15 @@ BEGIN ATOMIC
 END
 """
 
+BACKFILL = (
+    TASK_OPERATIONS,
+    TASK_OPERATIONS_OF_CORRECTED_ROWS,
+    USAGE_OF_CALLS,
+    USAGE_OF_FILES,
+    USAGE_OF_CORRECTED_ROWS,
+    CHARGES_OF_CORRECTED_RECORDS,
+)
+OLD_CODE = (COUNT_USAGE, COUNT_USAGE_OF_OLD_CODE)
 FUNCTIONS = (
     USER_JSON,
     RECORD_JSON,
@@ -324,7 +408,7 @@ def upgrade() -> None:
         ["finished_at"],
         postgresql_where=sa.text("finished_at IS NOT NULL AND results_at IS NULL AND status <> 'completed'"),
     )
-    for statement in (KEEP_RIGHTS, SCOPE_KEYS, TASK_OPERATIONS, USAGE_OF_CALLS, USAGE_OF_FILES, *FUNCTIONS):
+    for statement in (KEEP_RIGHTS, SCOPE_KEYS, *BACKFILL, *OLD_CODE, *FUNCTIONS):
         op.execute(statement)
 
 

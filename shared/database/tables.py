@@ -98,8 +98,11 @@ records = Table(
     Column("task_id", Uuid),
     Column("task_row", BigInteger),
     Column("deleted_at", TIME),
-    # What the call was charged, if an admin changed `amount`; 0 for a manual record.
+    # What was charged, if an admin corrected the record: the amount (0 for a manual record), the user and the
+    # operation.
     Column("charged", MONEY),
+    Column("charged_user_id", Uuid),
+    Column("charged_operation_id", Uuid),
     # The refund of this record alone. A refund of its whole task is in `tasks`.
     Column("refunded_at", TIME),
     Column("refund_id", Uuid),
@@ -135,6 +138,9 @@ ledger = Table(
     Column("balance_after", MONEY, nullable=False),
     Column("reference", JSONB, nullable=False),
     Column("date", TIME, nullable=False, server_default=CLOCK),
+    # Whether the statement that wrote the entry has counted it in `usage_hours`. Version 1.1 does not; then a
+    # trigger does.
+    Column("in_usage", Boolean, nullable=False, server_default=false()),
     CheckConstraint("kind IN ('opening', 'charge', 'batch', 'grant', 'adjustment', 'refund')", name="kind"),
     CheckConstraint("balance_after = balance_before + amount AND balance_after >= 0", name="sum"),
     Index("ledger_newest_idx", "user_id", text("seq DESC")),

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from shared import exact_json
 from tests.machine import batch_model
-from tests.machine.model import MANUAL, Arguments, Expected, Model, Rows, Steps
+from tests.machine.model import GRANT, MANUAL, Arguments, Expected, Model, Rows, Steps
 from tests.machine.registry import ADMIN, Registry
 from tests.support.lambda_event import event
 
@@ -98,7 +98,7 @@ class Grant:
             "grant",
             request_event(registry, ADMIN, "POST", f"/users/{registry.ids[who]}/credits", body, self.key),
             lambda model: model.grant(ADMIN, who, self.amount, self.key),
-            key=(ADMIN, self.key) if self.key else None,
+            key=(ADMIN, f"{GRANT} {self.key}") if self.key else None,
         )
 
 

@@ -23,6 +23,7 @@ ARGUMENTS = {
 }
 """Minimum and maximum number of arguments of each operation."""
 ALIASES = {"subtraction": "substraction"}
+GRANT = "POST /api/v1/users/{id}/credits"
 MANUAL = "by hand"
 """The result of a record that an admin created."""
 ANY_STRING = "any string"
@@ -172,7 +173,7 @@ class Model:
         return self._keep(who, key, (operation, arguments), members)
 
     def grant(self, admin: str, who: str, amount: Decimal, key: str | None) -> Expected:
-        user, request = self.users[who], (who, amount)
+        user, request, key = self.users[who], (who, amount), scoped(GRANT, key)
         if prior := self._prior(admin, key, request):
             return prior
         if user.deleted:
@@ -274,6 +275,11 @@ class Model:
 def used_arguments(operation: str, sent: Arguments) -> Arguments:
     """Return the arguments that a call computes with and records."""
     return () if operation == "random_string" else sent
+
+
+def scoped(route: str, key: str | None) -> str | None:
+    """Return an idempotency key as the service stores it."""
+    return None if key is None else f"{route} {key}"
 
 
 def compute(operation: str, arguments: Arguments) -> Computed:

@@ -29,9 +29,9 @@ WITH caller AS MATERIALIZED (
     SELECT :record_id::uuid, user_id, operation_id, :arguments::jsonb, :result::jsonb, cost, balance
     FROM debit
 ), entry AS (
-    INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)
+    INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference, in_usage)
     SELECT :entry_id::uuid, user_id, 'charge', -cost, balance + cost, balance,
-           jsonb_build_object('record_id', :record_id::uuid)
+           jsonb_build_object('record_id', :record_id::uuid), true
     FROM debit
     RETURNING user_id, date
 ), usage AS (

@@ -8,9 +8,10 @@ WITH billed AS MATERIALIZED (
     WHERE id = :user_id::uuid
     RETURNING id, balance
 ), entry AS (
-    INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)
+    INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference, in_usage)
     SELECT :entry_id::uuid, id, 'batch', -(:spent::numeric), balance + :spent::numeric, balance,
-           jsonb_build_object('task_id', :id::uuid, 'first_row', :first_row::bigint, 'last_row', :last_row::bigint)
+           jsonb_build_object('task_id', :id::uuid, 'first_row', :first_row::bigint, 'last_row', :last_row::bigint),
+           true
     FROM debit
     WHERE :billed::bigint > 0
     RETURNING user_id, date
