@@ -24,8 +24,8 @@ app = Api(access=Access.SIGNED_IN)
     summary="Get the usage by period and operation.",
     description=(
         "Returns how often each operation was called, singly and as rows of files, and the credits spent on "
-        "it: the ledger's charges less refunds. Periods without usage are left out. A client sees their own; an "
-        f"admin sees the sums of all users, or of one. At most {usage.PERIODS_LIMIT:,} periods (422)."
+        "it: the ledger's charges less refunds. Periods without usage are left out. A client sees their own; "
+        f"an admin sees the sums of all users, or of one. At most {usage.PERIODS_LIMIT:,} periods (422)."
     ),
     operation_id="getUsage",
     responses=documented(Usage, 404, description="The usage, the oldest period first."),
