@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGE = ROOT / "build" / "lambda"
+STAGING_FOLDER = ROOT / "build" / "lambda"
 ZIP = ROOT / "build" / "restcalculator.zip"
 
 BUDGET = 10_200_000
@@ -73,10 +73,10 @@ KEPT_SUFFIXES = {".py", ".so", ".js", ".css", ".gz"}
 
 
 def main() -> None:
-    shutil.rmtree(STAGE, ignore_errors=True)
-    stage(STAGE, TARGET)
-    compile_to_byte_code(STAGE, lambda_python())
-    write_zip(STAGE, ZIP)
+    shutil.rmtree(STAGING_FOLDER, ignore_errors=True)
+    stage(STAGING_FOLDER, TARGET)
+    compile_to_byte_code(STAGING_FOLDER, lambda_python())
+    write_zip(STAGING_FOLDER, ZIP)
     print(f"{ZIP.name}: {ZIP.stat().st_size / 1e6:.1f} MB")
     if ZIP.stat().st_size > BUDGET:
         sys.exit(f"The zip exceeds its size limit of {BUDGET / 1e6:.1f} MB (BUDGET in deploy/package.py).")

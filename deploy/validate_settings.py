@@ -11,11 +11,11 @@ from shared.schemas.field_types import PASSWORD_LENGTH as ACCEPTED_PASSWORD_LENG
 from shared.settings import PUBLISHED_ADMIN_PASSWORD, PUBLISHED_CLIENT_PASSWORD, SettingsError
 
 CONFIG_TYPES = ("development", "production")
-SECRET_BYTES = 32
+MIN_SECRET_BYTES = 32
 """Minimum length of a secret in bytes. RFC 7518, section 3.2: an HMAC key is at least as long as the hash."""
-SECRET_VARIETY = 10
+MIN_SECRET_VARIETY = 10
 """Minimum number of different characters. `openssl rand -hex 32` has 16, a single repeated letter has 1."""
-PASSWORD_LENGTH = 12
+MIN_PASSWORD_LENGTH = 12
 """Minimum length in characters. ADMIN_PASSWORD alone creates admins, and admins can grant credit."""
 ORIGIN = re.compile(r"https?://[^/*@\s]+")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
@@ -26,7 +26,7 @@ MIN_CONNECTIONS = 30
 API."""
 ZONES = re.compile(r"[a-z0-9-]+[a-z],[a-z0-9-]+[a-z]")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-ROLLBACK_MINUTES = 180
+MAX_ROLLBACK_MINUTES = 180
 """Maximum of the setting, in minutes: CloudFormation watches alarms for no longer after a deploy."""
 
 
@@ -42,7 +42,7 @@ def setting_errors(environment: Mapping[str, str]) -> list[str]:
 
 
 def database_setting_errors(environment: Mapping[str, str]) -> list[str]:
-    """Return the same lines for the settings that seeding uses, and for the database's URL.
+    """Return such lines for the settings that seeding uses and for the database's URL.
 
     `localhost` is allowed, because it may be a tunnel to a private database.
     """
@@ -72,7 +72,10 @@ def _errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "JWT_SECRET_KEY", "is too easy to guess. Generate one: openssl rand -hex 32"
     if old := environment.get("JWT_SECRET_KEY_OLD", ""):
         if _guessable(old):
-            yield "JWT_SECRET_KEY_OLD", "is too easy to guess. Leave it empty; every user signs in again"
+            yield (
+                "JWT_SECRET_KEY_OLD",
+                "is too easy to guess. Leave it empty; every user must then sign in again",
+            )
         elif old == secret:
             yield "JWT_SECRET_KEY_OLD", "equals JWT_SECRET_KEY. Set it to the previous key, or leave it empty"
     if (origin := environment.get("ORIGIN_SECRET", "")) and _guessable(origin):
@@ -83,8 +86,8 @@ def _errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if config_type == "production":
         yield from _password_errors(environment)
     minutes = environment.get("ROLLBACK_MINUTES") or "0"
-    if not (minutes.isdecimal() and int(minutes) <= ROLLBACK_MINUTES):
-        yield "ROLLBACK_MINUTES", f"must be a whole number of minutes, at most {ROLLBACK_MINUTES}"
+    if not (minutes.isdecimal() and int(minutes) <= MAX_ROLLBACK_MINUTES):
+        yield "ROLLBACK_MINUTES", f"must be a whole number of minutes, at most {MAX_ROLLBACK_MINUTES}"
     yield from _budget_errors(environment)
     if environment.get("AWS_PGSQL_PATH"):
         yield from _given_database_errors(environment)
@@ -93,7 +96,7 @@ def _errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _guessable(secret: str) -> bool:
-    return len(secret.encode()) < SECRET_BYTES or len(set(secret)) < SECRET_VARIETY
+    return len(secret.encode()) < MIN_SECRET_BYTES or len(set(secret)) < MIN_SECRET_VARIETY
 
 
 def _domain_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -129,8 +132,8 @@ def _password_errors(environment: Mapping[str, str]) -> Iterator[tuple[str, str]
             yield name, "is missing. Production has no default for it"
         elif password == published:
             yield name, "must not be the published default in production"
-        elif len(password) < PASSWORD_LENGTH:
-            yield name, f"must have at least {PASSWORD_LENGTH} characters"
+        elif len(password) < MIN_PASSWORD_LENGTH:
+            yield name, f"must have at least {MIN_PASSWORD_LENGTH} characters"
         elif len(password) > ACCEPTED_PASSWORD_LENGTH[1]:
             yield (
                 name,
