@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 WATCHED = ("ServerErrorsAlarm", "WorkerErrorsAlarm")
-"""Logical ids. The p99 alarm is left out, because the cold starts after every deploy would raise it."""
+"""Logical ids of the alarms. Cold starts after every deploy would raise the p99 alarm, so it is left out."""
 
 
 class AlarmsRaised(Exception):
@@ -14,7 +14,7 @@ class AlarmsRaised(Exception):
 def rollback_alarms(cloudwatch: Any, resources: Mapping[str, str], environment: Mapping[str, str]) -> str:
     """Return the ARNs of the alarms to watch, separated by commas.
 
-    Return an empty string without `ROLLBACK_MINUTES` and at the first deploy. The stack has no alarms then,
+    Return an empty string without `ROLLBACK_MINUTES`, and at the first deploy: the stack has no alarms yet,
     and CloudFormation fails an update whose alarm does not exist.
 
     Args:

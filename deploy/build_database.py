@@ -1,4 +1,4 @@
-"""Migrate and seed a database after the checks of `make deploy`: `make build-prod-db db=…`."""
+"""Check the settings as `make deploy` does, then migrate and seed a database: `make build-prod-db db=…`."""
 
 import os
 import secrets

@@ -2,4 +2,4 @@
 
 from shared import interpreter
 
-interpreter.begin_imports()  # `Api` ends this
+interpreter.begin_imports()  # `Api.__init__` calls end_imports

@@ -40,7 +40,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=folder,
-            # `folder` may be a test's; the project's root keeps this package importable.
+            # The child imports this package from the project's root, because `folder` may be a test's.
             env={**environment, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -186,9 +186,8 @@ class Stack:
         for child in (batch, gateway, schedule):
             # Runs before any `stop`, so that the children end in parallel.
             self._exits.callback(child.terminate)
-        timeout = (
-            self.settings.start_timeout + 10
-        )  # longer than a child's own, so that the child's error is shown
+        # Longer than the children's own timeout, so that the error of a child is shown.
+        timeout = self.settings.start_timeout + 10
         if not batch.wait_until_ready(timeout):
             raise self._failure(f"S3 and SQS at {self.environment['AWS_ENDPOINT_URL']} can't be used", batch)
         if not gateway.wait_until_ready(timeout):

@@ -34,7 +34,7 @@ class DomainError(Exception):
         retry_after: seconds to wait before the next try.
         balance: the credits of the caller.
         cost: the credits that the rejected call costs.
-        allowed: the HTTP methods that the path has.
+        allowed: the HTTP methods that the path supports.
         """
         super().__init__(detail or type(self).__name__)
         self.detail = detail
@@ -115,4 +115,4 @@ class ServiceUnavailable(DomainError):
 
 
 class StatementTimeout(ServiceUnavailable):
-    """Postgres canceled a statement that took too long."""
+    """Postgres cancelled a statement that took too long."""

@@ -1,6 +1,6 @@
 """Write JSON with exact decimals.
 
-`json.dumps` needs a Decimal converted to a float, which keeps 15 to 17 digits; credits have up to 18.
+`json.dumps` rejects a Decimal, and a float keeps only 15 to 17 digits; credits have up to 18.
 """
 
 import json

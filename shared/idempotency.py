@@ -97,7 +97,7 @@ def prior_response(row: Row) -> StoredResponse | None:
 
 
 def scoped(route: str, key: str | None) -> str | None:
-    """Return the stored form of a key: the same key of another route is another key."""
+    """Return the stored form of a key. It contains the route, so each route has its own keys."""
     return None if key is None else f"{route} {key}"
 
 
@@ -107,7 +107,10 @@ def fingerprint(payload: Any) -> bytes:
 
 
 def exact_text(number: str | Decimal) -> str:
-    """Return a number's text: the same for 5 and 5.00, but not for numbers that only a double rounds to 5."""
+    """Return a number as text with up to 34 digits: the same for 5 and 5.00.
+
+    Numbers that differ only beyond a double's precision have different texts.
+    """
     return str(DECIMAL128.normalize(Decimal(number)))
 
 

@@ -15,7 +15,7 @@ def begin_imports() -> None:
 
 
 def end_imports() -> None:
-    """Exclude the imported objects from later collections and enable garbage collection."""
+    """Exclude the imported objects from later collections, and enable garbage collection again."""
     gc.freeze()
     gc.enable()
 

@@ -30,5 +30,5 @@ def emit(operation: str | None = None, /, **values: int | Decimal) -> None:
         **({"operation": operation} if operation else {}),
         **values,
     }
-    # A single write: other output can't get into the middle of the line.
+    # Write the line at once, so that no other output splits it.
     sys.stdout.write(exact_json.dumps(line) + "\n")

@@ -11,7 +11,7 @@ PUBLISHED_ADMIN_PASSWORD = "adminpass"  # noqa: S105
 
 
 class SettingsError(Exception):
-    """A setting is missing or invalid. The message names each."""
+    """Settings are missing or invalid. The message names each of them."""
 
 
 class Settings(BaseModel):
@@ -38,7 +38,8 @@ class Settings(BaseModel):
     bucket: str = "buckeeto"
     queue_url: str = ""
     outbound_ipv6_only: bool = False
-    """Whether only IPv6 leads out of the VPC. The stack sets it; see shared/socket_addresses.py."""
+    """Whether the VPC has a route to the internet for IPv6 only. The stack sets it; see
+    shared/socket_addresses.py."""
     powertools_metrics_namespace: str = "restcalculator"
 
     @property
@@ -53,7 +54,7 @@ class Settings(BaseModel):
             SettingsError: it is not set.
         """
         if self.jwt_secret_key is None:
-            raise SettingsError("JWT_SECRET_KEY: is missing. Generate one with `openssl rand -hex 32`")
+            raise SettingsError("JWT_SECRET_KEY is missing. Generate one with `openssl rand -hex 32`.")
         return self.jwt_secret_key.get_secret_value()
 
     def passwords(self) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Make HTTP clients connect by IPv6 only, where the VPC has no route for IPv4 to the internet.
+"""Make HTTP clients connect by IPv6 only if the VPC has no route to the internet for IPv4.
 
 See docs/how-to/deploy.md, "The network".
 """

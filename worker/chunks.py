@@ -1,4 +1,7 @@
-"""Split a CSV file into chunks of rows, and parse, validate and compute them. Only random strings do I/O."""
+"""Split a CSV file into chunks of rows, and parse, validate and compute them.
+
+The only I/O is that of random strings.
+"""
 
 import decimal
 import json
@@ -24,7 +27,8 @@ from worker.csv_rows import CsvRows, Row, is_blank
 CHUNK_ROWS = 8192
 """Rows billed in one transaction, which locks the owner for about 0.2 s."""
 CHUNK_BYTES = 4 * 1024 * 1024
-"""A chunk of this many bytes ends with fewer rows. It limits the memory, and the time for blank lines."""
+"""A chunk ends after this many bytes, even with fewer rows. This limits memory, and the time spent on blank
+lines."""
 CELLS_PER_PARSE = 128
 """Argument cells that one call of json.loads parses."""
 _PLAIN = "[0123456789.-, ]"

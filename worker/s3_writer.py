@@ -13,7 +13,7 @@ PART_SIZE = 5 * 1024 * 1024
 
 
 class S3ObjectWriter:
-    """A writable object that becomes one S3 object at `complete`. Until then, S3 shows nothing of it."""
+    """A file-like object whose bytes become one S3 object at `complete`. Before that, it does not exist."""
 
     def __init__(self, key: str, upload_id: str | None = None, parts: int = 0) -> None:
         """Continue a multipart upload after its first `parts` parts, or start one.

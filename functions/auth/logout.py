@@ -27,7 +27,7 @@ app = Api(media_type=None)
     ),
 )
 def logout() -> Response[str]:
-    for kind in TokenType:  # the access token may have expired while the refresh token is good
+    for kind in TokenType:  # the access token may have expired while the refresh token is valid
         try:
             presented = app.credentials_of(kind)
         except NotSignedIn:

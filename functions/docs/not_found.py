@@ -13,7 +13,8 @@ from shared.http.api import Api
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
-app = Api(media_type=None, idempotent=True)  # a path without a route gets 404, whatever its headers
+# `idempotent`, so that a request with an Idempotency-Key also gets 404 or 405 instead of 422.
+app = Api(media_type=None, idempotent=True)
 
 
 @cache

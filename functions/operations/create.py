@@ -19,8 +19,8 @@ app = Api(access=Access.ADMIN, idempotent=True)
     tags=["operations"],
     summary="Set the price of an operation.",
     description=(
-        "For admins. From now on the operation can be called, at this cost. The service must be able to "
-        "compute the type (422). An operation that already has a price returns 409: change its cost instead."
+        "For admins. From now on the operation can be called, at this cost. The type must be one that the "
+        "service computes (422). An operation that already has a price returns 409: change its cost instead."
     ),
     operation_id="createOperation",
     responses=documented(

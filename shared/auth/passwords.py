@@ -13,7 +13,7 @@ from shared.settings import settings
 
 MINIMUM, MAXIMUM = PASSWORD_LENGTH
 SYMBOLS = "@$!%*?&"
-POLICY = f"A password has {MINIMUM} to {MAXIMUM} characters, with a digit and one of {SYMBOLS} among them."
+POLICY = f"A password has {MINIMUM} to {MAXIMUM} characters, including a digit and one of {SYMBOLS}."
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Verified when an e-mail is unknown, so that the response takes as long as for a wrong password.
@@ -23,7 +23,7 @@ _DUMMY_HASH = (
 
 
 def complies(password: str) -> bool:
-    """Whether a password follows POLICY."""
+    """Return whether a password follows POLICY."""
     return (
         MINIMUM <= len(password) <= MAXIMUM
         and any(c.isdigit() for c in password)
@@ -37,7 +37,10 @@ def hash_password(password: str) -> str:
 
 
 def verify(password: str, encoded: str | None) -> bool:
-    """Whether the hash matches the password. No hash (None) matches none, after the same time."""
+    """Return whether the password matches the hash.
+
+    Without a hash (None), return False after the same time, so that the time does not reveal unknown e-mails.
+    """
     try:
         return _hasher.verify(encoded or _DUMMY_HASH, password) and encoded is not None
     except (VerificationError, InvalidHashError):
@@ -45,10 +48,13 @@ def verify(password: str, encoded: str | None) -> bool:
 
 
 def digest(password: str) -> str:
-    """Return a keyed hash by which a retried request is recognized. Without the key, it tests no guess."""
+    """Return a keyed hash that stands for the password in a request's fingerprint.
+
+    It is fast, but an attacker needs the key to test guesses with it.
+    """
     return hmac.digest(settings().signing_key().encode(), password.encode(), "sha256").hex()
 
 
 def outdated(encoded: str) -> bool:
-    """Whether the hash was made with older parameters."""
+    """Return whether the hash has other parameters than new hashes."""
     return _hasher.check_needs_rehash(encoded)

@@ -10,7 +10,7 @@ from shared.errors import WrongCredentials
 def refresh(session_id: UUID, refresh_id: UUID) -> TokenPair:
     """Exchange a session's refresh token for a new pair of tokens.
 
-    If the token was exchanged less than 10 seconds ago, return the same new refresh token as then.
+    If the token was exchanged less than 10 seconds ago, return the refresh token that replaced it.
 
     Raises:
         WrongCredentials: the session has ended, or the token was used before, which ends the session.

@@ -33,7 +33,7 @@ LIFETIME = {TokenType.ACCESS: 15 * 60, TokenType.REFRESH: 30 * 24 * 3600}
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of a verified token. The role is only for clients; the service reads the database's."""
+    """The claims of a verified token. `role` informs clients; the service reads the role in the database."""
 
     token_id: UUID
     session_id: UUID
@@ -77,7 +77,7 @@ def verify(token: str, kind: TokenType) -> Claims:
     """
     try:
         claims = _decode_with_any_key(token)
-        if claims["exp"] <= time.time() - LEEWAY:
+        if claims["exp"] <= time.time() - LEEWAY:  # claims from the cache may have expired since
             raise jwt.ExpiredSignatureError
         if claims.get("type") != kind:
             raise NotSignedIn(

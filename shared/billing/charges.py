@@ -17,10 +17,10 @@ from shared.operations.catalog import Result, as_json
 OPENING_CREDIT = {"client": Decimal(20), "admin": Decimal(100)}
 """Credits of a new account."""
 
-
 ATTEMPTS = 3
-"""Times that a charge or grant runs. A rejecting statement reports the balance that it read first. If a
-concurrent movement changed it in between, the reported balance may cover the cost; then it is run again."""
+"""Maximum number of runs of a charge or grant. A statement that moves no money returns the balance that it
+read at its start. If a concurrent movement changed the balance meanwhile, the returned one may cover the
+cost. Then the statement runs again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class Call:
 
 
 def quote(call: Call) -> StoredResponse | None:
-    """Check before an expensive computation whether the caller can pay for it. Only the charge decides.
+    """Check before an expensive computation whether the balance covers its cost.
+
+    This reserves nothing: `charge` checks the balance again.
 
     Returns:
         The first response if the call is a replay, otherwise None.
@@ -66,7 +68,7 @@ def charge(call: Call, result: Result) -> StoredResponse:
     """
     parameters = {**call.parameters(), **outcome(call, result)}
     for _ in range(ATTEMPTS):
-        row = _once("charge", **parameters)
+        row = _run_with_key("charge", **parameters)
         if (response := _settled(call, row)) is not None:
             if not response.replayed:
                 metrics.emit(call.operation, OperationsCharged=1, CreditsCharged=row["cost"])
@@ -118,7 +120,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
         "entry_id": uuid7(),
     }
     for _ in range(ATTEMPTS):
-        row = _once("grant", **parameters)
+        row = _run_with_key("grant", **parameters)
         if (response := _response(row)) is not None:
             return response
         if row["user_id"] is None:
@@ -133,10 +135,10 @@ def audit() -> list[Row]:
     return database.run("audit")
 
 
-def _once(statement: str, **parameters: Any) -> Row:
-    """Run a statement that stores an idempotency key, again if a concurrent request stored the key first.
+def _run_with_key(statement: str, **parameters: Any) -> Row:
+    """Run a statement that stores an idempotency key. Retry it if a concurrent request stored the key first.
 
-    The unique key rolled the first attempt back. The second one returns the stored response.
+    The unique constraint has rolled back the first run, and the second run returns the stored response.
     """
     try:
         return database.only(statement, **parameters)

@@ -35,7 +35,7 @@ Row = dict[str, Any]
 CONNECT_TIMEOUT = 3.0
 """Seconds for the TCP connection, and again for each message of the TLS handshake and the authentication."""
 PROBE_TIMEOUT = 1.0
-"""Seconds for an idle connection to answer a probe. Reconnecting is faster than waiting longer."""
+"""Seconds to wait for the response to a probe. Reconnecting is faster than waiting longer."""
 STATEMENT_TIMEOUT = 10.0
 """Seconds until Postgres cancels a statement of a function, which then responds with 503."""
 GRACE_PERIOD = 0.5
@@ -136,7 +136,10 @@ class Database:
         self.in_transaction = True
 
     def commit(self) -> None:
-        """Commit the transaction. If this raises, assume that nothing was committed. Raises: as `run`."""
+        """Commit the transaction. Raises: as `run`.
+
+        If it raises because the connection broke, Postgres may have committed.
+        """
         try:
             self._execute("COMMIT")
         finally:

@@ -60,9 +60,9 @@ class UnitOfWork:
             database.copy_in(sql, blocks)
 
     def commit(self) -> None:
-        """Commit the transaction. If this raises a DomainError, assume that nothing was kept.
+        """Commit the transaction. Raises: as `run`.
 
-        Raises: as `run`.
+        If it raises because the connection broke, Postgres may have committed.
         """
         self._check_not_ended()
         self._has_ended = True

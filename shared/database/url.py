@@ -101,7 +101,8 @@ class PostgresUrl:
     def tls_context(self) -> ssl.SSLContext:
         """Return a context that verifies the server's certificate and name.
 
-        It trusts Amazon's RDS roots for a server of RDS, since no system has them, otherwise the system's.
+        For a server of RDS it trusts Amazon's RDS roots, which no operating system includes. For any other
+        server it trusts the system's roots.
 
         Raises: SettingsError for an RDS region whose roots are missing in rds_roots.pem.
         """

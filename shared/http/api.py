@@ -103,7 +103,7 @@ class Api(APIGatewayHttpResolver):
         logger.set_correlation_id(self.request_id)
         try:
             self._check_body(event)
-            self._admit(event)
+            self._authenticate(event)
             self._check_idempotency_key(event)
             response = self.resolve(event, context)
         except Exception as error:  # the resolver handles the errors of its own steps
@@ -119,7 +119,10 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def idempotency_key(self) -> str | None:
-        """The Idempotency-Key, or None. Raises: InvalidInput unless it is 1 to 255 printable ASCII."""
+        """The Idempotency-Key, or None.
+
+        Raises: InvalidInput unless it has 1 to 255 printable ASCII characters.
+        """
         key = self.current_event.headers.get("idempotency-key")
         if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
             raise InvalidInput.at("#/headers/Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
@@ -165,9 +168,8 @@ class Api(APIGatewayHttpResolver):
     @property
     def source_address(self) -> str:
         """The client's address, for the throttle."""
-        from shared.http.source_address import (
-            source_address,  # ipaddress takes 2 ms, and few endpoints need it
-        )
+        # Imported here, because ipaddress takes 2 ms at a cold start and few endpoints need it.
+        from shared.http.source_address import source_address
 
         event = self.current_event.raw_event
         return source_address(_headers(event), event["requestContext"]["http"]["sourceIp"])
@@ -191,10 +193,10 @@ class Api(APIGatewayHttpResolver):
         sent_type = sent_type.strip().lower()
         if sent_type != self.media_type:
             raise UnsupportedMediaType(f"Send {self.media_type}, not {sent_type[:100]!r}.")
-        # Powertools respects case, but media types are case-insensitive (RFC 9110, section 8.3.1).
+        # Powertools compares with case, but media types are case-insensitive (RFC 9110, section 8.3.1).
         event["headers"]["content-type"] = "".join([sent_type, *parameters])
 
-    def _admit(self, event: Mapping[str, Any]) -> None:
+    def _authenticate(self, event: Mapping[str, Any]) -> None:
         if self.access is Access.ANYONE:
             return
         self.credentials = _credentials(event, TokenType.ACCESS)
@@ -202,7 +204,7 @@ class Api(APIGatewayHttpResolver):
             self.caller = auth.look_up(self.credentials, admin=self.access is Access.ADMIN)
 
     def _check_idempotency_key(self, event: Mapping[str, Any]) -> None:
-        """Reject a key that the endpoint would ignore: the client relies on it."""
+        """Reject a key that the endpoint would ignore, because its client relies on it for safe retries."""
         if not self.idempotent and "idempotency-key" in _headers(event):
             raise InvalidInput.at(
                 "#/headers/Idempotency-Key", "This endpoint does not support it. Send the request without it."

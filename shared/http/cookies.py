@@ -20,7 +20,7 @@ def sign_in_cookies(pair: TokenPair) -> list[Cookie]:
 
 
 def sign_out_cookies() -> list[Cookie]:
-    """Return the cookies that delete all four. Browsers require the attributes of those that were set."""
+    """Return cookies that delete those of a sign-in. Browsers require the same attributes for this."""
     return [
         *(_cookie(name, "", 0, http_only=True) for name in TOKEN_COOKIES.values()),
         *(_cookie(name, "", 0) for name in CSRF_COOKIES.values()),

@@ -1,7 +1,8 @@
 """Read the credentials of a request.
 
 A request carries an access token in a cookie, a token as `Authorization: Bearer`, or an API key there.
-With the cookie, a request that is not safe must also carry the CSRF token (OWASP's signed double submit).
+With the cookie, a request whose method is not in SAFE_METHODS must also carry the CSRF token (OWASP's signed
+double submit).
 """
 
 import hmac

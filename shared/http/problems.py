@@ -9,7 +9,7 @@ PROBLEM = "application/problem+json"
 
 
 class Problem(NamedTuple):
-    """What one class of errors is in HTTP; `slug` is the last part of its `type` URI reference."""
+    """The HTTP form of one class of errors. `slug` is the last part of its `type` URI reference."""
 
     status: int
     slug: str
@@ -38,7 +38,7 @@ PROBLEMS: dict[type[DomainError], Problem] = {
     errors.ServiceUnavailable: Problem(503, "service-unavailable", "The service is temporarily unavailable"),
     errors.StatementTimeout: Problem(503, "service-unavailable", "The database took too long"),
 }
-"""Clients depend on statuses and slugs: they never change."""
+"""Never change a status or a slug, because clients depend on them."""
 
 
 def problem_of(error: DomainError) -> Problem:

@@ -19,7 +19,7 @@ COUNT_LIMIT = 10_000
 COUNT_AFTER = 3.0
 """If reading the page took longer than this many seconds, skip the count: the function has 15 s for both."""
 
-TOO_SLOW = "This takes too long: filter it further, leave out the sort, or follow the cursor."
+TOO_SLOW = "The query takes too long. Add a filter, leave out the sort, or use the cursor instead of a page."
 
 
 def read_page(listing: Listing, query_string: str, caller: Caller) -> str:

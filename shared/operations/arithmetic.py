@@ -14,7 +14,7 @@ def addition(*numbers: Decimal) -> Decimal:
 
 @operation("substraction", 2, 100)
 def substraction(first: Decimal, *others: Decimal) -> Decimal:
-    """The first argument less all the others."""
+    """The first argument minus all others."""
     for number in others:
         first -= number
     return first

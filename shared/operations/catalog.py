@@ -50,6 +50,7 @@ class Operation:
 
 CATALOG: dict[str, Operation] = {}
 ALIASES = {"subtraction": "substraction"}
+"""Catalog names by alias. `substraction` is misspelled, but it is the operation's name in the API."""
 
 
 def operation(
@@ -172,7 +173,7 @@ def as_json(result: Result) -> str:
 def arguments_json(arguments: Sequence[Decimal]) -> str:
     """Return arguments as JSON, rounded to decimal128 as the computation does.
 
-    A zero is written as 0: it may have come with thousands of decimal places.
+    Every zero becomes 0, because a zero may have been sent with thousands of decimal places.
     """
     return "[" + ", ".join(str(DECIMAL128.plus(argument) or 0) for argument in arguments) + "]"
 

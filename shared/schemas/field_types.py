@@ -39,13 +39,14 @@ def _printable(text: str) -> str:
     return text
 
 
-def _typed(text: str) -> str:
+def _without_control_characters(text: str) -> str:
+    """Reject control characters and surrogates. Unlike `_printable`, allow all others, for passwords."""
     if any(category(character) in ("Cc", "Cs") for character in text):
-        raise PydanticCustomError("typed", "Input should have no control characters")
+        raise PydanticCustomError("control_characters", "Input should have no control characters")
     return text
 
 
-def _text(value: object) -> object:
+def _time_text(value: object) -> object:
     if not isinstance(value, str) or (value.isascii() and value.lstrip("-").replace(".", "").isdigit()):
         raise PydanticCustomError("time", "Input should be an RFC 3339 time")
     return value
@@ -103,7 +104,7 @@ FoldedEmail = Annotated[str, fold_email]
 Money = Annotated[Number, Field(max_digits=18, decimal_places=4)]
 """Credits, signed."""
 Amount = Annotated[Money, Field(ge=0)]
-Password = Annotated[str, AfterValidator(_typed)]
+Password = Annotated[str, AfterValidator(_without_control_characters)]
 NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
 OperationType = Annotated[str, Field(min_length=1, max_length=64, examples=["addition"])]
 Role = Literal["client", "admin"]
@@ -111,7 +112,7 @@ UserStatus = Literal["active", "inactive"]
 Scope = Literal["read", "compute", "batch", "admin"]
 LimitPeriod = Literal["day", "month", "total"]
 UsagePeriod = Literal["hour", "day", "month"]
-Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
+Time = Annotated[AwareDatetime, BeforeValidator(_time_text), AfterValidator(_utc)]
 """An RFC 3339 time. Pydantic alone would also accept seconds since 1970."""
 Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]
 ANY_JSON = Field(description="Any JSON value.")

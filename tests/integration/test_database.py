@@ -289,7 +289,7 @@ def test_failed_statement_rolls_back_its_unit_of_work_and_the_connection_stays_u
 
 def test_only_the_database_package_uses_the_driver() -> None:
     reach = re.compile(r"^(from|import) pg8000|import .*\bDatabase\b|kept_connection|\._database\b", re.M)
-    shipped = [path for room in ("functions", "shared", "worker") for path in (ROOT / room).rglob("*.py")]
+    shipped = [path for folder in ("functions", "shared", "worker") for path in (ROOT / folder).rglob("*.py")]
     inside = ROOT / "shared" / "database"
     found = [path for path in shipped if reach.search(path.read_text("utf-8"))]
     assert [path for path in found if inside not in path.parents] == []

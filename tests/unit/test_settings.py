@@ -32,7 +32,7 @@ def test_signing_key_is_required_only_when_it_is_used(
     else:
         environment.setenv("JWT_SECRET_KEY", value)
     settings.cache_clear()
-    with pytest.raises(SettingsError, match="JWT_SECRET_KEY: is missing"):
+    with pytest.raises(SettingsError, match="JWT_SECRET_KEY is missing"):
         settings().signing_key()
 
 

@@ -1,4 +1,4 @@
--- Give an operation a price. `cost` is in credits per call.
+-- Insert the price of an operation. `cost` is in credits per call.
 INSERT INTO operations (id, type, cost)
 VALUES (:id::uuid, :type::text, :cost::numeric)
 RETURNING operation_json(operations) AS body

@@ -1,6 +1,5 @@
--- Housekeeping: delete idempotency keys one hour after their 72 hours, so that a running request still finds
--- its key. `row_limit` and SKIP LOCKED keep requests from waiting long for this statement, and it waits for
--- none.
+-- Housekeeping: delete idempotency keys one hour after they expire, so that a running request still finds its
+-- key. `row_limit` limits how long a request waits for this statement. With SKIP LOCKED, it waits for no request.
 WITH expired AS MATERIALIZED (
     SELECT user_id, key FROM idempotency_keys
     WHERE created_at <= now() - interval '73 hours'

@@ -1,8 +1,8 @@
 -- Open a session after the password was verified, delete the oldest sessions beyond 50, and store a renewed
 -- password hash. The throttle is checked again because parallel guesses are all verified before the first
--- failure is counted. The hash is compared on the locked row: a concurrent password
--- change either commits first, and then no session is opened, or it waits and then ends this session. `wait` is in seconds; `id` is null if no session was
--- opened.
+-- failure is counted. The hash is compared on the locked row. If a concurrent password change commits first, no
+-- session is opened; otherwise the change waits for this statement and ends the session. `wait` is in seconds;
+-- `id` is null if no session was opened.
 WITH throttle AS MATERIALIZED (
     SELECT sign_in_wait(
         :address_bucket::text, :address_capacity::numeric, :email_bucket::text, :email_capacity::numeric) AS wait
