@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ Contents = Literal["migrated", "empty"]
 
 SHARED = "TESTS_SHARED_FOLDER"
 """The environment variable with the folder that a run's processes share. Without it nothing is copied."""
+PREFIX = "restcalculator-tests-"
+NEW_SECONDS = 60
+"""A folder that is younger may not be locked yet."""
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 4 * 2**30
 """Bytes that must be free in MEMORY. Containers often have only 64 MiB there."""
@@ -36,9 +40,18 @@ SETTINGS = {
 
 
 def share_folder(config: pytest.Config) -> None:
-    """Create the run's shared folder, and delete it at the end. Call it before pytest starts processes."""
-    folder = mkdtemp(prefix="restcalculator-", dir=_parent_folder())
-    os.environ[SHARED] = folder
+    """Create the run's shared folder, and delete it at the end. Call it before pytest starts processes.
+
+    Also delete the folders of killed runs. Otherwise they take up memory until the machine restarts.
+    """
+    folder = Path(mkdtemp(prefix=PREFIX, dir=_parent_folder()))
+    lock = (folder / "run.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.environ[SHARED] = str(folder)
+    for other in folder.parent.glob(f"{PREFIX}*"):
+        if _is_abandoned(other):
+            shutil.rmtree(other, ignore_errors=True)
+    config.add_cleanup(lock.close)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
@@ -53,11 +66,10 @@ def data_folder(postgres: Contents = "migrated") -> Iterator[Path]:
         postgres: "migrated" has the schema but no rows, which `migrations.handler` inserts. "empty" has no
             tables.
     """
-    with TemporaryDirectory(
-        prefix="restcalculator-", dir=_parent_folder(), ignore_cleanup_errors=True
-    ) as name:
+    shared = os.environ.get(SHARED)
+    with TemporaryDirectory(dir=shared or _parent_folder(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        if SHARED in os.environ:
+        if shared:
             # As root, Postgres runs as another user: keep the owner.
             subprocess.run(["cp", "-a", str(_prepared() / postgres), str(folder / "postgres")], check=True)
         yield folder
@@ -67,6 +79,16 @@ def _parent_folder() -> Path | None:
     """Return MEMORY if it is usable, and None for the default folder of temporary files."""
     usable = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
     return MEMORY if usable else None
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Return whether the run of this shared folder has ended: no process holds its lock."""
+    try:
+        with (folder / "run.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return time.time() - folder.stat().st_ctime > NEW_SECONDS
+    except OSError:
+        return False
 
 
 def _prepared() -> Path:
