@@ -10,6 +10,10 @@ from shared.lists.listing import Listing
 from shared.lists.query import FieldType
 from shared.lists.registry import LISTS
 
+SEARCH = (
+    "Text that the operation's name, the arguments or the result contains, in any case. A page may have"
+    " fewer rows than page_size and still a next_cursor: each search examines a limited number of rows."
+)
 BY_PAGE = {page_name(listing): listing for listing in LISTS}
 
 
@@ -66,6 +70,8 @@ def parameters(listing: Listing) -> list[dict[str, Any]]:
         ),
         _query("sort", _names(sortable), "The members to sort by. A leading - sorts in descending order."),
     ]
+    if listing.contains is not None:
+        declared.append(_query("search", {"type": "string", "minLength": 1, "maxLength": 200}, SEARCH))
     if "deleted_at" in listing.public:
         declared.append(_query("deleted", {"type": "boolean"}, "Include deleted rows. For admins only."))
     for name, kind in listing.public.items():

@@ -30,6 +30,9 @@ class Listing:
         owner: the column with the owner's id; None if all callers see all rows.
         admins_see_all: whether admins see the rows of all users.
         hidden: the column or expression that is not null on deleted rows.
+        lookups: for a field of another table, the column that refers to it and the field's own column. A
+            filter then compares once for each row of the other table.
+        contains: returns whether a row contains the pattern of `search`; None for a list without search.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Listing:
     owner: Column[Any] | None = None
     admins_see_all: bool = True
     hidden: ColumnElement[Any] | None = None
+    lookups: Mapping[str, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
+    contains: Callable[[ColumnElement[str]], ColumnElement[bool]] | None = None
 
     @cached_property
     def public(self) -> dict[str, FieldType]:

@@ -7,17 +7,21 @@ from typing import Any
 
 from shared import database
 from shared.auth.caller import Caller
+from shared.database import Row
 from shared.errors import InvalidInput, StatementTimeout
 from shared.lists import cursor as listing_cursor
 from shared.lists.listing import Listing
 from shared.lists.query import Filter, Query, parse
-from shared.lists.statements import Shape, count_sql, page_sql, sort_keys
+from shared.lists.statements import Shape, count_sql, page_sql, search_sql, sort_keys, window_end_sql
 
 COUNT_LIMIT = 10_000
 """The count stops at this many rows. For a longer list, the total is a lower bound."""
 
 COUNT_AFTER = 3.0
 """If reading the page took longer than this many seconds, skip the count: the function has 15 s for both."""
+
+SEARCH_WINDOW = 100_000
+"""Rows that one search examines. Reading and comparing so many takes about 0.2 s."""
 
 TOO_SLOW = "The query takes too long. Add a filter, leave out the sort, or use the cursor instead of a page."
 
@@ -27,13 +31,24 @@ def read_page(listing: Listing, query_string: str, caller: Caller) -> str:
 
     Raises: InvalidInput if the query is not allowed or takes too long.
     """
-    query = parse(query_string, listing.public, may_see_deleted=listing.may_see_deleted(caller))
+    query = parse(
+        query_string,
+        listing.public,
+        may_see_deleted=listing.may_see_deleted(caller),
+        may_search=listing.contains is not None,
+    )
     shape, values = _split(listing, query, caller)
-    began = time.monotonic()
     try:
-        rows = database.query(page_sql(listing, shape), values)
+        return (
+            _search(listing, query, shape, values) if shape.searches else _page(listing, query, shape, values)
+        )
     except StatementTimeout:
         raise InvalidInput.at("#/query", TOO_SLOW) from None
+
+
+def _page(listing: Listing, query: Query, shape: Shape, values: Mapping[str, Any]) -> str:
+    began = time.monotonic()
+    rows = database.query(page_sql(listing, shape), values)
     is_quick = time.monotonic() - began < COUNT_AFTER
     more = len(rows) > query.page_size
     rows = rows[: query.page_size]
@@ -46,8 +61,28 @@ def read_page(listing: Listing, query_string: str, caller: Caller) -> str:
     else:
         total = _count(listing, shape, values) if is_quick else None
         counted = _totals(query, *_bounded(total, known))
-    keys = [f"key{i}" for i in range(len(sort_keys(listing, shape)))]
-    cursor = listing_cursor.encode(query, [rows[-1][key] for key in keys]) if more else None
+    return _response(listing, query, rows, counted, rows[-1] if more else None)
+
+
+def _search(listing: Listing, query: Query, shape: Shape, values: Mapping[str, Any]) -> str:
+    """Return the matches among the next SEARCH_WINDOW rows, and a cursor for the rows after them."""
+    values = {**values, "window": SEARCH_WINDOW}
+    rows = database.query(search_sql(listing, shape), values)
+    more = len(rows) > query.page_size
+    rows = rows[: query.page_size]
+    last = rows[-1] if more else next(iter(database.query(window_end_sql(listing, shape), values)), None)
+    counted = {} if query.cursor is not None else _totals(query, len(rows) + more, "gte" if last else "eq")
+    return _response(listing, query, rows, counted, last)
+
+
+def _response(
+    listing: Listing, query: Query, rows: list[Row], counted: Mapping[str, Any], last: Row | None
+) -> str:
+    """Return the JSON of a page. The cursor points after `last`; None if no row follows."""
+    cursor = None
+    if last is not None:
+        keys = sorted((name for name in last if name.startswith("key")), key=lambda name: int(name[3:]))
+        cursor = listing_cursor.encode(query, [last[key] for key in keys])
     members = {name: json.dumps(value) for name, value in {**counted, "next_cursor": cursor}.items()}
     members[listing.name] = f"[{', '.join(row['body'] for row in rows)}]"
     return "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}"
@@ -69,7 +104,10 @@ def _split(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, dict[
         is_owners=is_owners,
         hides=listing.hidden is not None and not query.deleted,
         starts="cursor" if query.cursor is not None else "offset" if query.page > 1 else "top",
+        searches=query.search is not None,
     )
+    if query.search is not None:
+        values["pattern"] = _pattern(query.search)
     if is_owners:
         values["owner"] = caller.id
     if query.cursor is not None:
@@ -78,6 +116,12 @@ def _split(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, dict[
     elif query.page > 1:
         values["skipped"] = (query.page - 1) * query.page_size
     return shape, {**values, "wanted": query.page_size + 1}
+
+
+def _pattern(text: str) -> str:
+    """Return the LIKE pattern that matches the text anywhere."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 def _count(listing: Listing, shape: Shape, values: Mapping[str, Any]) -> int | None:

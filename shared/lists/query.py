@@ -1,8 +1,8 @@
 """Parse and validate the query string of a list.
 
-The parameters are `page`, `page_size`, `cursor`, `fields`, `sort`, `deleted` and filters. A filter is the
-name of a public field for equality, or the name with `__gte`, `__lte`, `__gt`, `__lt`, `__in` or `__like`,
-if its type allows.
+The parameters are `page`, `page_size`, `cursor`, `fields`, `sort`, `deleted`, `search` and filters. A filter
+is the name of a public field for equality, or the name with `__gte`, `__lte`, `__gt`, `__lt`, `__in` or
+`__like`, if its type allows.
 """
 
 import json
@@ -22,6 +22,8 @@ from shared.schemas.field_types import fold_email
 DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
 LARGEST_PAGE = 1_000_000
 """Postgres reads and skips all rows before a numbered page, so the number is limited. A cursor skips none."""
+LONGEST_SEARCH = 200
+"""Characters."""
 VALUES_LIMIT = 100
 """The limit of values in one `__in`, and of parameters in one query string."""
 
@@ -80,6 +82,7 @@ class Query:
     sort: tuple[tuple[str, bool], ...] = ()
     """Pairs of a field and whether it sorts in descending order."""
     deleted: bool = False
+    search: str | None = None
     filters: list[Filter] = field(default_factory=list)
 
 
@@ -91,7 +94,13 @@ def field_types(model: type[BaseModel]) -> dict[str, FieldType]:
     }
 
 
-def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: bool) -> Query:
+def parse(
+    query_string: str,
+    public: dict[str, FieldType],
+    *,
+    may_see_deleted: bool = False,
+    may_search: bool = False,
+) -> Query:
     """Parse a query string.
 
     Raises:
@@ -112,17 +121,24 @@ def parse(query_string: str, public: dict[str, FieldType], *, may_see_deleted: b
             if name in seen:
                 raise ValueError("the parameter occurs twice")
             seen.add(name)
-            _read(query, name, text, public, may_see_deleted)
+            if name == "search" and may_search:
+                query.search = _search_text(text)
+            elif name == "deleted" and may_see_deleted:
+                query.deleted = _boolean(text)
+            else:
+                _read(query, name, text, public)
         except ValueError as error:
             faults.append({"pointer": f"#/query/{name[:64]}", "detail": f"{name[:64]}: {error}"})
     if "cursor" in seen and "page" in seen:
         faults.append({"pointer": "#/query/cursor", "detail": "cursor: give a page or a cursor, not both"})
+    if "search" in seen and may_search:
+        faults += _search_faults(query)
     if faults:
         raise InvalidInput("; ".join(fault["detail"] for fault in faults), errors=faults)
     return query
 
 
-def _read(query: Query, name: str, text: str, public: dict[str, FieldType], may_see_deleted: bool) -> None:
+def _read(query: Query, name: str, text: str, public: dict[str, FieldType]) -> None:
     match name:
         case "page":
             query.page = _bounded(text, LARGEST_PAGE)
@@ -136,12 +152,30 @@ def _read(query: Query, name: str, text: str, public: dict[str, FieldType], may_
             query.sort = tuple(_sort_key(part, public) for part in text.split(","))
             if len({name for name, _ in query.sort}) < len(query.sort):
                 raise ValueError("a field occurs twice")
-        case "deleted" if may_see_deleted:
-            if text not in ("true", "false"):
-                raise ValueError("expected true or false")
-            query.deleted = text == "true"
         case _:
             query.filters.append(_filter(name, text, public))
+
+
+def _search_text(text: str) -> str:
+    if not 1 <= len(text) <= LONGEST_SEARCH or "\0" in text:
+        raise ValueError(f"expected 1 to {LONGEST_SEARCH} characters without NUL")
+    return text
+
+
+def _search_faults(query: Query) -> list[Fault]:
+    """Return the faults of parameters that a search does not support."""
+    faults = list[Fault]()
+    if query.sort:
+        faults.append({"pointer": "#/query/sort", "detail": "sort: a search returns the newest rows first"})
+    if query.page > 1:
+        faults.append({"pointer": "#/query/page", "detail": "page: follow the cursor of a search"})
+    return faults
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return text == "true"
 
 
 def _filter(name: str, text: str, public: dict[str, FieldType]) -> Filter:

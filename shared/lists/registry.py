@@ -11,8 +11,10 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     case,
+    cast,
     func,
     literal_column,
+    or_,
     select,
     type_coerce,
 )
@@ -26,6 +28,15 @@ from shared.schemas import responses
 def _of_task(column: Column[Any]) -> ColumnElement[Any]:
     """Return a column of a record's task."""
     return select(column).where(tasks.c.id == records.c.task_id).scalar_subquery()
+
+
+def _record_contains(pattern: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return whether a record's operation, arguments or result contain the pattern, in any case."""
+    return or_(
+        records.c.operation_id.in_(select(operations.c.id).where(operations.c.type.ilike(pattern))),
+        cast(records.c.arguments, Text).ilike(pattern),
+        cast(records.c.operation_response, Text).ilike(pattern),
+    )
 
 
 API_KEYS = Listing(
@@ -101,6 +112,8 @@ RECORDS = Listing(
     },
     owner=records.c.user_id,
     hidden=records.c.deleted_at,
+    lookups={"operation": (records.c.operation_id, operations.c.type)},
+    contains=_record_contains,
 )
 
 LEDGER = Listing(

@@ -57,6 +57,7 @@ class Shape:
     is_owners: bool
     hides: bool
     starts: str
+    searches: bool
 
 
 @lru_cache(maxsize=256)
@@ -69,6 +70,22 @@ def page_sql(listing: Listing, shape: Shape) -> str:
 def count_sql(listing: Listing, shape: Shape) -> str:
     """Return the SQL that counts a list, up to the parameter `count_limit`."""
     return _text(_select_count(listing, shape))
+
+
+@lru_cache(maxsize=256)
+def search_sql(listing: Listing, shape: Shape) -> str:
+    """Return the SQL of the rows that contain `pattern`, among the next `window` rows of the list."""
+    return _text(_select_matches(listing, shape))
+
+
+@lru_cache(maxsize=256)
+def window_end_sql(listing: Listing, shape: Shape) -> str:
+    """Return the SQL of the sort keys of row number `window`, or of no row if the list is shorter."""
+    examined = _ordered(listing, shape, select(*_positions(listing, shape)).select_from(listing.table))
+    last = examined.offset(bindparam("window", type_=BigInteger) - literal_column("1")).limit(
+        literal_column("1")
+    )
+    return _text(last)
 
 
 def sort_keys(listing: Listing, shape: Shape) -> list[SortKey]:
@@ -88,18 +105,41 @@ def sort_keys(listing: Listing, shape: Shape) -> list[SortKey]:
 
 
 def _select(listing: Listing, shape: Shape) -> Statement:
-    keys = sort_keys(listing, shape)
-    positions = [cast(key, Text).label(f"key{i}") for i, (key, _) in enumerate(keys)]
-    matching = _conditions(listing, shape)
-    statement: Statement = (
-        select(_body(listing, shape), *positions).select_from(listing.table).where(*matching)
+    columns = (_body(listing, shape), *_positions(listing, shape))
+    statement = _ordered(listing, shape, select(*columns).select_from(listing.table))
+    if shape.starts == "offset":
+        statement = statement.offset(bindparam("skipped", type_=BigInteger))
+    return statement.limit(bindparam("wanted", type_=BigInteger))
+
+
+def _select_matches(listing: Listing, shape: Shape) -> Statement:
+    assert listing.contains is not None  # noqa: S101  (for mypy)
+    matches = listing.contains(bindparam("pattern", type_=Text)).label("matches")
+    examined = _ordered(listing, shape, select(*listing.newest, matches).select_from(listing.table))
+    window = examined.limit(bindparam("window", type_=BigInteger)).subquery("examined")
+    newest = [window.c[column.name].desc() for column in listing.newest]
+    key = listing.newest[-1]
+    found = select(window.c[key.name]).where(window.c.matches).order_by(*newest)
+    wanted = found.limit(bindparam("wanted", type_=BigInteger))
+    statement: Statement = select(_body(listing, shape), *_positions(listing, shape))
+    return (
+        statement.select_from(listing.table)
+        .where(key.in_(wanted))
+        .order_by(*(column.desc() for column in listing.newest))
     )
+
+
+def _ordered(listing: Listing, shape: Shape, statement: Statement) -> Statement:
+    """Select the rows that match the filters and follow the cursor, in the list's order."""
+    keys = sort_keys(listing, shape)
+    statement = statement.where(*_conditions(listing, shape))
     if shape.starts == "cursor":
         statement = statement.where(_after(keys))
-    elif shape.starts == "offset":
-        statement = statement.offset(bindparam("skipped", type_=BigInteger))
-    order = [key.desc() if descending else key.asc() for key, descending in keys]
-    return statement.order_by(*order).limit(bindparam("wanted", type_=BigInteger))
+    return statement.order_by(*(key.desc() if descending else key.asc() for key, descending in keys))
+
+
+def _positions(listing: Listing, shape: Shape) -> list[ColumnElement[Any]]:
+    return [cast(key, Text).label(f"key{i}") for i, (key, _) in enumerate(sort_keys(listing, shape))]
 
 
 def _body(listing: Listing, shape: Shape) -> ColumnElement[str]:
@@ -122,12 +162,19 @@ def _select_count(listing: Listing, shape: Shape) -> Statement:
 
 
 def _conditions(listing: Listing, shape: Shape) -> list[ColumnElement[bool]]:
-    conditions = [_condition(listing.expression(f.field), f) for f in shape.filters]
+    conditions = [_filter_condition(listing, wanted) for wanted in shape.filters]
     if listing.owner is not None and shape.is_owners:
         conditions.append(listing.owner == bindparam("owner", type_=Uuid))
     if listing.hidden is not None and shape.hides:
         conditions.append(listing.hidden.is_(None))
     return conditions
+
+
+def _filter_condition(listing: Listing, wanted: Filter) -> ColumnElement[bool]:
+    if wanted.field not in listing.lookups:
+        return _condition(listing.expression(wanted.field), wanted)
+    reference, column = listing.lookups[wanted.field]
+    return reference.in_(select(column.table.c.id).where(_condition(column, wanted)))
 
 
 def _is_id(key: ColumnElement[Any]) -> bool:

@@ -83,7 +83,7 @@ def field_type(route: Declared, name: str) -> str:
 
 
 def filters(route: Declared) -> list[str]:
-    paging = {"page", "page_size", "cursor", "fields", "sort", "deleted"}
+    paging = {"page", "page_size", "cursor", "fields", "sort", "deleted", "search"}
     return [name for name in route.query_parameters if name not in paging]
 
 

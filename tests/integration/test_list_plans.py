@@ -213,6 +213,19 @@ def test_newest_rows_are_read_in_index_order_on_any_page(
         assert all(step["Node Type"] not in ("Seq Scan", "Sort") for step in steps(page)), query
 
 
+@pytest.mark.parametrize("caller", [CLIENT, ADMIN], ids=lambda one: one.role)
+def test_search_reads_its_window_in_index_order_whether_or_not_it_finds_something(
+    plans: Callable[[Caller], Plans], monkeypatch: pytest.MonkeyPatch, caller: Caller
+) -> None:
+    window = 50
+    monkeypatch.setattr(page_module, "SEARCH_WINDOW", window)
+    cursor = Reader(caller).page(lists.RECORDS)["next_cursor"]
+    for text in ("absent", "addition"):
+        for query in ({"search": text}, {"search": text, "cursor": cursor}):
+            for plan in plans(caller)(lists.RECORDS, query):
+                assert rows_read(plan, "records") <= 2 * window, (query, plan)
+
+
 @pytest.fixture
 def slow_percentage(server: Server, filled: str) -> Iterator[None]:
     """Make task_percentage take a millisecond, so that counting many rows is slow."""
