@@ -36,7 +36,7 @@ from localstack.stack_settings import CannotStart, Settings
 ALL_DONE, ROWS_FAILED, NOT_COMPLETED = 0, 1, 2
 POLL_SECONDS = 0.5
 """Interval between two requests of the task's status."""
-FINAL_STATUSES = ("completed", "out_of_credit", "failed", "cancelled")
+FINAL_STATUSES = ("completed", "out_of_credit", "failed", "cancelled", "quoted")
 """Statuses in which a task makes no further progress by itself."""
 FAILURE_LIMIT = 20
 """Consecutive requests that may fail, for example during a deploy, before the client stops with an error."""

@@ -3,6 +3,7 @@
 import json
 import logging
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
@@ -74,9 +75,15 @@ def upload_key(user_id: UUID, task_id: UUID) -> str:
     return f"uploads/{user_id}/{task_id}.csv"
 
 
-def results_key(user_id: UUID, task_id: UUID) -> str:
-    """Return the S3 key of a task's results."""
-    return f"results/{user_id}/{task_id}.csv"
+def results_key(user_id: UUID, task_id: UUID, finished_at: datetime | None = None) -> str:
+    """Return the S3 key of a task's results.
+
+    Args:
+        finished_at: when the task ended, if it did not complete. Each end has its own key, so that a late
+            worker can't replace the results of a later end.
+    """
+    end = f"-{finished_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}" if finished_at else ""
+    return f"results/{user_id}/{task_id}{end}.csv"
 
 
 def store(key: str, content: bytes) -> None:

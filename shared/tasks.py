@@ -66,24 +66,35 @@ def plain_name(filename: str | None) -> str:
 
 
 def get(task_id: UUID, owner: UUID | None) -> Row:
-    """Return a task: its `body` as JSON, `user_id` and `status`. Raises: NotFound."""
+    """Return a task: its `body` as JSON, and what identifies its results (see task.sql). Raises: NotFound."""
     return _found(database.one("task", id=task_id, owner=owner))
 
 
-def cancel(task_id: UUID, owner: UUID | None) -> str:
-    """Cancel a task, and return it as JSON. Raises: NotFound; Conflict if it has ended."""
-    row = _found(database.one("cancel_task", id=task_id, owner=owner))
-    if row["body"] is None:
-        raise Conflict(f"The task is {row['status']}: it has already ended, so it cannot be cancelled.")
+Send = Callable[[UUID, UUID], None]
+"""Sends a task's message, given its owner's and its own id. Called before the commit."""
+
+
+def cancel(task_id: UUID, owner: UUID | None, send: Send) -> str:
+    """Cancel a task, and return it as JSON. The worker that receives the message writes the results.
+
+    Raises:
+        NotFound: the owner has no such task.
+        Conflict: it has ended.
+    """
+    with UnitOfWork() as uow:
+        row = _found(uow.one("cancel_task", id=task_id, owner=owner))
+        if row["body"] is None:
+            raise Conflict(f"The task is {row['status']}: it has already ended, so it cannot be cancelled.")
+        send(row["user_id"], task_id)
+        uow.commit()
     return str(row["body"])
 
 
-def resume(task_id: UUID, owner: UUID | None, send: Callable[[UUID, UUID], None]) -> str:
+def resume(task_id: UUID, owner: UUID | None, send: Send) -> str:
     """Resume a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:
         owner: the task's owner, to whom the throttle applies; None for an admin.
-        send: sends the task's message. Called with the owner's and the task's id before the commit.
 
     Returns:
         The task, as JSON.

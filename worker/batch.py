@@ -54,6 +54,11 @@ class End(Enum):
         """Whether the owner's next task can start."""
         return self in (End.COMPLETED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER)
 
+    @property
+    def may_lack_results(self) -> bool:
+        """Whether the task may have ended without its results."""
+        return self in (End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER, End.NOT_RUNNING)
+
 
 @dataclass(frozen=True, slots=True)
 class _File:
@@ -61,12 +66,22 @@ class _File:
     etag: str
 
 
-def run_task(upload: Upload, redelivered: bool, seconds_left: Callable[[], float]) -> End:
-    """Bill an upload's rows from its checkpoint on, and write the results.
+def begin_turn(seconds_left: Callable[[], float]) -> Callable[[], bool]:
+    """Begin a worker's turn with a task. Return a function that returns whether the turn is over.
+
+    Args:
+        seconds_left: returns the seconds that this worker may still run.
+    """
+    turn_ends = time.monotonic() + TURN
+    return lambda: seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends
+
+
+def run_task(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> End:
+    """Bill an upload's rows from its checkpoint on, and write the results if it completes.
 
     Args:
         redelivered: whether this is not the first delivery: the earlier worker failed or died.
-        seconds_left: returns the seconds that this worker may still run.
+        out_of_time: returns whether this worker must hand the task over.
 
     Raises:
         NotUnderstood: there is no such task.
@@ -85,7 +100,7 @@ def run_task(upload: Upload, redelivered: bool, seconds_left: Callable[[], float
             return End.NOT_RUNNING
         if task["etag"] != file.etag:
             return _fail(upload, "The file was replaced after its processing started.")
-        return _bill(upload, file, task, seconds_left)
+        return _bill(upload, file, task, out_of_time)
     except NotACsv as error:
         return _fail(upload, str(error))
     except Fenced:
@@ -123,14 +138,9 @@ def _bill(
     upload: Upload,
     file: _File,
     task: Row,
-    seconds_left: Callable[[], float],
+    out_of_time: Callable[[], bool],
 ) -> End:
-    turn_ends = time.monotonic() + TURN
     at = Position(task["bytes_done"], _lines_before(upload, file, task), task["rows_done"])
-
-    def out_of_time() -> bool:
-        return seconds_left() < HANDOVER_MARGIN or time.monotonic() > turn_ends
-
     rows = CsvRows(_blocks(upload.key, file, at.offset), at.offset, at.lines)
     if at.offset == 0:
         rows.header()

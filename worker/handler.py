@@ -7,8 +7,9 @@ from aws_lambda_powertools import Logger
 
 from shared import aws, database, metrics
 from shared.errors import DomainError
-from worker.batch import End, run_task
+from worker.batch import End, begin_turn, run_task
 from worker.messages import NotUnderstood, uploads
+from worker.results import write_results_of_ended_task
 
 logger = Logger(service="restcalculator")
 
@@ -59,7 +60,8 @@ def _process(record: dict[str, Any], context: Any) -> None:
     for upload in uploads(record["body"]):
         # No statement timeout: the duration of a COPY depends on the chunk.
         with database.statement_timeout(0):
-            end = run_task(upload, redelivered, lambda: context.get_remaining_time_in_millis() / 1000)
+            out_of_time = begin_turn(lambda: context.get_remaining_time_in_millis() / 1000)
+            end = run_task(upload, redelivered, out_of_time)
             if end is End.HANDED_OVER:
                 aws.enqueue(upload.key)
             elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
@@ -67,6 +69,9 @@ def _process(record: dict[str, Any], context: Any) -> None:
                 # between two workers. Ignore first deliveries of messages from S3: a client can cause any
                 # number of them by uploading again.
                 _start_next(upload.user_id)
+            # Last, so that the owner's next task need not wait for it.
+            if end.may_lack_results and not write_results_of_ended_task(upload, redelivered, out_of_time):
+                aws.enqueue(upload.key)
         logger.info("task processed", task_id=str(upload.task_id), end=end.value)
 
 

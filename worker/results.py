@@ -6,12 +6,15 @@ writes the same results again produces the same bytes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import database
+from shared import aws, database
 from shared.database.connection import Row, statement_text
+from shared.errors import ServiceUnavailable
+from worker.messages import Upload
 from worker.s3_writer import S3ObjectWriter
 
 ROWS_AT_ONCE = 10_000
@@ -34,18 +37,56 @@ class Checkpoint:
 
 
 class Fenced(Exception):
-    """Another worker writes these results, or the task was cancelled."""
+    """Another worker writes these results, or the task was cancelled or resumed."""
+
+
+def write_results_of_ended_task(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> bool:
+    """Write the results of a task that ended without completing, if they are not written yet.
+
+    Args:
+        redelivered: whether an earlier worker failed or died with this message.
+        out_of_time: as for `write_results`.
+
+    Returns:
+        False if another worker must continue.
+
+    Raises:
+        ServiceUnavailable: the database or S3 can't be reached. Another worker can continue.
+    """
+    ids = {"id": upload.task_id, "user_id": upload.user_id}
+    task = database.one("claim_results", **ids, redelivered=redelivered)
+    if task is None:
+        return True
+    end = task["finished_at"]
+    key = aws.results_key(upload.user_id, upload.task_id, end)
+    try:
+        written = write_results(
+            upload.task_id, task["rows_done"], key, Checkpoint.of(task), out_of_time, finished_at=end
+        )
+    except Fenced:
+        return True
+    except (BotoCoreError, ClientError) as error:
+        raise ServiceUnavailable(f"S3: {error}") from error
+    database.one("end_results", id=upload.task_id, finished_at=end, written=written)
+    return written
 
 
 def write_results(
-    task_id: UUID, rows: int, key: str, done: Checkpoint, out_of_time: Callable[[], bool]
+    task_id: UUID,
+    rows: int,
+    key: str,
+    done: Checkpoint,
+    out_of_time: Callable[[], bool],
+    *,
+    finished_at: datetime | None = None,
 ) -> bool:
-    """Write the results of a task whose rows are all billed, until they are complete or time runs out.
+    """Write the results of a task's first `rows` rows, until they are complete or time runs out.
 
     Args:
-        rows: the number of rows of the task.
         done: the checkpoint of an earlier worker.
         out_of_time: called after each part.
+        finished_at: when the task ended; None for a task whose rows are all billed and that completes with
+            these results.
 
     Returns:
         Whether the results are complete.
@@ -60,11 +101,11 @@ def write_results(
         if row == 1:
             writer.write(HEADER)
         while row <= rows:
-            database.copy_out(_statement(task_id, row), writer)
+            database.copy_out(_statement(task_id, row, min(rows, row + ROWS_AT_ONCE - 1)), writer)
             row += ROWS_AT_ONCE
             if writer.has_full_part and row <= rows:
                 writer.upload_part()
-                if not _save_checkpoint(task_id, writer, checkpoint, row):
+                if not _save_checkpoint(task_id, finished_at, writer, checkpoint, row):
                     raise Fenced
                 checkpoint = row
                 if out_of_time():
@@ -89,11 +130,14 @@ def _resume(key: str, done: Checkpoint) -> tuple[S3ObjectWriter, int]:
     return S3ObjectWriter(key), 1
 
 
-def _save_checkpoint(task_id: UUID, writer: S3ObjectWriter, row: int, next_row: int) -> bool:
+def _save_checkpoint(
+    task_id: UUID, finished_at: datetime | None, writer: S3ObjectWriter, row: int, next_row: int
+) -> bool:
     """Move the checkpoint from `row` to `next_row`. Return False if another worker has moved it."""
     saved = database.one(
         "checkpoint_results",
         id=task_id,
+        finished_at=finished_at,
         upload_id=writer.upload_id,
         parts=writer.parts,
         row=row,
@@ -102,6 +146,6 @@ def _save_checkpoint(task_id: UUID, writer: S3ObjectWriter, row: int, next_row: 
     return saved is not None
 
 
-def _statement(task_id: UUID, first: int) -> str:
+def _statement(task_id: UUID, first: int, last: int) -> str:
     sql = statement_text("results").replace("{task_id}", str(task_id))
-    return sql.replace("{first}", str(first)).replace("{last}", str(first + ROWS_AT_ONCE - 1))
+    return sql.replace("{first}", str(first)).replace("{last}", str(last))

@@ -11,6 +11,8 @@ from aws_lambda_powertools import Logger
 from shared import aws
 from shared.database import STATEMENT_TIMEOUT, UnitOfWork
 
+STATEMENTS = ("restart_tasks", "restart_results")
+"""Select tasks to process, and tasks that have ended and lack their results."""
 TASKS_LIMIT = 10
 """Tasks that one transaction locks while it sends their messages."""
 MARGIN = STATEMENT_TIMEOUT + 20
@@ -29,14 +31,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         ServiceUnavailable: the database or SQS can't be reached. No unsent message is recorded as sent.
     """
     sent = 0
-    while context.get_remaining_time_in_millis() > MARGIN * 1000:
-        with UnitOfWork() as uow:
-            tasks = uow.run("restart_tasks", row_limit=TASKS_LIMIT)
-            for task in tasks:
-                aws.enqueue(aws.upload_key(task["user_id"], task["id"]))
-            uow.commit()
-        sent += len(tasks)
-        if len(tasks) < TASKS_LIMIT:
-            break
+    for statement in STATEMENTS:
+        while context.get_remaining_time_in_millis() > MARGIN * 1000:
+            found = _restart(statement)
+            sent += found
+            if found < TASKS_LIMIT:
+                break
     logger.info("tasks restarted", extra={"sent": sent})
     return {"sent": sent}
+
+
+def _restart(statement: str) -> int:
+    """Send the messages of the tasks that a statement selects, and return their number."""
+    with UnitOfWork() as uow:
+        tasks = uow.run(statement, row_limit=TASKS_LIMIT)
+        for task in tasks:
+            aws.enqueue(aws.upload_key(task["user_id"], task["id"]))
+        uow.commit()
+    return len(tasks)

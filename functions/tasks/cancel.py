@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import tasks
+from shared import aws, tasks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
@@ -17,11 +17,12 @@ app = Api(access=Access.SIGNED_IN, media_type=None)
     tags=["tasks"],
     summary="Cancel a task.",
     description=(
-        "The task stops at its next chunk of rows. The rows already charged stay charged and recorded. A "
-        "task that has ended returns 409."
+        "The task stops at its next chunk of rows. The rows already charged stay charged and recorded, and "
+        "are in its results. A task that has ended returns 409."
     ),
     operation_id="cancelTask",
     responses=documented(Task, 404, 409, description="The cancelled task."),
 )
 def cancel_task(task_id: UUID) -> Response[str]:
-    return ok(tasks.cancel(task_id, app.caller.scope))
+    task = tasks.cancel(task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+    return ok(task)

@@ -11,6 +11,9 @@ from shared.http.api import Access, Api
 from shared.http.responses import JSON, documented, ok
 from shared.schemas.responses import ResultsLink
 
+RETRY_AFTER = 2
+"""Seconds until a client should ask again for results that are being written."""
+
 app = Api(access=Access.SIGNED_IN)
 
 
@@ -20,8 +23,9 @@ app = Api(access=Access.SIGNED_IN)
     summary="Get the result CSV of a task.",
     description=(
         "Redirects to a link that is valid for 15 minutes. With `Accept: application/json` it returns the "
-        "link as JSON, for browsers, which cannot follow the redirect. A task that is not completed has no "
-        "results (409)."
+        "link as JSON, for browsers, which cannot follow the redirect. Every task that has ended has results "
+        "of the rows done so far. Until they are written it returns 409, with `Retry-After` if the task has "
+        "ended. After a resumption the results of all rows replace them."
     ),
     operation_id="getTaskResults",
     responses=documented(ResultsLink, 404, 409, description="The link, for `Accept: application/json`.")
@@ -30,11 +34,17 @@ app = Api(access=Access.SIGNED_IN)
 )
 def get_results(task_id: UUID) -> Response[str]:
     task = tasks.get(task_id, app.caller.scope)
-    if task["status"] != "completed":
-        raise Conflict(f"The task is {task['status']}: results exist once it is completed. Try again then.")
+    is_completed = task["status"] == "completed"
+    if not is_completed and task["finished_at"] is None:
+        raise Conflict(f"The task is {task['status']}: results exist once it has ended. Try again then.")
+    if not is_completed and task["results_at"] is None:
+        raise Conflict("The results are being written. Try again later.", retry_after=RETRY_AFTER)
+    finished_at = None if is_completed else task["finished_at"]
     # The signature counts whole seconds.
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=aws.LINK_LIFETIME)
-    link = aws.presign_download(aws.results_key(task["user_id"], task_id), f"{task_id}-results.csv")
+    link = aws.presign_download(
+        aws.results_key(task["user_id"], task_id, finished_at), f"{task_id}-results.csv"
+    )
     if app.accepts(JSON):
         # A page can't follow the redirect: after it, browsers send `Origin: null`, which no CORS rule allows.
         return ok(exact_json.dumps({"url": link, "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}))

@@ -8,7 +8,7 @@ from deploy.serverless_file import Function
 from functions.housekeeping import restart_tasks
 from localstack.cloud import BUCKET
 from localstack.context import LambdaContext
-from shared import aws, tasks
+from shared import aws
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import BEFORE, Fault
@@ -86,9 +86,9 @@ def test_next_task_starts_after_the_running_one_is_cancelled_between_two_workers
     deliver(hurried, first)
     second = harness.upload(first.owner, FILE)
     deliver(hurried, *(first, second))
-    cancel(first)
-    deliver(deliveries, first)
-    deliver(deliveries, second)
+    harness.cancel(first)
+    deliver(deliveries, first, first)  # the hand-over and the cancellation
+    deliver(deliveries, second, second)
     assert statuses(harness, first, second) == ["cancelled", "completed"]
 
 
@@ -101,12 +101,11 @@ def test_next_task_starts_after_the_running_one_is_cancelled_under_a_worker(
     deliver(hurried, *(first, second))
 
     def cancel_it() -> bool:
-        cancel(first)
+        harness.cancel(first)
         return True
 
     harness.stage.expect(Fault("begin_chunk", BEFORE, cancel_it, nth=2))
-    deliver(deliveries, first)
-    deliver(deliveries, second)
+    deliveries.until_idle()
     assert statuses(harness, first, second) == ["cancelled", "completed"]
 
 
@@ -180,7 +179,3 @@ def test_replacement_message_that_cannot_be_sent_is_sent_at_the_next_run(
 
 def fail_to_enqueue(key: str) -> None:
     raise ConnectionError
-
-
-def cancel(task: Task) -> None:
-    tasks.cancel(task.id, task.owner.id)

@@ -122,13 +122,15 @@ def test_bad_row_is_reported_with_its_reason_and_costs_nothing(client: Client, s
     [b"", b"\n", b"hello\n", SUM, b"operation\naddition\n", b"\xff\xfe\x00", b"PK\x03\x04" + b"\0" * 100],
     ids=["empty", "blank", "no header", "a row first", "half a header", "no UTF-8", "binary"],
 )
-def test_invalid_file_fails_with_a_reason_and_costs_nothing(client: Client, content: bytes) -> None:
+def test_invalid_file_fails_with_a_reason_and_costs_nothing(
+    client: Client, s3: httpx.Client, content: bytes
+) -> None:
     path = upload(client, content)
     task = ended(client, path)
     assert task["status"] == "failed"
     assert task["error"]
     assert client.balance == 20
-    expect.problem(client.get(f"{path}/results"), 409)
+    assert results(client, path, s3) == []
     expect.problem(client.post(f"{path}/resume"), 409)
 
 
@@ -147,7 +149,7 @@ def test_task_out_of_credit_continues_after_a_top_up_and_a_resume(
     assert (task["status"], task["rows_done"], task["spent"]) == ("out_of_credit", 4, 20)
     assert client.balance == 0
     assert len(client.rows("records", task_id=task["id"])) == 4
-    expect.problem(client.get(f"{path}/results"), 409)
+    assert [row["row"] for row in results(client, path, s3)] == ["1", "2", "3", "4"]
 
     top_up(admin, client, 10)
     resumed = client.post(f"{path}/resume")
@@ -167,14 +169,20 @@ def test_task_out_of_credit_continues_after_a_top_up_and_a_resume(
 
 
 def test_cancelled_task_keeps_its_processed_rows_and_can_be_resumed(
-    account: Callable[..., Client],
+    account: Callable[..., Client], s3: httpx.Client
 ) -> None:
     total = 150_000
     client = account(balance=5 * total)
     path = upload(client, HEADER + SUM * total)
     eventually(lambda: task_at(client, path)["rows_done"] > 0, within=60)
+    problem = client.get(f"{path}/results")
+    expect.problem(problem, 409)
+    assert "Retry-After" not in problem.headers
     assert client.post(f"{path}/cancel").status_code == 200
+    being_written = client.get(f"{path}/results")
+    assert being_written.status_code == 303 or int(being_written.headers["Retry-After"]) > 0
     task = ended(client, path)
+    assert len(results(client, path, s3)) == task["rows_done"]
     assert task["status"] == "cancelled"
     assert 0 < task["rows_done"] < total
     assert task["spent"] == 5 * task["rows_done"] == spent(client)
@@ -186,6 +194,7 @@ def test_cancelled_task_keeps_its_processed_rows_and_can_be_resumed(
     assert (task["status"], task["rows_done"], task["spent"]) == ("completed", total, 5 * total)
     assert client.balance == 0
     assert spent(client) == 5 * total
+    assert len(results(client, path, s3)) == total
 
 
 def test_completed_task_can_be_neither_cancelled_nor_resumed(client: Client) -> None:

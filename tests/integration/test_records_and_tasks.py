@@ -163,7 +163,7 @@ def test_unfinished_task_can_be_cancelled_but_not_resumed(client: Person, sql: S
     task_id = task(client, sql, status)
     with pytest.raises(Conflict, match=status):
         tasks.resume(task_id, client.id, lambda *_: None)
-    tasks.cancel(task_id, client.id)
+    tasks.cancel(task_id, client.id, lambda *_: None)
     assert tasks.get(task_id, client.id)["status"] == "cancelled"
 
 
@@ -171,7 +171,7 @@ def test_unfinished_task_can_be_cancelled_but_not_resumed(client: Person, sql: S
 def test_ended_task_cannot_be_cancelled(client: Person, sql: Sql, status: str) -> None:
     task_id = task(client, sql, status)
     with pytest.raises(Conflict, match=status):
-        tasks.cancel(task_id, client.id)
+        tasks.cancel(task_id, client.id, lambda *_: None)
 
 
 @pytest.mark.parametrize("status", ENDED)
@@ -208,11 +208,26 @@ def test_resume_whose_message_cannot_be_sent_changes_nothing(client: Person, sql
     assert tasks.get(task_id, client.id)["status"] == "out_of_credit"
 
 
+def test_cancellation_sends_one_message_and_changes_nothing_if_it_cannot_be_sent(
+    client: Person, sql: Sql
+) -> None:
+    task_id, sent = task(client, sql, "processing"), list[tuple[UUID, UUID]]()
+
+    def fail(*_: UUID) -> None:
+        raise ServiceUnavailable
+
+    with pytest.raises(ServiceUnavailable):
+        tasks.cancel(task_id, client.id, fail)
+    assert tasks.get(task_id, client.id)["status"] == "processing"
+    tasks.cancel(task_id, client.id, lambda *both: sent.append(both))
+    assert sent == [(client.id, task_id)]
+
+
 def test_task_of_another_user_is_not_found(client: Person, sql: Sql) -> None:
     task_id, stranger = task(client, sql, "out_of_credit"), create_person().id
     for act in (
         lambda: tasks.get(task_id, stranger),
-        lambda: tasks.cancel(task_id, stranger),
+        lambda: tasks.cancel(task_id, stranger, lambda *_: None),
         lambda: tasks.resume(task_id, stranger, lambda *_: None),
     ):
         with pytest.raises(NotFound):

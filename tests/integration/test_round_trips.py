@@ -38,7 +38,9 @@ CHARGE = ("POST", "/api/v1/process_operation")
 LISTS = {route for route, handler in HANDLERS.items() if Path(handler).stem == "list"}
 MORE_THAN_ONE_ROW = {
     ("POST", "/api/v1/process_csv"),  # stores a file
-    ("POST", "/api/v1/tasks/{task_id}/resume"),  # one transaction with the sending of a message
+    # One transaction with the sending of a message.
+    ("POST", "/api/v1/tasks/{task_id}/cancel"),
+    ("POST", "/api/v1/tasks/{task_id}/resume"),
     # These lock the user's row first, so that the next statement sees all committed changes.
     ("POST", "/api/v1/api_keys"),
     ("PATCH", "/api/v1/users/{id}"),

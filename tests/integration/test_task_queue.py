@@ -114,7 +114,7 @@ def test_six_resumptions_are_accepted_and_the_seventh_is_throttled(client: Perso
 
     def resume(owner: UUID | None) -> None:
         tasks.resume(task_id, owner, lambda _, resumed: sent.append(resumed))
-        tasks.cancel(task_id, owner)
+        tasks.cancel(task_id, owner, lambda *_: None)
 
     for _ in range(6):
         resume(client.id)

@@ -282,7 +282,7 @@ class Cancel:
             return None
         by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
         return Request.of(
-            "cancel_task",
+            "commit",
             request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/cancel"),
             lambda model: batch_model.cancel(model, model.tasks[task], by),
         )
@@ -297,7 +297,7 @@ class StopNow:
     def request(self, registry: Registry) -> Request:
         by = registry.model.tasks[self.task].owner
         return Request.of(
-            "cancel_task",
+            "commit",
             request_event(registry, by, "POST", f"/tasks/{registry.ids[self.task]}/cancel"),
             lambda model: batch_model.cancel(model, model.tasks[self.task], by),
         )

@@ -1,5 +1,6 @@
 """A model of the worker in plain Python, commit by commit."""
 
+from collections.abc import Generator
 from decimal import Decimal
 
 from tests.machine.model import (
@@ -29,7 +30,7 @@ def cancel(model: Model, task: Task, by: str) -> Expected:
         return refusal
     if task.status not in UNFINISHED:
         return CONFLICT
-    task.status = "cancelled"
+    _end(task, "cancelled")
     return _task_members(task)
 
 
@@ -39,6 +40,7 @@ def resume(model: Model, task: Task, by: str) -> Expected:
     if task.status not in STOPPED:
         return CONFLICT
     task.status = "queued" if task.begun else "awaiting_upload"
+    task.results = None
     return Expected(202, _task_members(task).members)
 
 
@@ -61,46 +63,79 @@ def begin_upload(model: Model, name: str, who: str, rows: Rows) -> Expected:
 
 def deliver(model: Model, name: str, hurried: bool, redelivered: bool) -> Steps:
     """Yield the steps of a worker that processes a task. A hurried worker has time for one chunk."""
+    if (yield from _process(model, name, hurried, redelivered)):
+        yield from _write_results_of_ended_task(model, name, redelivered)
+    return None
+
+
+def _write_results_of_ended_task(model: Model, name: str, redelivered: bool) -> Generator[str, None, None]:
+    task = model.tasks[name]
+    yield "claim_results"
+    if task.status in ("completed", *UNFINISHED) or task.results is not None:
+        return
+    if task.has_worker and not redelivered:
+        return
+    task.has_worker, ends = True, task.ends
+    yield "read results"
+    results = _results(model, name)
+    yield "end_results"
+    if task.ends == ends and task.status not in UNFINISHED:
+        task.has_worker = False
+        if task.results is None:
+            task.results = results
+
+
+def _process(model: Model, name: str, hurried: bool, redelivered: bool) -> Generator[str, None, bool]:
+    """Yield the steps up to the task's end. Return whether the worker then looks for missing results."""
     task = model.tasks[name]
     owner = model.users[task.owner]
     yield "peek_task"
-    if not task.stored or task.status not in UNFINISHED:
-        return None
+    if task.status not in UNFINISHED:
+        return True
     if task.status == "processing" and task.has_worker and not redelivered:
-        return None
+        return False
     if task.status == "queued" and task.begun and _owner_is_busy(model, task):
-        return None
+        return False
+    if not task.stored:
+        return True
     yield "commit"
     _start(model, task)
     if task.status != "processing":
-        return None
+        return task.status not in UNFINISHED
     row = task.done
     while True:
         yield "fail_task" if owner.deleted else "commit"
         if (task.status, task.done) != ("processing", row):
-            return None  # cancelled, or another worker took over
+            return True  # cancelled, or another worker took over
         if owner.deleted:
-            task.status = "failed"
-            return None
+            _end(task, "failed")
+            return True
         _bill_chunk(model, name)
         if task.status != "processing":
-            return None
+            return True
         last = task.done - row < CHUNK_ROWS
         if hurried and (task.done > row or not last):
             row = task.done
             yield "release_task"
             if (task.status, task.done) == ("processing", row):
                 task.has_worker = False
-            return None
+                return False
+            return True
         if last:
             break
         row = task.done
     yield "read results"
     results = _results(model, name)
     yield "complete_task"
-    if task.status == "processing":
-        task.status, task.results = "completed", results
-    return None
+    if task.status != "processing":
+        return True
+    _end(task, "completed")
+    task.results = results
+    return False
+
+
+def _end(task: Task, status: str) -> None:
+    task.status, task.has_worker, task.ends = status, False, task.ends + 1
 
 
 def _start(model: Model, task: Task) -> None:
@@ -128,7 +163,7 @@ def _bill_chunk(model: Model, name: str) -> None:
         elif cost is None:
             task.refused[task.done + 1] = operation, arguments
         elif owner.balance < spent + cost:
-            task.status = "out_of_credit"
+            _end(task, "out_of_credit")
             break
         else:
             spent, billed = spent + cost, billed + 1

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -74,12 +75,15 @@ def check(sql: Sql) -> None:
         assert (found := sql(query)) == [], f"{what}: {found}"
 
 
-def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], list[Result]]) -> dict[str, Any]:
+def read(
+    sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str, datetime | None], list[Result]]
+) -> dict[str, Any]:
     """Return the content of the database, in the format of `Model.expected_state`.
 
     Args:
         name_of: maps ids to names.
-        results: returns the results of a completed task, given the id of its owner and its own.
+        results: returns the published results of a task, given the id of its owner, its own, and when it
+            ended, if it did not complete.
     """
     ledgers: dict[str, list[tuple[str, Decimal, Decimal]]] = {}
     for owner, *entry in sql("SELECT user_id::text, kind, amount, balance_after FROM ledger ORDER BY seq"):
@@ -98,7 +102,8 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
         operations.setdefault(task_id, {})[operation] = sums[0], sums[1]
     tasks = sql(
         "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent,"
-        " has_worker AND status = 'processing' FROM tasks"
+        " has_worker AND status = 'processing', results_at IS NOT NULL,"
+        " CASE WHEN status <> 'completed' THEN finished_at END FROM tasks"
     )
     return {
         "users": {name_of[id]: (*user, ledgers.get(id, [])) for id, *user in users},
@@ -125,9 +130,9 @@ def read(sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str], lis
                 *task,
                 operations.get(id, {}),
                 has_worker,
-                results(owner, id) if task[0] == "completed" else None,
+                results(owner, id, end) if has_results else None,
             )
-            for id, owner, *task, has_worker in tasks
+            for id, owner, *task, has_worker, has_results, end in tasks
         },
     }
 

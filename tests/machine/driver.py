@@ -258,7 +258,7 @@ class Driver:
             for name, it in tasks
             for found in (
                 (f"/tasks/{ids[name]}", 200),
-                (f"/tasks/{ids[name]}/results", 303 if it.status == "completed" else 409),
+                (f"/tasks/{ids[name]}/results", 303 if it.results is not None else 409),
             )
         ]
 

@@ -43,25 +43,25 @@ class Crash:
 
     def play(self, steps: Steps) -> bool:
         """Execute the steps that are committed before the kill. Return whether the kill is reached."""
-        step, moment, nth = self._committed()
+        committing, moment, nth = self._committed()
         for name in steps:
-            nth -= name == step
+            nth -= name in committing
             if nth == 0:
                 if moment == AFTER:
                     next(steps, None)
                 return True
         return False
 
-    def _committed(self) -> tuple[str, str, int]:
+    def _committed(self) -> tuple[tuple[str, ...], str, int]:
         """Return the step of the model: one transaction, or one request that changes state."""
         match self.step:
             case "start_task":  # the first commit belongs to it
-                return "commit", BEFORE, 1
+                return ("commit",), BEFORE, 1
             case "end_chunk":
-                return "commit", BEFORE, self.nth + 1
+                return ("commit",), BEFORE, self.nth + 1
             case "complete results":
-                return "complete_task", BEFORE, 1
-        return self.step, self.moment, self.nth
+                return ("complete_task", "end_results"), BEFORE, 1
+        return (self.step,), self.moment, self.nth
 
 
 def mismatch(expected: Expected | None, response: Response | None) -> str:

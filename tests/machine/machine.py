@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared import aws
 from tests.machine import strategies
 from tests.machine.actions import PASSWORD, Action, Charge, Price, SendFile, SignIn, as_csv
+from tests.machine.batch_model import UNFINISHED
 from tests.machine.driver import Driver
 from tests.machine.linearizability import Crash
 from tests.machine.model import ARGUMENTS, Rows
@@ -208,8 +209,9 @@ class Machine(RuleBasedStateMachine):
         self.driver.compare()
         self.driver.check_lists()
         self.driver.end()
-        left = {task.status for task in self.driver.model.tasks.values() if task.stored}
-        assert not left & {"queued", "processing"}
+        found = self.driver.model.tasks.values()
+        assert not {task.status for task in found if task.stored} & {"queued", "processing"}
+        assert all(task.results is not None for task in found if task.status not in UNFINISHED)
 
     def _print(self, failure: BaseException) -> None:
         """Print the first failure immediately. A race may not recur when Hypothesis replays the run."""

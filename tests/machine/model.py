@@ -91,7 +91,7 @@ class Record:
 
 @dataclass
 class Task:
-    """An uploaded file: its rows, the number of rows done, and its results after they are written."""
+    """An uploaded file: its rows, the number of rows done, and its results after they are published."""
 
     owner: str
     rows: Rows
@@ -100,7 +100,9 @@ class Task:
     begun: bool = False
     """Whether a worker has ever started the task."""
     has_worker: bool = False
-    """Whether a worker runs the task or died with it. Valid only while the status is `processing`."""
+    """Whether a worker runs the task or writes its results, or died with it."""
+    ends: int = 0
+    """The number of times that the task has ended."""
     done: int = 0
     refused: dict[int, tuple[str, Arguments]] = field(default_factory=dict)
     """Operation and arguments of each rejected row, by row number."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -155,12 +156,12 @@ class Service:
         self.harness.cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
         self.expect_message()
 
-    def results(self, owner_id: str, task_id: str) -> list[Result]:
-        """Return the results of a completed task. Cached, because they never change."""
-        if task_id not in self._results:
-            key = aws.results_key(UUID(owner_id), UUID(task_id))
+    def results(self, owner_id: str, task_id: str, finished_at: datetime | None) -> list[Result]:
+        """Return the results of one end of a task. Cached, because they never change."""
+        key = aws.results_key(UUID(owner_id), UUID(task_id), finished_at)
+        if key not in self._results:
             text = self.harness.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
-            self._results[task_id] = [
+            self._results[key] = [
                 (
                     int(row["row"]),
                     row["operation"],
@@ -171,7 +172,7 @@ class Service:
                 )
                 for row in csv.DictReader(io.StringIO(text))
             ]
-        return self._results[task_id]
+        return self._results[key]
 
     def expect_message(self) -> None:
         """Wait for a message from S3. Raises: AssertionError if none arrives in time."""

@@ -87,5 +87,7 @@ CRASHES = st.one_of(
     st.builds(Crash, st.just("end_chunk"), MOMENTS, st.integers(1, 3)),
     st.builds(Crash, st.just("complete results"), MOMENTS),
     st.builds(Crash, st.just("complete_task"), MOMENTS),
+    st.builds(Crash, st.just("claim_results"), MOMENTS),
+    st.builds(Crash, st.just("end_results"), MOMENTS),
 )
 """Points at which a worker can be killed."""

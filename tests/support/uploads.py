@@ -13,7 +13,7 @@ from tests.support.http_client import API, Client, exact
 
 HEADER = b"operation,arguments\n"
 SUM = b'addition,"[1, 2]"\n'
-ENDS = ("completed", "out_of_credit", "failed", "cancelled")
+ENDS = ("completed", "out_of_credit", "failed", "cancelled", "quoted")
 TASK_TIMEOUT_SECONDS = 60
 """Enough for a worker's cold start on a busy machine."""
 
@@ -44,7 +44,8 @@ def ended(client: Client, path: str, *, statuses: Collection[str] = ENDS) -> Tas
 
 
 def results(client: Client, path: str, s3: httpx.Client) -> list[dict[str, str]]:
-    """Return the rows of a completed task's result CSV."""
+    """Return the rows of the result CSV of a task that has ended."""
+    eventually(lambda: task_at(client, path)["results"], within=TASK_TIMEOUT_SECONDS)
     redirect = client.get(f"{path}/results")
     assert redirect.status_code == 303, redirect.text
     assert redirect.content == b""

@@ -50,10 +50,12 @@ def failed(*records: dict[str, Any]) -> list[str]:
     return [item["itemIdentifier"] for item in response["batchItemFailures"]]
 
 
-def stub_run_task(monkeypatch: pytest.MonkeyPatch, end: End | Exception) -> None:
+def stub_run_task(
+    monkeypatch: pytest.MonkeyPatch, end: End | Exception, results_are_written: bool = True
+) -> None:
     """Make each task end like this. Another task of its owner waits."""
 
-    def run_task(upload: Upload, redelivered: bool, seconds_left: object) -> End:
+    def run_task(upload: Upload, redelivered: bool, out_of_time: object) -> End:
         if isinstance(end, Exception):
             raise end
         assert upload.user_id == OWNER
@@ -64,6 +66,7 @@ def stub_run_task(monkeypatch: pytest.MonkeyPatch, end: End | Exception) -> None
         return {"id": NEXT}
 
     monkeypatch.setattr(handler, "run_task", run_task)
+    monkeypatch.setattr(handler, "write_results_of_ended_task", lambda *_: results_are_written)
     monkeypatch.setattr(database, "one", one)
 
 
@@ -95,6 +98,27 @@ def test_message_of_an_ended_task_starts_the_next_one_unless_an_uploader_can_rep
 ) -> None:
     stub_run_task(monkeypatch, End.NOT_RUNNING)
     assert failed(record(body, received=received)) == []
+    assert queue.sent == sent
+
+
+@pytest.mark.parametrize(
+    ("end", "sent"),
+    [
+        (End.OUT_OF_CREDIT, [NEXT_KEY, KEY]),
+        (End.FAILED, [NEXT_KEY, KEY]),
+        (End.TAKEN_OVER, [NEXT_KEY, KEY]),
+        (End.NOT_RUNNING, [NEXT_KEY, KEY]),
+        (End.COMPLETED, [NEXT_KEY]),
+        (End.HANDED_OVER, [KEY]),
+        (End.WAITING, []),
+        (End.IN_PROGRESS, []),
+    ],
+)
+def test_unfinished_results_of_an_ended_task_are_handed_over_after_the_next_task_is_started(
+    monkeypatch: pytest.MonkeyPatch, queue: Queue, end: End, sent: list[str]
+) -> None:
+    stub_run_task(monkeypatch, end, results_are_written=False)
+    assert failed(record(GOOD)) == []
     assert queue.sent == sent
 
 

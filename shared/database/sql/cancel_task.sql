@@ -1,6 +1,7 @@
 -- Cancel a task. Its worker stops at the next chunk, because begin_chunk requires the status `processing`. The
--- owner's row is locked, so that start_task can't queue another task behind this one at the same time. `status`
--- is the status before; `body` is null if the task had already ended.
+-- owner's row is locked, so that start_task can't queue another task behind this one at the same time. Run it in
+-- one transaction with sending the message whose worker writes the results. `status` is the status before; `body`
+-- is null if the task had already ended.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
@@ -8,9 +9,11 @@ WITH found AS MATERIALIZED (
 ), owner AS MATERIALIZED (
     SELECT id FROM users WHERE id = (SELECT user_id FROM found) FOR NO KEY UPDATE
 ), cancelled AS (
-    UPDATE tasks t SET status = 'cancelled', finished_at = now(), updated_at = now()
+    UPDATE tasks t
+    SET status = 'cancelled', finished_at = now(), updated_at = now(),
+        has_worker = false, results_upload = NULL, results_parts = 0, results_row = 1
     FROM found, owner
     WHERE t.id = found.id AND found.status IN ('awaiting_upload', 'queued', 'processing')
     RETURNING task_json(t) AS body
 )
-SELECT status, (SELECT body FROM cancelled) AS body FROM found
+SELECT user_id, status, (SELECT body FROM cancelled) AS body FROM found

@@ -7,7 +7,7 @@ WITH found AS MATERIALIZED (
 ), owner AS MATERIALIZED (
     SELECT id FROM users WHERE id = (SELECT user_id FROM found) FOR NO KEY UPDATE
 )
-UPDATE tasks t SET status = 'completed', finished_at = now(), updated_at = now()
+UPDATE tasks t SET status = 'completed', finished_at = now(), results_at = now(), updated_at = now()
 FROM found, owner
 WHERE t.id = found.id
 RETURNING t.id

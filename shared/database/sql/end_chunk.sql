@@ -35,6 +35,7 @@ SET bytes_done = :bytes_done::bigint,
     spent = spent + :spent::numeric,
     status = :status::text,
     error = :error::text,
+    has_worker = has_worker AND :status::text = 'processing',
     finished_at = CASE WHEN :status::text = 'processing' THEN NULL ELSE now() END,
     updated_at = now()
 WHERE id = :id::uuid

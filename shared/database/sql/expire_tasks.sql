@@ -15,7 +15,8 @@ WITH abandoned AS MATERIALIZED (
         error = CASE WHEN t.status = 'awaiting_upload'
                      THEN 'No file arrived within a day, or no worker could start the task. If you uploaded the file, resume the task.'
                      ELSE 'No worker could continue the task for a day. The charged rows are recorded. Resume the task to process the rest.' END,
-        finished_at = now(), updated_at = now()
+        finished_at = now(), updated_at = now(),
+        has_worker = false, results_upload = NULL, results_parts = 0, results_row = 1
     FROM abandoned
     WHERE t.id = abandoned.id
     RETURNING 1

@@ -5,7 +5,9 @@ WITH found AS MATERIALIZED (
 ), owner AS MATERIALIZED (
     SELECT id FROM users WHERE id = (SELECT user_id FROM found) FOR NO KEY UPDATE
 )
-UPDATE tasks t SET status = 'failed', error = :error::text, finished_at = now(), updated_at = now()
+UPDATE tasks t
+SET status = 'failed', error = :error::text, finished_at = now(), updated_at = now(),
+    has_worker = false, results_upload = NULL, results_parts = 0, results_row = 1
 FROM found, owner
 WHERE t.id = found.id
   AND (found.status IN ('queued', 'processing')

@@ -1,6 +1,7 @@
 -- Queue a task again that ran out of credit or was cancelled, if its owner may resume another task now (a token
 -- bucket; admins have no limit). Run it in one transaction with sending the task's message, so that neither
--- happens alone. A task without an ETag has no file yet and awaits its upload. `body` is null if nothing was
+-- happens alone. A task without an ETag has no file yet and awaits its upload. The results of the rows before are
+-- no longer published; those of all rows replace them. `body` is null if nothing was
 -- resumed; `wait` is the seconds until the owner may resume.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status FROM tasks
@@ -14,7 +15,8 @@ WITH found AS MATERIALIZED (
 ), resumed AS (
     UPDATE tasks t
     SET status = CASE WHEN t.etag IS NULL THEN 'awaiting_upload' ELSE 'queued' END,
-        error = NULL, finished_at = NULL, errors_deleted = false, updated_at = now()
+        error = NULL, finished_at = NULL, errors_deleted = false, updated_at = now(), has_worker = false,
+        results_at = NULL, results_upload = NULL, results_parts = 0, results_row = 1
     FROM found, token
     WHERE t.id = found.id AND token.wait = 0
     RETURNING task_json(t) AS body

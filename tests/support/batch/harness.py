@@ -122,8 +122,15 @@ class Harness:
         (row,) = self.sql(f"SELECT {', '.join(names)} FROM tasks WHERE id = :id", id=task.id)
         return dict(zip(names, row, strict=True))
 
+    def cancel(self, task: Task) -> None:
+        tasks.cancel(task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+
     def results(self, task: Task) -> bytes:
-        key = aws.results_key(task.owner.id, task.id)
+        """Return the results that the API links. Raises: AssertionError if there are none."""
+        row = tasks.get(task.id, task.owner.id)
+        assert row["results_at"] is not None
+        finished_at = None if row["status"] == "completed" else row["finished_at"]
+        key = aws.results_key(task.owner.id, task.id, finished_at)
         return self.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
     def balance(self, owner: Person) -> Decimal:
