@@ -129,7 +129,7 @@ soak: $(INSTALLED) ## Run mixed traffic of many users under faults; MINUTES=10, 
 redrive: $(INSTALLED) ## Move messages from the dead-letter queue to the work queue; STAGE=… on AWS
 	@$(if $(STAGE),,$(RUN) exec) $(BIN)/python -m deploy.redrive
 
-audit: $(INSTALLED) ## Check that every balance is the sum of its ledger entries; STAGE=… on AWS
+audit: $(INSTALLED) ## Check that balances and usage match the ledger; STAGE=… on AWS
 	@$(if $(STAGE),$(BIN)/python -m deploy.audit,$(RUN) audit)
 
 bench: $(INSTALLED) ## Run all benchmarks and write docs/results/performance-tables.md; takes half an hour

@@ -1,8 +1,8 @@
 """Audit the balances of a deployed stack: `STAGE=… python -m deploy.audit`.
 
 The database is private, so the migrate function runs the audit and this script prints the result. The exit
-status is that of shared.billing.audit: 0 when every balance matches its ledger, 1 when one does not, 2 when
-the audit failed.
+status is that of shared.billing.audit: 0 if balances and usage match the ledger, 1 if one does not, 2 if the
+audit failed.
 """
 
 import json

@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Returns:
         `{"revision": the schema's, "created": [names of the inserted rows]}`, or
-        `{"findings": [a line for each user whose balance is not the sum of the ledger]}`.
+        `{"findings": [a line for each user whose balance or usage does not match the ledger]}`.
 
     Raises:
         SettingsError: a password is a published default in production, or Postgres rejected the

@@ -15,8 +15,8 @@ app = Api(access=Access.SIGNED_IN)
     tags=["sign-in"],
     summary="List your sessions.",
     description=(
-        "Returns one session for each device on which you are signed in. `current` marks the session of this "
-        "request; with an API key none is. Admins, too, see only their own sessions."
+        "Returns one session for each device on which you are signed in. `current` is true for the session "
+        "of this request, so for none if you send an API key. Admins, too, see only their own sessions."
     ),
     operation_id="listSessions",
     responses=documented_list(SESSIONS, description="One page of sessions."),

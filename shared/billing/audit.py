@@ -1,4 +1,4 @@
-"""Check that every balance is the sum of its ledger entries: `python -m shared.billing.audit`."""
+"""Check that balances and usage match the ledger: `python -m shared.billing.audit`."""
 
 import sys
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from shared.billing.charges import audit
 from shared.database import Row
 from shared.errors import DomainError
 
+PASSED = "Every balance is the sum of its ledger entries, and usage matches the ledger."
+"""The report of an audit without findings."""
 AUDIT_TIMEOUT = 3600.0
 """Seconds. Postgres sends no byte before the audit ends, so without a statement timeout the connection would
 time out after a minute."""
@@ -16,7 +18,7 @@ LINES_LIMIT = 1000
 
 
 def findings(statement_timeout: float = AUDIT_TIMEOUT) -> list[str]:
-    """Return a line for each user whose balance and ledger disagree.
+    """Return a line for each user whose balance or usage does not match the ledger.
 
     Args:
         statement_timeout: seconds that the audit may take.
@@ -34,7 +36,7 @@ def report(findings: Sequence[str]) -> int:
     """Print the findings and return the exit status: 0 without findings, otherwise 1."""
     for line in findings:
         print(line)
-    print("Balances and ledger disagree." if findings else "Every balance is the sum of its ledger entries.")
+    print("Balances or usage do not match the ledger." if findings else PASSED)
     return 1 if findings else 0
 
 
@@ -48,12 +50,12 @@ def main() -> int:
 
 
 def _line(row: Row) -> str:
-    where = f", chain broken at entry {row['broken_at']}" if row["broken_at"] else ""
+    details = f", chain broken at entry {row['broken_at']}" if row["broken_at"] else ""
     if row["usage_spent"] != row["ledger_spent"]:
-        where += f", usage {row['usage_spent']}, charges less refunds {row['ledger_spent']}"
+        details += f", usage {row['usage_spent']}, charges less refunds {row['ledger_spent']}"
     return (
         f"MISMATCH {row['id']} {row['email']}: balance {row['balance']}, ledger's sum {row['ledger_total']},"
-        f" newest balance_after {row['ledger_newest']}{where}"
+        f" newest balance_after {row['ledger_newest']}{details}"
     )
 
 

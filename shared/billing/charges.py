@@ -131,7 +131,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
 
 
 def audit() -> list[Row]:
-    """Return each user whose balance, ledger sum and newest balance_after differ, or with a broken chain."""
+    """Return each user whose balance or usage does not match the ledger, or whose entries are not a chain."""
     return database.run("audit")
 
 

@@ -155,7 +155,7 @@ class Api(APIGatewayHttpResolver):
         return str(self.current_event.raw_event.get("rawQueryString") or "")
 
     def reject_unknown_query(self, *known: str) -> None:
-        """Reject a query string with another parameter or one that occurs twice. Raises: InvalidInput."""
+        """Reject a query string with an unknown or repeated parameter. Raises: InvalidInput."""
         names = [unquote_plus(pair.partition("=")[0]) for pair in self.query_string.split("&") if pair]
         faults: list[Fault] = [
             {"pointer": f"#/query/{name[:64]}", "detail": f"{name[:64]}: {problem}"}
