@@ -30,7 +30,7 @@ from shared.auth import tokens
 from shared.auth.caller import Credentials
 from shared.billing import charges
 from shared.database.connection import statement_text
-from shared.schemas.requests import OperationCall
+from shared.operations.requests import OperationCall
 
 CLIENTS = (1, 8)
 ACCOUNTS = {"one account": 1, "1,000 accounts": 1000}

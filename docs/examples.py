@@ -5,13 +5,14 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from docs.list_schemas import BY_PAGE
+from docs.list_schemas import BY_PAGE, SCHEMAS, schemas_of
 from shared import errors, exact_json
 from shared.accounts import WRONG_CREDENTIALS_DETAIL
 from shared.auth.caller import NOT_SIGNED_IN_DETAIL
 from shared.errors import DomainError
 from shared.http import problems
 from shared.http.problems import PROBLEM, problem_of
+from shared.schemas.responses import CreditProblem, InputProblem, Problem
 
 _ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
 _USER = "0190a0a0-0b1e-7a52-9d0c-1f2e3d4c5b6a"
@@ -178,8 +179,20 @@ ERRORS: list[DomainError] = [
     errors.ServiceUnavailable("The database is temporarily unavailable. Try again.", retry_after=5),
 ]
 
+PROBLEM_MODELS = {402: CreditProblem, 422: InputProblem}
+"""The problems with members of their own, by status."""
+
+COLLECTIONS = {
+    "User": "users",
+    "Operation": "operations",
+    "Record": "records",
+    "ApiKeyCreated": "api_keys",
+    "UploadGranted": "tasks",
+    "TaskAccepted": "tasks",
+}
+"""The collection to which the `Location` of a created object points, by its schema's name."""
+
 HEADERS = {
-    "Location": f"/api/v1/tasks/{_TASK}",
     "Set-Cookie": "access_token_cookie=…; HttpOnly; SameSite=Lax; Path=/; Max-Age=900",
     "Idempotent-Replayed": "true",
 }
@@ -200,13 +213,32 @@ def illustrate(operation: dict[str, Any]) -> None:
     """Add examples to the bodies and headers of an operation."""
     for message in (operation.get("requestBody", {}), *operation["responses"].values()):
         for content in message.get("content", {}).values():
-            name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            name = _schema_name(content)
             if (listing := BY_PAGE.get(name)) is not None:
                 content["example"] = {**_PAGE, listing.name: [BODIES[listing.schema.__name__]]}
             elif name in BODIES:
                 content["example"] = BODIES[name]
         for header, declaration in message.get("headers", {}).items():
-            declaration["example"] = HEADERS[header]
+            declaration["example"] = HEADERS[header] if header in HEADERS else _location(message)
+
+
+def _location(message: dict[str, Any]) -> str:
+    """Return the example of a response's Location: the created object, or the link of a redirect."""
+    if not message.get("content"):
+        return str(BODIES["ResultsLink"]["url"])
+    name = _schema_name(*message["content"].values())
+    return f"/api/v1/{COLLECTIONS[name]}/{BODIES[name]['id']}"
+
+
+def _schema_name(content: dict[str, Any]) -> str:
+    """Return the name of the schema that a body refers to, or an empty string."""
+    return str(content.get("schema", {}).get("$ref", "")).rpartition("/")[2]
+
+
+def problem_schemas() -> dict[str, Any]:
+    """Return the schemas of all problems, by name."""
+    models = (Problem, *PROBLEM_MODELS.values())
+    return {name: schema for model in models for name, schema in schemas_of(model).items()}
 
 
 def _response(status: int, failures: list[DomainError]) -> dict[str, Any]:
@@ -214,9 +246,10 @@ def _response(status: int, failures: list[DomainError]) -> dict[str, Any]:
         problem_of(error).slug: {"value": json.loads(exact_json.dumps(problems.body(error, _ID)))}
         for error in failures
     }
+    schema = {"$ref": f"{SCHEMAS}{PROBLEM_MODELS.get(status, Problem).__name__}"}
     response: dict[str, Any] = {
         "description": problems.meaning(status),
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+        "content": {PROBLEM: {"schema": schema, "examples": examples}},
     }
     headers = {name: value for error in failures for name, value in problems.headers(error).items()}
     if headers:

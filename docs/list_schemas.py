@@ -1,20 +1,28 @@
 """The OpenAPI schemas of the API's lists: the query parameters and the pages."""
 
-from typing import Any, get_type_hints
+from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.models import Schema
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field
+from typing_extensions import TypeAliasType
 
 from shared.http.responses import page_name
 from shared.lists.listing import Listing
-from shared.lists.query import FieldType
 from shared.lists.registry import LISTS
+from shared.schemas.field_types import TotalRelation
 
 SEARCH = (
     "Text that the operation's name, the arguments or the result contains, in any case. A page may have"
     " fewer rows than page_size and still a next_cursor: each search examines a limited number of rows."
 )
+SCHEMAS = "#/components/schemas/"
 BY_PAGE = {page_name(listing): listing for listing in LISTS}
+FILTERS = (
+    "Conditions on fields: the name of a field, `__` and an operator. `gte`, `lte`, `gt` and `lt` compare "
+    "numbers, times and texts. `in` takes up to 100 values, separated by commas. `like` matches a text with "
+    "the wildcards `%` and `_`. Each condition is a query parameter of its own, such as `amount__gte=5` or "
+    "`type__in=addition,division`. All conditions must match. An unknown field or operator returns 422."
+)
 
 
 def listing_of(operation: dict[str, Any]) -> Listing | None:
@@ -28,31 +36,47 @@ def pages() -> dict[str, Any]:
     """Return the schemas of all pages and of the rows in them, by name."""
     schemas = dict[str, Any]()
     for name, listing in BY_PAGE.items():
-        schema = _page_model(listing).model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs") | {name: schema}
-    # Like Powertools, omit `default: null`, because a missing member is not null.
+        schemas |= schemas_of(listing.schema)
+        row = f"{listing.schema.__name__}Row"
+        schemas[row] = {**schemas.pop(listing.schema.__name__), "title": row}
+        # All members of a row are optional, because `fields` selects them.
+        schemas[row].pop("required")
+        schemas |= schemas_of(_Page)
+        page = schemas.pop("_Page")
+        rows = {"type": "array", "items": {"$ref": f"{SCHEMAS}{row}"}}
+        schemas[name] = {
+            **page,
+            "title": name,
+            "properties": {**page["properties"], listing.name: rows},
+            "required": [*page["required"], listing.name],
+        }
+    return schemas
+
+
+class _Page(BaseModel):
+    """One page of a list."""
+
+    total_pages: int = Field(default=None, description="Left out with `cursor`.")
+    total: int = Field(
+        default=None, description="The number of matching rows, or a lower bound. Left out with `cursor`."
+    )
+    total_relation: TotalRelation = Field(
+        default=None, description="Whether `total` is exact or a lower bound."
+    )
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
+
+
+def schemas_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a model and of all models in it, by name.
+
+    Like Powertools, omit `default: null`, because a missing member is not null.
+    """
+    schema = model.model_json_schema(ref_template=f"{SCHEMAS}{{model}}")
+    schemas = {**schema.pop("$defs", {}), model.__name__: schema}
     return {
-        name: Schema.model_validate(schema).model_dump(by_alias=True, exclude_none=True, mode="json")
-        for name, schema in schemas.items()
+        name: Schema.model_validate(one).model_dump(by_alias=True, exclude_none=True, mode="json")
+        for name, one in schemas.items()
     }
-
-
-def _page_model(listing: Listing) -> type[BaseModel]:
-    """Return the model of one page. All members of a row are optional, because `fields` selects them."""
-    hints = get_type_hints(listing.schema, include_extras=True)
-    row: Any = create_model(  # type: ignore[call-overload]
-        f"{listing.schema.__name__}Row",
-        **{name: (hint | None, None) for name, hint in hints.items()},
-    )
-    page: Any = create_model(  # type: ignore[call-overload]
-        f"{listing.schema.__name__}Page",
-        total_pages=(int | None, None),
-        total=(int | None, None),
-        total_relation=(str | None, None),
-        next_cursor=(str | None, ...),
-        **{listing.name: (list[row], ...)},
-    )
-    return page  # type: ignore[no-any-return]
 
 
 def parameters(listing: Listing) -> list[dict[str, Any]]:
@@ -74,35 +98,61 @@ def parameters(listing: Listing) -> list[dict[str, Any]]:
         declared.append(_query("search", {"type": "string", "minLength": 1, "maxLength": 200}, SEARCH))
     if "deleted_at" in listing.public:
         declared.append(_query("deleted", {"type": "boolean"}, "Include deleted rows. For admins only."))
+    declared += [_query(name, _filter_schema(listing, name)) for name in listing.public]
+    return [*declared, _conditions(listing)]
+
+
+def operator_parameters(listing: Listing) -> list[dict[str, Any]]:
+    """Return a parameter for each operator of each field, which the document describes as one: `filters`."""
+    return [
+        _query(
+            f"{name}__{operator}",
+            {"type": "string"} if operator in ("in", "like") else _value_schema(listing, name),
+        )
+        for name, kind in listing.public.items()
+        for operator in kind.operators
+    ]
+
+
+def _conditions(listing: Listing) -> dict[str, Any]:
+    """Return the parameter that describes the operators of all fields. Its members are query parameters."""
+    by_operators: dict[tuple[str, ...], list[str]] = {}
     for name, kind in listing.public.items():
-        declared.append(_query(name, _filter_schema(kind)))
-        declared += [
-            _query(
-                f"{name}__{operator}",
-                {"type": "string"} if operator in ("in", "like") else _filter_schema(kind),
-            )
-            for operator in kind.operators
-        ]
-    return declared
-
-
-def _filter_schema(kind: FieldType) -> dict[str, Any]:
-    """Return the schema of a filter. A nullable field also accepts the word `null`."""
-    schema = _value_schema(kind)
-    return (
-        {"anyOf": [schema, {"const": "null"}]} if kind.nullable and schema != {"type": "string"} else schema
+        if kind.operators:
+            by_operators.setdefault(kind.operators, []).append(name)
+    allowed = "|".join(
+        f"({'|'.join(names)})__({'|'.join(operators)})" for operators, names in by_operators.items()
     )
+    schema = {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "propertyNames": {"pattern": f"^({allowed})$"},
+    }
+    return {**_query("filters", schema, FILTERS), "style": "form", "explode": True}
 
 
-def _value_schema(kind: FieldType) -> dict[str, Any]:
+def _filter_schema(listing: Listing, name: str) -> dict[str, Any]:
+    """Return the schema of a filter. A nullable field also accepts the word `null`."""
+    schema = _value_schema(listing, name)
+    nullable = listing.public[name].nullable and schema != {"type": "string"}
+    return {"anyOf": [schema, {"const": "null"}]} if nullable else schema
+
+
+def _value_schema(listing: Listing, name: str) -> dict[str, Any]:
+    kind = listing.public[name]
     if kind.choices:
-        return {"type": "string", "enum": list(kind.choices)}
+        return _choices(listing, name)
     formats = {"UUID": "uuid", "datetime": "date-time"}
     if (form := formats.get(kind.python.__name__)) is not None:
         return {"type": "string", "format": form}
-    return {
-        "type": {"int": "integer", "Decimal": "number", "float": "number"}.get(kind.python.__name__, "string")
-    }
+    types = {"int": "integer", "Decimal": "number", "float": "number", "bool": "boolean"}
+    return {"type": types.get(kind.python.__name__, "string")}
+
+
+def _choices(listing: Listing, name: str) -> dict[str, Any]:
+    """Return the reference to the schema of a field's enum, or the schema of a boolean."""
+    alias = listing.schema.model_fields[name].annotation
+    return {"$ref": f"{SCHEMAS}{alias}"} if isinstance(alias, TypeAliasType) else {"type": "boolean"}
 
 
 def _names(name: str) -> dict[str, str]:

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
-from aws_lambda_powertools.event_handler.openapi.models import License
+from aws_lambda_powertools.event_handler.openapi.models import Contact, License
 
 from deploy.serverless_file import DEFAULT_ROUTE, Service
 from docs import examples, list_schemas
 from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import FIELD
-from shared.operations.catalog import CATALOG
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "openapi.json"
@@ -29,12 +28,19 @@ SECURITY_SCHEMES = {
         "name": "access_token_cookie",
         "description": "Set by POST /login. Requests other than GET also need the X-CSRF-TOKEN header.",
     },
+    "refresh_cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "refresh_token_cookie",
+        "description": "Set by POST /login. Needs the X-CSRF-TOKEN header too.",
+    },
     "bearer": {
         "type": "http",
         "scheme": "bearer",
         "description": "An access token, or an API key (rc_…).",
     },
 }
+CSRF_HEADER = "The csrf_token of the sign-in. Required with a cookie."
 IDEMPOTENCY_KEY = (
     "A key of your choice. A retry with the same key is not executed again and returns the first response."
 )
@@ -54,6 +60,7 @@ def build() -> dict[str, Any]:
         description="A calculator that charges credit for each operation, one by one or by the million.",
         openapi_version="3.1.0",
         license_info=License(name="MIT", identifier="MIT"),
+        contact=Contact(name="The maintainers, through the issues of the repository"),
         on_conflict="error",
     )
     for route in Service.load(ROOT / "serverless.yml", {}).routes:
@@ -66,16 +73,16 @@ def build() -> dict[str, Any]:
     components = document["components"]
     components["securitySchemes"] = SECURITY_SCHEMES
     components["responses"] = examples.problems_by_status()
-    components["schemas"]["OperationCall"]["properties"]["type"]["enum"] = list(CATALOG)
-    components["schemas"] = _own(components["schemas"] | list_schemas.pages())
+    components["schemas"] = _own(components["schemas"] | list_schemas.pages() | examples.problem_schemas())
     return dict(document)
 
 
 def _schema(app: Api) -> dict[str, Any]:
     """Return the OpenAPI document of one endpoint."""
-    document: dict[str, Any] = app.get_openapi_schema(openapi_version="3.1.0").model_dump(
-        by_alias=True, exclude_none=True, mode="json"
-    )
+    document: dict[str, Any] = app.get_openapi_schema(
+        openapi_version="3.1.0", security_schemes=SECURITY_SCHEMES
+    ).model_dump(by_alias=True, exclude_none=True, mode="json")
+    document["components"].pop("securitySchemes")
     (item,) = document["paths"].values()
     ((method, operation),) = item.items()
     listing = list_schemas.listing_of(operation)
@@ -83,6 +90,8 @@ def _schema(app: Api) -> dict[str, Any]:
         operation["parameters"] = list_schemas.parameters(listing)
     if app.media_type == MULTIPART:
         operation["requestBody"] = _upload_form()
+    for parameter in operation.get("parameters", []):
+        parameter["schema"].pop("title", None)
     examples.illustrate(operation)
     _add_common(app, method, operation)
     return document
@@ -102,10 +111,8 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
         operation["security"] = [{"cookie": []}, {"bearer": []}]
         if app.access is Access.ADMIN or method != "get":
             statuses |= {"403"}
-        if method != "get":
-            operation.setdefault("parameters", []).append(
-                _header("X-CSRF-TOKEN", "The csrf_token of the sign-in. Required with the cookie.", {})
-            )
+    if "security" in operation and method != "get":
+        operation.setdefault("parameters", []).append(_header("X-CSRF-TOKEN", CSRF_HEADER, {}))
     if app.idempotent:
         lengths = {"minLength": 1, "maxLength": 255}
         operation["parameters"].append(_header("Idempotency-Key", IDEMPOTENCY_KEY, lengths))
@@ -121,6 +128,7 @@ def _upload_form() -> dict[str, Any]:
     file = {
         "type": "string",
         "format": "binary",
+        "contentMediaType": "text/csv",
         "description": "A CSV file of operations.",
     }
     schema = {
@@ -142,8 +150,14 @@ def _header(name: str, description: str, limits: dict[str, int]) -> dict[str, An
 
 
 def _own(schemas: dict[str, Any]) -> dict[str, Any]:
-    """Drop the schemas of Powertools' own validation errors, which the API never sends; sort the others."""
+    """Drop the schemas of Powertools' own validation errors, which the API never sends; sort the others.
+
+    Drop the titles of members too, which Pydantic derives from their names.
+    """
     powertools = {"HTTPValidationError", "ValidationError", "ResponseValidationError"}
+    for schema in schemas.values():
+        for member in schema.get("properties", {}).values():
+            member.pop("title", None)
     return {name: schema for name, schema in sorted(schemas.items()) if name not in powertools}
 
 

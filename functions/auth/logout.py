@@ -22,6 +22,7 @@ app = Api(media_type=None)
         "without a session."
     ),
     operation_id="logout",
+    security=[{"cookie": []}, {"refresh_cookie": []}, {"bearer": []}, {}],
     responses=documented(
         Done, 403, headers=("Set-Cookie",), description="Signed out. The cookies are deleted."
     ),

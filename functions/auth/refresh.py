@@ -23,6 +23,7 @@ app = Api(media_type=None)
         "(401)."
     ),
     operation_id="refreshTokens",
+    security=[{"refresh_cookie": []}, {"bearer": []}],
     responses=documented(
         SignedIn, 401, 403, headers=("Set-Cookie",), description="New tokens, in the cookies."
     ),

@@ -6,7 +6,7 @@ from shared.billing import charges
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.operations import catalog
-from shared.schemas.requests import OperationCall
+from shared.operations.requests import OperationCall
 from shared.schemas.responses import Charged
 
 app = Api(access=Access.CHARGED, idempotent=True)

@@ -8,7 +8,7 @@ from shared.http.responses import created, documented
 from shared.idempotency import run_once
 from shared.ids import uuid7
 from shared.operations import catalog
-from shared.schemas.requests import NewOperation
+from shared.operations.requests import NewOperation
 from shared.schemas.responses import Operation
 
 app = Api(access=Access.ADMIN, idempotent=True)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
-from shared.http.problems import PROBLEM, meaning
-from shared.schemas.responses import Problem
+from shared.http.problems import meaning
 
 if TYPE_CHECKING:
     from shared.lists.listing import Listing
@@ -65,7 +64,8 @@ def documented(
     }
     if headers:
         success["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
-    return {status: success, **{problem: documented_problem(problem) for problem in problems}}
+    # Only their statuses: `docs/openapi.py` replaces each problem by the response that all endpoints share.
+    return {status: success, **{problem: {"description": meaning(problem)} for problem in problems}}
 
 
 def documented_list(listing: "Listing", *, description: str) -> dict[int, Any]:
@@ -80,8 +80,3 @@ def documented_list(listing: "Listing", *, description: str) -> dict[int, Any]:
 def page_name(listing: "Listing") -> str:
     """Return the name of the schema of one page of a list."""
     return f"{listing.schema.__name__}Page"
-
-
-def documented_problem(status: int) -> dict[str, Any]:
-    """Declare an RFC 9457 problem, for the OpenAPI document."""
-    return {"description": meaning(status), "content": {PROBLEM: {"model": Problem}}}

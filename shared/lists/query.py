@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from pydantic import BaseModel
+from typing_extensions import TypeAliasType
 
 from shared.errors import Fault, InvalidInput
 from shared.schemas.field_types import fold_email
@@ -216,6 +217,8 @@ def _bounded(text: str, limit: int) -> int:
 
 
 def _field_type(annotation: Any) -> FieldType:
+    if isinstance(annotation, TypeAliasType):
+        return _field_type(annotation.__value__)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _field_type(arguments[0])

@@ -8,6 +8,7 @@ from unicodedata import category, normalize
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 PASSWORD_LENGTH = (8, 128)
 """Minimum and maximum number of characters of a password."""
@@ -106,12 +107,31 @@ Money = Annotated[Number, Field(max_digits=18, decimal_places=4)]
 Amount = Annotated[Money, Field(ge=0)]
 Password = Annotated[str, AfterValidator(_without_control_characters)]
 NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
-OperationType = Annotated[str, Field(min_length=1, max_length=64, examples=["addition"])]
-Role = Literal["client", "admin"]
-UserStatus = Literal["active", "inactive"]
-Scope = Literal["read", "compute", "batch", "admin"]
-LimitPeriod = Literal["day", "month", "total"]
-UsagePeriod = Literal["hour", "day", "month"]
+
+# Named aliases: the OpenAPI document has one schema of each, to which all members refer.
+Role = TypeAliasType("Role", Literal["client", "admin"])
+UserStatus = TypeAliasType("UserStatus", Literal["active", "inactive"])
+Scope = TypeAliasType("Scope", Literal["read", "compute", "batch", "admin"])
+LimitPeriod = TypeAliasType("LimitPeriod", Literal["day", "month", "total"])
+LedgerKind = TypeAliasType(
+    "LedgerKind", Literal["opening", "charge", "batch", "grant", "adjustment", "refund"]
+)
+TaskStatus = TypeAliasType(
+    "TaskStatus",
+    Literal[
+        "awaiting_upload",
+        "queued",
+        "processing",
+        "completed",
+        "out_of_credit",
+        "failed",
+        "cancelled",
+        "quoted",
+    ],
+)
+UsagePeriod = TypeAliasType("UsagePeriod", Literal["hour", "day", "month"])
+TotalRelation = TypeAliasType("TotalRelation", Literal["eq", "gte"])
+
 Time = Annotated[AwareDatetime, BeforeValidator(_time_text), AfterValidator(_utc)]
 """An RFC 3339 time. Pydantic alone would also accept seconds since 1970."""
 Rfc3339 = Annotated[datetime, Field(examples=["2026-11-23T07:00:00.000000Z"])]

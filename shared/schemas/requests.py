@@ -13,8 +13,6 @@ from shared.schemas.field_types import (
     Email,
     Money,
     NewPassword,
-    Number,
-    OperationType,
     Password,
     Role,
     SentJson,
@@ -50,11 +48,6 @@ class NewAdmin(Request):
     admin_password: Annotated[Password, Field(min_length=1, max_length=1024)]
 
 
-class OperationCall(Request):
-    type: OperationType
-    arguments: Annotated[list[Number], Field(max_length=1000)] = []
-
-
 class NewTask(Request):
     filename: Annotated[Text, Field(min_length=1, max_length=255, examples=["operations.csv"])]
     size: Annotated[int, Field(strict=True, ge=1, le=LARGEST_UPLOAD, description="Bytes of the file.")]
@@ -62,11 +55,6 @@ class NewTask(Request):
 
 class NewApiKey(Request):
     name: Annotated[Text, Field(min_length=1, max_length=100)]
-
-
-class NewOperation(Request):
-    type: OperationType
-    cost: Amount
 
 
 # The default of a field that a PATCH body omits. A client cannot send it, because null is rejected.

@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.schemas.field_types import (
     ANY_JSON,
     FoldedEmail,
+    LedgerKind,
     LimitPeriod,
     Money,
     Rfc3339,
     Role,
     Scope,
+    TaskStatus,
     UsagePeriod,
     UserStatus,
 )
@@ -31,12 +33,33 @@ class ResponseBody(BaseModel):
 class Problem(ResponseBody):
     """RFC 9457 problem details."""
 
-    type: str
+    type: str = Field(description="A stable URI reference that names the kind of the problem.")
     title: str
     status: int
+    detail: str = Field(description="The cause and the next step.")
+    instance: str = Field(description="The id of the request.")
+
+
+class CreditProblem(Problem):
+    """The balance does not cover the cost of the call."""
+
+    balance: Money
+    cost: Money
+
+
+class InputFault(ResponseBody):
+    """One fault of the input."""
+
+    pointer: str = Field(
+        description="An RFC 6901 pointer into the body, or below `query`, `path` or `headers`."
+    )
     detail: str
-    instance: str
-    errors: list[dict[str, str]] | None = None
+
+
+class InputProblem(Problem):
+    """The input is invalid, or does not fit the state."""
+
+    errors: list[InputFault] = Field(default_factory=list)
 
 
 class Done(ResponseBody):
@@ -119,7 +142,7 @@ class Record(ResponseBody):
 class LedgerEntry(ResponseBody):
     id: UUID
     user_id: UUID
-    kind: Literal["opening", "charge", "batch", "grant", "adjustment", "refund"]
+    kind: LedgerKind
     amount: Money
     balance_before: Money
     balance_after: Money
@@ -160,11 +183,6 @@ class ApiKey(ResponseBody):
 
 class ApiKeyCreated(ApiKey):
     key: str = Field(description="Shown only once. Send it as `Authorization: Bearer …`.")
-
-
-TaskStatus = Literal[
-    "awaiting_upload", "queued", "processing", "completed", "out_of_credit", "failed", "cancelled", "quoted"
-]
 
 
 class Task(ResponseBody):

@@ -78,7 +78,7 @@ JSON_FIELDS = ("arguments", "operation_response", "reference", "scopes", "spend_
 
 def field_type(route: Declared, name: str) -> str:
     """Return the type of a query parameter's field."""
-    schema = route.query_parameters[name.partition("__")[0]]
+    schema = route.query_parameters[_field(name)]
     return str("enum" if "enum" in schema else schema.get("format", schema["type"]))
 
 
@@ -89,7 +89,12 @@ def filters(route: Declared) -> list[str]:
 
 def by_field(route: Declared) -> list[list[str]]:
     """Return the filters grouped by field: `amount`, `amount__gte` …"""
-    return [list(names) for _, names in groupby(filters(route), lambda name: name.partition("__")[0])]
+    names = sorted(filters(route), key=_field)
+    return [list(names) for _, names in groupby(names, _field)]
+
+
+def _field(name: str) -> str:
+    return name.partition("__")[0]
 
 
 @pytest.mark.parametrize("route", WITH_PARAMETER, ids=str)
@@ -141,6 +146,7 @@ def test_every_documented_filter_and_sort_is_accepted(caller: Client, route: Dec
         "number": "1",
         "integer": "1",
         "string": "x",
+        "boolean": "true",
     }
     for names in by_field(route):
         schema = route.query_parameters[names[0]]

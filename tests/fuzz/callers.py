@@ -8,6 +8,7 @@ from typing import Any
 import pg8000.native
 import schemathesis
 
+from docs import list_schemas
 from shared.auth.tokens import LIFETIME, TokenType, issue
 from shared.database.url import PostgresUrl
 from tests.support.users import create_person
@@ -35,6 +36,16 @@ class Caller:
 
 if ROLE != "anonymous":
     schemathesis.auth(refresh_interval=LIFETIME[TokenType.ACCESS] // 2)(Caller)
+
+
+@schemathesis.hook
+def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Give each operator of a list's fields its own parameter: the document describes them as one."""
+    for item in raw_schema["paths"].values():
+        for operation in item.values():
+            listing = list_schemas.listing_of(operation)
+            if listing is not None:
+                operation["parameters"] += list_schemas.operator_parameters(listing)
 
 
 @schemathesis.hook

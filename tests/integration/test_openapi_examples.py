@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+import shared.operations.requests  # noqa: F401 (its models are subclasses of Request too)
 from docs.examples import BODIES, ERRORS
 from shared.errors import DomainError
 from shared.http.problems import PROBLEMS, problem_of
@@ -55,6 +56,20 @@ def test_every_response_of_every_route_has_an_example() -> None:
             assert has_example, f"{route} {status}: add an example of {name} to HEADERS in docs/examples.py"
 
 
+def test_location_example_of_a_created_object_is_the_path_of_the_example_body() -> None:
+    paths = {path for method, path in operations() if method == "GET"}
+    created = 0
+    for route, status, response in documented_responses():
+        location = response.get("headers", {}).get("Location", {}).get("example")
+        if location is not None and status != 303:
+            body = response["content"]["application/json"]["example"]
+            collection, _, name = location.rpartition("/")
+            assert name == body["id"], route
+            assert f"{collection}/{{id}}" in paths or f"{collection}/{{task_id}}" in paths, route
+            created += 1
+    assert created > 5
+
+
 def test_every_request_body_has_an_example() -> None:
     for route, operation in operations().items():
         for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
@@ -66,7 +81,7 @@ def test_every_request_body_has_an_example() -> None:
 def test_example_is_valid_and_has_only_fields_of_its_model(name: str) -> None:
     model: type[BaseModel] = MODELS[name]
     model.model_validate(BODIES[name])
-    assert BODIES[name].keys() <= model.model_fields.keys()
+    assert BODIES[name].keys() <= {field.alias or key for key, field in model.model_fields.items()}
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: problem_of(error).slug)
@@ -76,7 +91,11 @@ def test_example_of_an_error_has_its_status(error: DomainError) -> None:
         for response in document()["components"]["responses"].values()
         if problem_of(error).slug in response["content"]["application/problem+json"]["examples"]
     )
-    responses.Problem.model_validate(example)
+    model = {402: responses.CreditProblem, 422: responses.InputProblem}.get(
+        problem_of(error).status, responses.Problem
+    )
+    assert example.keys() <= model.model_fields.keys()
+    model.model_validate(example)
     assert example["status"] == problem_of(error).status
     assert example["detail"]
 

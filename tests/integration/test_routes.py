@@ -6,16 +6,18 @@ import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
 from deploy.environment import ROOT
 from deploy.serverless_file import DEFAULT_ROUTE, Service
-from docs import openapi
+from docs import list_schemas, openapi
 from shared.http.api import Access, Api
-from shared.operations.catalog import CATALOG
+from shared.lists.listing import Listing
+from shared.lists.registry import LISTS
+from shared.operations.catalog import ALIASES, CATALOG
 from shared.schemas import requests
 from tests.support import contract
 from tests.support.contract import assert_agree
@@ -29,6 +31,8 @@ ROUTES = {
 FILES = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "functions").rglob("*.py") if path.name != "__init__.py"
 )
+WITH_REFRESH_TOKEN = {("POST", "/refresh"), ("POST", "/logout")}
+"""Routes that also accept the refresh token. The endpoint checks it, and /logout succeeds without one."""
 ROUTED = [file for file in FILES if not file.startswith("functions/housekeeping/")]
 
 
@@ -156,9 +160,68 @@ def test_every_error_response_of_the_document_is_a_problem() -> None:
 def test_document_declares_the_callers_of_each_operation() -> None:
     for route, operation in operations().items():
         who = app_of(ROUTES[route].rpartition(".")[0] + ".py").access
-        assert bool(operation.get("security")) is (who is not Access.ANYONE), route
+        if route not in WITH_REFRESH_TOKEN:
+            assert bool(operation.get("security")) is (who is not Access.ANYONE), route
         assert ("401" in operation["responses"]) >= (who is not Access.ANYONE), route
         assert ("403" in operation["responses"]) >= (who is Access.ADMIN), route
+
+
+def test_every_route_that_accepts_a_cookie_declares_the_csrf_header() -> None:
+    for route, operation in operations().items():
+        headers = {p["name"] for p in operation.get("parameters", []) if p["in"] == "header"}
+        has_security = bool(operation.get("security"))
+        assert ("X-CSRF-TOKEN" in headers) is (has_security and route[0] != "GET"), route
+    for route in WITH_REFRESH_TOKEN:
+        assert {"refresh_cookie": []} in operations()[route]["security"]
+        assert {"bearer": []} in operations()[route]["security"]
+
+
+def test_document_has_one_named_schema_per_enum() -> None:
+    written = document()
+    named = written["components"]["schemas"]
+    enums = [tuple(schema["enum"]) for schema in named.values() if "enum" in schema]
+    assert len(enums) == len(set(enums))
+    assert {"Role", "UserStatus", "Scope", "LimitPeriod", "LedgerKind", "TaskStatus", "OperationType"} <= {
+        name for name, schema in named.items() if "enum" in schema
+    }
+    assert json.dumps(written).count('"enum": ') == len(enums), "an enum without a name: use a TypeAliasType"
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)
+def test_row_of_a_list_has_optional_members_of_which_only_nullable_ones_may_be_null(listing: Listing) -> None:
+    row = document()["components"]["schemas"][f"{listing.schema.__name__}Row"]
+    assert "required" not in row
+    nullable = {
+        name for name, member in row["properties"].items() if {"type": "null"} in member.get("anyOf", [])
+    }
+    accepts_null = {
+        name for name, kind in listing.public.items() if kind.nullable and kind.python is not object
+    }
+    assert accepts_null <= nullable
+    for name in nullable:
+        assert type(None) in get_args(listing.schema.model_fields[name].annotation), name
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)
+def test_list_describes_the_operators_of_all_fields_as_one_parameter(listing: Listing) -> None:
+    (operation,) = (one for one in operations().values() if list_schemas.listing_of(one) is listing)
+    parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
+    paging = {"page", "page_size", "cursor", "fields", "sort", "search", "deleted"}
+    assert parameters.keys() - paging == {*listing.public, "filters"}
+    allowed = re.compile(parameters["filters"]["schema"]["propertyNames"]["pattern"])
+    separate = [parameter["name"] for parameter in list_schemas.operator_parameters(listing)]
+    assert len(separate) == sum(len(kind.operators) for kind in listing.public.values())
+    assert all(allowed.match(name) for name in separate)
+    for name, kind in listing.public.items():
+        assert not allowed.match(name)
+        for operator in {"gte", "lte", "gt", "lt", "in", "like"}:
+            assert f"`{operator}`" in parameters["filters"]["description"]
+            assert bool(allowed.match(f"{name}__{operator}")) is (operator in kind.operators)
+
+
+def test_document_names_its_license_and_a_contact() -> None:
+    assert document()["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
+    assert document()["info"]["contact"]["name"]
 
 
 def test_admin_routes_of_the_contract_match_the_functions() -> None:
@@ -178,8 +241,8 @@ def test_every_request_schema_of_the_document_rejects_unknown_fields() -> None:
 
 
 def test_document_lists_every_operation_of_the_catalog() -> None:
-    called = document()["components"]["schemas"]["OperationCall"]["properties"]["type"]
-    assert set(CATALOG) <= set(called["enum"])
+    called = document()["components"]["schemas"]["OperationType"]
+    assert called["enum"] == [*CATALOG, *ALIASES]
 
 
 def test_document_contains_no_local_paths() -> None:

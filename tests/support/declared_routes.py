@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from deploy.environment import ROOT
 from deploy.serverless_file import DEFAULT_ROUTE, Service
+from docs import list_schemas
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
@@ -35,13 +36,22 @@ class Declared:
 
     @property
     def needs_sign_in(self) -> bool:
-        return "security" in self.operation
+        """Whether a request without an access token or API key returns 401."""
+        accepted = self.operation.get("security", [])
+        return {"cookie": []} in accepted and {} not in accepted
 
     @property
     def query_parameters(self) -> dict[str, dict[str, Any]]:
-        """Return the schemas of the query parameters by name, without the `null` of nullable filters."""
+        """Return the schemas of the query parameters by name, without the `null` of nullable filters.
+
+        The document describes the operators of a list's fields as one parameter. Here each has its own.
+        """
         parameters = [p for p in self.operation.get("parameters", []) if p["in"] == "query"]
-        return {p["name"]: p["schema"].get("anyOf", [p["schema"]])[0] for p in parameters}
+        listing = list_schemas.listing_of(self.operation)
+        if listing is not None:
+            parameters = [p for p in parameters if p["name"] != "filters"]
+            parameters += list_schemas.operator_parameters(listing)
+        return {p["name"]: resolved(p["schema"].get("anyOf", [p["schema"]])[0]) for p in parameters}
 
     @cached_property
     def schema(self) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.http.api import JSON, Api
 from shared.http.responses import done
-from shared.schemas.requests import OperationCall
+from shared.operations.requests import OperationCall
 
 
 def event(

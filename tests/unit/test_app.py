@@ -13,7 +13,7 @@ from shared.errors import DomainError, InvalidInput
 from shared.http.api import Access, Api
 from shared.http.problems import PROBLEMS
 from shared.http.responses import done
-from shared.schemas.requests import OperationCall
+from shared.operations.requests import OperationCall
 from tests.support.lambda_event import event, operation_endpoint, problem
 
 STATUSES = {

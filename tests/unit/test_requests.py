@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared.http.api import parse_json
+from shared.operations.requests import NewOperation, OperationCall
 from shared.schemas import requests
 
 ID = str(uuid4())
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     requests.Login: {"email": "ada@example.com", "password": "x"},
     requests.NewAdmin: {"email": "ada@example.com", "password": "12345678", "admin_password": "x"},
-    requests.OperationCall: {"type": "addition", "arguments": [1, Decimal("2.5")]},
+    OperationCall: {"type": "addition", "arguments": [1, Decimal("2.5")]},
     requests.NewTask: {"filename": "a.csv", "size": 1},
     requests.NewApiKey: {"name": "my program"},
-    requests.NewOperation: {"type": "addition", "cost": 5},
+    NewOperation: {"type": "addition", "cost": 5},
     requests.OperationChange: {"cost": 5},
     requests.NewRecord: {
         "operation_id": ID,
@@ -97,7 +98,7 @@ def test_missing_or_ill_typed_field_is_rejected_with_its_name(
 
 
 NUMBERS = [
-    (requests.NewOperation, "cost"),
+    (NewOperation, "cost"),
     (requests.CreditGrant, "amount"),
     (requests.UserChange, "balance"),
     (requests.NewRecord, "user_balance"),
@@ -129,7 +130,7 @@ def test_money_is_parsed_exactly(model: type[BaseModel], name: str, value: str) 
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [(requests.NewOperation, "cost"), (requests.UserChange, "balance"), (requests.NewUser, "balance")],
+    [(NewOperation, "cost"), (requests.UserChange, "balance"), (requests.NewUser, "balance")],
 )
 def test_negative_cost_or_balance_is_rejected(model: type[BaseModel], name: str) -> None:
     assert fault_locations(model, {**GOOD[model], name: Decimal("-0.0001")}) == [(name,)]
@@ -137,21 +138,17 @@ def test_negative_cost_or_balance_is_rejected(model: type[BaseModel], name: str)
 
 @pytest.mark.parametrize("value", ["1", True, None, [1], {}])
 def test_argument_that_is_not_a_number_is_rejected_at_its_index(value: object) -> None:
-    assert fault_locations(requests.OperationCall, {"type": "addition", "arguments": [1, value]}) == [
-        ("arguments", 1)
-    ]
+    assert fault_locations(OperationCall, {"type": "addition", "arguments": [1, value]}) == [("arguments", 1)]
 
 
 def test_arguments_are_optional_and_at_most_1000() -> None:
-    assert requests.OperationCall(type="random_string").arguments == []
-    assert fault_locations(requests.OperationCall, {"type": "addition", "arguments": [1] * 1001}) == [
-        ("arguments",)
-    ]
+    assert OperationCall(type="random_string").arguments == []
+    assert fault_locations(OperationCall, {"type": "addition", "arguments": [1] * 1001}) == [("arguments",)]
 
 
 def test_argument_keeps_all_its_digits() -> None:
     text = "0.1234567890123456789012345678901234"
-    call = requests.OperationCall.model_validate({"type": "addition", "arguments": [parse_json(text)]})
+    call = OperationCall.model_validate({"type": "addition", "arguments": [parse_json(text)]})
     assert call.arguments == [Decimal(text)]
 
 
