@@ -30,9 +30,9 @@ CSV = "text/csv"
 logging.getLogger("botocore").setLevel(logging.INFO)
 
 ATTEMPTS = 3
-"""Times that a call is sent before it fails."""
+"""Maximum number of attempts of one call."""
 CALL_TIMEOUT = 3.0
-"""Seconds for each attempt of a call that a client waits for. All attempts end within the functions' 15 s."""
+"""Seconds for each attempt in a function that serves a request, so that all attempts end within its 15 s."""
 STREAM_TIMEOUT = 10.0
 """Seconds for each attempt when the worker reads or writes an object, and between two bytes of it."""
 

@@ -1,7 +1,8 @@
 """Every five minutes, send messages for tasks whose message was lost.
 
-Usually the worker that ends a task starts its owner's next one, and SQS retries failed messages. This
-function covers the rest: workers that died between the two steps, and messages in the dead-letter queue.
+Usually the worker that ends a task starts its owner's next one and writes the results, and SQS retries failed
+messages. This function covers the rest: workers that died between these steps, and messages in the
+dead-letter queue.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from shared import aws
 from shared.database import STATEMENT_TIMEOUT, UnitOfWork
 
 STATEMENTS = ("restart_tasks", "restart_results")
-"""Select tasks to process, and tasks that have ended and lack their results."""
+"""They select unfinished tasks, and tasks that have ended but lack their results."""
 TASKS_LIMIT = 10
 """Tasks that one transaction locks while it sends their messages."""
 MARGIN = STATEMENT_TIMEOUT + 20

@@ -30,8 +30,8 @@ class Listing:
         owner: the column with the owner's id; None if all callers see all rows.
         admins_see_all: whether admins see the rows of all users.
         hidden: the column or expression that is not null on deleted rows.
-        lookups: for a field of another table, the column that refers to it and the field's own column. A
-            filter then compares once for each row of the other table.
+        lookups: for a field of another table, this table's column that refers to that table, and the field's
+            column there. A filter then compares once for each row of that table.
         contains: returns whether a row contains the pattern of `search`; None for a list without search.
     """
 

@@ -52,7 +52,7 @@ def _page(listing: Listing, query: Query, shape: Shape, values: Mapping[str, Any
     is_quick = time.monotonic() - began < COUNT_AFTER
     more = len(rows) > query.page_size
     rows = rows[: query.page_size]
-    # Rows known to exist: skipped, returned, and one more if a page follows. An empty page proves none.
+    # Rows known to exist: skipped, returned, and one more if a page follows. After an empty page, unknown.
     known = (query.page - 1) * query.page_size + len(rows) + more if rows else 0
     if query.cursor is not None:
         counted = {}

@@ -24,7 +24,7 @@ DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 10, 100
 LARGEST_PAGE = 1_000_000
 """Postgres reads and skips all rows before a numbered page, so the number is limited. A cursor skips none."""
 LONGEST_SEARCH = 200
-"""Characters."""
+"""Maximum number of characters of `search`."""
 VALUES_LIMIT = 100
 """The limit of values in one `__in`, and of parameters in one query string."""
 

@@ -31,7 +31,7 @@ def _of_task(column: Column[Any]) -> ColumnElement[Any]:
 
 
 def _record_contains(pattern: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return whether a record's operation, arguments or result contain the pattern, in any case."""
+    """Return whether a record's operation, arguments or result contain the pattern, ignoring case."""
     return or_(
         records.c.operation_id.in_(select(operations.c.id).where(operations.c.type.ilike(pattern))),
         cast(records.c.arguments, Text).ilike(pattern),

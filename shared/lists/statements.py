@@ -48,7 +48,8 @@ class Shape:
     """What determines the SQL text of a query. Queries of one shape differ in their parameters only.
 
     A filter's value holds the names of its parameters. `is_owners` limits the rows to those of the owner,
-    `hides` leaves out deleted rows, and `starts` is "top", "offset" or "cursor".
+    `hides` leaves out deleted rows, `searches` means that there is a search pattern, and `starts` is "top",
+    "offset" or "cursor".
     """
 
     fields: tuple[str, ...]
