@@ -12,7 +12,7 @@ from uuid import UUID
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared import aws, database
-from shared.database.connection import Row, statement_text
+from shared.database import Row, statement_text
 from shared.errors import ServiceUnavailable
 from worker.messages import Upload
 from worker.s3_writer import S3ObjectWriter

@@ -4,7 +4,7 @@ Statements reach Postgres in two ways: `database.run(…)` and its siblings run 
 transaction, and `database.UnitOfWork` runs several in one transaction.
 """
 
-from shared.database.connection import STATEMENT_TIMEOUT, Row
+from shared.database.connection import STATEMENT_TIMEOUT, Row, statement_text
 from shared.database.statements import (
     Statements,
     copy_out,
@@ -28,5 +28,6 @@ __all__ = [
     "only",
     "query",
     "run",
+    "statement_text",
     "statement_timeout",
 ]
