@@ -84,6 +84,7 @@ def _round(rows: int, folder: Path, watch: Watch) -> Round:
         password_hash="none",
         role="client",
         balance=rows * 5,
+        status="active",
     )
     database.only(
         "create_task",

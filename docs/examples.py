@@ -7,7 +7,7 @@ from typing import Any
 
 from docs.list_schemas import BY_PAGE, SCHEMAS, schemas_of
 from shared import errors, exact_json
-from shared.accounts import WRONG_CREDENTIALS_DETAIL
+from shared.accounts import ACCOUNT_INACTIVE_DETAIL, WRONG_CREDENTIALS_DETAIL
 from shared.auth.caller import NOT_SIGNED_IN_DETAIL
 from shared.errors import DomainError
 from shared.http import problems
@@ -81,7 +81,7 @@ BODIES: dict[str, Any] = {
     "OperationChange": {"cost": 7.5},
     "NewRecord": _RECORD,
     "RecordChange": {"amount": 5},
-    "NewUser": {**_SIGN_IN, "role": "client", "balance": 20},
+    "NewUser": {**_SIGN_IN, "role": "client", "balance": 20, "status": "active"},
     "UserChange": {"role": "admin"},
     "CreditGrant": {"amount": 10, "reason": "a voucher"},
     # responses
@@ -167,6 +167,7 @@ ERRORS: list[DomainError] = [
     ),
     errors.Forbidden("Only admins may do this."),
     errors.CsrfMismatch("Send the csrf_token of your sign-in in the X-CSRF-TOKEN header."),
+    errors.AccountInactive(ACCOUNT_INACTIVE_DETAIL),
     errors.NotFound("There is no such record."),
     errors.MethodNotAllowed("This path supports GET, POST.", allowed=["GET", "POST"]),
     errors.Conflict("A request with this idempotency key is still running. Try again."),

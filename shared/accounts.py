@@ -10,7 +10,7 @@ from shared.auth import passwords, throttle
 from shared.auth.tokens import LIFETIME, TokenPair, TokenType, issue
 from shared.billing.charges import OPENING_CREDIT
 from shared.database import Row, Statements, UnitOfWork
-from shared.errors import Conflict, WrongCredentials
+from shared.errors import AccountInactive, Conflict, WrongCredentials
 from shared.ids import uuid7
 from shared.settings import settings
 
@@ -18,6 +18,8 @@ VERIFICATIONS = 2
 """Times that a sign-in verifies the password if the account's hash changes while it is verified."""
 # The same text whether or not the account exists, so that it does not reveal which e-mails have accounts.
 WRONG_CREDENTIALS_DETAIL = f"The e-mail or the password is wrong. To sign up: {passwords.POLICY}"
+
+ACCOUNT_INACTIVE_DETAIL = "This account is inactive. Ask an admin to activate it."
 
 
 def sign_in(email: str, password: str, address: str) -> TokenPair:
@@ -30,7 +32,7 @@ def sign_in(email: str, password: str, address: str) -> TokenPair:
         address: the source address of the request, for the throttle.
 
     Raises:
-        WrongCredentials, TooManyRequests.
+        WrongCredentials, TooManyRequests, AccountInactive (only if the password is right).
     """
     buckets = throttle.sign_in_buckets(email, address)
     account = database.only("sign_in_attempt", email=email, **buckets)
@@ -70,7 +72,13 @@ def create_admin(email: str, password: str, admin_password: str, address: str) -
 
 
 def create_user(
-    email: str, password: str, role: str, balance: Decimal | None, statements: Statements = database
+    email: str,
+    password: str,
+    role: str,
+    balance: Decimal | None,
+    statements: Statements = database,
+    *,
+    status: str = "active",
 ) -> tuple[UUID, str]:
     """Create a user with an opening credit.
 
@@ -93,19 +101,27 @@ def create_user(
         password_hash=passwords.hash_password(password),
         role=role,
         balance=OPENING_CREDIT[role] if balance is None else balance,
+        status=status,
     )
     return user_id, row["body"]
 
 
 def update_user(admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
-    """Change a user's email, password, role or balance. A new password ends the sessions and API keys.
+    """Change a user's email, password, role, balance or status.
+
+    A new password ends the sessions and API keys. Deactivation ends the sessions and cancels the tasks.
 
     Raises:
-        NotFound, Conflict (the e-mail is taken).
+        NotFound, Conflict (the e-mail is taken, or admins deactivate themselves).
     """
+    deactivates = changes.get("status") == "inactive"
+    if deactivates and user_id == admin_id:
+        raise Conflict("You cannot deactivate your own account. Ask another admin to do it.")
     password = changes.get("password")
     password_hash = passwords.hash_password(password) if password else None  # slow: before the lock
     with UnitOfWork() as uow:
+        if deactivates:
+            uow.run("suspend_tasks", user_id=user_id, id=None)
         users.lock(uow, user_id)
         uow.one(
             "update_user",
@@ -116,6 +132,7 @@ def update_user(admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
             password_hash=password_hash,
             role=changes.get("role"),
             balance=changes.get("balance"),
+            status=changes.get("status"),
         )
         uow.commit()
 
@@ -125,6 +142,7 @@ def _open_session(account: Row, password: str, buckets: dict[str, Any]) -> Token
 
     Raises:
         TooManyRequests: other sign-ins failed too often while this one was verified.
+        AccountInactive.
     """
     session_id, refresh_id = uuid4(), uuid4()
     outdated = passwords.outdated(account["password_hash"])
@@ -139,6 +157,8 @@ def _open_session(account: Row, password: str, buckets: dict[str, Any]) -> Token
         **buckets,
     )
     throttle.check(row["wait"])
+    if row["status"] == "inactive":
+        raise AccountInactive(ACCOUNT_INACTIVE_DETAIL)
     return None if row["id"] is None else issue(session_id, row["id"], row["role"], refresh_id)
 
 

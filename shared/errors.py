@@ -69,6 +69,10 @@ class CsrfMismatch(DomainError):
     """The CSRF token is missing, or belongs to another sign-in."""
 
 
+class AccountInactive(DomainError):
+    """An admin has deactivated the account. Raised only for the right password."""
+
+
 class NotFound(DomainError):
     """The requested object does not exist, or the caller may not see it."""
 

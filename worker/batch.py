@@ -150,7 +150,7 @@ def _bill(
             interpreter.collect_garbage()
         with UnitOfWork() as uow:
             outcome, totals = bill_chunk(uow, upload.task_id, at, chunk)
-        if outcome is Outcome.FENCED:
+        if outcome in (Outcome.FENCED, Outcome.OWNER_INACTIVE):
             return End.TAKEN_OVER
         if outcome is Outcome.OWNER_DELETED:
             return _fail(upload, "The account was deleted.")

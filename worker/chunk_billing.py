@@ -37,6 +37,7 @@ class Outcome(Enum):
     TOO_MANY_BAD_ROWS = "too many bad rows"
     FENCED = "the checkpoint moved, or the task is not processing any more"
     OWNER_DELETED = "the owner's account was deleted"
+    OWNER_INACTIVE = "the owner's account is inactive, so the task was cancelled"
 
 
 _STATUS = {
@@ -84,6 +85,10 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
         return Outcome.FENCED, ChunkTotals(start)
     if owner["deleted"]:
         return Outcome.OWNER_DELETED, ChunkTotals(start)
+    if owner["inactive"]:  # the task was created or resumed while an admin deactivated the account
+        uow.run("suspend_tasks", user_id=owner["user_id"], id=task_id)
+        uow.commit()
+        return Outcome.OWNER_INACTIVE, ChunkTotals(start)
     prices = {row["type"]: (row["id"], row["cost"]) for row in uow.run("prices")}
     totals = ChunkTotals(start)
     if chunk.rows:

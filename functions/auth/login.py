@@ -21,11 +21,17 @@ app = Api()
         "An unknown e-mail with a password that follows the policy creates a client account with 20 "
         "credits. Sets the token cookies and returns the CSRF token, which POST, PATCH and DELETE requests "
         "with the cookie must send as X-CSRF-TOKEN. After 5 failures a minute for an e-mail, or 30 from an "
-        "address, sign-in is throttled (429)."
+        "address, sign-in is throttled (429). An inactive account returns 403, but only "
+        "to the right password."
     ),
     operation_id="login",
     responses=documented(
-        SignedIn, 401, 429, headers=("Set-Cookie",), description="Signed in. The cookies carry the tokens."
+        SignedIn,
+        401,
+        403,
+        429,
+        headers=("Set-Cookie",),
+        description="Signed in. The cookies carry the tokens.",
     ),
 )
 def login(body: Login) -> Response[str]:

@@ -30,7 +30,9 @@ app = Api(access=Access.ADMIN, idempotent=True)
 )
 def create_user(body: NewUser) -> Response[str]:
     def create(statements: Statements) -> str:
-        return accounts.create_user(body.email, body.password, body.role, body.balance, statements)[1]
+        return accounts.create_user(
+            body.email, body.password, body.role, body.balance, statements, status=body.status
+        )[1]
 
     payload = {**body.model_dump(), "password": passwords.digest(body.password)}
     response = run_once(app.idempotent_request(payload), create)

@@ -18,8 +18,10 @@ app = Api(access=Access.ADMIN)
     summary="Change a user.",
     description=(
         "For admins. Changes only the fields that the body names. A new balance writes the difference to "
-        "the ledger; a new password ends the sessions and API keys. An e-mail that has another account "
-        "returns 409."
+        "the ledger; a new password ends the sessions and API keys. The status `inactive` ends the sessions, "
+        "blocks the API keys and cancels the unfinished tasks; the balance stays. After `active`, the user "
+        "can sign in again and the API keys work again. An e-mail that has another account, and the status "
+        "`inactive` for your own account, return 409."
     ),
     operation_id="updateUser",
     responses=documented(None, 404, 409, status=204, description="The user is changed."),

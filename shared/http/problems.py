@@ -24,6 +24,7 @@ PROBLEMS: dict[type[DomainError], Problem] = {
     errors.InsufficientCredit: Problem(402, "insufficient-credit", "The balance does not cover the cost"),
     errors.Forbidden: Problem(403, "forbidden", "The caller is not allowed to do this"),
     errors.CsrfMismatch: Problem(403, "csrf-mismatch", "The CSRF token is missing or wrong"),
+    errors.AccountInactive: Problem(403, "account-inactive", "The account is inactive"),
     errors.NotFound: Problem(404, "not-found", "The resource does not exist"),
     errors.MethodNotAllowed: Problem(405, "method-not-allowed", "The path does not support this method"),
     errors.Conflict: Problem(409, "conflict", "The request conflicts with the current state"),

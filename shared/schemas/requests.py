@@ -18,6 +18,7 @@ from shared.schemas.field_types import (
     SentJson,
     Text,
     Time,
+    UserStatus,
 )
 
 
@@ -88,6 +89,7 @@ class NewUser(Request):
     password: NewPassword
     role: Role = "client"
     balance: Amount | None = Field(default=None, description="The role's opening credit when left out.")
+    status: UserStatus = "active"
 
 
 class UserChange(Change):
@@ -95,6 +97,7 @@ class UserChange(Change):
     password: NewPassword = LEFT_OUT
     role: Role = LEFT_OUT
     balance: Amount = LEFT_OUT
+    status: UserStatus = LEFT_OUT
 
 
 def _not_zero(amount: Decimal) -> Decimal:

@@ -2,11 +2,12 @@
 
 import io
 import zipfile
+from uuid import uuid4
 
 import pytest
 
 from localstack.cloud import BUCKET
-from shared import database
+from shared import accounts, database
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import AFTER, Fault
@@ -103,6 +104,31 @@ def test_deleted_account_is_not_charged_further(harness: Harness, deliveries: De
     harness.stage.expect(Fault("commit", AFTER, delete_owner, nth=3))
     assert ended(harness, deliveries, task) == ("failed", "The account was deleted.")
     assert harness.state(task)["rows_done"] == 2 * CHUNK_ROWS
+
+
+@pytest.mark.parametrize("meanwhile", ["running", "resumed"])
+def test_inactive_account_is_not_charged_further(
+    harness: Harness, deliveries: Deliveries, meanwhile: str
+) -> None:
+    task = harness.upload(harness.client(), mixed_file(5 * CHUNK_ROWS, 1))
+    error = "The account is inactive. Resume the task after an admin has activated the account."
+
+    def deactivate_owner() -> bool:
+        if meanwhile == "running":
+            accounts.update_user(uuid4(), task.owner.id, {"status": "inactive"})
+        else:  # resumed just before the deactivation committed, so that it is not cancelled with it
+            harness.sql("UPDATE users SET status = 'inactive' WHERE id = :id", id=task.owner.id)
+        return True
+
+    harness.stage.expect(Fault("commit", AFTER, deactivate_owner, nth=3))
+    assert ended(harness, deliveries, task) == ("cancelled", error)
+    assert harness.state(task)["rows_done"] == 2 * CHUNK_ROWS
+    harness.check_accounting(task)
+    accounts.update_user(uuid4(), task.owner.id, {"status": "active"})
+    harness.resume(task)
+    deliveries.until_idle()
+    assert harness.state(task)["status"] == "completed"
+    harness.check_accounting(task)
 
 
 @pytest.mark.parametrize(

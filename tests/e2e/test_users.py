@@ -106,6 +106,65 @@ def test_setting_the_balance_writes_the_difference_to_the_ledger(
     assert adjustments == ([] if balance == 20 else [Decimal(str(balance)) - 20])
 
 
+def test_inactive_user_can_neither_call_nor_refresh_nor_use_a_key(
+    admin: Client, client: Client, connect: Connect
+) -> None:
+    user_id, program = (
+        client.id,
+        connect(bearer=exact(client.post(f"{API}/api_keys", json={"name": "x"}))["key"]),
+    )
+    assert admin.patch(f"{USERS}/{user_id}", json={"status": "inactive"}).status_code == 204
+    for caller in (client, program):
+        expect.problem(caller.get(f"{USERS}/me"), 401)
+        expect.problem(caller.compute(), 401)
+        expect.problem(caller.post(f"{API}/tasks", json={"filename": "x", "size": 1}), 401)
+    expect.problem(client.refresh(), 401)
+    shown = exact(admin.get(f"{USERS}/{user_id}"))
+    assert (shown["status"], shown["balance"]) == ("inactive", 20)
+    assert shown["id"] in [user["id"] for user in admin.rows("users", status="inactive")]
+    assert admin.post(f"{USERS}/{user_id}/credits", json={"amount": 1, "reason": "x"}).status_code == 200
+    assert admin.patch(f"{USERS}/{user_id}", json={"status": "active"}).status_code == 204
+    assert program.balance == 21
+    expect.problem(client.get(f"{USERS}/me"), 401)
+    assert client.sign_in(client.email).status_code == 200
+
+
+def test_sign_in_reveals_that_an_account_is_inactive_only_to_the_right_password(
+    admin: Client, client: Client, isolated_client: Client
+) -> None:
+    assert admin.patch(f"{USERS}/{client.id}", json={"status": "inactive"}).status_code == 204
+    problem = expect.problem(isolated_client.sign_in(client.email), 403)
+    assert problem["type"] == "/problems/account-inactive"
+    for password in ("wrong-horse-2!", "wrong"):
+        wrong = expect.problem(isolated_client.sign_in(client.email, password), 401)
+        unknown = expect.problem(isolated_client.sign_in(new_email(), "wrong"), 401)
+        assert {**wrong, "instance": ""} == {**unknown, "instance": ""}
+
+
+def test_user_may_be_created_inactive(admin: Client, isolated_client: Client) -> None:
+    created = create_user(admin, status="inactive", password=PASSWORD)
+    assert created["status"] == "inactive"
+    expect.problem(isolated_client.sign_in(created["email"]), 403)
+
+
+def test_deactivation_cancels_the_unfinished_tasks(admin: Client, client: Client) -> None:
+    user_id = client.id
+    task_id = exact(client.post(f"{API}/tasks", json={"filename": "x", "size": 1}))["id"]
+    assert admin.patch(f"{USERS}/{user_id}", json={"status": "inactive"}).status_code == 204
+    task = exact(admin.get(f"{API}/tasks/{task_id}"))
+    assert task["status"] == "cancelled"
+    assert (
+        task["error"] == "The account is inactive. Resume the task after an admin has activated the account."
+    )
+
+
+def test_admin_cannot_deactivate_themselves(account: Callable[..., Client]) -> None:
+    one = account(role="admin")
+    expect.problem(one.patch(f"{USERS}/{one.id}", json={"status": "inactive"}), 409)
+    assert one.patch(f"{USERS}/{one.id}", json={"status": "active"}).status_code == 204
+    assert one.me["status"] == "active"
+
+
 def test_deleted_user_is_shown_only_to_an_admin_who_requests_it(admin: Client, connect: Connect) -> None:
     created = create_user(admin)
     one = f"{USERS}/{created['id']}"
@@ -135,6 +194,7 @@ def test_unknown_user_is_not_found(admin: Client) -> None:
         ({"balance": -0.0001}, "#/balance"),
         ({"balance": 1.00001}, "#/balance"),
         ({"role": "owner"}, "#/role"),
+        ({"status": "suspended"}, "#/status"),
         ({"password": "seven77"}, "#/password"),
         ({"password": "x" * 129}, "#/password"),
         ({"email": "nobody"}, "#/email"),

@@ -12,10 +12,11 @@ from uuid import uuid4
 
 import pytest
 
-from shared import accounts, database, users
+from shared import accounts, database, tasks, users
 from shared.auth import api_keys
 from shared.auth.caller import Credentials, hash_api_key
 from shared.auth.passwords import hash_password
+from shared.billing import charges
 from shared.database import UnitOfWork
 from shared.errors import NotFound, NotSignedIn
 from tests.support.eventually import eventually
@@ -32,6 +33,7 @@ ADMIN = uuid4()
 
 CHANGES: dict[str, Callable[[Person], None]] = {
     "new password": lambda who: accounts.update_user(ADMIN, who.id, {"password": "Another1!"}),
+    "inactive": lambda who: accounts.update_user(ADMIN, who.id, {"status": "inactive"}),
     "deleted": lambda who: users.delete(who.id),
 }
 
@@ -160,7 +162,7 @@ def test_change_keeps_the_charges_of_a_chunk_that_it_waited_for(
     locked.query(
         """WITH debit AS (UPDATE users SET balance = balance - 5 WHERE id = :id::uuid)
            INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)
-           VALUES (gen_random_uuid(), :id::uuid, 'charge', -5, 20, 15, '{}')""",
+           VALUES (gen_random_uuid(), :id::uuid, 'adjustment', -5, 20, 15, '{}')""",
         {"id": client.id},
     )
     locked.commit()
@@ -168,6 +170,48 @@ def test_change_keeps_the_charges_of_a_chunk_that_it_waited_for(
     amounts = sql("SELECT amount FROM ledger WHERE user_id = :id ORDER BY seq", id=client.id)
     assert [amount for (amount,) in amounts] == [20, -5, -8]
     assert database.run("audit") == []
+
+
+def test_charge_that_waited_for_a_deactivation_is_rejected(
+    client: Person, another_uow: AnotherUow, queue: Queue[Any], sql: Sql
+) -> None:
+    deactivating = another_uow()
+    deactivating.query("UPDATE users SET status = 'inactive' WHERE id = :id::uuid", {"id": client.id})
+    call = charges.Call(client.credentials, "addition", "[1, 2]", None)
+    charged = queue(lambda: charges.charge(call, Decimal(3)))
+    assert not charged.done()
+    deactivating.commit()
+    with pytest.raises(NotSignedIn):
+        charged.result(30)
+    assert sql("SELECT balance FROM users WHERE id = :id", id=client.id) == [[20]]
+
+
+def test_deactivation_waits_for_a_running_chunk_and_cancels_its_task(
+    client: Person, another_uow: AnotherUow, queue: Queue[Any], sql: Sql
+) -> None:
+    task_id, _ = tasks.create(client.caller, "a.csv", 10, "queued")
+    sql("UPDATE tasks SET status = 'processing' WHERE id = :id", id=task_id)
+    chunk = another_uow()
+    assert chunk.one("begin_chunk", id=task_id, bytes_done=0) is not None
+    changed = queue(lambda: accounts.update_user(ADMIN, client.id, {"status": "inactive"}))
+    assert not changed.done()
+    chunk.commit()
+    changed.result(30)
+    assert sql("SELECT status FROM tasks WHERE id = :id", id=task_id) == [["cancelled"]]
+    assert database.one("begin_chunk", id=task_id, bytes_done=0) is None
+
+
+def test_chunk_that_waited_for_a_deactivation_finds_its_task_cancelled(
+    client: Person, another_uow: AnotherUow, queue: Queue[Any], sql: Sql
+) -> None:
+    task_id, _ = tasks.create(client.caller, "a.csv", 10, "queued")
+    sql("UPDATE tasks SET status = 'processing' WHERE id = :id", id=task_id)
+    deactivating = another_uow()
+    deactivating.run("suspend_tasks", user_id=client.id, id=None)
+    chunk = queue(lambda: database.one("begin_chunk", id=task_id, bytes_done=0))
+    deactivating.one("lock_user", id=client.id)  # in the other order, this would be a deadlock
+    deactivating.commit()
+    assert chunk.result(30) is None
 
 
 def test_change_that_waited_for_a_deletion_raises_not_found(

@@ -11,7 +11,7 @@ import pytest
 
 from shared import accounts, database
 from shared.auth import passwords, throttle
-from shared.errors import TooManyRequests, WrongCredentials
+from shared.errors import AccountInactive, TooManyRequests, WrongCredentials
 from tests.support.users import run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -94,6 +94,23 @@ def test_concurrent_failures_for_emails_and_addresses_never_deadlock() -> None:
         return number
 
     assert run_concurrently(6, fail) == [0, 1, 2, 3, 4, 5]
+
+
+def test_account_deactivated_during_verification_opens_no_session(
+    monkeypatch: pytest.MonkeyPatch, sql: Sql
+) -> None:
+    accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
+    user_id = database.only("account", email=EMAIL)["id"]
+    checked = passwords.verify
+
+    def check_while_it_changes(password: str, encoded: str | None) -> bool:
+        accounts.update_user(uuid4(), user_id, {"status": "inactive"})
+        return checked(password, encoded)
+
+    monkeypatch.setattr(passwords, "verify", check_while_it_changes)
+    with pytest.raises(AccountInactive):
+        accounts.sign_in(EMAIL, PASSWORD, ADDRESS)
+    assert sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [[0]]
 
 
 def test_password_changed_during_verification_opens_no_session(

@@ -75,7 +75,13 @@ def one(statement: str, **parameters: Any) -> str:
 
 
 def test_results_about_users_match_the_schemas() -> None:
-    user = {"email": "ada@example.com", "password_hash": "x", "role": "client", "balance": Decimal(5)}
+    user = {
+        "email": "ada@example.com",
+        "password_hash": "x",
+        "role": "client",
+        "balance": Decimal(5),
+        "status": "active",
+    }
     user_id = uuid7()
     assert_shaped(one("create_user", id=user_id, entry_id=uuid7(), **user), responses.User)
     assert_shaped(one("user", id=user_id), responses.User)

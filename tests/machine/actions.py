@@ -117,6 +117,22 @@ class SetBalance:
 
 
 @dataclass(frozen=True)
+class SetStatus:
+    """Activate or deactivate a user. Rejected for the admin who sends it."""
+
+    who: int
+    status: str
+
+    def request(self, registry: Registry) -> Request:
+        who = registry.user(self.who)
+        return Request(
+            "commit",
+            request_event(registry, ADMIN, "PATCH", f"/users/{registry.ids[who]}", {"status": self.status}),
+            lambda model: model.set_status(who, self.status, ADMIN),
+        )
+
+
+@dataclass(frozen=True)
 class DeleteUser:
     client: int
 
@@ -225,7 +241,7 @@ class DeleteRecord:
 
 @dataclass(frozen=True)
 class SignIn:
-    """Sign in, or sign up if no active user has that e-mail."""
+    """Sign in, or sign up if no user has that e-mail."""
 
     email: str
 

@@ -8,6 +8,7 @@ from tests.machine.model import (
     CONFLICT,
     NOT_FOUND,
     NOT_SIGNED_IN,
+    UNFINISHED,
     Expected,
     Model,
     Record,
@@ -21,7 +22,6 @@ from tests.machine.model import (
 
 CHUNK_ROWS = 2
 """Rows per chunk. Small, so that a small file takes many commits."""
-UNFINISHED = ("awaiting_upload", "queued", "processing")
 STOPPED = ("cancelled", "out_of_credit")
 
 
@@ -30,7 +30,7 @@ def cancel(model: Model, task: Task, by: str) -> Expected:
         return refusal
     if task.status not in UNFINISHED:
         return CONFLICT
-    _end(task, "cancelled")
+    task.end("cancelled")
     return _task_members(task)
 
 
@@ -46,7 +46,7 @@ def resume(model: Model, task: Task, by: str) -> Expected:
 
 def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
     yield "create_task"
-    if model.users[who].deleted:
+    if not model.users[who].may_call:
         return NOT_SIGNED_IN
     model.tasks[name] = Task(who, rows, "queued")
     yield "PUT file"
@@ -55,7 +55,7 @@ def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
 
 
 def begin_upload(model: Model, name: str, who: str, rows: Rows) -> Expected:
-    if model.users[who].deleted:
+    if not model.users[who].may_call:
         return NOT_SIGNED_IN
     task = model.tasks[name] = Task(who, rows, "awaiting_upload")
     return Expected(201, _task_members(task).members)
@@ -108,7 +108,10 @@ def _process(model: Model, name: str, hurried: bool, redelivered: bool) -> Gener
         if (task.status, task.done) != ("processing", row):
             return True  # cancelled, or another worker took over
         if owner.deleted:
-            _end(task, "failed")
+            task.end("failed")
+            return True
+        if not owner.active:
+            task.end("cancelled")
             return True
         _bill_chunk(model, name)
         if task.status != "processing":
@@ -129,13 +132,9 @@ def _process(model: Model, name: str, hurried: bool, redelivered: bool) -> Gener
     yield "complete_task"
     if task.status != "processing":
         return True
-    _end(task, "completed")
+    task.end("completed")
     task.results = results
     return False
-
-
-def _end(task: Task, status: str) -> None:
-    task.status, task.has_worker, task.ends = status, False, task.ends + 1
 
 
 def _start(model: Model, task: Task) -> None:
@@ -163,7 +162,7 @@ def _bill_chunk(model: Model, name: str) -> None:
         elif cost is None:
             task.refused[task.done + 1] = operation, arguments
         elif owner.balance < spent + cost:
-            _end(task, "out_of_credit")
+            task.end("out_of_credit")
             break
         else:
             spent, billed = spent + cost, billed + 1
@@ -192,7 +191,7 @@ def _results(model: Model, name: str) -> list[Result]:
 
 def _refusal(model: Model, task: Task, by: str) -> Expected | None:
     user = model.users[by]
-    if user.deleted:
+    if not user.may_call:
         return NOT_SIGNED_IN
     return None if by == task.owner or user.role == "admin" else NOT_FOUND
 

@@ -88,7 +88,11 @@ def read(
     ledgers: dict[str, list[tuple[str, Decimal, Decimal]]] = {}
     for owner, *entry in sql("SELECT user_id::text, kind, amount, balance_after FROM ledger ORDER BY seq"):
         ledgers.setdefault(owner, []).append(tuple(entry))
-    users = sql("SELECT id::text, email, role, balance, deleted_at IS NOT NULL FROM users")
+    users = sql(
+        """SELECT id::text, email, role, balance, deleted_at IS NOT NULL, status = 'active',
+                  EXISTS (SELECT FROM sessions WHERE user_id = users.id AND revoked_at IS NULL)
+           FROM users"""
+    )
     records = sql(
         """SELECT r.user_id::text, o.type, arguments::text, operation_response::text, amount, user_balance,
                   task_id::text, task_row, r.deleted_at IS NOT NULL

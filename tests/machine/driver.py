@@ -4,11 +4,13 @@ import base64
 import json
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
+from shared import aws
 from tests.machine import batch_model, database_state
 from tests.machine.actions import Action, Request, SignIn, StopNow, request_event
 from tests.machine.linearizability import Crash, ExecutedAction, finish, linearize, mismatch
-from tests.machine.model import Model, Steps
+from tests.machine.model import UNFINISHED, Model, Steps
 from tests.machine.registry import ADMIN, Registry
 from tests.machine.service import Response, Service, count_delivery, dies, task_of
 from tests.support.batch.stage import AFTER, Fault
@@ -163,7 +165,7 @@ class Driver:
         """Read a user's own balance and an object of another user. Each turn checks another user."""
         who = self.registry.user(turn)
         user = self.model.users[who]
-        if user.deleted:
+        if not user.may_call:
             self.send(request_event(self.registry, who, "GET", "/users/me"), 401)
             return
         assert (
@@ -180,7 +182,7 @@ class Driver:
         for resource, query in database_state.LISTED.items():
             listed = self.service.sql(query)
             for who, user in self.model.users.items():
-                if user.deleted:
+                if not user.may_call:
                     continue
                 own = {id for id, owner in listed if who == ADMIN or owner == self.registry.ids[who]}
                 page = self.send(
@@ -190,6 +192,13 @@ class Driver:
                 assert set(shown) <= own, (who, resource)
                 assert (page["total"], len(shown)) == (len(own), min(PAGE, len(own))), (who, resource)
                 self.outcomes["list checked"] += 1
+
+    def restart_results(self) -> None:
+        """Send a message for each ended task without results, as housekeeping does after a suspension."""
+        ids = self.registry.ids
+        for name, task in self.model.tasks.items():
+            if task.results is None and task.status not in UNFINISHED:
+                self.service.send_message(aws.upload_key(UUID(ids[task.owner]), UUID(ids[name])))
 
     def end(self) -> None:
         """Count the final statuses of the tasks."""

@@ -15,11 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared import aws
 from tests.machine import strategies
-from tests.machine.actions import PASSWORD, Action, Charge, Price, SendFile, SignIn, as_csv
-from tests.machine.batch_model import UNFINISHED
+from tests.machine.actions import PASSWORD, Action, Charge, Price, SendFile, SetStatus, SignIn, as_csv
 from tests.machine.driver import Driver
 from tests.machine.linearizability import Crash
-from tests.machine.model import ARGUMENTS, Rows
+from tests.machine.model import ARGUMENTS, UNFINISHED, Rows
 from tests.machine.service import HOLD_ROWS, HOLD_TABLE, Service
 from tests.support.lambda_event import event
 
@@ -97,6 +96,13 @@ class Machine(RuleBasedStateMachine):
     @rule(action=strategies.PRICES | strategies.BALANCES_SET)
     def change_price_or_balance(self, action: Action) -> None:
         self.driver.execute(action)
+
+    @rule(action=strategies.STATUSES_SET)
+    def activate_or_deactivate(self, action: SetStatus) -> None:
+        """Change a user's status, and sign the user in. An inactive account rejects the sign-in."""
+        who = self.driver.registry.user(action.who)
+        self.driver.execute(action)
+        self.driver.execute(SignIn(self.driver.model.users[who].email))
 
     @rule(action=strategies.CORRECTIONS)
     def correct(self, action: Action) -> None:
@@ -202,16 +208,21 @@ class Machine(RuleBasedStateMachine):
 
     def _end(self) -> None:
         """Process all waiting messages. Check that no task remains unfinished."""
-        for _ in range(MAX_DELIVERIES):
-            if not self.service.waiting:
-                break
-            self.driver.deliver(self.service.waiting[0], hurried=False)
+        self._deliver_all()
+        self.driver.restart_results()
+        self._deliver_all()
         self.driver.compare()
         self.driver.check_lists()
         self.driver.end()
         found = self.driver.model.tasks.values()
         assert not {task.status for task in found if task.stored} & {"queued", "processing"}
         assert all(task.results is not None for task in found if task.status not in UNFINISHED)
+
+    def _deliver_all(self) -> None:
+        for _ in range(MAX_DELIVERIES):
+            if not self.service.waiting:
+                break
+            self.driver.deliver(self.service.waiting[0], hurried=False)
 
     def _print(self, failure: BaseException) -> None:
         """Print the first failure immediately. A race may not recur when Hypothesis replays the run."""

@@ -26,6 +26,8 @@ ALIASES = {"subtraction": "substraction"}
 GRANT = "POST /api/v1/users/{id}/credits"
 MANUAL = "by hand"
 """The result of a record that an admin created."""
+UNFINISHED = ("awaiting_upload", "queued", "processing")
+"""The statuses of a task that has not ended."""
 ANY_STRING = "any string"
 """Stands for a random result, which the model cannot predict."""
 
@@ -53,6 +55,7 @@ Steps = Generator[str, None, Expected | None]
 
 WRONG_CREDENTIALS = Expected(401, problem="wrong-credentials")
 NOT_SIGNED_IN = Expected(401, problem="not-signed-in")
+ACCOUNT_INACTIVE = Expected(403, problem="account-inactive")
 NOT_FOUND = Expected(404, problem="not-found")
 CONFLICT = Expected(409, problem="conflict")
 INVALID = Expected(422, problem="invalid-input")
@@ -67,7 +70,14 @@ class User:
     role: str
     balance: Decimal = Decimal(0)
     deleted: bool = False
+    active: bool = True
+    signed_in: bool = True
+    """Whether the user has a valid session."""
     ledger: list[tuple[str, Decimal, Decimal]] = field(default_factory=list)
+
+    @property
+    def may_call(self) -> bool:
+        return self.signed_in and self.active and not self.deleted
 
     def move(self, kind: str, amount: Decimal) -> None:
         self.balance += amount
@@ -111,6 +121,9 @@ class Task:
     """The charged rows and their price, by operation."""
     results: list[Result] | None = None
 
+    def end(self, status: str) -> None:
+        self.status, self.has_worker, self.ends = status, False, self.ends + 1
+
 
 class Model:
     """The state of the service."""
@@ -129,8 +142,8 @@ class Model:
         before = self.usage.get((who, operation), (0, 0, Decimal(0)))
         self.usage[who, operation] = before[0] + calls, before[1] + rows, before[2] + spent
 
-    def active_user(self, email: str) -> str | None:
-        """Return the name of the active user with this e-mail, or None."""
+    def living_user(self, email: str) -> str | None:
+        """Return the name of the user with this e-mail who is not deleted, or None."""
         return next((name for name, u in self.users.items() if u.email == email and not u.deleted), None)
 
     def add_user(self, email: str, role: str) -> None:
@@ -140,21 +153,25 @@ class Model:
         self.users[name].move("opening", OPENING[role])
 
     def sign_in(self, email: str) -> Steps:
-        """Sign in, or sign up if no active user has that e-mail."""
+        """Sign in, or sign up if no user has that e-mail."""
         yield "sign_in_attempt"
-        found = self.active_user(email)
+        found = self.living_user(email)
         yield "sign_up"
         if found and self.users[found].deleted:
             return WRONG_CREDENTIALS
-        if self.active_user(email) is None:
+        if (who := self.living_user(email)) is None:
             self.add_user(email, "client")
+        elif not self.users[who].active:
+            return ACCOUNT_INACTIVE
+        else:
+            self.users[who].signed_in = True
         return Expected(200)
 
     def charge(
         self, record: str, who: str, operation: str, arguments: Arguments, key: str | None
     ) -> Expected:
         operation, user = ALIASES.get(operation, operation), self.users[who]
-        if user.deleted:
+        if not user.may_call:
             return NOT_SIGNED_IN
         arguments = used_arguments(operation, arguments)
         result = compute(operation, arguments)
@@ -193,10 +210,27 @@ class Model:
             user.move("adjustment", balance - user.balance)
         return Expected(204)
 
+    def set_status(self, who: str, status: str, by: str) -> Steps:
+        user = self.users[who]
+        if status == "inactive" and who == by:
+            return CONFLICT
+        yield "suspend_tasks"
+        # Locked until the commit.
+        suspended = [task for task in self.tasks.values() if task.owner == who and task.status in UNFINISHED]
+        yield "commit"
+        if user.deleted:
+            return NOT_FOUND
+        user.active = status == "active"
+        if not user.active:
+            user.signed_in = False
+            for task in suspended:
+                task.end("cancelled")
+        return Expected(204)
+
     def delete_user(self, who: str) -> Expected:
         if self.users[who].deleted:
             return NOT_FOUND
-        self.users[who].deleted = True
+        self.users[who].deleted, self.users[who].signed_in = True, False
         return Expected(200)
 
     def price(self, operation: str, cost: Decimal) -> Expected:
@@ -237,7 +271,8 @@ class Model:
         """Return the predicted content of the database, in the format of `database_state.read`."""
         return {
             "users": {
-                name: (u.email, u.role, u.balance, u.deleted, u.ledger) for name, u in self.users.items()
+                name: (u.email, u.role, u.balance, u.deleted, u.active, u.signed_in, u.ledger)
+                for name, u in self.users.items()
             },
             "prices": self.prices,
             "keys": set(self.keys),

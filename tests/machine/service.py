@@ -174,6 +174,17 @@ class Service:
             ]
         return self._results[key]
 
+    def send_message(self, key: str) -> None:
+        """Send a worker the message about a stored file, and receive it."""
+        record = {
+            "eventSource": "restcalculator",
+            "s3": {"bucket": {"name": BUCKET}, "object": {"key": key}},
+        }
+        self.harness.cloud.sqs.send_message(
+            QueueUrl=self.harness.queue, MessageBody=json.dumps({"Records": [record]})
+        )
+        self.expect_message()
+
     def expect_message(self) -> None:
         """Wait for a message from S3. Raises: AssertionError if none arrives in time."""
         waiting = len(self.waiting)

@@ -18,6 +18,7 @@ from tests.machine.actions import (
     Resume,
     SendFile,
     SetBalance,
+    SetStatus,
     SignIn,
     WriteRecord,
 )
@@ -60,6 +61,7 @@ SENT_FILES = st.builds(SendFile, who=INDEX, rows=ROWS)
 UPLOADS = SENT_FILES | st.builds(BeginUpload, who=INDEX, rows=ROWS)
 GRANTS = st.builds(Grant, who=INDEX, amount=AMOUNTS, key=KEYS)
 BALANCES_SET = st.builds(SetBalance, who=INDEX, balance=BALANCES)
+STATUSES_SET = st.builds(SetStatus, who=INDEX, status=st.sampled_from(["active", "active", "inactive"]))
 PRICES = (
     st.builds(ChangePrice, operation=OPERATIONS, cost=COSTS)
     | st.builds(Price, operation=OPERATIONS, cost=COSTS)
@@ -77,8 +79,10 @@ STOPS = st.builds(Cancel, task=INDEX, by=BY) | st.builds(Resume, task=INDEX, by=
 SIGN_INS = st.builds(SignIn, email=EMAILS)
 # The admin (user 0) may cancel every task.
 CANCELS = st.builds(Cancel, task=INDEX, by=st.just(0))
-INTERRUPTIONS = CANCELS | CANCELS | STOPS | DELETIONS | BALANCES_SET | PRICES | CALLS
-ANY_ACTION = st.one_of(CALLS, CALLS, GRANTS, BALANCES_SET, PRICES, STOPS, CORRECTIONS, SIGN_INS, UPLOADS)
+INTERRUPTIONS = CANCELS | CANCELS | STOPS | DELETIONS | STATUSES_SET | BALANCES_SET | PRICES | CALLS
+ANY_ACTION = st.one_of(
+    CALLS, CALLS, GRANTS, BALANCES_SET, STATUSES_SET, PRICES, STOPS, CORRECTIONS, SIGN_INS, UPLOADS
+)
 
 MOMENTS = st.sampled_from([BEFORE, AFTER])
 CRASHES = st.one_of(

@@ -18,6 +18,7 @@ from tests.machine.actions import (
     Resume,
     SendFile,
     SetBalance,
+    SetStatus,
     SignIn,
     WriteRecord,
 )
@@ -82,6 +83,12 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.crash_of_a_function, action=SendFile(2, (SUM,)), moment=BEFORE)
     step(one.crash_of_a_function, action=SendFile(2, (SUM,)), moment=AFTER)
     step(one.cancel_or_resume, action=Cancel(0, None))
+    step(one.activate_or_deactivate, action=SetStatus(0, "inactive"))
+    step(one.upload, action=SendFile(1, (SUM,) * 5))
+    step(one.interrupt_the_worker, **waits, commit=2, action=SetStatus(1, "inactive"))
+    step(one.activate_or_deactivate, action=SetStatus(1, "inactive"))
+    step(one.activate_or_deactivate, action=SetStatus(1, "active"))
+    step(one.execute_two_concurrently, one=Charge(1, *SUM, None), other=SetStatus(1, "inactive"), held=True)
     step(one.crash_of_a_function, action=SignIn("4@example.com"), moment=AFTER)
     one.teardown()
     assert missing(machine.service.outcomes) == []

@@ -44,6 +44,7 @@ def create_person(role: str = "client", balance: Decimal | int = 20) -> Person:
         password_hash="none",
         role=role,
         balance=Decimal(balance),
+        status="active",
     )
     assert open_session(user_id, session_id, refresh_id, verified_hash="none")
     return Person(user_id, email, Caller(user_id, role), session_id, refresh_id)
@@ -68,7 +69,7 @@ def open_session(
         password_hash=None,
         **sign_in_buckets("none", "none"),
     )
-    return row["id"] is not None
+    return bool(row["status"] == "active")
 
 
 def run_concurrently(count: int, act: Callable[[int], T]) -> list[T]:

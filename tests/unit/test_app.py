@@ -24,6 +24,7 @@ STATUSES = {
     "insufficient-credit": 402,
     "forbidden": 403,
     "csrf-mismatch": 403,
+    "account-inactive": 403,
     "not-found": 404,
     "method-not-allowed": 405,
     "conflict": 409,

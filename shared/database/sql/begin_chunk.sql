@@ -6,7 +6,7 @@ WITH task AS MATERIALIZED (
     WHERE id = :id::uuid AND bytes_done = :bytes_done::bigint AND status = 'processing'
     FOR NO KEY UPDATE
 )
-SELECT u.id AS user_id, u.balance, u.deleted_at IS NOT NULL AS deleted,
+SELECT u.id AS user_id, u.balance, u.deleted_at IS NOT NULL AS deleted, u.status = 'inactive' AS inactive,
        (SELECT rows_failed FROM task) AS rows_failed
 FROM users u
 WHERE u.id = (SELECT user_id FROM task)

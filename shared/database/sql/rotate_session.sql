@@ -14,7 +14,7 @@ WITH found AS MATERIALIZED (
     UPDATE sessions s
     SET refresh_id = :next_id::uuid, previous_refresh_id = found.refresh_id, rotated_at = now(),
         expires_at = now() + :lifetime::float8 * interval '1 second'
-    FROM found JOIN users u ON u.id = found.user_id AND u.deleted_at IS NULL
+    FROM found JOIN users u ON u.id = found.user_id AND u.deleted_at IS NULL AND u.status = 'active'
     WHERE s.id = found.id AND found.is_newest
     RETURNING s.refresh_id
 ), ended AS (
@@ -22,5 +22,5 @@ WITH found AS MATERIALIZED (
     FROM found WHERE s.id = found.id AND NOT found.is_newest AND found.was_just_replaced IS NOT TRUE
 )
 SELECT u.id, u.role, coalesce((SELECT refresh_id FROM rotated), found.refresh_id) AS refresh_id
-FROM found JOIN users u ON u.id = found.user_id AND u.deleted_at IS NULL
+FROM found JOIN users u ON u.id = found.user_id AND u.deleted_at IS NULL AND u.status = 'active'
 WHERE found.is_newest OR found.was_just_replaced

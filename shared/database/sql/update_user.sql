@@ -1,6 +1,7 @@
 -- Change a user; a null leaves its column unchanged. A new balance writes the difference to the ledger; a new
--- password ends the user's sessions and API keys. Run it in a transaction after lock_user, so that it also ends
--- the sessions and keys that were created while it waited for the user's row.
+-- password ends the user's sessions and API keys. An inactive user's sessions end too; the API keys stay, and
+-- work again once the user is active. Run it in a transaction after lock_user, so that it also ends the sessions
+-- and keys that were created while it waited for the user's row.
 WITH before AS MATERIALIZED (
     SELECT id, balance FROM users WHERE id = :id::uuid AND deleted_at IS NULL FOR NO KEY UPDATE
 ), changed AS (
@@ -8,7 +9,8 @@ WITH before AS MATERIALIZED (
     SET email = coalesce(:email::text, u.email),
         password_hash = coalesce(:password_hash::text, u.password_hash),
         role = coalesce(:role::text, u.role),
-        balance = coalesce(:balance::numeric, u.balance)
+        balance = coalesce(:balance::numeric, u.balance),
+        status = coalesce(:status::text, u.status)
     FROM before
     WHERE u.id = before.id
     RETURNING u.id, u.balance, before.balance AS balance_before
@@ -21,7 +23,8 @@ WITH before AS MATERIALIZED (
 ), ended AS (
     UPDATE sessions s SET revoked_at = now()
     FROM changed
-    WHERE s.user_id = changed.id AND s.revoked_at IS NULL AND :password_hash::text IS NOT NULL
+    WHERE s.user_id = changed.id AND s.revoked_at IS NULL
+      AND (:password_hash::text IS NOT NULL OR :status::text = 'inactive')
 ), revoked AS (
     UPDATE api_keys k SET revoked_at = now()
     FROM changed
