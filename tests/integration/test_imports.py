@@ -18,7 +18,7 @@ LISTS = {
 }
 PASSWORDS = {"functions.auth.login", "functions.auth.create_admin"}
 PASSWORDS |= {"functions.users.create", "functions.users.update", "migrations.handler"}
-STORAGE = {f"functions.tasks.{name}" for name in ("create", "process_csv", "results", "resume")}
+STORAGE = {f"functions.tasks.{name}" for name in ("cancel", "create", "process_csv", "results", "resume")}
 STORAGE |= {"worker.handler", "functions.housekeeping.restart_tasks"}
 
 MAY_IMPORT = {
