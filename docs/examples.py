@@ -84,6 +84,7 @@ BODIES: dict[str, Any] = {
     "NewUser": {**_SIGN_IN, "role": "client", "balance": 20, "status": "active"},
     "UserChange": {"role": "admin"},
     "CreditGrant": {"amount": 10, "reason": "a voucher"},
+    "Refund": {"reason": "a wrong result"},
     # responses
     "Done": _SUCCESS,
     "SignedIn": {**_SUCCESS, "csrf_token": _CSRF, "expires_in": 900},
@@ -98,6 +99,15 @@ BODIES: dict[str, Any] = {
     "Health": {"status": "ok", "database": "ok"},
     "Charged": {**_SUCCESS, "result": 0.3, "amount": 5, "user_balance": 15, "record_id": _ID},
     "Granted": {"id": _ID, "user_id": _USER, "amount": 10, "reason": "a voucher", "user_balance": 30},
+    "Refunded": {
+        "id": _ID,
+        "user_id": _USER,
+        "record_id": _ID,
+        "task_id": None,
+        "amount": 5,
+        "reason": "a wrong result",
+        "user_balance": 20,
+    },
     "User": {
         "id": _USER,
         "email": "ada@example.com",

@@ -101,7 +101,7 @@ def resume(task_id: UUID, owner: UUID | None, send: Send) -> str:
 
     Raises:
         NotFound: the owner has no such task.
-        Conflict: the task has neither status.
+        Conflict: the task has neither status, or it was refunded.
         TooManyRequests: too many resumptions.
     """
     with UnitOfWork() as uow:
@@ -115,6 +115,8 @@ def resume(task_id: UUID, owner: UUID | None, send: Send) -> str:
             )
         )
         throttle.check(row["wait"] or Decimal(0))
+        if row["refunded"]:
+            raise Conflict("The task was refunded, so it cannot be resumed. Upload the file again.")
         if row["body"] is None:
             raise Conflict(
                 f"The task is {row['status']}: only tasks that are out_of_credit or cancelled can be resumed."

@@ -106,6 +106,13 @@ def _not_zero(amount: Decimal) -> Decimal:
     return amount
 
 
+Reason = Annotated[Text, Field(min_length=1, max_length=500)]
+
+
 class CreditGrant(Request):
     amount: Annotated[Money, AfterValidator(_not_zero)]
-    reason: Annotated[Text, Field(min_length=1, max_length=500)]
+    reason: Reason
+
+
+class Refund(Request):
+    reason: Reason

@@ -104,6 +104,16 @@ class Granted(ResponseBody):
     user_balance: Money
 
 
+class Refunded(ResponseBody):
+    id: UUID = Field(description="The ledger entry.")
+    user_id: UUID
+    record_id: UUID | None = Field(description="The refunded record; null for the refund of a task.")
+    task_id: UUID | None = Field(description="The refunded task, or the record's.")
+    amount: Money
+    reason: str
+    user_balance: Money
+
+
 class User(ResponseBody):
     id: UUID
     email: FoldedEmail

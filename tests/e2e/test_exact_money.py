@@ -127,6 +127,7 @@ def test_every_route_with_money_shows_all_digits(
     task_id = path.rpartition("/")[2]
     assert money_in(rich, "GET", "/tasks/{task_id}", task_id=task_id) == [("spent", str(COST))]
     assert money_in(rich, "GET", "/tasks") == [("spent", str(COST))]
+    (billed,) = rich.rows("records", task_id=task_id)
     (row,) = results(rich, path, s3)
     left -= COST
     assert (row["amount"], row["user_balance"]) == (str(COST), str(left))
@@ -146,10 +147,18 @@ def test_every_route_with_money_shows_all_digits(
         ("user_balance", str(MAX_COST)),
     ]
 
+    mistake = {"reason": "a mistake"}
+    back = [("amount", str(COST)), ("user_balance", str(left + given + COST))]
+    assert money_in(admin, "POST", "/records/{id}/refund", mistake, id=billed["id"]) == back
+    again = upload(rich, HEADER + b"square_root,[16]\n").rpartition("/")[2]
+    assert ended(rich, f"{API}/tasks/{again}")["status"] == "completed"
+    assert money_in(admin, "POST", "/tasks/{task_id}/refund", mistake, task_id=again) == back
+    left += given + COST
+
     paid = left // COST
     path = upload(rich, HEADER + b"square_root,[16]\n" * (int(paid) + 1))
     assert ended(rich, path)["status"] == "out_of_credit"
-    spent = [("spent", str(paid * COST))]
+    spent = [("spent", f"{(paid * COST).normalize():f}")]
     assert money_in(rich, "POST", "/tasks/{task_id}/resume", task_id=path.rpartition("/")[2]) == spent
 
     assert called == routes_with_money(), "call each route that shows money in tests/e2e/test_exact_money.py"

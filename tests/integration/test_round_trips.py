@@ -57,12 +57,13 @@ pytestmark = pytest.mark.usefixtures("database_url")
 # The statement that inserts a row of each resource, by its name in the path.
 INSERT_ROW = {
     "operations": "INSERT INTO operations (id, type, cost) VALUES (:id::uuid, :id::uuid::text, 5)",
-    "records": "INSERT INTO records (id, user_id, operation_id, amount, user_balance)"
-    " VALUES (:id::uuid, :owner::uuid, :id::uuid, 1, 1)",
+    "records": "INSERT INTO records (id, user_id, operation_id, arguments, amount, user_balance)"
+    " SELECT :id::uuid, :owner::uuid, id, '[]', 1, 1 FROM operations WHERE type = 'addition'",
     "users": "INSERT INTO users (id, email, password_hash, role, balance)"
     " VALUES (:id::uuid, :id::uuid || '@example.com', '', 'client', 9)",
-    "tasks": "INSERT INTO tasks (id, user_id, filename, status, bytes_total)"
-    " VALUES (:id::uuid, :owner::uuid, 'a.csv', :status::text, 1)",
+    "tasks": "WITH task AS (INSERT INTO tasks (id, user_id, filename, status, bytes_total, spent)"
+    " VALUES (:id::uuid, :owner::uuid, 'a.csv', :status::text, 1, 1) RETURNING id)"
+    " INSERT INTO task_operations (task_id, type, rows, spent) SELECT id, 'addition', 1, 1 FROM task",
     "sessions": "INSERT INTO sessions (id, user_id, refresh_id, expires_at)"
     " VALUES (:id::uuid, :owner::uuid, :id::uuid, now() + interval '1 day')",
     "api_keys": "INSERT INTO api_keys (id, user_id, name, key_hash)"
@@ -87,6 +88,8 @@ def body(route: Route, admin: Person, operation: str) -> dict[str, Any] | None:
         ("POST", "/api/v1/users"): {"email": f"{uuid4()}@example.com", "password": "Lovelace1!"},
         ("PATCH", "/api/v1/users/{id}"): {"balance": 7},
         ("POST", "/api/v1/users/{id}/credits"): {"amount": 5, "reason": "gift"},
+        ("POST", "/api/v1/records/{id}/refund"): {"reason": "a mistake"},
+        ("POST", "/api/v1/tasks/{task_id}/refund"): {"reason": "a mistake"},
     }
     return bodies.get(route)
 
@@ -137,7 +140,7 @@ def call(sql: Sql, admin: Person, send: Send, monkeypatch: pytest.MonkeyPatch) -
 
     def make(route: Route) -> Any:
         name = route[1].split("/")[3]
-        status = "completed" if route[1].endswith("results") else "queued"
+        status = "completed" if route[1].endswith(("results", "refund")) else "queued"
         parameters = {"id": uuid7(), "owner": admin.id, "status": status}
         sql(INSERT_ROW[name], **parameters)
         return parameters["id"]

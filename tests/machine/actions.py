@@ -5,6 +5,7 @@ Hypothesis draws does not depend on earlier results.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -12,12 +13,23 @@ from typing import Any, Protocol
 
 from shared import exact_json
 from tests.machine import batch_model
-from tests.machine.model import GRANT, MANUAL, Arguments, Expected, Model, Rows, Steps
+from tests.machine.model import (
+    GRANT,
+    MANUAL,
+    REFUND_RECORD,
+    REFUND_TASK,
+    Arguments,
+    Expected,
+    Model,
+    Rows,
+    Steps,
+)
 from tests.machine.registry import ADMIN, Registry
 from tests.support.lambda_event import event
 
 API = "/api/v1"
 PASSWORD = "correct-horse-1!"
+ENDED = ("completed", "out_of_credit", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -237,6 +249,58 @@ class DeleteRecord:
             request_event(registry, ADMIN, "DELETE", f"/records/{registry.ids[record]}"),
             lambda model: model.delete_record(record),
         )
+
+
+@dataclass(frozen=True)
+class RefundRecord:
+    record: int
+    key: str | None
+
+    def request(self, registry: Registry) -> Request | None:
+        record = registry.record(self.record)
+        return record and _refund(
+            registry,
+            "refund_record",
+            (REFUND_RECORD, registry.ids[record]),
+            self.key,
+            lambda model: model.refund_record(ADMIN, record, self.key),
+        )
+
+
+@dataclass(frozen=True)
+class RefundTask:
+    """Refund a task. Prefers tasks that have ended."""
+
+    task: int
+    key: str | None
+
+    def request(self, registry: Registry) -> Request | None:
+        task = registry.task(self.task, ENDED)
+        return task and _refund(
+            registry,
+            "refund_task",
+            (REFUND_TASK, registry.ids[task]),
+            self.key,
+            lambda model: model.refund_task(ADMIN, task, self.key),
+        )
+
+
+def _refund(
+    registry: Registry,
+    statement: str,
+    target: tuple[str, str],
+    key: str | None,
+    predict: Callable[[Model], Expected],
+) -> Request:
+    """Build a refund. With a key, it is a transaction of several statements."""
+    route, service_id = target
+    path = re.sub(r"\{\w+\}", service_id, route.removeprefix(f"POST {API}"))
+    return Request.of(
+        "commit" if key else statement,
+        request_event(registry, ADMIN, "POST", path, {"reason": "the machine"}, key),
+        predict,
+        key=(ADMIN, f"{route} {key}") if key else None,
+    )
 
 
 @dataclass(frozen=True)

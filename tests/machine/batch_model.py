@@ -37,7 +37,7 @@ def cancel(model: Model, task: Task, by: str) -> Expected:
 def resume(model: Model, task: Task, by: str) -> Expected:
     if refusal := _refusal(model, task, by):
         return refusal
-    if task.status not in STOPPED:
+    if task.status not in STOPPED or task.refunded:
         return CONFLICT
     task.status = "queued" if task.begun else "awaiting_upload"
     task.results = None
@@ -171,6 +171,7 @@ def _bill_chunk(model: Model, name: str) -> None:
             model.count_usage(task.owner, operation, cost, rows=1)
             balance = owner.balance - spent
             record = Record(task.owner, operation, arguments, result, cost, balance, name, task.done + 1)
+            record.paid = (task.owner, operation, cost)
             model.records[f"{name} row {task.done + 1}"] = record
         task.done += 1
     if billed:

@@ -32,15 +32,16 @@ VIOLATIONS = {
         SELECT l.reference ->> 'record_id', count(*), count(r.id)
         FROM ledger l LEFT JOIN records r ON r.id::text = l.reference ->> 'record_id'
         WHERE l.kind = 'charge' GROUP BY 1 HAVING count(*) <> 1 OR count(r.id) <> 1""",
-    "an idempotency key without exactly one charge or grant of its user": """
+    "an idempotency key without exactly one charge of its user, grant or refund": """
         SELECT k.key, count(l.id)
         FROM idempotency_keys k
-        LEFT JOIN ledger l ON l.reference ->> 'record_id' = k.response::json ->> 'record_id'
+        LEFT JOIN ledger l ON l.id::text = k.response::json ->> 'id'
+                           OR k.response::json ->> 'id' IS NULL AND l.kind = 'charge'
+                           AND l.reference ->> 'record_id' = k.response::json ->> 'record_id'
                            AND l.user_id = k.user_id
-                           OR l.id::text = k.response::json ->> 'id'
         GROUP BY k.user_id, k.key HAVING count(l.id) <> 1""",
     "a charge with two idempotency keys": """
-        SELECT coalesce(response::json ->> 'record_id', response::json ->> 'id')
+        SELECT coalesce(response::json ->> 'id', response::json ->> 'record_id')
         FROM idempotency_keys GROUP BY 1 HAVING count(*) > 1""",
     "a row that was billed or reported twice, or skipped": """
         SELECT t.id FROM tasks t LEFT JOIN (
@@ -61,9 +62,29 @@ VIOLATIONS = {
         ) l FULL JOIN (
             SELECT user_id, hour, sum(spent) AS spent FROM usage_hours GROUP BY 1, 2
         ) u USING (user_id, hour) WHERE l.spent IS DISTINCT FROM u.spent""",
+    "a refund without exactly one refunded record or task": """
+        SELECT l.id FROM ledger l
+        LEFT JOIN (SELECT id, refund_id, 'record_id' AS name FROM records
+                   UNION ALL SELECT id, refund_id, 'task_id' FROM tasks) r
+            ON r.refund_id = l.id AND l.reference ->> r.name = r.id::text
+        WHERE l.kind = 'refund' GROUP BY l.seq HAVING count(r.id) <> 1""",
+    "a record or task that was refunded twice, or more than was charged": """
+        SELECT coalesce(l.reference ->> 'record_id', l.reference ->> 'task_id') FROM ledger l
+        WHERE l.kind = 'refund' GROUP BY 1 HAVING count(*) > 1
+        UNION ALL SELECT id::text FROM tasks WHERE refunded > spent
+        UNION ALL SELECT r.id::text FROM records r JOIN ledger c ON c.kind = 'charge'
+            AND c.reference ->> 'record_id' = r.id::text
+        JOIN ledger l ON l.id = r.refund_id WHERE l.amount <> -c.amount OR l.user_id <> c.user_id""",
+    "a task whose refunds are not the sum of their ledger entries": """
+        SELECT t.id FROM tasks t
+        LEFT JOIN records r ON r.task_id = t.id AND r.refund_id IS NOT NULL
+        LEFT JOIN ledger l ON l.id = r.refund_id
+        GROUP BY t.id
+        HAVING t.refunded <> coalesce(sum(l.amount), 0)
+                           + coalesce((SELECT amount FROM ledger WHERE id = t.refund_id), 0)""",
     "a task whose spent or rows are not the sums of its operations": """
         SELECT t.id FROM tasks t LEFT JOIN task_operations o ON o.task_id = t.id
-        GROUP BY t.id HAVING t.spent <> coalesce(sum(o.spent), 0)
+        GROUP BY t.id HAVING t.spent - t.refunded <> coalesce(sum(o.spent), 0)
                           OR t.rows_done - t.rows_failed <> coalesce(sum(o.rows), 0)""",
 }
 """Queries for violated invariants. They do not depend on the model."""
@@ -95,7 +116,7 @@ def read(
     )
     records = sql(
         """SELECT r.user_id::text, o.type, arguments::text, operation_response::text, amount, user_balance,
-                  task_id::text, task_row, r.deleted_at IS NOT NULL
+                  task_id::text, task_row, r.deleted_at IS NOT NULL, r.refunded_at IS NOT NULL
            FROM records r JOIN operations o ON o.id = r.operation_id"""
     )
     usage = sql(
@@ -105,8 +126,8 @@ def read(
     for task_id, operation, *sums in sql("SELECT task_id::text, type, rows, spent FROM task_operations"):
         operations.setdefault(task_id, {})[operation] = sums[0], sums[1]
     tasks = sql(
-        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent,"
-        " has_worker AND status = 'processing', results_at IS NOT NULL,"
+        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, refunded,"
+        " refunded_at IS NOT NULL, has_worker AND status = 'processing', results_at IS NOT NULL,"
         " CASE WHEN status <> 'completed' THEN finished_at END FROM tasks"
     )
     return {
@@ -124,9 +145,9 @@ def read(
                 balance,
                 task and name_of[task],
                 row,
-                deleted,
+                *marks,
             )
-            for owner, operation, given, computed, amount, balance, task, row, deleted in records
+            for owner, operation, given, computed, amount, balance, task, row, *marks in records
         ),
         "tasks": {
             name_of[id]: (
@@ -144,12 +165,15 @@ def read(
 def ids(sql: Sql) -> dict[str, str]:
     """Return all ids by the model's names.
 
-    Users: the e-mail and a sequence number. Tasks: the file name. Operations: the type.
+    Users: the e-mail and a sequence number. Tasks: the file name. Their records: the file name and the row.
+    Operations: the type.
     """
     found = sql(
         """SELECT email || ' ' || row_number() OVER (PARTITION BY email ORDER BY created_at), id::text
            FROM users
            UNION ALL SELECT filename, id::text FROM tasks
+           UNION ALL SELECT t.filename || ' row ' || r.task_row, r.id::text
+               FROM records r JOIN tasks t ON t.id = r.task_id
            UNION ALL SELECT type, id::text FROM operations WHERE deleted_at IS NULL"""
     )
     return dict(map(tuple, found))

@@ -17,7 +17,9 @@ def handler(event: Mapping[str, Any], context: object) -> Any:
     http = event["requestContext"]["http"]
     match = _service().match(http["method"], http["path"])
     assert match
-    return _RUNTIME.invoke(match.route.function, event)
+    # As API Gateway does: idempotency keys are stored with the route.
+    route_key = f"{match.route.method} {match.route.path}"
+    return _RUNTIME.invoke(match.route.function, {**event, "routeKey": route_key})
 
 
 @cache

@@ -108,6 +108,14 @@ class Machine(RuleBasedStateMachine):
     def correct(self, action: Action) -> None:
         self.driver.execute(action)
 
+    @rule(action=strategies.REFUNDS)
+    def refund(self, action: Action) -> None:
+        self.driver.execute(action)
+
+    @rule(one=strategies.REFUNDS, other=strategies.REFUNDS | strategies.CORRECTIONS, held=st.booleans())
+    def refund_concurrently(self, one: Action, other: Action, held: bool) -> None:
+        self.driver.execute_both(one, other, HOLD_ROWS if held else "")
+
     @precondition(lambda self: self.driver.model.tasks)
     @rule(action=strategies.STOPS)
     def cancel_or_resume(self, action: Action) -> None:

@@ -24,6 +24,9 @@ ARGUMENTS = {
 """Minimum and maximum number of arguments of each operation."""
 ALIASES = {"subtraction": "substraction"}
 GRANT = "POST /api/v1/users/{id}/credits"
+REFUND_RECORD = "POST /api/v1/records/{id}/refund"
+REFUND_TASK = "POST /api/v1/tasks/{task_id}/refund"
+UNFINISHED = ("awaiting_upload", "queued", "processing")
 MANUAL = "by hand"
 """The result of a record that an admin created."""
 UNFINISHED = ("awaiting_upload", "queued", "processing")
@@ -86,7 +89,10 @@ class User:
 
 @dataclass
 class Record:
-    """The record of a charged call, of a charged row, or one that an admin created. Admins can change it."""
+    """The record of a charged call, of a charged row, or one that an admin created. Admins can change it.
+
+    `paid` is what it was charged: the user, the operation and the amount. It does not change.
+    """
 
     owner: str
     operation: str
@@ -97,6 +103,8 @@ class Record:
     task: str | None = None
     row: int | None = None
     deleted: bool = False
+    paid: tuple[str, str, Decimal] | None = None
+    refunded: bool = False
 
 
 @dataclass
@@ -118,7 +126,10 @@ class Task:
     """Operation and arguments of each rejected row, by row number."""
     spent: Decimal = Decimal(0)
     operations: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
-    """The charged rows and their price, by operation."""
+    """The charged rows and their price less refunds, by operation."""
+    returned: Decimal = Decimal(0)
+    """The sum of the refunds."""
+    refunded: bool = False
     results: list[Result] | None = None
 
     def end(self, status: str) -> None:
@@ -187,7 +198,9 @@ class Model:
             return Expected(402, members, problem="insufficient-credit")
         user.move("charge", -cost)
         self.count_usage(who, operation, cost, calls=1)
-        self.records[record] = Record(who, operation, arguments, result, cost, user.balance)
+        self.records[record] = Record(
+            who, operation, arguments, result, cost, user.balance, paid=(who, operation, cost)
+        )
         members = {"result": result, "amount": cost, "user_balance": user.balance}
         return self._keep(who, key, (operation, arguments), members)
 
@@ -201,6 +214,43 @@ class Model:
             return INVALID
         user.move("grant", amount)
         return self._keep(admin, key, request, {"amount": amount, "user_balance": user.balance})
+
+    def refund_record(self, admin: str, record: str, key: str | None) -> Expected:
+        found, key = self.records[record], scoped(REFUND_RECORD, key)
+        if prior := self._prior(admin, key, record):
+            return prior
+        if found.deleted:
+            return NOT_FOUND
+        task = self.tasks[found.task] if found.task else None
+        if found.refunded or (task and task.refunded) or not found.paid:
+            return CONFLICT
+        who, operation, amount = found.paid
+        if not amount or self.users[who].deleted:
+            return CONFLICT
+        self._refund(who, operation, amount, task)
+        self.users[who].move("refund", amount)
+        found.refunded = True
+        return self._keep(admin, key, record, {"amount": amount, "user_balance": self.users[who].balance})
+
+    def refund_task(self, admin: str, name: str, key: str | None) -> Expected:
+        task, key = self.tasks[name], scoped(REFUND_TASK, key)
+        if prior := self._prior(admin, key, name):
+            return prior
+        amount, user = task.spent - task.returned, self.users[task.owner]
+        if task.status in UNFINISHED or task.refunded or not amount or user.deleted:
+            return CONFLICT
+        for operation, (_, spent) in list(task.operations.items()):
+            self._refund(task.owner, operation, spent, task)
+        user.move("refund", amount)
+        task.refunded = True
+        return self._keep(admin, key, name, {"amount": amount, "user_balance": user.balance})
+
+    def _refund(self, who: str, operation: str, amount: Decimal, task: Task | None) -> None:
+        self.count_usage(who, operation, -amount)
+        if task:
+            rows, spent = task.operations[operation]
+            task.operations[operation] = rows, spent - amount
+            task.returned += amount
 
     def set_balance(self, who: str, balance: Decimal) -> Expected:
         user = self.users[who]
@@ -278,7 +328,10 @@ class Model:
             "keys": set(self.keys),
             "usage": self.usage,
             "records": Counter(
-                (r.owner, r.operation, r.arguments, r.result, r.amount, r.balance, r.task, r.row, r.deleted)
+                (
+                    *(r.owner, r.operation, r.arguments, r.result, r.amount, r.balance, r.task, r.row),
+                    *(r.deleted, r.refunded),
+                )
                 for r in self.records.values()
             ),
             "tasks": {
@@ -288,6 +341,8 @@ class Model:
                     t.done,
                     len(t.refused),
                     t.spent,
+                    t.returned,
+                    t.refunded,
                     t.operations,
                     t.has_worker and t.status == "processing",
                     t.results,

@@ -14,6 +14,8 @@ from tests.machine.actions import (
     DeleteUser,
     Grant,
     Price,
+    RefundRecord,
+    RefundTask,
     RemovePrice,
     Resume,
     SendFile,
@@ -74,14 +76,18 @@ CORRECTIONS = (
     | st.builds(CorrectRecord, record=INDEX, to=INDEX, amount=AMOUNTS)
     | st.builds(DeleteRecord, record=INDEX)
 )
+REFUNDS = st.builds(RefundRecord, record=st.integers(0, 30), key=KEYS) | st.builds(
+    RefundTask, task=INDEX, key=KEYS
+)
 BY = st.none() | st.none() | INDEX
 STOPS = st.builds(Cancel, task=INDEX, by=BY) | st.builds(Resume, task=INDEX, by=BY)
 SIGN_INS = st.builds(SignIn, email=EMAILS)
 # The admin (user 0) may cancel every task.
 CANCELS = st.builds(Cancel, task=INDEX, by=st.just(0))
-INTERRUPTIONS = CANCELS | CANCELS | STOPS | DELETIONS | STATUSES_SET | BALANCES_SET | PRICES | CALLS
+INTERRUPTIONS = CANCELS | CANCELS | STOPS | DELETIONS | STATUSES_SET | BALANCES_SET | PRICES | CALLS | REFUNDS
 ANY_ACTION = st.one_of(
-    CALLS, CALLS, GRANTS, BALANCES_SET, STATUSES_SET, PRICES, STOPS, CORRECTIONS, SIGN_INS, UPLOADS
+    *(CALLS, CALLS, GRANTS, BALANCES_SET, STATUSES_SET, PRICES, STOPS, CORRECTIONS, REFUNDS, REFUNDS),
+    *(SIGN_INS, UPLOADS),
 )
 
 MOMENTS = st.sampled_from([BEFORE, AFTER])

@@ -14,6 +14,8 @@ from tests.machine.actions import (
     Charge,
     Grant,
     Price,
+    RefundRecord,
+    RefundTask,
     RemovePrice,
     Resume,
     SendFile,
@@ -77,6 +79,9 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.crash_of_a_function, action=Price("addition", Decimal(5)), moment=AFTER)
     step(one.change_price_or_balance, action=ChangePrice("addition", Decimal("1.5")))
     step(one.change_price_or_balance, action=SetBalance(2, Decimal("4.9999")))
+    step(one.refund, action=RefundRecord(0, None))
+    step(one.refund, action=RefundTask(0, "one"))
+    step(one.refund_concurrently, one=RefundTask(0, None), other=RefundRecord(0, None), held=True)
     step(one.upload, action=BeginUpload(2, (SUM, ROOT)))
     step(one.put_file, task=2)
     step(one.deliver_during_action, **waits, action=Charge(1, *SUM, None))

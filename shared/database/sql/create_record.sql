@@ -4,9 +4,10 @@ WITH known AS (
     SELECT (SELECT id FROM users WHERE id = :user_id::uuid) AS user_id,
            (SELECT id FROM operations WHERE id = :operation_id::uuid) AS operation_id
 ), created AS (
-    INSERT INTO records (id, user_id, operation_id, amount, user_balance, operation_response, date)
+    INSERT INTO records (id, user_id, operation_id, amount, user_balance, operation_response, date,
+                         charged)
     SELECT :id::uuid, user_id, operation_id, :amount::numeric, :user_balance::numeric,
-           :operation_response::jsonb, coalesce(:date::timestamptz, clock_timestamp())
+           :operation_response::jsonb, coalesce(:date::timestamptz, clock_timestamp()), 0
     FROM known
     WHERE user_id IS NOT NULL AND operation_id IS NOT NULL
     RETURNING record_json(records) AS body

@@ -1,17 +1,17 @@
--- Queue a task again that ran out of credit or was cancelled, if its owner may resume another task now (a token
--- bucket; admins have no limit). Run it in one transaction with sending the task's message, so that neither
--- happens alone. A task without an ETag has no file yet and awaits its upload. The results of the rows before are
--- no longer published; those of all rows replace them. `body` is null if nothing was
--- resumed; `wait` is the seconds until the owner may resume.
+-- Queue a task again that ran out of credit or was cancelled, unless it was refunded, if its owner may resume
+-- another task now (a token bucket; admins have no limit). Run it in one transaction with sending the task's
+-- message, so that neither happens alone. A task without an ETag has no file yet and awaits its upload. The results
+-- of the rows before are no longer published; those of all rows replace them. `body` is null if nothing was resumed;
+-- `wait` is the seconds until the owner may resume.
 WITH found AS MATERIALIZED (
-    SELECT id, user_id, status FROM tasks
+    SELECT id, user_id, status, refunded_at IS NOT NULL AS refunded FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
     FOR UPDATE
 ), token AS MATERIALIZED (
     SELECT CASE WHEN :owner::uuid IS NULL THEN 0
                 ELSE take_token('resume:' || user_id, :capacity::numeric, :per_second::numeric) END AS wait
     FROM found
-    WHERE status IN ('out_of_credit', 'cancelled')
+    WHERE status IN ('out_of_credit', 'cancelled') AND NOT refunded
 ), resumed AS (
     UPDATE tasks t
     SET status = CASE WHEN t.etag IS NULL THEN 'awaiting_upload' ELSE 'queued' END,
@@ -21,4 +21,4 @@ WITH found AS MATERIALIZED (
     WHERE t.id = found.id AND token.wait = 0
     RETURNING task_json(t) AS body
 )
-SELECT user_id, status, (SELECT wait FROM token) AS wait, (SELECT body FROM resumed) AS body FROM found
+SELECT user_id, status, refunded, (SELECT wait FROM token) AS wait, (SELECT body FROM resumed) AS body FROM found

@@ -1,5 +1,5 @@
--- Correct a record; a null leaves its column unchanged. No balance changes. `id` is null if nothing was
--- changed.
+-- Correct a record; a null leaves its column unchanged. No balance changes. Keeps what was charged, to whom and for
+-- which operation, for a refund. `id` is null if nothing was changed.
 WITH known AS (
     SELECT :user_id::uuid IS NULL OR EXISTS (SELECT FROM users WHERE id = :user_id::uuid) AS user_known,
            :operation_id::uuid IS NULL
@@ -11,7 +11,10 @@ WITH known AS (
         amount = coalesce(:amount::numeric, amount),
         user_balance = coalesce(:user_balance::numeric, user_balance),
         operation_response = coalesce(:operation_response::jsonb, operation_response),
-        date = coalesce(:date::timestamptz, date)
+        date = coalesce(:date::timestamptz, date),
+        charged = coalesce(charged, amount),
+        charged_user_id = coalesce(charged_user_id, user_id),
+        charged_operation_id = coalesce(charged_operation_id, operation_id)
     FROM known
     WHERE id = :id::uuid AND deleted_at IS NULL AND user_known AND operation_known
     RETURNING id

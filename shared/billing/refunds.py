@@ -1,0 +1,57 @@
+"""Refunds of a record and of a task: exactly what was charged, once."""
+
+from uuid import UUID
+
+from shared.auth.caller import Caller
+from shared.database import Statements
+from shared.errors import Conflict, NotFound
+from shared.ids import uuid7
+
+ATTEMPTS = 3
+"""Times that the refund of a task runs. It changes nothing if the task's last chunk was committed while it
+waited for the task's lock, because it does not see all rows of that chunk."""
+USER_DELETED = "The account was deleted, so its balance can no longer change."
+
+
+def refund_record(admin: Caller, record_id: UUID, reason: str, statements: Statements) -> str:
+    """Refund a record and return the refund as JSON.
+
+    Raises:
+        NotFound: the record does not exist or was deleted.
+        Conflict: the record or its task was refunded before, it was charged nothing, or its user was deleted.
+    """
+    row = statements.one("refund_record", id=record_id, admin_id=admin.id, reason=reason, entry_id=uuid7())
+    if row is None:
+        raise NotFound("There is no such record.")
+    if row["body"] is not None:
+        return str(row["body"])
+    if row["refunded"]:
+        raise Conflict("The record or its task was refunded before. A charge is refunded once.")
+    if not row["charged"]:
+        raise Conflict("The record was charged nothing, so there is nothing to refund.")
+    raise Conflict(USER_DELETED)
+
+
+def refund_task(admin: Caller, task_id: UUID, reason: str, statements: Statements) -> str:
+    """Refund what an ended task has spent, less the refunds of its records, and return the refund as JSON.
+
+    Raises:
+        NotFound: there is no such task.
+        Conflict: the task has not ended, was refunded before, has nothing to refund, or its owner was
+            deleted.
+    """
+    for _ in range(ATTEMPTS):
+        row = statements.one("refund_task", id=task_id, admin_id=admin.id, reason=reason, entry_id=uuid7())
+        if row is None:
+            raise NotFound("There is no such task.")
+        if row["body"] is not None:
+            return str(row["body"])
+        if row["unfinished"]:
+            raise Conflict(f"The task is {row['status']}: wait until it has ended, or cancel it first.")
+        if row["refunded"]:
+            raise Conflict("The task was refunded before. A charge is refunded once.")
+        if not row["amount"]:
+            raise Conflict("Nothing is left to refund: no row was charged, or all were refunded.")
+        if row["user_deleted"]:
+            raise Conflict(USER_DELETED)
+    raise Conflict("The task changed during the refund. Try again.")
