@@ -73,6 +73,7 @@ _PAGE = {"total_pages": 1, "total": 1, "total_relation": "eq", "next_cursor": No
 BODIES: dict[str, Any] = {
     # requests
     "Login": _SIGN_IN,
+    "PasswordChange": {"current_password": "Lovelace1!", "new_password": "Analytical2!"},
     "NewAdmin": {**_SIGN_IN, "admin_password": "the ADMIN_PASSWORD setting"},
     "OperationCall": {"type": "addition", "arguments": [0.1, 0.2]},
     "NewTask": {"filename": "operations.csv", "size": 1000},

@@ -7,10 +7,18 @@ from uuid import UUID, uuid4
 
 from shared import database, users
 from shared.auth import passwords, throttle
+from shared.auth.caller import NOT_SIGNED_IN_DETAIL, Caller
 from shared.auth.tokens import LIFETIME, TokenPair, TokenType, issue
 from shared.billing.charges import OPENING_CREDIT
 from shared.database import Row, Statements, UnitOfWork
-from shared.errors import AccountInactive, Conflict, WrongCredentials
+from shared.errors import (
+    AccountInactive,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotSignedIn,
+    WrongCredentials,
+)
 from shared.ids import uuid7
 from shared.settings import settings
 
@@ -51,6 +59,40 @@ def sign_in(email: str, password: str, address: str) -> TokenPair:
         account = database.only("account", email=email)
     throttle.check(database.only("count_failed_sign_in", **buckets)["wait"])
     raise WrongCredentials(WRONG_CREDENTIALS_DETAIL)
+
+
+def change_password(caller: Caller, current: str, new: str, address: str) -> None:
+    """Change one's own password and end one's other sessions. API keys stay.
+
+    The current password is throttled like that of a sign-in.
+
+    Args:
+        address: the source address of the request, for the throttle.
+
+    Raises:
+        Forbidden: the caller has no session, but an API key.
+        InvalidInput: the new password does not follow the policy.
+        WrongCredentials, TooManyRequests.
+        NotSignedIn: the session has ended meanwhile.
+    """
+    if caller.session_id is None:
+        raise Forbidden("An API key cannot change the password. Sign in with the password and try again.")
+    if not passwords.complies(new):
+        raise InvalidInput.at("#/new_password", passwords.POLICY)
+    buckets = throttle.sign_in_buckets("", address)
+    for _ in range(VERIFICATIONS):
+        account = database.one("password_attempt", id=caller.id, **buckets)
+        if account is None:
+            raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
+        buckets = throttle.sign_in_buckets(account["email"], address)
+        throttle.check(account["wait"])
+        if not passwords.verify(current, account["password_hash"]):
+            break
+        if _replace_password(caller, account["password_hash"], new, buckets):
+            return
+        # A parallel sign-in renewed the hash, or the password was changed.
+    throttle.check(database.only("count_failed_sign_in", **buckets)["wait"])
+    raise WrongCredentials("The current password is wrong.")
 
 
 def create_admin(email: str, password: str, admin_password: str, address: str) -> tuple[UUID, str]:
@@ -135,6 +177,30 @@ def update_user(admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
             status=changes.get("status"),
         )
         uow.commit()
+
+
+def _replace_password(caller: Caller, verified_hash: str, new: str, buckets: dict[str, Any]) -> bool:
+    """Store a new password; return False if the account's hash is no longer the verified one.
+
+    Raises:
+        TooManyRequests: other attempts failed too often while this one was verified.
+        NotSignedIn: the session has ended.
+    """
+    password_hash = passwords.hash_password(new)  # slow: before the lock
+    with UnitOfWork() as uow:
+        uow.one("lock_user", id=caller.id)
+        row = uow.only(
+            "change_password",
+            session_id=caller.session_id,
+            verified_hash=verified_hash,
+            password_hash=password_hash,
+            **buckets,
+        )
+        uow.commit()
+    throttle.check(row["wait"])
+    if not row["signed_in"]:
+        raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
+    return row["id"] is not None
 
 
 def _open_session(account: Row, password: str, buckets: dict[str, Any]) -> TokenPair | None:

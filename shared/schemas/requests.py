@@ -43,6 +43,11 @@ class Login(Request):
     password: Annotated[Password, Field(min_length=1, max_length=1024)]
 
 
+class PasswordChange(Request):
+    current_password: Annotated[Password, Field(min_length=1, max_length=1024)]
+    new_password: NewPassword
+
+
 class NewAdmin(Request):
     email: Email
     password: NewPassword

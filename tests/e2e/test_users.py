@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from httpx import Response
 
 from tests.e2e.conftest import Connect
 from tests.support import expect
@@ -156,6 +157,52 @@ def test_deactivation_cancels_the_unfinished_tasks(admin: Client, client: Client
     assert (
         task["error"] == "The account is inactive. Resume the task after an admin has activated the account."
     )
+
+
+def change_password(client: Client, current: str, new: str) -> Response:
+    return client.post(f"{USERS}/me/password", json={"current_password": current, "new_password": new})
+
+
+def test_own_password_change_ends_the_other_sessions_and_keeps_this_one_and_the_keys(
+    client: Client, connect: Connect, isolated_client: Client
+) -> None:
+    program = connect(bearer=exact(client.post(f"{API}/api_keys", json={"name": "x"}))["key"])
+    elsewhere = connect()
+    assert elsewhere.sign_in(client.email).status_code == 200
+    response = change_password(client, PASSWORD, "another-horse-3!")
+    assert (response.status_code, response.content) == (204, b"")
+    expect.problem(elsewhere.get(f"{USERS}/me"), 401)
+    expect.problem(elsewhere.refresh(), 401)
+    assert client.balance == program.balance == 20
+    assert client.refresh().status_code == 200
+    assert [session["current"] for session in client.rows("sessions")] == [True]
+    expect.problem(isolated_client.sign_in(client.email), 401)
+    assert isolated_client.sign_in(client.email, "another-horse-3!").status_code == 200
+
+
+def test_wrong_current_password_is_rejected_and_counts_as_a_failed_sign_in(isolated_client: Client) -> None:
+    client = isolated_client.sign_up()
+    for _ in range(5):
+        problem = expect.problem(change_password(client, "wrong-horse-2!", "another-horse-3!"), 401)
+        assert problem["type"] == "/problems/wrong-credentials"
+    expect.problem(change_password(client, PASSWORD, "another-horse-3!"), 429)
+    expect.problem(client.sign_in(client.email), 429)
+    assert client.balance == 20
+
+
+@pytest.mark.parametrize("new", ["short1!", "no-digit-here!", "nosymbol123", "x1!" * 50])
+def test_own_new_password_must_follow_the_policy(client: Client, new: str) -> None:
+    assert expect.pointers(change_password(client, PASSWORD, new)) == ["#/new_password"]
+    assert client.sign_in(client.email).status_code == 200
+
+
+def test_api_key_cannot_change_the_password(client: Client, connect: Connect) -> None:
+    program = connect(bearer=exact(client.post(f"{API}/api_keys", json={"name": "x"}))["key"])
+    problem = expect.problem(change_password(program, PASSWORD, "another-horse-3!"), 403)
+    assert (
+        problem["detail"] == "An API key cannot change the password. Sign in with the password and try again."
+    )
+    assert client.sign_in(client.email).status_code == 200
 
 
 def test_admin_cannot_deactivate_themselves(account: Callable[..., Client]) -> None:

@@ -6,6 +6,7 @@ A batch chunk locks its owner's row. A statement that waits for this row must no
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -18,7 +19,7 @@ from shared.auth.caller import Credentials, hash_api_key
 from shared.auth.passwords import hash_password
 from shared.billing import charges
 from shared.database import UnitOfWork
-from shared.errors import NotFound, NotSignedIn
+from shared.errors import NotFound, NotSignedIn, WrongCredentials
 from tests.support.eventually import eventually
 from tests.support.users import Person, open_session
 
@@ -223,6 +224,84 @@ def test_change_that_waited_for_a_deletion_raises_not_found(
     deleted.result(30)
     with pytest.raises(NotFound):
         changed.result(30)
+
+
+@pytest.fixture
+def owner(client: Person, sql: Sql) -> Person:
+    """A client with a password."""
+    sql("UPDATE users SET password_hash = :hash WHERE id = :id", hash=hash_password(PASSWORD), id=client.id)
+    return client
+
+
+def change_own_password(who: Person) -> Callable[[], None]:
+    return lambda: accounts.change_password(who.caller, PASSWORD, "Another1!", ADDRESS)
+
+
+@pytest.mark.parametrize("change_waits_first", [True, False])
+def test_sign_in_does_not_survive_an_own_password_change_that_waited(
+    owner: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql, change_waits_first: bool
+) -> None:
+    def sign_in() -> None:
+        accounts.sign_in(owner.email, PASSWORD, ADDRESS)
+
+    actions = [change_own_password(owner), sign_in]
+    first, second = (queue(action) for action in (actions if change_waits_first else actions[::-1]))
+    locked.commit()
+    first.result(30)
+    if change_waits_first:
+        with pytest.raises(WrongCredentials):
+            second.result(30)
+    else:
+        second.result(30)
+    assert sql("SELECT id FROM sessions WHERE revoked_at IS NULL") == [[owner.session_id]]
+    assert is_signed_in(owner.credentials)
+
+
+def test_second_of_two_own_password_changes_finds_its_session_ended(
+    owner: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql
+) -> None:
+    session_id = uuid4()
+    sql(
+        "INSERT INTO sessions (id, user_id, refresh_id, expires_at)"
+        " VALUES (:id, :user_id, :id, now() + interval '1 hour')",
+        id=session_id,
+        user_id=owner.id,
+    )
+    elsewhere = replace(owner, caller=replace(owner.caller, session_id=session_id))
+    first, second = queue(change_own_password(owner)), queue(change_own_password(elsewhere))
+    locked.commit()
+    first.result(30)
+    with pytest.raises(NotSignedIn):
+        second.result(30)
+    assert sql("SELECT id FROM sessions WHERE revoked_at IS NULL") == [[owner.session_id]]
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_own_password_change_that_waited_for_another_change_is_rejected(
+    owner: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql, change: Callable[[Person], None]
+) -> None:
+    changed, own = queue(lambda: change(owner)), queue(change_own_password(owner))
+    locked.commit()
+    changed.result(30)
+    with pytest.raises(NotSignedIn):
+        own.result(30)
+    assert sql("SELECT id FROM sessions WHERE revoked_at IS NULL") == []
+
+
+def test_own_password_change_verifies_again_if_a_sign_in_renewed_the_hash(
+    owner: Person, monkeypatch: pytest.MonkeyPatch, sql: Sql
+) -> None:
+    verify, renewed = accounts.passwords.verify, list[str]()
+
+    def verify_while_it_is_renewed(password: str, encoded: str | None) -> bool:
+        if not renewed:
+            renewed.append(hash_password(PASSWORD))
+            sql("UPDATE users SET password_hash = :new WHERE id = :id", new=renewed[0], id=owner.id)
+        return verify(password, encoded)
+
+    monkeypatch.setattr(accounts.passwords, "verify", verify_while_it_is_renewed)
+    change_own_password(owner)()
+    assert accounts.sign_in(owner.email, "Another1!", ADDRESS).access
 
 
 def test_sign_in_verifies_again_if_another_sign_in_renewed_the_hash(

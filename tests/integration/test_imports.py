@@ -17,7 +17,12 @@ LISTS = {
     for name in ("api_keys", "ledger", "operations", "records", "sessions", "tasks", "users")
 }
 PASSWORDS = {"functions.auth.login", "functions.auth.create_admin"}
-PASSWORDS |= {"functions.users.create", "functions.users.update", "migrations.handler"}
+PASSWORDS |= {
+    "functions.users.change_password",
+    "functions.users.create",
+    "functions.users.update",
+    "migrations.handler",
+}
 STORAGE = {f"functions.tasks.{name}" for name in ("cancel", "create", "process_csv", "results", "resume")}
 STORAGE |= {"worker.handler", "functions.housekeeping.restart_tasks"}
 

@@ -44,6 +44,7 @@ MORE_THAN_ONE_ROW = {
     # These lock the user's row first, so that the next statement sees all committed changes.
     ("POST", "/api/v1/api_keys"),
     ("PATCH", "/api/v1/users/{id}"),
+    ("POST", "/api/v1/users/me/password"),
     ("DELETE", "/api/v1/users/{id}"),
 }
 SINGLE_ROW = sorted(
@@ -219,6 +220,16 @@ def test_sign_in_takes_two_round_trips_and_refresh_and_logout_one(
         ("POST", "/refresh"): 1,
         ("POST", "/logout"): 1,
     }
+
+
+def test_own_password_change_takes_six_round_trips(sql: Sql, client: Person, send: Send) -> None:
+    token = tokens.issue(client.session_id, client.id, "client").access
+    sent = json.dumps({"current_password": "Lovelace1!", "new_password": "Lovelace1!"})
+    sql("UPDATE users SET password_hash = :hashed", hashed=hash_password("Lovelace1!"))
+    route = ("POST", "/api/v1/users/me/password")
+    for _ in range(2):  # the first one connects and prepares
+        turns = send(route, event(*route, sent, headers=bearer(token)))
+    assert round_trips(turns) == 6
 
 
 @pytest.mark.parametrize("route", SINGLE_ROW, ids=" ".join)

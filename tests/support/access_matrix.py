@@ -48,7 +48,9 @@ _IS_EXPOSED: dict[Risk, Callable[[Declared], bool]] = {
     Risk.CSRF: lambda route: (
         route.method != "GET" and (route.needs_sign_in or str(route) in OPTIONAL_SIGN_IN)
     ),
-    Risk.GUESSING: lambda route: "password" in route.fields and not route.needs_sign_in,
+    Risk.GUESSING: lambda route: (
+        "current_password" in route.fields or ("password" in route.fields and not route.needs_sign_in)
+    ),
     Risk.MEMBERS: lambda route: route.method in ("POST", "PATCH"),
     Risk.SIZES: lambda route: True,
     Risk.ROLES: lambda route: str(route) in FOR_ADMINS,

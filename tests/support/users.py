@@ -47,7 +47,7 @@ def create_person(role: str = "client", balance: Decimal | int = 20) -> Person:
         status="active",
     )
     assert open_session(user_id, session_id, refresh_id, verified_hash="none")
-    return Person(user_id, email, Caller(user_id, role), session_id, refresh_id)
+    return Person(user_id, email, Caller(user_id, role, session_id), session_id, refresh_id)
 
 
 def open_session(
