@@ -7,6 +7,7 @@ share: security, headers, the errors of sign-in, bodies and the database, and th
 
 import importlib
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from deploy.serverless_file import DEFAULT_ROUTE, Service
 from docs import examples, list_schemas
 from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import FIELD
+from shared.http.money import PREFERENCE
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "openapi.json"
@@ -41,6 +43,10 @@ SECURITY_SCHEMES = {
     },
 }
 CSRF_HEADER = "The csrf_token of the sign-in. Required with a cookie."
+PREFER = (
+    "`money=string` makes each amount of credits in the response a decimal string, so that parsers that read "
+    "numbers as doubles lose no digits."
+)
 IDEMPOTENCY_KEY = (
     "A key of your choice. A retry with the same key is not executed again and returns the first response."
 )
@@ -74,6 +80,9 @@ def build() -> dict[str, Any]:
     components["securitySchemes"] = SECURITY_SCHEMES
     components["responses"] = examples.problems_by_status()
     components["schemas"] = _own(components["schemas"] | list_schemas.pages() | examples.problem_schemas())
+    for item in document["paths"].values():
+        for operation in item.values():
+            _add_money_preference(operation, components["schemas"])
     return dict(document)
 
 
@@ -123,6 +132,22 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
     }
 
 
+def _add_money_preference(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Declare the header that asks for money as strings, if a successful response has money."""
+    for response in operation["responses"].values():
+        if _has_money(response.get("content", {}), schemas):
+            operation.setdefault("parameters", []).append(_header("Prefer", PREFER, {}, PREFERENCE))
+            applied = {"schema": {"type": "string"}, "example": PREFERENCE}
+            response.setdefault("headers", {})["Preference-Applied"] = applied
+            return
+
+
+def _has_money(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Whether a schema refers to Credits, directly or through other schemas."""
+    names = set(re.findall(rf"{list_schemas.SCHEMAS}(\w+)", json.dumps(schema)))
+    return "Credits" in names or any(_has_money(schemas[name], schemas) for name in names)
+
+
 def _upload_form() -> dict[str, Any]:
     """Return the request body of an endpoint that parses its form itself."""
     file = {
@@ -144,8 +169,8 @@ def _problem(status: str) -> dict[str, str]:
     return {"$ref": f"#/components/responses/{examples.response_name(int(status))}"}
 
 
-def _header(name: str, description: str, limits: dict[str, int]) -> dict[str, Any]:
-    schema = {"type": "string", **limits}
+def _header(name: str, description: str, limits: dict[str, int], example: str = "") -> dict[str, Any]:
+    schema = {"type": "string", **limits} | ({"examples": [example]} if example else {})
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 

@@ -1,4 +1,4 @@
-"""Write JSON with exact decimals.
+"""Read and write JSON with exact decimals, spaced as Postgres writes it, so that all responses look alike.
 
 `json.dumps` rejects a Decimal, and a float keeps only 15 to 17 digits; credits have up to 18.
 """
@@ -8,6 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 _encode = json.JSONEncoder(allow_nan=False).encode
+
+
+class Number(str):
+    """A number of parsed JSON, with its digits as they were sent."""
+
+    __slots__ = ()
+
+
+def loads(text: str) -> Any:
+    """Parse JSON. Each number becomes a Number, which `dumps` writes with the same digits."""
+    return json.loads(text, parse_float=Number, parse_int=Number)
 
 
 def dumps(value: Any) -> str:
@@ -20,8 +31,10 @@ def dumps(value: Any) -> str:
         if not value.is_finite():
             raise ValueError(f"{value} is not a JSON number")
         return str(value)
+    if isinstance(value, Number):
+        return str(value)
     if isinstance(value, dict):
-        return "{" + ", ".join([f"{_encode(str(name))}: {dumps(one)}" for name, one in value.items()]) + "}"
+        return "{" + ", ".join([f"{_encode(str(name))} : {dumps(one)}" for name, one in value.items()]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join([dumps(one) for one in value]) + "]"
     return _encode(value)

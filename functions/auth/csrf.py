@@ -1,9 +1,8 @@
 """GET /refresh: return the CSRF token of the access token."""
 
-import json
-
 from aws_lambda_powertools.event_handler import Response
 
+from shared import exact_json
 from shared.errors import NotSignedIn
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
@@ -26,4 +25,4 @@ app = Api(access=Access.SIGNED_IN)
 def csrf_token() -> Response[str]:
     if app.credentials.claims is None:
         raise NotSignedIn("An API key needs no CSRF token.")
-    return ok(json.dumps({"csrf_token": app.credentials.claims.csrf}))
+    return ok(exact_json.dumps({"csrf_token": app.credentials.claims.csrf}))

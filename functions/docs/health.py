@@ -1,10 +1,8 @@
 """GET /health: check the service and its database."""
 
-import json
-
 from aws_lambda_powertools.event_handler import Response
 
-from shared import database
+from shared import database, exact_json
 from shared.http.api import Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Health
@@ -22,4 +20,4 @@ app = Api()
 )
 def health() -> Response[str]:
     database.run("health")
-    return ok(json.dumps({"status": "ok", "database": "ok"}))
+    return ok(exact_json.dumps({"status": "ok", "database": "ok"}))

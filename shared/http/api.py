@@ -33,7 +33,7 @@ from shared.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from shared.http import problems
+from shared.http import money, problems
 from shared.http.credentials import read_credentials
 from shared.idempotency import Request
 
@@ -109,6 +109,8 @@ class Api(APIGatewayHttpResolver):
         except Exception as error:  # the resolver handles the errors of its own steps
             response = self._as_event(self.problem(error))
         response["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **response.get("headers", {})}
+        if money.prefers_strings(_headers(event).get("prefer", "")):
+            _write_money_as_strings(response)
         logger.info(
             "response",
             route=event.get("routeKey"),
@@ -284,6 +286,12 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
 
 def _method(event: Mapping[str, Any]) -> str:
     return str(event["requestContext"]["http"]["method"])
+
+
+def _write_money_as_strings(response: dict[str, Any]) -> None:
+    if response["body"] and response["headers"].get("Content-Type") in (JSON, problems.PROBLEM):
+        response["body"] = money.as_strings(response["body"])
+        response["headers"]["Preference-Applied"] = money.PREFERENCE
 
 
 def _as_domain_error(error: Exception) -> DomainError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
+from shared import exact_json
 from shared.http.problems import meaning
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def no_content() -> Response[str]:
 
 def done(message: str, *, cookies: Any = (), **members: Any) -> Response[str]:
     """Return 200 with a message, for an operation that returns no object."""
-    body = json.dumps({"status": "success", "message": message, **members})
+    body = exact_json.dumps({"status": "success", "message": message, **members})
     return Response(200, JSON, body, cookies=list(cookies))
 
 

@@ -85,7 +85,7 @@ def _response(
         cursor = listing_cursor.encode(query, [last[key] for key in keys])
     members = {name: json.dumps(value) for name, value in {**counted, "next_cursor": cursor}.items()}
     members[listing.name] = f"[{', '.join(row['body'] for row in rows)}]"
-    return "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}"
+    return "{" + ", ".join(f'"{name}" : {text}' for name, text in members.items()) + "}"
 
 
 def _split(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:

@@ -105,6 +105,19 @@ FoldedEmail = Annotated[str, fold_email]
 Money = Annotated[Number, Field(max_digits=18, decimal_places=4)]
 """Credits, signed."""
 Amount = Annotated[Money, Field(ge=0)]
+Credits = TypeAliasType(
+    "Credits",
+    Annotated[
+        Decimal,
+        WithJsonSchema(
+            {
+                "anyOf": [{"type": "number"}, {"type": "string"}],
+                "description": "Credits: a number, or a decimal string with `Prefer: money=string`.",
+            }
+        ),
+    ],
+)
+"""Credits in a response. `shared/http/money.py` writes the strings."""
 Password = Annotated[str, AfterValidator(_without_control_characters)]
 NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
 

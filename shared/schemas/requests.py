@@ -41,6 +41,9 @@ class Change(Request):
 class Login(Request):
     email: Email
     password: Annotated[Password, Field(min_length=1, max_length=1024)]
+    token: Annotated[
+        bool, Field(strict=True, description="For programs: return the token, set no cookies.")
+    ] = False
 
 
 class PasswordChange(Request):

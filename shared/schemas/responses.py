@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.schemas.field_types import (
     ANY_JSON,
+    Credits,
     FoldedEmail,
     LedgerKind,
     LimitPeriod,
-    Money,
     Rfc3339,
     Role,
     Scope,
@@ -22,6 +22,9 @@ from shared.schemas.field_types import (
     UsagePeriod,
     UserStatus,
 )
+
+LEFT_OUT: Any = None
+"""The default of a member that some responses leave out. It is never null."""
 
 
 class ResponseBody(BaseModel):
@@ -43,8 +46,8 @@ class Problem(ResponseBody):
 class CreditProblem(Problem):
     """The balance does not cover the cost of the call."""
 
-    balance: Money
-    cost: Money
+    balance: Credits
+    cost: Credits
 
 
 class InputFault(ResponseBody):
@@ -69,7 +72,10 @@ class Done(ResponseBody):
 
 class SignedIn(Done):
     csrf_token: str
-    expires_in: int
+    expires_in: int = Field(description="Seconds until the access token expires.")
+    access_token: Annotated[str, Field(description="Only with `token`. For `Authorization: Bearer …`.")] = (
+        LEFT_OUT
+    )
 
 
 class Session(ResponseBody):
@@ -91,17 +97,17 @@ class Health(ResponseBody):
 
 class Charged(Done):
     result: Annotated[float | str, Field(union_mode="left_to_right")]
-    amount: Money
-    user_balance: Money
+    amount: Credits
+    user_balance: Credits
     record_id: UUID
 
 
 class Granted(ResponseBody):
     id: UUID
     user_id: UUID
-    amount: Money
+    amount: Credits
     reason: str
-    user_balance: Money
+    user_balance: Credits
 
 
 class Refunded(ResponseBody):
@@ -109,16 +115,16 @@ class Refunded(ResponseBody):
     user_id: UUID
     record_id: UUID | None = Field(description="The refunded record; null for the refund of a task.")
     task_id: UUID | None = Field(description="The refunded task, or the record's.")
-    amount: Money
+    amount: Credits
     reason: str
-    user_balance: Money
+    user_balance: Credits
 
 
 class User(ResponseBody):
     id: UUID
     email: FoldedEmail
     role: Role
-    balance: Money
+    balance: Credits
     created_at: Rfc3339
     deleted_at: Rfc3339 | None = None
     status: UserStatus
@@ -127,7 +133,7 @@ class User(ResponseBody):
 class Operation(ResponseBody):
     id: UUID
     type: str
-    cost: Money
+    cost: Credits
     created_at: Rfc3339
     deleted_at: Rfc3339 | None = None
 
@@ -138,8 +144,8 @@ class Record(ResponseBody):
     operation_id: UUID
     arguments: Annotated[Any, ANY_JSON]
     operation_response: Annotated[Any, ANY_JSON]
-    amount: Money
-    user_balance: Money
+    amount: Credits
+    user_balance: Credits
     date: Rfc3339
     task_id: UUID | None
     task_row: int | None
@@ -153,9 +159,9 @@ class LedgerEntry(ResponseBody):
     id: UUID
     user_id: UUID
     kind: LedgerKind
-    amount: Money
-    balance_before: Money
-    balance_after: Money
+    amount: Credits
+    balance_before: Credits
+    balance_after: Credits
     reference: dict[str, Any]
     date: Rfc3339
 
@@ -165,7 +171,7 @@ class OperationUsage(ResponseBody):
     operation: str
     calls: int = Field(description="Single calls.")
     rows: int = Field(description="Charged rows of files.")
-    spent: Money = Field(description="Charges less refunds, each in the period of its ledger entry.")
+    spent: Credits = Field(description="Charges less refunds, each in the period of its ledger entry.")
 
 
 class Usage(ResponseBody):
@@ -176,7 +182,7 @@ class Usage(ResponseBody):
 
 
 class SpendLimit(ResponseBody):
-    amount: Money
+    amount: Credits
     per: LimitPeriod
 
 
@@ -187,7 +193,7 @@ class ApiKey(ResponseBody):
     scopes: list[Scope]
     expires_at: Rfc3339 | None
     spend_limit: SpendLimit | None
-    spent: Money = Field(description="Credits spent in the present period of the limit, or in all.")
+    spent: Credits = Field(description="Credits spent in the present period of the limit, or in all.")
     last_used_at: Rfc3339 | None = Field(description="Updated at most once an hour.")
 
 
@@ -207,7 +213,7 @@ class Task(ResponseBody):
     percentage: float
     rows_per_second: float | None = Field(description="Speed of the current or the last run.")
     seconds_left: int | None = Field(description="Estimate while the task is processing.")
-    spent: Money
+    spent: Credits
     error: str | None = Field(
         description="Why the task did not complete. A task without progress for a day is cancelled."
     )
@@ -217,8 +223,8 @@ class Task(ResponseBody):
     updated_at: Rfc3339
     finished_at: Rfc3339 | None
     dry_run: bool = Field(description="Whether the task only checks and prices the rows.")
-    max_spend: Money | None = Field(description="The task stops before it would spend more than this.")
-    cost: Money | None = Field(description="The price of the rows that a dry run has checked.")
+    max_spend: Credits | None = Field(description="The task stops before it would spend more than this.")
+    cost: Credits | None = Field(description="The price of the rows that a dry run has checked.")
     refunded_at: Rfc3339 | None
     refund_id: UUID | None = Field(description="The ledger entry of the refund.")
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from shared import exact_json
+from shared.http.money import MONEY
 from tests.support import expect
 from tests.support.declared_routes import OPERATIONS, resolved
 from tests.support.http_client import API, PASSWORD, Client, new_email
@@ -17,7 +18,6 @@ from tests.support.uploads import HEADER, ended, results, upload
 BALANCE = Decimal("12345678901234.5678")
 COST = Decimal("1111111111111.1111")
 MAX_COST = Decimal("99999999999999.9999")
-MONEY = {"amount", "balance", "balance_before", "balance_after", "cost", "spent", "user_balance"}
 WHOLE_CREDITS_ONLY = {("POST", "/admin")} | {
     ("POST", f"{API}{path}") for path in ("/process_csv", "/tasks", "/tasks/{task_id}/cancel")
 }
@@ -162,6 +162,37 @@ def test_every_route_with_money_shows_all_digits(
     assert money_in(rich, "POST", "/tasks/{task_id}/resume", task_id=path.rpartition("/")[2]) == spent
 
     assert called == routes_with_money(), "call each route that shows money in tests/e2e/test_exact_money.py"
+
+
+def test_money_is_a_string_with_all_digits_if_the_client_prefers_it(
+    rich: Client, expensive_operation: str
+) -> None:
+    prefer = {"Prefer": "money=string"}
+    body = {"type": "square_root", "arguments": [9]}
+    left = str(BALANCE - COST)
+    first = rich.post(f"{API}/process_operation", json=body, headers={**prefer, "Idempotency-Key": "strings"})
+    assert first.headers["Preference-Applied"] == "money=string"
+    charged = first.json()
+    assert (charged["amount"], charged["user_balance"], charged["result"]) == (str(COST), left, 3)
+    again = rich.post(f"{API}/process_operation", json=body, headers={"Idempotency-Key": "strings"})
+    assert money(again) == [("amount", str(COST)), ("user_balance", left)]
+    assert "Preference-Applied" not in again.headers
+    (record,) = rich.get(f"{API}/records", headers=prefer).json()["records"]
+    assert (record["amount"], record["arguments"], record["operation_response"]) == (str(COST), [9], 3)
+    assert rich.get(f"{API}/users/me", headers=prefer).json()["balance"] == left
+    entry = rich.get(f"{API}/ledger", params={"kind": "charge"}, headers=prefer).json()["ledger"][0]
+    assert (entry["amount"], entry["balance_before"]) == (f"-{COST}", str(BALANCE))
+
+
+def test_problem_shows_money_as_strings_if_the_client_prefers_it(
+    admin: Client, rich: Client, expensive_operation: str
+) -> None:
+    assert send(admin, "PATCH", f"{API}/operations/{expensive_operation}", {"cost": MAX_COST}).is_success
+    body = {"type": "square_root", "arguments": [9]}
+    response = rich.post(f"{API}/process_operation", json=body, headers={"Prefer": "money=string"})
+    problem = expect.problem(response, 402)
+    assert (problem["balance"], problem["cost"]) == (str(BALANCE), str(MAX_COST))
+    assert response.headers["Preference-Applied"] == "money=string"
 
 
 def test_problem_shows_all_digits(admin: Client, rich: Client, expensive_operation: str) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from shared import exact_json
 from tests.e2e.conftest import FRONTEND_URL
 from tests.support.declared_routes import OPERATIONS, Declared
 from tests.support.http_client import API, Client
 
 PAGES = ("/openapi.json", "/docs")
-ALLOWED = {"content-type", "authorization", "x-csrf-token", "idempotency-key"}
+ALLOWED = {"content-type", "authorization", "x-csrf-token", "idempotency-key", "prefer"}
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +62,25 @@ def test_responses_are_utf_8_json(client: Client) -> None:
     assert response.json()["name"] == name
 
 
+def test_routes_space_their_json_alike(client: Client, anonymous: Client) -> None:
+    client.compute()
+    responses = [
+        client.get(f"{API}/{path}") for path in ("users/me", "operations", "records", "tasks", "usage")
+    ]
+    responses += [client.compute(), client.compute("division", 1, 0), anonymous.get(f"{API}/users/me")]
+    responses += [client.get("/refresh"), client.get("/health"), client.refresh()]
+    for response in responses:
+        assert response.text == exact_json.dumps(exact_json.loads(response.text))
+
+
 def test_frontend_may_read_responses_with_credentials(client: Client) -> None:
     response = client.get(f"{API}/users/me", headers={"Origin": FRONTEND_URL})
     assert response.headers["Access-Control-Allow-Origin"] == FRONTEND_URL
     assert response.headers["Access-Control-Allow-Credentials"] == "true"
     exposed = response.headers["Access-Control-Expose-Headers"].lower().replace(" ", "").split(",")
-    assert {"location", "retry-after", "x-request-id", "idempotent-replayed"} <= set(exposed)
+    assert {"location", "retry-after", "x-request-id", "idempotent-replayed", "preference-applied"} <= set(
+        exposed
+    )
 
 
 def test_frontend_may_read_error_responses(anonymous: Client) -> None:

@@ -38,6 +38,26 @@ def test_sign_in_with_an_unknown_email_creates_a_client_with_20_credits(anonymou
     assert (opening["kind"], opening["amount"], opening["balance_before"]) == ("opening", 20, 0)
 
 
+def test_program_gets_its_token_in_the_body_and_no_cookies(anonymous: Client, connect: Connect) -> None:
+    email = new_email()
+    response = anonymous.post("/login", json={"email": email, "password": PASSWORD, "token": True})
+    body = exact(response)
+    assert "set-cookie" not in response.headers
+    assert body["expires_in"] == 15 * 60
+    program = connect(bearer=body["access_token"])
+    assert program.me["email"] == email
+    assert program.compute().status_code == 200, "a bearer token needs no CSRF token"
+
+
+def test_sign_in_of_a_browser_returns_no_token(anonymous: Client) -> None:
+    for token in ({}, {"token": False}):
+        response = anonymous.post("/login", json={"email": new_email(), "password": PASSWORD, **token})
+        assert "access_token" not in exact(response)
+        assert set(set_cookies(response)) == set(COOKIES)
+    body = {"email": new_email(), "password": PASSWORD, "token": "true"}
+    expect.problem(anonymous.post("/login", json=body), 422)
+
+
 def test_second_sign_in_uses_the_same_account(anonymous: Client, connect: Connect) -> None:
     email = new_email()
     anonymous.sign_in(email)

@@ -34,6 +34,7 @@ _OTHER_TYPES: dict[str, list[Any]] = {
     "string": [17, 1.5, True, [], ["a"], {}, {"a": 1}],
     "number": ["17", "", True, [], [1], {}],
     "integer": ["17", "", True, [], [1], {}, 1.5],
+    "boolean": ["true", "", 0, 1, [], {}],
     "array": ["[]", 17, True, {}, {"0": 1}],
 }
 _OUT_OF_RANGE = [1e15, -1e15, 1.00001, 10**400]

@@ -95,6 +95,8 @@ def example(schema: dict[str, Any]) -> Any:
             return "abcdefg1!"[: schema.get("maxLength", 9)].ljust(schema.get("minLength", 1), "x")
         case (("number" | "integer"), _):
             return 1
+        case "boolean", _:
+            return False
         case "array", _:
             return [example(schema["items"])] * 2
         case _:

@@ -74,7 +74,7 @@ def test_problem_contains_detail_extensions_headers_and_faults() -> None:
     response = api_raising(error)(event(), None)
     body = problem(response)
     assert body["detail"] == "This costs 5."
-    assert '"balance": 12345678901234.5678, "cost": 99999999999999.9999}' in response["body"]
+    assert '"balance" : 12345678901234.5678, "cost" : 99999999999999.9999}' in response["body"]
     assert response["headers"]["Retry-After"] == "7"
     fault = {"pointer": "#/arguments/0", "detail": "Wrong."}
     assert problem(api_raising(InvalidInput.at(**fault))(event(), None))["errors"] == [fault]
