@@ -66,6 +66,20 @@ _API_KEY = {
     "spent": 15,
     "last_used_at": _TIME,
 }
+_EXPORT = {
+    "id": _ID,
+    "user_id": _USER,
+    "resource": "records",
+    "format": "csv",
+    "query": "operation=addition&fields=date%2Camount",
+    "status": "completed",
+    "rows_done": 1000,
+    "error": None,
+    "created_at": _TIME,
+    "updated_at": _TIME,
+    "finished_at": _TIME,
+    "expires_at": "2026-11-30T07:00:00.000000Z",
+}
 _SIGN_IN = {"email": "ada@example.com", "password": "Lovelace1!"}
 
 _PAGE = {"total_pages": 1, "total": 1, "total_relation": "eq", "next_cursor": None}
@@ -77,6 +91,12 @@ BODIES: dict[str, Any] = {
     "NewAdmin": {**_SIGN_IN, "admin_password": "the ADMIN_PASSWORD setting"},
     "OperationCall": {"type": "addition", "arguments": [0.1, 0.2]},
     "NewTask": {"filename": "operations.csv", "size": 1000},
+    "NewExport": {
+        "resource": "records",
+        "format": "csv",
+        "filters": {"operation": "addition"},
+        "fields": ["date", "amount"],
+    },
     "NewApiKey": {"name": "nightly report"},
     "NewOperation": {"type": "addition", "cost": 5},
     "OperationChange": {"cost": 7.5},
@@ -157,6 +177,8 @@ BODIES: dict[str, Any] = {
     "ApiKeyCreated": {**_API_KEY, "key": "rc_shown-this-once"},
     "Task": _TASK_BODY,
     "TaskAccepted": {"task_id": _TASK, **_TASK_BODY},
+    "Export": _EXPORT,
+    "ExportWithLink": {**_EXPORT, "url": "https://s3.example.com/exports?X-Amz-Signature=…"},
     "ResultsLink": {"url": "https://s3.example.com/results?X-Amz-Signature=…", "expires_at": _TIME},
     "UploadGranted": {
         "task_id": _TASK,

@@ -86,6 +86,11 @@ def results_key(user_id: UUID, task_id: UUID, finished_at: datetime | None = Non
     return f"results/{user_id}/{task_id}{end}.csv"
 
 
+def export_key(user_id: UUID, export_id: UUID, format: str) -> str:
+    """Return the S3 key of an export's file."""
+    return f"exports/{user_id}/{export_id}.{format}"
+
+
 def store(key: str, content: bytes) -> None:
     """Store a small CSV file in the bucket. Raises: ServiceUnavailable."""
     try:
@@ -120,7 +125,7 @@ def presign_download(key: str, filename: str) -> str:
 
 
 def enqueue(key: str, delay: int = 0) -> None:
-    """Send the worker a message about an uploaded file, in the form of S3's events.
+    """Send the worker a message about an uploaded file or an export, in the form of S3's events.
 
     Args:
         key: the S3 key of the file.

@@ -1,5 +1,6 @@
-"""The Lambda function that SQS invokes: process the uploads that each message names."""
+"""The Lambda function that SQS invokes: process the uploads and exports that each message names."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from aws_lambda_powertools import Logger
 from shared import aws, database, metrics
 from shared.errors import DomainError
 from worker.batch import End, begin_turn, run_task
-from worker.messages import NotUnderstood, uploads
+from worker.messages import Export, NotUnderstood, Upload, files
 from worker.results import write_results_of_ended_task
 
 logger = Logger(service="restcalculator")
@@ -57,22 +58,37 @@ def _retry_after(record: dict[str, Any]) -> int:
 
 def _process(record: dict[str, Any], context: Any) -> None:
     redelivered = _deliveries(record) > 1
-    for upload in uploads(record["body"]):
+    for file in files(record["body"]):
         # No statement timeout: the duration of a COPY depends on the chunk.
         with database.statement_timeout(0):
             out_of_time = begin_turn(lambda: context.get_remaining_time_in_millis() / 1000)
-            end = run_task(upload, redelivered, out_of_time)
-            if end is End.HANDED_OVER:
-                aws.enqueue(upload.key)
-            elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
-                # The previous worker may have died before this step, or the owner may have cancelled the task
-                # between two workers. Ignore first deliveries of messages from S3: a client can cause any
-                # number of them by uploading again.
-                _start_next(upload.user_id)
-            # Last, so that the owner's next task need not wait for it.
-            if end.may_lack_results and not write_results_of_ended_task(upload, redelivered, out_of_time):
-                aws.enqueue(upload.key)
-        logger.info("task processed", task_id=str(upload.task_id), end=end.value)
+            if isinstance(file, Export):
+                _process_export(file, redelivered, out_of_time)
+            else:
+                _process_upload(file, redelivered, out_of_time)
+
+
+def _process_upload(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> None:
+    end = run_task(upload, redelivered, out_of_time)
+    if end is End.HANDED_OVER:
+        aws.enqueue(upload.key)
+    elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
+        # The previous worker may have died before this step, or the owner may have cancelled the task between
+        # two workers. Ignore first deliveries of messages from S3: a client can cause any number of them by
+        # uploading again.
+        _start_next(upload.user_id)
+    # Last, so that the owner's next task need not wait for it.
+    if end.may_lack_results and not write_results_of_ended_task(upload, redelivered, out_of_time):
+        aws.enqueue(upload.key)
+    logger.info("task processed", task_id=str(upload.task_id), end=end.value)
+
+
+def _process_export(export: Export, redelivered: bool, out_of_time: Callable[[], bool]) -> None:
+    from worker.exports import run_export  # imports SQLAlchemy, which no upload needs
+
+    if not run_export(export, redelivered, out_of_time):
+        aws.enqueue(export.key)
+    logger.info("export processed", export_id=str(export.export_id))
 
 
 def _start_next(user_id: UUID) -> None:

@@ -1,4 +1,7 @@
-"""Parse SQS messages: the body is an S3 event with one or more records, or S3's test event."""
+"""Parse SQS messages: the body is an S3 event with one or more records, or S3's test event.
+
+Messages about exports have the same form.
+"""
 
 import json
 import re
@@ -9,7 +12,8 @@ from urllib.parse import unquote_plus
 from uuid import UUID
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_KEY = re.compile(f"uploads/({_UUID})/({_UUID})\\.csv")
+_UPLOAD = re.compile(f"uploads/({_UUID})/({_UUID})\\.csv")
+_EXPORT = re.compile(f"exports/({_UUID})/({_UUID})\\.(?:csv|jsonl)")
 
 
 class NotUnderstood(Exception):
@@ -27,26 +31,36 @@ class Upload:
     """Whether S3 sent the message, so the file existed. This service also sends messages, to start a task."""
 
 
-def uploads(body: str) -> list[Upload]:
-    """Return the uploads that a message names: none for S3's test event.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The export that a message names."""
+
+    key: str
+    user_id: UUID
+    export_id: UUID
+
+
+def files(body: str) -> list[Upload | Export]:
+    """Return the files that a message names: none for S3's test event.
 
     S3 encodes keys like form data: a space becomes a plus (Amazon S3 User Guide, "Event message structure").
 
     Raises:
-        NotUnderstood: it is not an S3 event, or a key is not an upload's.
+        NotUnderstood: it is not an S3 event, or a key is neither an upload's nor an export's.
     """
     try:
         event: Any = json.loads(body)
         if isinstance(event, Mapping) and event.get("Event") == "s3:TestEvent":
             return []
-        return [_upload(record) for record in event["Records"]]
+        return [_file(record) for record in event["Records"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotUnderstood(f"not an S3 event: {type(error).__name__}") from error
 
 
-def _upload(record: Mapping[str, Any]) -> Upload:
+def _file(record: Mapping[str, Any]) -> Upload | Export:
     key = unquote_plus(record["s3"]["object"]["key"])
-    found = _KEY.fullmatch(key)
-    if found is None:
-        raise NotUnderstood(f"not the key of an upload: {key[:100]!r}")
-    return Upload(key, UUID(found[1]), UUID(found[2]), record.get("eventSource") == "aws:s3")
+    if found := _UPLOAD.fullmatch(key):
+        return Upload(key, UUID(found[1]), UUID(found[2]), record.get("eventSource") == "aws:s3")
+    if found := _EXPORT.fullmatch(key):
+        return Export(key, UUID(found[1]), UUID(found[2]))
+    raise NotUnderstood(f"not the key of an upload or an export: {key[:100]!r}")

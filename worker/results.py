@@ -15,7 +15,7 @@ from shared import aws, database
 from shared.database import Row, statement_text
 from shared.errors import ServiceUnavailable
 from worker.messages import Upload
-from worker.s3_writer import S3ObjectWriter
+from worker.s3_writer import S3ObjectWriter, resume_writer
 
 ROWS_AT_ONCE = 10_000
 """Rows that one statement reads. Postgres sorts this many in memory. Sorting all rows on disk could exceed
@@ -120,14 +120,8 @@ def write_results(
 
 def _resume(key: str, done: Checkpoint) -> tuple[S3ObjectWriter, int]:
     """Return a writer and the row to continue with. Start again if S3 lost the earlier upload or a part."""
-    try:
-        writer = S3ObjectWriter(key, done.upload_id, done.parts)
-        if writer.parts == done.parts:
-            return writer, done.row
-    except ClientError as error:
-        if done.upload_id is None or error.response["Error"]["Code"] != "NoSuchUpload":
-            raise
-    return S3ObjectWriter(key), 1
+    writer, resumed = resume_writer(key, done.upload_id, done.parts)
+    return writer, done.row if resumed else 1
 
 
 def _save_checkpoint(

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from shared.aws import CSV, s3
 from shared.settings import settings
 
@@ -15,7 +17,7 @@ PART_SIZE = 5 * 1024 * 1024
 class S3ObjectWriter:
     """A file-like object whose bytes become one S3 object at `complete`. Before that, it does not exist."""
 
-    def __init__(self, key: str, upload_id: str | None = None, parts: int = 0) -> None:
+    def __init__(self, key: str, upload_id: str | None = None, parts: int = 0, media_type: str = CSV) -> None:
         """Continue a multipart upload after its first `parts` parts, or start one.
 
         Raises: ClientError with the code NoSuchUpload if the upload was completed or aborted.
@@ -24,7 +26,7 @@ class S3ObjectWriter:
         self._buffer = bytearray()
         self._parts: list[CompletedPartTypeDef] = []
         if upload_id is None:
-            created = s3().create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=CSV)
+            created = s3().create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=media_type)
             self.upload_id = created["UploadId"]
             return
         self.upload_id = upload_id
@@ -63,7 +65,7 @@ class S3ObjectWriter:
 
     def complete(self) -> None:
         """Upload the rest of the buffer and create the object."""
-        if self._buffer:
+        if self._buffer or not self._parts:  # an empty object has one empty part
             self.upload_part()
         s3().complete_multipart_upload(
             Bucket=self._bucket,
@@ -75,3 +77,22 @@ class S3ObjectWriter:
     def abort(self) -> None:
         """Delete the uploaded parts."""
         s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self.upload_id)
+
+
+def resume_writer(
+    key: str, upload_id: str | None, parts: int, media_type: str = CSV
+) -> tuple[S3ObjectWriter, bool]:
+    """Continue an upload after its first `parts` parts, or start one if S3 lost the upload or a part.
+
+    Returns:
+        The writer, and whether it continues the upload.
+    """
+    if upload_id is not None:
+        try:
+            writer = S3ObjectWriter(key, upload_id, parts)
+            if writer.parts == parts:
+                return writer, True
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload":
+                raise
+    return S3ObjectWriter(key, media_type=media_type), False

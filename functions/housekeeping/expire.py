@@ -17,6 +17,7 @@ STATEMENTS = (
     "expire_rate_limits",
     "expire_tasks",
     "expire_task_errors",
+    "expire_exports",
 )
 ROWS_LIMIT = 1000
 """Rows that one statement processes."""

@@ -312,7 +312,27 @@ BACKFILL = (
     CHARGES_OF_CORRECTED_RECORDS,
 )
 OLD_CODE = (COUNT_USAGE, COUNT_USAGE_OF_OLD_CODE)
+# Insert a `'` where a spreadsheet could start a formula (OWASP, CSV injection): at the start of a cell, and
+# after `;`, tab and line breaks, which some spreadsheets treat as separators. ASCII and full-width signs are
+# covered.
+CSV_TEXT = r"""
+CREATE FUNCTION csv_text(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(
+    value, '^(?=[\t\r\n])|(?:^|[;\t\r\n]"*)(?=[=+@\uff1d\uff0b\uff20\uff0d-])', '\&''', 'g')
+"""
+
+# A number is no formula.
+CSV_JSON = """
+CREATE FUNCTION csv_json(value jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE jsonb_typeof(value)
+       WHEN 'number' THEN value::text WHEN 'null' THEN NULL ELSE csv_text(value #>> '{}') END
+"""
+
 FUNCTIONS = (
+    CSV_TEXT,
+    CSV_JSON,
     USER_JSON,
     RECORD_JSON,
     API_KEY_SPENT,

@@ -126,9 +126,11 @@ class Database:
         """Run `COPY … FROM STDIN` with blocks of whole rows. Raises: as `run`."""
         self._execute(sql, stream=blocks)
 
-    def copy_out(self, sql: str, sink: Any) -> None:
-        """Run `COPY … TO STDOUT` into `sink.write(bytes)`. Raises: as `run`."""
+    def copy_out(self, sql: str, sink: Any) -> int:
+        """Run `COPY … TO STDOUT` into `sink.write(bytes)` and return the number of rows. Raises: as `run`."""
         self._execute(sql, stream=sink)
+        assert self._link is not None  # noqa: S101  (for mypy)
+        return int(self._link.connection.row_count)
 
     def begin(self) -> None:
         """Begin a transaction. Raises: as `run`."""

@@ -52,9 +52,9 @@ def query(sql: str, parameters: Mapping[str, Any]) -> list[Row]:
     return _single().query(sql, parameters)
 
 
-def copy_out(sql: str, sink: Any) -> None:
-    """Run `COPY … TO STDOUT` into `sink.write(bytes)`. Raises: as `run`."""
-    _single().copy_out(sql, sink)
+def copy_out(sql: str, sink: Any) -> int:
+    """Run `COPY … TO STDOUT` into `sink.write(bytes)`, and return the number of rows. Raises: as `run`."""
+    return _single().copy_out(sql, sink)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def read_page(listing: Listing, query_string: str, caller: Caller) -> str:
         may_see_deleted=listing.may_see_deleted(caller),
         may_search=listing.contains is not None,
     )
-    shape, values = _split(listing, query, caller)
+    shape, values = split_query(listing, query, caller)
     try:
         return (
             _search(listing, query, shape, values) if shape.searches else _page(listing, query, shape, values)
@@ -88,7 +88,7 @@ def _response(
     return "{" + ", ".join(f'"{name}" : {text}' for name, text in members.items()) + "}"
 
 
-def _split(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:
+def split_query(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, dict[str, Any]]:
     """Split a query into its shape and the values of its parameters."""
     filters, values = list[Filter](), dict[str, Any](session_id=caller.session_id)
     for number, wanted in enumerate(query.filters):

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.database.tables import api_keys, ledger, operations, records, sessions, tasks, users
+from shared.database.tables import api_keys, exports, ledger, operations, records, sessions, tasks, users
 from shared.lists.listing import Listing
 from shared.schemas import responses
 
@@ -168,5 +168,14 @@ TASKS = Listing(
     owner=tasks.c.user_id,
 )
 
-LISTS = (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS)
+EXPORTS = Listing(
+    "exports",
+    exports,
+    responses.Export,
+    func.export_json,
+    newest=(exports.c.created_at, exports.c.id),
+    owner=exports.c.user_id,
+)
+
+LISTS = (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS, EXPORTS)
 """All lists, for the OpenAPI document."""

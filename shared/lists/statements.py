@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    not_,
     or_,
     select,
     tuple_,
@@ -60,6 +61,10 @@ class Shape:
     starts: str
     searches: bool
 
+    def after_cursor(self) -> "Shape":
+        """Return the shape of the rows after a position."""
+        return replace(self, starts="cursor")
+
 
 @lru_cache(maxsize=256)
 def page_sql(listing: Listing, shape: Shape) -> str:
@@ -87,6 +92,19 @@ def window_end_sql(listing: Listing, shape: Shape) -> str:
         literal_column("1")
     )
     return _text(last)
+
+
+@lru_cache(maxsize=256)
+def export_sql(listing: Listing, shape: Shape, *, is_csv: bool, has_end: bool) -> str:
+    """Return the SQL of the rows of an export, as cells or JSON; `has_end`: up to the position `end0` …"""
+    columns = _cells(listing, shape) if is_csv else [_body(listing, shape)]
+    statement = _ordered(listing, shape, select(*columns).select_from(listing.table))
+    return _text(statement.where(not_(_after(sort_keys(listing, shape), "end"))) if has_end else statement)
+
+
+def csv_header(listing: Listing, shape: Shape) -> bytes:
+    """Return the header line of an export."""
+    return f"{','.join(shape.fields or listing.public)}\n".encode()
 
 
 def sort_keys(listing: Listing, shape: Shape) -> list[SortKey]:
@@ -155,6 +173,20 @@ def _body(listing: Listing, shape: Shape) -> ColumnElement[str]:
     return cast(func.json_build_object(*pairs), Text).label("body")
 
 
+def _cells(listing: Listing, shape: Shape) -> list[ColumnElement[Any]]:
+    """Return the fields as cells of a CSV file, in which no text is a formula."""
+    cells = list[ColumnElement[Any]]()
+    for name in shape.fields or listing.public:
+        expression = listing.expression(name)
+        if isinstance(expression.type, JSONB):
+            cells.append(func.csv_json(expression))
+        elif isinstance(expression.type, Text):
+            cells.append(func.csv_text(expression))
+        else:
+            cells.append(_presented(expression))
+    return cells
+
+
 def _select_count(listing: Listing, shape: Shape) -> Statement:
     matching = _conditions(listing, shape)
     matches: Statement = select(literal_column("1")).select_from(listing.table).where(*matching)
@@ -213,9 +245,9 @@ def _condition(expression: ColumnElement[Any], wanted: Filter) -> ColumnElement[
     return compared
 
 
-def _after(keys: Sequence[SortKey]) -> ColumnElement[bool]:
+def _after(keys: Sequence[SortKey], position: str = "position") -> ColumnElement[bool]:
     """Return the condition for rows after a position: one row comparison if an index can serve it."""
-    values = [cast(bindparam(f"position{i}", type_=Text), key.type) for i, (key, _) in enumerate(keys)]
+    values = [cast(bindparam(f"{position}{i}", type_=Text), key.type) for i, (key, _) in enumerate(keys)]
     directions = {descending for _, descending in keys}
     if len(directions) == 1:
         row, at = tuple_(*(key for key, _ in keys)), tuple_(*values)

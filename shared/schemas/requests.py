@@ -1,7 +1,7 @@
 """The JSON bodies of requests. Unknown members are rejected."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -60,6 +60,23 @@ class NewAdmin(Request):
 class NewTask(Request):
     filename: Annotated[Text, Field(min_length=1, max_length=255, examples=["operations.csv"])]
     size: Annotated[int, Field(strict=True, ge=1, le=LARGEST_UPLOAD, description="Bytes of the file.")]
+
+
+class NewExport(Request):
+    resource: Literal["records", "ledger"]
+    format: Literal["csv", "jsonl"] = "csv"
+    filters: Annotated[
+        dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=10_000)]],
+        Field(
+            max_length=100,
+            description="The list's filters, such as `date__gte`.",
+            examples=[{"operation": "addition"}],
+        ),
+    ] = {}
+    fields: Annotated[
+        list[Annotated[str, Field(max_length=64)]],
+        Field(max_length=100, description="The fields of each row, all by default.", examples=[["date"]]),
+    ] = []
 
 
 class NewApiKey(Request):

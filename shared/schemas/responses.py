@@ -233,6 +233,25 @@ class TaskAccepted(Task):
     task_id: UUID
 
 
+class Export(ResponseBody):
+    id: UUID
+    user_id: UUID
+    resource: Literal["records", "ledger"]
+    format: Literal["csv", "jsonl"]
+    query: str = Field(description="The query string of the list that is exported.")
+    status: Literal["queued", "processing", "completed", "failed"]
+    rows_done: int
+    error: str | None
+    created_at: Rfc3339
+    updated_at: Rfc3339
+    finished_at: Rfc3339 | None
+    expires_at: Rfc3339 | None = Field(description="When the file is deleted.")
+
+
+class ExportWithLink(Export):
+    url: str | None = Field(description="Link to the file of a completed export, valid for 15 minutes.")
+
+
 class ResultsLink(ResponseBody):
     url: str = Field(description="Send no credentials and no further headers.")
     expires_at: Rfc3339

@@ -41,6 +41,7 @@ MORE_THAN_ONE_ROW = {
     # One transaction with the sending of a message.
     ("POST", "/api/v1/tasks/{task_id}/cancel"),
     ("POST", "/api/v1/tasks/{task_id}/resume"),
+    ("POST", "/api/v1/exports"),  # sends a message
     # These lock the user's row first, so that the next statement sees all committed changes.
     ("POST", "/api/v1/api_keys"),
     ("PATCH", "/api/v1/users/{id}"),
@@ -65,6 +66,8 @@ INSERT_ROW = {
     "tasks": "WITH task AS (INSERT INTO tasks (id, user_id, filename, status, bytes_total, spent)"
     " VALUES (:id::uuid, :owner::uuid, 'a.csv', :status::text, 1, 1) RETURNING id)"
     " INSERT INTO task_operations (task_id, type, rows, spent) SELECT id, 'addition', 1, 1 FROM task",
+    "exports": "INSERT INTO exports (id, user_id, resource, format, query)"
+    " VALUES (:id::uuid, :owner::uuid, 'records', 'csv', '')",
     "sessions": "INSERT INTO sessions (id, user_id, refresh_id, expires_at)"
     " VALUES (:id::uuid, :owner::uuid, :id::uuid, now() + interval '1 day')",
     "api_keys": "INSERT INTO api_keys (id, user_id, name, key_hash)"

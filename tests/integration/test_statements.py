@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from deploy.environment import ROOT
-from shared import database, tasks
+from shared import database, exports, tasks
 from shared.billing import charges
 from shared.database import connection as database_module
 from shared.database.connection import statement_text
@@ -135,6 +135,7 @@ def test_rows_of_a_list_match_the_schema(admin: Person, listing: Listing) -> Non
     database.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
     charges.charge(charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
     tasks.create(admin.caller, "a.csv", 10, "queued")
+    exports.create(admin.caller, "records", "csv", "")
     create_person()
     page = json.loads(read_page(listing, "", admin.caller))
     assert page[listing.name]
@@ -148,11 +149,13 @@ def row_of_each_list(admin: Person) -> dict[str, dict[str, Any]]:
     key = {"id": uuid7(), "user_id": admin.id}
     database.one("create_api_key", **key, name="x", key_hash=b"x" * 32, key="rc_x")
     task_id, _ = tasks.create(admin.caller, 'ü "1".csv', 10, "queued")
+    export = exports.create(admin.caller, "records", "csv", "fields=date")
     charge = charges.charge(charges.Call(admin.credentials, "addition", "[1.50, 2]", None), Decimal(3))
     operation_id = uuid7()
     database.one("create_operation", id=operation_id, type="x", cost=Decimal("0.10"))
     return {
         "api_keys": key,
+        "exports": {"id": json.loads(export)["id"], "owner": None},
         "ledger": {},
         "operations": {"id": operation_id},
         "records": {"id": json.loads(charge.body)["record_id"], "owner": None},

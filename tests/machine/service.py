@@ -23,7 +23,7 @@ from tests.support.batch.deliveries import LIMIT, Deliveries
 from tests.support.batch.harness import Harness
 from tests.support.batch.processes import WorkerDied, WorkerProcess
 from tests.support.batch.stage import Fault
-from worker.messages import uploads
+from worker.messages import files
 
 OVERRIDES = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS}
 REMAINING_SECONDS = {False: 900, True: 1}
@@ -240,5 +240,5 @@ def count_delivery(message: Any) -> None:
 
 def task_of(message: Any) -> str:
     """Return the task id of a message."""
-    (upload,) = uploads(message["Body"])
+    (upload,) = files(message["Body"])
     return str(upload.task_id)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.messages import NotUnderstood, uploads
+from worker.messages import NotUnderstood, files
 
 USER, TASK = "0190d7a6-3f5e-7c3a-9b1e-0123456789ab", "0190d7a6-3f5e-7c3a-9b1e-ba9876543210"
 KEY = f"uploads/{USER}/{TASK}.csv"
@@ -31,7 +31,7 @@ def event(*keys: Any) -> str:
 
 
 def test_event_yields_the_upload_of_its_key() -> None:
-    (upload,) = uploads(event(KEY))
+    (upload,) = files(event(KEY))
     assert (upload.key, upload.user_id, upload.task_id) == (KEY, UUID(USER), UUID(TASK))
 
 
@@ -41,21 +41,21 @@ def test_event_yields_the_upload_of_its_key() -> None:
 def test_upload_is_announced_only_by_a_message_of_s3(source: str | None, announced: bool) -> None:
     message = json.loads(event(KEY))
     message["Records"][0]["eventSource"] = source
-    assert [upload.announced for upload in uploads(json.dumps(message))] == [announced]
+    assert [upload.announced for upload in files(json.dumps(message))] == [announced]
 
 
 def test_event_with_several_records_yields_their_uploads_in_order() -> None:
     other = KEY.replace("3210", "3211")
-    assert [upload.key for upload in uploads(event(KEY, other, KEY))] == [KEY, other, KEY]
+    assert [upload.key for upload in files(event(KEY, other, KEY))] == [KEY, other, KEY]
 
 
 def test_key_is_decoded_like_a_form_value() -> None:
-    assert uploads(event(quote_plus(KEY)))[0].key == KEY
-    assert uploads(event(KEY.replace("-", "%2D")))[0].key == KEY
+    assert files(event(quote_plus(KEY)))[0].key == KEY
+    assert files(event(KEY.replace("-", "%2D")))[0].key == KEY
 
 
 def test_test_event_of_s3_yields_no_upload() -> None:
-    assert uploads(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})) == []
+    assert files(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})) == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_test_event_of_s3_yields_no_upload() -> None:
 )
 def test_unknown_key_raises_not_understood(key: str) -> None:
     with pytest.raises(NotUnderstood):
-        uploads(event(key))
+        files(event(key))
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,15 @@ def test_unknown_key_raises_not_understood(key: str) -> None:
 )
 def test_body_that_is_not_an_event_raises_not_understood(body: str) -> None:
     with pytest.raises(NotUnderstood):
-        uploads(body)
+        files(body)
 
 
 def test_one_unknown_record_rejects_the_whole_message() -> None:
     with pytest.raises(NotUnderstood):
-        uploads(event(KEY, "uploads/strange.csv"))
+        files(event(KEY, "uploads/strange.csv"))
 
 
 @given(anything.map(json.dumps) | st.text())
 def test_no_body_raises_another_error(body: str) -> None:
     with suppress(NotUnderstood):
-        uploads(body)
+        files(body)

@@ -1,8 +1,6 @@
 -- Return a range of a task's rows with their results, in the file's order. `{task_id}` (a UUID) and `{first}`
 -- and `{last}` (numbers) are replaced in the text because COPY takes no parameters. The text of rejected rows
--- is the user's, so a `'` is inserted where a spreadsheet could start a formula (OWASP, CSV injection): at the
--- start of a cell, and after `;`, tab and line breaks, which some spreadsheets treat as separators. A comma
--- needs no `'`: a cell with a comma is quoted. ASCII and full-width signs are covered.
+-- is the user's, so csv_text keeps spreadsheets from reading it as a formula.
 COPY (
     SELECT "row", operation, arguments, result, amount, user_balance, error
     FROM (
@@ -13,10 +11,10 @@ COPY (
         WHERE r.task_id = '{task_id}' AND r.task_row BETWEEN '{first}' AND '{last}'
         UNION ALL
         SELECT task_row,
-               regexp_replace(operation, '^(?=[\t\r\n])|(?:^|[;\t\r\n]"*)(?=[=+@＝＋＠－-])', '\&''', 'g'),
-               regexp_replace(arguments, '^(?=[\t\r\n])|(?:^|[;\t\r\n]"*)(?=[=+@＝＋＠－-])', '\&''', 'g'),
+               csv_text(operation),
+               csv_text(arguments),
                NULL, NULL, NULL,
-               regexp_replace(reason, '^(?=[\t\r\n])|(?:^|[;\t\r\n]"*)(?=[=+@＝＋＠－-])', '\&''', 'g')
+               csv_text(reason)
         FROM task_errors
         WHERE task_id = '{task_id}' AND task_row BETWEEN '{first}' AND '{last}'
     ) both_kinds
