@@ -223,6 +223,7 @@ COLLECTIONS = {
     "ApiKeyCreated": "api_keys",
     "UploadGranted": "tasks",
     "TaskAccepted": "tasks",
+    "Export": "exports",
 }
 """The collection to which the `Location` of a created object points, by its schema's name."""
 

@@ -1,7 +1,6 @@
 """Exports: files of records or ledger entries, which the worker writes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 from urllib.parse import urlencode
 
 from shared import database
@@ -13,9 +12,7 @@ from shared.ids import uuid7
 from shared.lists.listing import Listing
 from shared.lists.query import parse
 from shared.lists.registry import LEDGER, RECORDS
-
-Resource = Literal["records", "ledger"]
-Format = Literal["csv", "jsonl"]
+from shared.schemas.field_types import ExportFormat, ExportResource
 
 LISTINGS: Mapping[str, Listing] = {"records": RECORDS, "ledger": LEDGER}
 EXPORTS_AT_ONCE = 6
@@ -23,7 +20,7 @@ EXPORTS_PER_SECOND = 0.1
 """The export bucket of a user: its capacity, and the tokens that it gains per second."""
 
 
-def query_string(resource: Resource, filters: Mapping[str, str], fields: Sequence[str]) -> str:
+def query_string(resource: ExportResource, filters: Mapping[str, str], fields: Sequence[str]) -> str:
     """Return the query string of the list that the export writes.
 
     Raises:
@@ -44,7 +41,11 @@ def query_string(resource: Resource, filters: Mapping[str, str], fields: Sequenc
 
 
 def create(
-    caller: Caller, resource: Resource, format: Format, query: str, statements: Statements = database
+    caller: Caller,
+    resource: ExportResource,
+    format: ExportFormat,
+    query: str,
+    statements: Statements = database,
 ) -> str:
     """Create an export and return it as JSON.
 

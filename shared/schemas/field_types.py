@@ -142,6 +142,9 @@ TaskStatus = TypeAliasType(
         "quoted",
     ],
 )
+ExportResource = TypeAliasType("ExportResource", Literal["records", "ledger"])
+ExportFormat = TypeAliasType("ExportFormat", Literal["csv", "jsonl"])
+ExportStatus = TypeAliasType("ExportStatus", Literal["queued", "processing", "completed", "failed"])
 UsagePeriod = TypeAliasType("UsagePeriod", Literal["hour", "day", "month"])
 TotalRelation = TypeAliasType("TotalRelation", Literal["eq", "gte"])
 

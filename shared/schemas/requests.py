@@ -1,7 +1,7 @@
 """The JSON bodies of requests. Unknown members are rejected."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -11,6 +11,8 @@ from shared.schemas.field_types import (
     LARGEST_UPLOAD,
     Amount,
     Email,
+    ExportFormat,
+    ExportResource,
     Money,
     NewPassword,
     Password,
@@ -63,8 +65,8 @@ class NewTask(Request):
 
 
 class NewExport(Request):
-    resource: Literal["records", "ledger"]
-    format: Literal["csv", "jsonl"] = "csv"
+    resource: ExportResource
+    format: ExportFormat = "csv"
     filters: Annotated[
         dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=10_000)]],
         Field(

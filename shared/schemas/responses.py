@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.schemas.field_types import (
     ANY_JSON,
     Credits,
+    ExportFormat,
+    ExportResource,
+    ExportStatus,
     FoldedEmail,
     LedgerKind,
     LimitPeriod,
@@ -236,10 +239,10 @@ class TaskAccepted(Task):
 class Export(ResponseBody):
     id: UUID
     user_id: UUID
-    resource: Literal["records", "ledger"]
-    format: Literal["csv", "jsonl"]
+    resource: ExportResource
+    format: ExportFormat
     query: str = Field(description="The query string of the list that is exported.")
-    status: Literal["queued", "processing", "completed", "failed"]
+    status: ExportStatus
     rows_done: int
     error: str | None
     created_at: Rfc3339

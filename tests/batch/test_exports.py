@@ -22,8 +22,8 @@ def owner(harness: Harness) -> Person:
     """A client with many records, some with the same time."""
     owner = harness.client()
     harness.sql(
-        """INSERT INTO records (id, user_id, operation_id, arguments, operation_response, amount, user_balance,
-                                date)
+        """INSERT INTO records
+               (id, user_id, operation_id, arguments, operation_response, amount, user_balance, date)
            SELECT gen_random_uuid(), :owner, (SELECT id FROM operations WHERE type = 'addition'),
                   jsonb_build_array(n), to_jsonb(n), 5, 5, now() - (n / 10) * interval '1 minute'
            FROM generate_series(1, :rows) n""",

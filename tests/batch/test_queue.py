@@ -13,7 +13,7 @@ from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import BEFORE, Fault
 from tests.support.eventually import eventually
-from worker.messages import uploads
+from worker.messages import files
 
 CHUNKS = 5
 FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=2)
@@ -31,7 +31,7 @@ def deliver(deliveries: Deliveries, *expected: Task) -> None:
     # S3 sends its message shortly after the upload.
     messages = [eventually(deliveries.receive) for _ in expected]
     assert deliveries.receive() is None
-    found = [upload.task_id for message in messages for upload in uploads(message["Body"])]
+    found = [upload.task_id for message in messages for upload in files(message["Body"])]
     assert sorted(found) == sorted(task.id for task in expected)
     for message in messages:
         deliveries.settle(message, deliveries.deliver(message, deliveries.worker()))
@@ -140,7 +140,7 @@ def test_repeated_upload_of_a_file_causes_no_work_and_waits_for_no_lock(
 def lose_message(deliveries: Deliveries, task: Task) -> None:
     """Delete the task's one message, as if it were lost."""
     message = eventually(deliveries.receive)
-    assert [upload.task_id for upload in uploads(message["Body"])] == [task.id]
+    assert [upload.task_id for upload in files(message["Body"])] == [task.id]
     deliveries.settle(message, "done")
 
 

@@ -39,6 +39,10 @@ def bodies(admin: Client, client: Client) -> Iterator[dict[str, tuple[dict[str, 
     }
     user = {"email": new_email(), "password": PASSWORD}
     yield {
+        f"POST {API}/exports": (
+            {"json": {"resource": "records"}},
+            {"json": {"resource": "records", "format": "jsonl"}},
+        ),
         f"POST {API}/operations": ({"json": price}, {"json": {**price, "cost": 6}}),
         f"POST {API}/process_csv": (file(), file(HEADER + SUM * 2)),
         f"POST {API}/records": ({"json": {**record, "amount": 1}}, {"json": {**record, "amount": 2}}),
@@ -52,7 +56,7 @@ def bodies(admin: Client, client: Client) -> Iterator[dict[str, tuple[dict[str, 
         assert admin.post(f"{API}/operations", json=price).is_success
 
 
-CREATIONS = ["operations", "process_csv", "records", "tasks", "users"]
+CREATIONS = ["exports", "operations", "process_csv", "records", "tasks", "users"]
 
 
 def test_every_idempotent_route_is_tested() -> None:

@@ -33,6 +33,7 @@ def create_admin(admin: Client) -> httpx.Response:
 CREATE: dict[str, Callable[[Client], httpx.Response]] = {
     "POST /admin": create_admin,
     f"POST {API}/api_keys": lambda admin: admin.post(f"{API}/api_keys", json={"name": "x"}),
+    f"POST {API}/exports": lambda admin: admin.post(f"{API}/exports", json={"resource": "ledger"}),
     f"POST {API}/operations": recreate_price,
     f"POST {API}/process_csv": lambda admin: admin.post(
         f"{API}/process_csv", files={"file": ("a.csv", b"operation,arguments\n", "text/csv")}

@@ -14,8 +14,9 @@ from tests.support.import_chains import EXPENSIVE, OPENAPI
 
 LISTS = {
     f"functions.{name}.list"
-    for name in ("api_keys", "ledger", "operations", "records", "sessions", "tasks", "users")
+    for name in ("api_keys", "exports", "ledger", "operations", "records", "sessions", "tasks", "users")
 }
+LISTS |= {"functions.exports.create"}  # validates the filters of a list
 PASSWORDS = {"functions.auth.login", "functions.auth.create_admin"}
 PASSWORDS |= {
     "functions.users.change_password",
@@ -24,6 +25,7 @@ PASSWORDS |= {
     "migrations.handler",
 }
 STORAGE = {f"functions.tasks.{name}" for name in ("cancel", "create", "process_csv", "results", "resume")}
+STORAGE |= {"functions.exports.create", "functions.exports.get"}
 STORAGE |= {"worker.handler", "functions.housekeeping.restart_tasks"}
 
 MAY_IMPORT = {
