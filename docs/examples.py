@@ -97,7 +97,12 @@ BODIES: dict[str, Any] = {
         "filters": {"operation": "addition"},
         "fields": ["date", "amount"],
     },
-    "NewApiKey": {"name": "nightly report"},
+    "NewApiKey": {
+        "name": "nightly report",
+        "scopes": ["read", "compute", "batch"],
+        "expires_at": "2027-11-23T07:00:00.000000Z",
+        "spend_limit": {"amount": 100, "per": "month"},
+    },
     "NewOperation": {"type": "addition", "cost": 5},
     "OperationChange": {"cost": 7.5},
     "NewRecord": _RECORD,
@@ -198,7 +203,14 @@ ERRORS: list[DomainError] = [
         balance=Decimal(3),
         cost=Decimal(5),
     ),
+    errors.SpendLimitReached(
+        "This API key may spend 100 per month. 98 of it are spent, and this call costs 5. The month ends at "
+        "2026-12-01T00:00:00.000000Z. Wait until then, or use another key.",
+        balance=Decimal(20),
+        cost=Decimal(5),
+    ),
     errors.Forbidden("Only admins may do this."),
+    errors.InsufficientScope("This API key lacks the scope 'batch'. Create a key that has it."),
     errors.CsrfMismatch("Send the csrf_token of your sign-in in the X-CSRF-TOKEN header."),
     errors.AccountInactive(ACCOUNT_INACTIVE_DETAIL),
     errors.NotFound("There is no such record."),

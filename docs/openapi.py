@@ -116,10 +116,12 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         statuses |= {"400", "413", "415", "422"}
     if app.access is not Access.ANYONE:
-        statuses |= {"401"}
+        statuses |= {"401", "403"}
         operation["security"] = [{"cookie": []}, {"bearer": []}]
-        if app.access is Access.ADMIN or method != "get":
-            statuses |= {"403"}
+        scope = app.required_scope(method.upper())
+        operation["description"] += " " + (
+            f"An API key needs the scope `{scope}`." if scope else "API keys are not accepted."
+        )
     if "security" in operation and method != "get":
         operation.setdefault("parameters", []).append(_header("X-CSRF-TOKEN", CSRF_HEADER, {}))
     if app.idempotent:

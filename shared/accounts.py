@@ -14,7 +14,6 @@ from shared.database import Row, Statements, UnitOfWork
 from shared.errors import (
     AccountInactive,
     Conflict,
-    Forbidden,
     InvalidInput,
     NotSignedIn,
     WrongCredentials,
@@ -67,16 +66,14 @@ def change_password(caller: Caller, current: str, new: str, address: str) -> Non
     The current password is throttled like that of a sign-in.
 
     Args:
+        caller: has a session, not an API key.
         address: the source address of the request, for the throttle.
 
     Raises:
-        Forbidden: the caller has no session, but an API key.
         InvalidInput: the new password does not follow the policy.
         WrongCredentials, TooManyRequests.
         NotSignedIn: the session has ended meanwhile.
     """
-    if caller.session_id is None:
-        raise Forbidden("An API key cannot change the password. Sign in with the password and try again.")
     if not passwords.complies(new):
         raise InvalidInput.at("#/new_password", passwords.POLICY)
     buckets = throttle.sign_in_buckets("", address)

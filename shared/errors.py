@@ -61,8 +61,16 @@ class InsufficientCredit(DomainError):
     """The balance is lower than the cost of the call."""
 
 
+class SpendLimitReached(DomainError):
+    """The call would exceed the spending limit of the API key."""
+
+
 class Forbidden(DomainError):
     """The caller's role does not allow the request."""
+
+
+class InsufficientScope(DomainError):
+    """The API key lacks the scope of the endpoint."""
 
 
 class CsrfMismatch(DomainError):

@@ -48,6 +48,7 @@ def create(
         "create_task",
         id=task_id,
         user_id=caller.id,
+        api_key_id=caller.api_key_id,
         filename=filename,
         size=size,
         status=status,
@@ -90,11 +91,12 @@ def cancel(task_id: UUID, owner: UUID | None, send: Send) -> str:
     return str(row["body"])
 
 
-def resume(task_id: UUID, owner: UUID | None, send: Send) -> str:
+def resume(task_id: UUID, owner: UUID | None, send: Send, api_key_id: UUID | None = None) -> str:
     """Resume a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:
         owner: the task's owner, to whom the throttle applies; None for an admin.
+        api_key_id: the key whose spending limit applies from now on; None for a session.
 
     Returns:
         The task, as JSON.
@@ -110,6 +112,7 @@ def resume(task_id: UUID, owner: UUID | None, send: Send) -> str:
                 "resume_task",
                 id=task_id,
                 owner=owner,
+                api_key_id=api_key_id,
                 capacity=RESUMES_AT_ONCE,
                 per_second=RESUMES_PER_SECOND,
             )

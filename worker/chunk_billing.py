@@ -144,6 +144,7 @@ def _bill_rows(
         COPY lines of records, in blocks: Postgres processes one block while Python builds the next.
     """
     balance, user_id, ids = owner["balance"], str(owner["user_id"]), uuid7s(len(chunk.rows))
+    lowest_balance = _lowest_balance(owner)
     # Format prices once a chunk instead of once a row.
     texts = {name: (cost, f"{user_id}\t{id}\t", f"\t{cost}\t") for name, (id, cost) in prices.items()}
     ending, copied = f"\t{task_id}\t", list[str]()
@@ -164,15 +165,14 @@ def _bill_rows(
             offset, lines = end, last_line
             continue
         cost, before, after = price
-        if cost > balance:
+        balance_after = balance - cost
+        if balance_after < lowest_balance:
             totals.outcome = Outcome.OUT_OF_CREDIT
-            totals.error = (
-                f"The balance does not cover row {number} (line {line}). Add credit and resume the task."
-            )
+            totals.error = _out_of_credit(f"row {number} (line {line})", cost, balance, owner)
             break
         if type(row) is DeferredRow:
             break  # credit was added meanwhile: the next worker computes the row
-        balance -= cost
+        balance = balance_after
         if "\\" in result:
             result = result.replace("\\", "\\\\")
         copied.append(f"{next(ids)}\t{before}{arguments}\t{result}{after}{balance}{ending}{number}\n")
@@ -187,6 +187,23 @@ def _bill_rows(
     totals.end = Position(offset, lines, rows_before + totals.rows)
     totals.spent = owner["balance"] - balance
     yield "".join(copied).encode()
+
+
+def _lowest_balance(owner: Mapping[str, Any]) -> Decimal:
+    """Return the balance below which billing stops: zero, or more if the API key's spending limit is less."""
+    balance, key_credit = owner["balance"], owner["key_credit"]
+    return Decimal(0) if key_credit is None else max(Decimal(0), balance - key_credit)
+
+
+def _out_of_credit(row: str, cost: Decimal, balance: Decimal, owner: Mapping[str, Any]) -> str:
+    """Return the error for the first row that the spending limit or the balance before it does not cover."""
+    spent = owner["balance"] - balance
+    if owner["key_credit"] is None or spent + cost <= owner["key_credit"]:
+        return f"The balance does not cover {row}. Add credit and resume the task."
+    return (
+        f"The spending limit of the task's API key does not cover {row}. Resume the task in the limit's next"
+        " period, or in a session, which has no limit."
+    )
 
 
 def _error_line(task_id: UUID, number: int, row: ProcessedRow) -> str:

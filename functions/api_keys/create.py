@@ -8,7 +8,7 @@ from shared.http.responses import created, documented
 from shared.schemas.requests import NewApiKey
 from shared.schemas.responses import ApiKeyCreated
 
-app = Api(access=Access.SIGNED_IN)
+app = Api(access=Access.SESSION)
 
 
 @app.post(
@@ -17,7 +17,11 @@ app = Api(access=Access.SIGNED_IN)
     summary="Create an API key.",
     description=(
         "The response shows the key once; the service stores only its hash. A program sends it as "
-        "`Authorization: Bearer rc_…`. A user has at most 100 keys (409): revoke one to create another."
+        "`Authorization: Bearer rc_…`. `scopes` are what it may do: `read` (GET), `compute` (single "
+        "operations), `batch` (tasks and exports), and `admin`, which only an admin may choose "
+        "(403) and without which an admin's key acts as a client's. `spend_limit` is what the key may spend "
+        "per UTC day, UTC month or in total, for single operations and files. A user has at most 100 keys "
+        "(409): revoke one to create another."
     ),
     operation_id="createApiKey",
     responses=documented(
@@ -26,5 +30,5 @@ app = Api(access=Access.SIGNED_IN)
     status_code=201,
 )
 def create_api_key(body: NewApiKey) -> Response[str]:
-    _, key = api_keys.create(app.credentials, app.caller.id, body.name)
+    _, key = api_keys.create(app.credentials, app.caller.id, body)
     return created(key, "/api/v1/api_keys")

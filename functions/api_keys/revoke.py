@@ -10,7 +10,7 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, done
 from shared.schemas.responses import Done
 
-app = Api(access=Access.SIGNED_IN)
+app = Api(access=Access.SESSION)
 
 
 @app.delete(

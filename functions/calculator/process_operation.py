@@ -18,8 +18,9 @@ app = Api(access=Access.CHARGED, idempotent=True)
     summary="Compute one operation and charge for it.",
     description=(
         "Costs the price of the operation (`GET /api/v1/operations`) and records the call. Calls "
-        "with invalid arguments (422), or that the balance does not cover (402), cost nothing. Send an "
-        "Idempotency-Key so that a retry is charged once and gets the first response again."
+        "with invalid arguments (422), or that the balance or the spending limit of the API key does not "
+        "cover (402), cost nothing. Send an Idempotency-Key so that a retry is charged once and gets the "
+        "first response again."
     ),
     operation_id="processOperation",
     responses=documented(

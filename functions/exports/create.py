@@ -13,7 +13,7 @@ from shared.idempotency import run_once
 from shared.schemas.requests import NewExport
 from shared.schemas.responses import Export
 
-app = Api(access=Access.SIGNED_IN, idempotent=True)
+app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
 
 
 @app.post(

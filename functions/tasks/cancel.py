@@ -9,7 +9,7 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
 
-app = Api(access=Access.SIGNED_IN, media_type=None)
+app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None)
 
 
 @app.post(

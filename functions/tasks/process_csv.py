@@ -18,7 +18,7 @@ from shared.schemas.responses import TaskAccepted
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes: a larger file would exceed the 6 MB of a Lambda event when base64-encoded."""
 
-app = Api(access=Access.SIGNED_IN, media_type=MULTIPART, idempotent=True)
+app = Api(access=Access.SIGNED_IN, scope="batch", media_type=MULTIPART, idempotent=True)
 
 
 @app.post(

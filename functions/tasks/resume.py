@@ -9,7 +9,7 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.responses import Task
 
-app = Api(access=Access.SIGNED_IN, media_type=None)
+app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None)
 
 
 @app.post(
@@ -18,12 +18,15 @@ app = Api(access=Access.SIGNED_IN, media_type=None)
     summary="Resume a task.",
     description=(
         "Continues after the last row that was charged, and charges no row twice. The task must be "
-        "`out_of_credit` or `cancelled` (409). Too many resumptions at once return 429."
+        "`out_of_credit` or `cancelled` (409). If an API key resumes it, its spending limit applies from now "
+        "on; after a session, none does. Too many resumptions at once return 429."
     ),
     operation_id="resumeTask",
     responses=documented(Task, 404, 409, 429, status=202, description="The task, which is queued."),
     status_code=202,
 )
 def resume_task(task_id: UUID) -> Response[str]:
-    task = tasks.resume(task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+    task = tasks.resume(
+        task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)), app.caller.api_key_id
+    )
     return ok(task, status=202)

@@ -7,7 +7,7 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, no_content
 from shared.schemas.requests import PasswordChange
 
-app = Api(access=Access.SIGNED_IN)
+app = Api(access=Access.SESSION)
 
 
 @app.post(
@@ -16,8 +16,8 @@ app = Api(access=Access.SIGNED_IN)
     summary="Change your password.",
     description=(
         "Ends your other sessions; this one and your API keys stay. The new password follows the policy of "
-        "sign-up (422). A wrong current password returns 401 and is throttled like a failed sign-in (429). "
-        "Send an access token: an API key cannot change the password (403)."
+        "sign-up (422). A wrong current password returns 401 and is throttled like a failed sign-in "
+        "(429)."
     ),
     operation_id="changePassword",
     responses=documented(None, 403, 429, status=204, description="The password is changed."),

@@ -219,13 +219,29 @@ RETURN json_build_object(
     'spent', trim_scale(api_key_spent(api_key)), 'last_used_at', rfc3339(api_key.last_used_at))::text
 """
 
+# Return the start of the current period of an API key's limit, in UTC; null without a period. now() is the
+# start of the transaction, which may have waited for one that already began the next period.
+API_KEY_PERIOD = """
+CREATE FUNCTION api_key_period(api_key api_keys) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN api_key.limit_per IN ('day', 'month')
+       THEN greatest(api_key.spent_since, date_trunc(api_key.limit_per, now(), 'UTC')) END
+"""
+
+# Return when the current period of an API key's limit ends; null without a period.
+API_KEY_PERIOD_END = """
+CREATE FUNCTION api_key_period_end(api_key api_keys) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (api_key_period(api_key) AT TIME ZONE 'UTC'
+        + CASE api_key.limit_per WHEN 'day' THEN interval '1 day' WHEN 'month' THEN interval '1 month' END)
+       AT TIME ZONE 'UTC'
+"""
+
 # Return the credits that an API key has spent in the current period of its limit; in total without a period.
 API_KEY_SPENT = """
 CREATE FUNCTION api_key_spent(api_key api_keys) RETURNS numeric
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN api_key.limit_per IN ('day', 'month')
-             AND api_key.spent_since IS DISTINCT FROM date_trunc(api_key.limit_per, now(), 'UTC')
-       THEN 0 ELSE api_key.spent END
+RETURN CASE WHEN api_key.spent_since < api_key_period(api_key) THEN 0 ELSE api_key.spent END
 """
 
 TASK_JSON = """
@@ -335,6 +351,8 @@ FUNCTIONS = (
     CSV_JSON,
     USER_JSON,
     RECORD_JSON,
+    API_KEY_PERIOD,
+    API_KEY_PERIOD_END,
     API_KEY_SPENT,
     API_KEY_JSON,
     TASK_RESULTS,

@@ -9,7 +9,8 @@ from uuid import UUID
 from shared import database
 from shared.auth.tokens import Claims, TokenType, verify
 from shared.database import Statements
-from shared.errors import Forbidden, NotSignedIn
+from shared.errors import Forbidden, InsufficientScope, NotSignedIn
+from shared.schemas.field_types import Scope
 
 API_KEY_PREFIX = "rc_"
 NOT_SIGNED_IN_DETAIL = "The session has ended or the API key is revoked. Sign in again, or use another key."
@@ -30,11 +31,17 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user with a valid session or API key. `session_id` is None for an API key."""
+    """A user with a valid session or API key.
+
+    `role` is what the caller may do: with an API key without the scope `admin`, an admin acts as a client.
+    `session_id` is None for an API key; `api_key_id` and `scopes` are None for a session.
+    """
 
     id: UUID
     role: str
     session_id: UUID | None = None
+    api_key_id: UUID | None = None
+    scopes: frozenset[Scope] | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -62,15 +69,38 @@ def look_up(presented: Credentials, statements: Statements = database, *, admin:
 
     Raises:
         NotSignedIn: the session or the key was revoked, or the user was deleted.
-        Forbidden: `admin` is true, and the caller is not an admin.
+        Forbidden: `admin` is true, and the user is not an admin.
     """
-    row = statements.one("caller", **presented.parameters())
+    statement = "caller_by_key" if presented.api_key_hash else "caller"
+    row = statements.one(statement, **presented.parameters())
     if row is None:
         raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
-    caller = Caller(row["id"], row["role"], presented.session_id)
-    if admin and not caller.is_admin:
+    if admin and row["role"] != "admin":
         raise Forbidden("Only admins may do this.")
-    return caller
+    if row["api_key_id"] is None:
+        return Caller(row["id"], row["role"], presented.session_id)
+    role = row["role"] if "admin" in row["scopes"] else "client"
+    return Caller(row["id"], role, None, row["api_key_id"], frozenset(row["scopes"]))
+
+
+def check_scope(caller: Caller, scope: Scope | None) -> None:
+    """Check that an API key has a scope. A session has all scopes.
+
+    Args:
+        scope: the scope that the endpoint requires; None for an endpoint that accepts no API key.
+
+    Raises:
+        InsufficientScope: the API key lacks it.
+    """
+    if caller.scopes is not None and scope not in caller.scopes:
+        raise insufficient_scope(scope)
+
+
+def insufficient_scope(scope: Scope | None) -> InsufficientScope:
+    """Return the error for an API key that lacks a scope, or that no scope allows to call the endpoint."""
+    if scope is None:
+        return InsufficientScope("This endpoint accepts no API key. Sign in with POST /login.")
+    return InsufficientScope(f"This API key lacks the scope {scope!r}. Create a key that has it.")
 
 
 def new_api_key() -> tuple[str, bytes]:

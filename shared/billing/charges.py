@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from shared import database, metrics
-from shared.auth.caller import NOT_SIGNED_IN_DETAIL, Caller, Credentials
+from shared.auth.caller import NOT_SIGNED_IN_DETAIL, Caller, Credentials, insufficient_scope
 from shared.database import Row
-from shared.errors import Conflict, InsufficientCredit, InvalidInput, NotFound, NotSignedIn
+from shared.errors import Conflict, InsufficientCredit, InvalidInput, NotFound, NotSignedIn, SpendLimitReached
 from shared.idempotency import StoredResponse, exact_text, fingerprint, prior_response, scoped
 from shared.ids import uuid7
 from shared.operations.catalog import Result, as_json
@@ -34,6 +34,11 @@ class Call:
     operation: str
     arguments: str
     key: str | None
+
+    @property
+    def statement(self) -> str:
+        """The charging statement for these credentials."""
+        return "charge_by_key" if self.presented.api_key_hash else "charge"
 
     def parameters(self) -> dict[str, Any]:
         exactly = json.loads(self.arguments, parse_float=exact_text, parse_int=exact_text)
@@ -63,12 +68,12 @@ def charge(call: Call, result: Result) -> StoredResponse:
     """Charge the caller for a computed call and record it, in one round trip.
 
     Raises:
-        NotSignedIn, InvalidInput (no such priced operation), InsufficientCredit,
-        IdempotencyKeyReused, Conflict (a request with the same key is running).
+        NotSignedIn, InsufficientScope, InvalidInput (no such priced operation), InsufficientCredit,
+        SpendLimitReached, IdempotencyKeyReused, Conflict (a request with the same key is running).
     """
     parameters = {**call.parameters(), **outcome(call, result)}
     for _ in range(ATTEMPTS):
-        row = _run_with_key("charge", **parameters)
+        row = _run_with_key(call.statement, **parameters)
         if (response := _settled(call, row)) is not None:
             if not response.replayed:
                 metrics.emit(call.operation, OperationsCharged=1, CreditsCharged=row["cost"])
@@ -87,9 +92,11 @@ def outcome(call: Call, result: Result) -> dict[str, Any]:
 
 
 def _settled(call: Call, row: Row) -> StoredResponse | None:
-    """Return the response, or None if the balance covers the cost but nothing was charged."""
+    """Return the response, or None if balance and limit cover the cost but nothing was charged."""
     if row["user_id"] is None:
         raise NotSignedIn(NOT_SIGNED_IN_DETAIL)
+    if not row.get("in_scope", True):
+        raise insufficient_scope("compute")
     if (response := _response(row)) is not None:
         return response
     cost, balance = row["cost"], row["balance"]
@@ -97,11 +104,26 @@ def _settled(call: Call, row: Row) -> StoredResponse | None:
         raise InvalidInput.at(
             "#/type", f"The operation {call.operation!r} has no price, so it cannot be called."
         )
+    limit = row.get("limit_amount")
+    if limit is not None and row["spent"] + cost > limit:
+        metrics.emit(ChargesRefused=1)
+        raise SpendLimitReached(_limit_detail(row), balance=balance, cost=cost)
     if balance < cost:
         metrics.emit(ChargesRefused=1)
         detail = f"The balance is {balance} and this call costs {cost}. Add credit and send it again."
         raise InsufficientCredit(detail, balance=balance, cost=cost)
     return None
+
+
+def _limit_detail(row: Row) -> str:
+    """Return the detail for a call that would exceed the spending limit of its API key."""
+    spent = f"{row['spent']} of it are spent, and this call costs {row['cost']}."
+    if row["limit_per"] == "total":
+        return f"This API key may spend {row['limit_amount']} in total. {spent} Use another key."
+    return (
+        f"This API key may spend {row['limit_amount']} per {row['limit_per']}. {spent} The {row['limit_per']}"
+        f" ends at {row['period_end']}. Wait until then, or use another key."
+    )
 
 
 def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str | None) -> StoredResponse:

@@ -6,6 +6,7 @@ A Lambda container serves one request at a time, so it needs one connection and 
 Only this package uses `Database`: other modules run statements by `shared.database`.
 """
 
+import re
 import select
 import socket
 import time
@@ -266,5 +267,7 @@ def _rows(columns: Any, rows: Any) -> list[Row]:
 
 @cache
 def statement_text(name: str) -> str:
-    """Return the text of `shared/database/sql/<name>.sql`."""
-    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    """Return the text of `shared/database/sql/<name>.sql`. `-- include <path>` inserts that file."""
+    folder = Path(__file__).parent / "sql"
+    text = (folder / f"{name}.sql").read_text(encoding="utf-8")
+    return re.sub("-- include (.+)", lambda found: (folder / found[1]).read_text(encoding="utf-8"), text)

@@ -36,6 +36,7 @@ from shared.errors import (
 from shared.http import money, problems
 from shared.http.credentials import read_credentials
 from shared.idempotency import Request
+from shared.schemas.field_types import Scope
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -61,6 +62,7 @@ class Access(Enum):
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
+    SESSION = "signed in with a session, not with an API key"
     ADMIN = "admin"
     CHARGED = "signed in; the charging statement checks it"
 
@@ -70,6 +72,8 @@ class Api(APIGatewayHttpResolver):
 
     Args:
         access: the callers that are allowed. Checked before the input is validated.
+        scope: the scope that an API key needs for a change by `SIGNED_IN`. Without it, the endpoint accepts
+            no API key.
         media_type: the media type of the body; None for an endpoint that ignores the body.
         idempotent: whether the endpoint honours Idempotency-Key. Others reject a request that has one.
     """
@@ -81,6 +85,7 @@ class Api(APIGatewayHttpResolver):
         self,
         access: Access = Access.ANYONE,
         *,
+        scope: Scope | None = None,
         media_type: str | None = JSON,
         idempotent: bool = False,
     ) -> None:
@@ -92,6 +97,7 @@ class Api(APIGatewayHttpResolver):
         )
         interpreter.end_imports()
         self.access = access
+        self.scope = scope
         self.media_type = media_type
         self.idempotent = idempotent
         self.exception_handler(Exception)(self.problem)
@@ -118,6 +124,16 @@ class Api(APIGatewayHttpResolver):
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
         return response
+
+    def required_scope(self, method: str) -> Scope | None:
+        """Return the scope that an API key needs for a request; None if the endpoint accepts no API key."""
+        if self.access is Access.SESSION:
+            return None
+        if self.access is Access.ADMIN:
+            return "admin"
+        if self.access is Access.CHARGED:
+            return "compute"
+        return "read" if method == "GET" else self.scope
 
     @property
     def idempotency_key(self) -> str | None:
@@ -203,7 +219,7 @@ class Api(APIGatewayHttpResolver):
             return
         self.credentials = _credentials(event, TokenType.ACCESS)
         if self.access is not Access.CHARGED:
-            self.caller = auth.look_up(self.credentials, admin=self.access is Access.ADMIN)
+            self.caller = self._look_up(_method(event))
 
     def _check_idempotency_key(self, event: Mapping[str, Any]) -> None:
         """Reject a key that the endpoint would ignore, because its client relies on it for safe retries."""
@@ -212,13 +228,18 @@ class Api(APIGatewayHttpResolver):
                 "#/headers/Idempotency-Key", "This endpoint does not support it. Send the request without it."
             )
 
+    def _look_up(self, method: str) -> auth.Caller:
+        caller = auth.look_up(self.credentials, admin=self.access is Access.ADMIN)
+        auth.check_scope(caller, self.required_scope(method))
+        return caller
+
     def _authentication_error(self) -> DomainError | None:
-        """Return the error if the caller of a charged route is not signed in, or None.
+        """Return the error if the caller of a charged route is not signed in or lacks the scope, or None.
 
         Invalid input is rejected before the charging statement looks the caller up.
         """
         try:
-            auth.look_up(self.credentials)
+            self._look_up("POST")
         except DomainError as error:
             return error
         return None

@@ -22,7 +22,11 @@ PROBLEMS: dict[type[DomainError], Problem] = {
     errors.NotSignedIn: Problem(401, "not-signed-in", "Sign in to use this endpoint"),
     errors.WrongCredentials: Problem(401, "wrong-credentials", "The credentials are wrong"),
     errors.InsufficientCredit: Problem(402, "insufficient-credit", "The balance does not cover the cost"),
+    errors.SpendLimitReached: Problem(
+        402, "spend-limit-reached", "The spending limit of the API key does not cover the cost"
+    ),
     errors.Forbidden: Problem(403, "forbidden", "The caller is not allowed to do this"),
+    errors.InsufficientScope: Problem(403, "insufficient-scope", "The API key is not allowed to do this"),
     errors.CsrfMismatch: Problem(403, "csrf-mismatch", "The CSRF token is missing or wrong"),
     errors.AccountInactive: Problem(403, "account-inactive", "The account is inactive"),
     errors.NotFound: Problem(404, "not-found", "The resource does not exist"),

@@ -13,10 +13,12 @@ from shared.schemas.field_types import (
     Email,
     ExportFormat,
     ExportResource,
+    LimitPeriod,
     Money,
     NewPassword,
     Password,
     Role,
+    Scope,
     SentJson,
     Text,
     Time,
@@ -81,8 +83,26 @@ class NewExport(Request):
     ] = []
 
 
+def _distinct(scopes: list[Scope]) -> list[Scope]:
+    if len(set(scopes)) < len(scopes):
+        raise PydanticCustomError("distinct", "Input should name each scope once")
+    return scopes
+
+
+class NewSpendLimit(Request):
+    amount: Annotated[Money, Field(gt=0)]
+    per: LimitPeriod = Field(description="A UTC day, a UTC month, or the life of the key.")
+
+
 class NewApiKey(Request):
     name: Annotated[Text, Field(min_length=1, max_length=100)]
+    scopes: Annotated[
+        list[Scope], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_distinct)
+    ] = ["read", "compute", "batch"]
+    expires_at: Time | None = Field(
+        default=None, description="In the future. A key without it does not expire."
+    )
+    spend_limit: NewSpendLimit | None = None
 
 
 # The default of a field that a PATCH body omits. A client cannot send it, because null is rejected.

@@ -55,7 +55,7 @@ def test_zip_contains_the_module_of_every_handler(names: set[str], function: Fun
 def test_zip_contains_every_statement_and_document(names: set[str]) -> None:
     data = [
         path
-        for pattern in ("shared/database/sql/*.sql", "shared/*.pem", "docs/openapi.json", "docs/page.html")
+        for pattern in ("shared/database/sql/**/*.sql", "shared/*.pem", "docs/openapi.json", "docs/page.html")
         for path in ROOT.glob(pattern)
     ]
     assert {path.relative_to(ROOT).as_posix() for path in data} <= names

@@ -15,13 +15,14 @@ import pytest
 
 from shared import accounts, database, tasks, users
 from shared.auth import api_keys
-from shared.auth.caller import Credentials, hash_api_key
+from shared.auth.caller import Credentials, hash_api_key, look_up
 from shared.auth.passwords import hash_password
 from shared.billing import charges
 from shared.database import UnitOfWork
 from shared.errors import NotFound, NotSignedIn, WrongCredentials
+from shared.schemas.requests import NewApiKey
 from tests.support.eventually import eventually
-from tests.support.users import Person, open_session
+from tests.support.users import API_KEY_PARAMETERS, Person, open_session
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -68,7 +69,11 @@ def queue(sql: Sql) -> Iterator[Queue[Any]]:
 
 
 def is_signed_in(presented: Credentials) -> bool:
-    return database.one("caller", **presented.parameters()) is not None
+    try:
+        look_up(presented)
+    except NotSignedIn:
+        return False
+    return True
 
 
 def sign_in(client: Person) -> Callable[[], Credentials | None]:
@@ -83,7 +88,7 @@ def sign_in(client: Person) -> Callable[[], Credentials | None]:
 def create_key(client: Person) -> Callable[[], Credentials | None]:
     def act() -> Credentials | None:
         try:
-            _, body = api_keys.create(client.credentials, client.id, "program")
+            _, body = api_keys.create(client.credentials, client.id, NewApiKey(name="program"))
         except NotSignedIn:
             return None
         return Credentials(api_key_hash=hash_api_key(json.loads(body)["key"]))
@@ -132,7 +137,9 @@ def test_change_waits_for_an_uncommitted_session_or_key_and_revokes_it(
         presented = Credentials(session_id=session_id)
     else:
         creating.one("lock_user", id=client.id)
-        creating.one(statement, id=uuid4(), user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
+        creating.one(
+            statement, id=uuid4(), user_id=client.id, key_hash=b"x" * 32, key="rc_x", **API_KEY_PARAMETERS
+        )
         presented = Credentials(api_key_hash=b"x" * 32)
     changed = queue(lambda: change(client))
     assert not changed.done()
@@ -151,7 +158,7 @@ def test_demotion_that_waited_applies_to_sessions_and_keys_created_meanwhile(
     holder.commit()
     demoted.result(30)
     for presented in [admin.credentials, *(future.result(30) for future in created)]:
-        assert database.only("caller", **presented.parameters())["role"] == "client"
+        assert look_up(presented).role == "client"
 
 
 def test_change_keeps_the_charges_of_a_chunk_that_it_waited_for(

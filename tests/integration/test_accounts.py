@@ -16,7 +16,8 @@ from shared.auth.tokens import TokenPair, TokenType, verify
 from shared.billing import charges
 from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
 from shared.http.credentials import read_credentials
-from tests.support.users import Person, create_person, run_concurrently
+from shared.schemas.requests import NewApiKey
+from tests.support.users import Person, create_api_key, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -275,9 +276,7 @@ def test_new_password_revokes_the_sessions(admin: Person) -> None:
 
 def test_only_a_new_password_revokes_the_api_keys(admin: Person) -> None:
     user_id = auth.look_up(credentials_of(sign_in())).id
-    key, key_hash = auth.new_api_key()
-    database.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
-    presented = auth.Credentials(api_key_hash=key_hash)
+    presented = create_api_key(user_id).credentials
     accounts.update_user(admin.id, user_id, {"balance": Decimal(7), "role": "admin"})
     assert auth.look_up(presented).id == user_id
     accounts.update_user(admin.id, user_id, {"password": "another one"})
@@ -322,7 +321,7 @@ def test_user_has_at_most_100_active_keys_even_if_created_concurrently(client: P
 
     def attempt(_: int) -> bool:
         try:
-            api_keys.create(client.credentials, client.id, "x")
+            api_keys.create(client.credentials, client.id, NewApiKey(name="x"))
         except Conflict:
             return False
         return True
@@ -339,18 +338,17 @@ def test_at_most_100_revoked_keys_of_a_user_are_kept(client: Person, sql: Sql) -
            FROM generate_series(1, 300)""",
         id=client.id,
     )
-    api_keys.create(client.credentials, client.id, "x")
+    api_keys.create(client.credentials, client.id, NewApiKey(name="x"))
     assert sql("SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL") == [[100]]
 
 
 def test_deleting_a_user_frees_the_email_and_revokes_sessions_and_keys(sql: Sql) -> None:
     pair = sign_in()
     user_id = auth.look_up(credentials_of(pair)).id
-    key, key_hash = auth.new_api_key()
-    database.one("create_api_key", id=uuid4(), user_id=user_id, name="program", key_hash=key_hash, key=key)
+    key = create_api_key(user_id)
     assert database.one("delete_user", id=user_id) is not None
     assert database.one("delete_user", id=user_id) is None
-    for presented in (credentials_of(pair), auth.Credentials(api_key_hash=key_hash)):
+    for presented in (credentials_of(pair), key.credentials):
         with pytest.raises(NotSignedIn):
             auth.look_up(presented)
     assert auth.look_up(credentials_of(sign_in())).id != user_id

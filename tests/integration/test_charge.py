@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from shared import database
-from shared.auth import caller as auth
-from shared.auth.caller import Credentials
 from shared.billing import charges
 from shared.errors import (
     IdempotencyKeyReused,
@@ -17,9 +15,8 @@ from shared.errors import (
     InvalidInput,
     NotSignedIn,
 )
-from shared.ids import uuid7
 from tests.support.charging import balance_and_counts, charge, outcome_of
-from tests.support.users import Person, create_person
+from tests.support.users import Person, create_api_key, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -109,15 +106,12 @@ def test_charge_rejects_a_deleted_user_and_an_ended_session(client: Person, sql:
 
 
 def test_api_key_charges_its_owner_until_it_is_revoked(client: Person, sql: Sql) -> None:
-    key, key_hash = auth.new_api_key()
-    key_id = uuid7()
-    database.one("create_api_key", id=key_id, user_id=client.id, name="program", key_hash=key_hash, key=key)
-    presented = Credentials(api_key_hash=auth.hash_api_key(key))
-    assert json.loads(charge(presented).body)["user_balance"] == 15
+    key = create_api_key(client.id)
+    assert json.loads(charge(key.credentials).body)["user_balance"] == 15
     assert balance_and_counts(sql, client) == (15, 1, 1)
-    database.one("revoke_api_key", id=key_id, user_id=client.id)
+    database.one("revoke_api_key", id=key.id, user_id=client.id)
     with pytest.raises(NotSignedIn):
-        charge(presented)
+        charge(key.credentials)
 
 
 def test_replay_returns_the_first_response_byte_for_byte(client: Person, sql: Sql) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -15,7 +15,7 @@ from shared.ids import uuid7
 from shared.lists.listing import Listing
 from shared.lists.registry import API_KEYS, LEDGER, OPERATIONS, RECORDS, SESSIONS, TASKS, USERS
 from tests.support.list_reader import Reader, ids
-from tests.support.users import Person, create_person
+from tests.support.users import Person, create_api_key, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -29,9 +29,7 @@ def test_client_sees_only_own_rows_for_any_query(
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
     other = create_person()
     for person in (client, other):
-        database.one(
-            "create_api_key", id=uuid7(), user_id=person.id, name="x", key_hash=uuid4().bytes, key="rc_x"
-        )
+        create_api_key(person.id)
         sql(
             "INSERT INTO records (id, user_id, operation_id, amount, user_balance)"
             " VALUES (:id, :u, :o, 1, 1)",
@@ -75,8 +73,7 @@ def test_row_of_a_user_has_no_password_hash(admin_reader: Reader) -> None:
 
 
 def test_revoked_api_key_is_not_listed(client_reader: Reader, client: Person, sql: Sql) -> None:
-    key_id = uuid7()
-    database.one("create_api_key", id=key_id, user_id=client.id, name="x", key_hash=b"x" * 32, key="rc_x")
+    key_id = create_api_key(client.id).id
     assert ids(client_reader.rows(API_KEYS)) == [key_id]
     database.one("revoke_api_key", id=key_id, user_id=client.id)
     assert client_reader.rows(API_KEYS) == []

@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from functions.calculator.process_operation import app
-from shared import database
-from shared.auth import caller as auth
-from shared.ids import uuid7
 from shared.settings import settings
 from tests.support.lambda_event import event
 from tests.support.metric_lines import emitted
-from tests.support.users import Person, create_person
+from tests.support.users import Person, create_api_key, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -28,10 +25,7 @@ def call(client: Person) -> Call:
     """Return a function that calls the calculator and returns the status code."""
 
     def send(operation: str, arguments: list[Any], *, who: Person = client, key: str = "") -> int:
-        token, key_hash = auth.new_api_key()
-        database.one(
-            "create_api_key", id=uuid7(), user_id=who.id, name="program", key_hash=key_hash, key=token
-        )
+        token = create_api_key(who.id).secret
         headers = {"authorization": f"Bearer {token}", **({"idempotency-key": key} if key else {})}
         body = json.dumps({"type": operation, "arguments": arguments})
         status: int = app(event("POST", "/api/v1/process_operation", body, headers=headers), None)[

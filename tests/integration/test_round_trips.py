@@ -13,7 +13,6 @@ from deploy.environment import ROOT
 from deploy.serverless_file import DEFAULT_ROUTE, Service
 from shared import database
 from shared.auth import tokens
-from shared.auth.caller import new_api_key
 from shared.auth.passwords import hash_password
 from shared.database import dispose_connections
 from shared.ids import uuid7
@@ -22,7 +21,7 @@ from shared.settings import settings
 from tests.support.fake_random_org import KEY, RandomOrg
 from tests.support.lambda_event import event
 from tests.support.recording_socket import record_turns, round_trips
-from tests.support.users import Person
+from tests.support.users import Person, create_api_key
 
 Sql = Callable[..., list[list[Any]]]
 Route = tuple[str, str]
@@ -177,8 +176,7 @@ def test_charge_takes_one_round_trip_with_one_response(call: Call) -> None:
 def test_charge_with_api_key_idempotency_key_or_replay_takes_one_round_trip(
     client: Person, send: Send
 ) -> None:
-    key, key_hash = new_api_key()
-    database.one("create_api_key", id=uuid7(), user_id=client.id, name="a", key_hash=key_hash, key=key)
+    key = create_api_key(client.id, limit_amount=10, limit_per="day").secret
     for idempotency_key in ("first", "second", "second"):
         turns = send(CHARGE, charge("addition", {**bearer(key), "idempotency-key": idempotency_key}))
     assert turns == ["sent", "received"]

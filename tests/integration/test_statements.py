@@ -21,7 +21,7 @@ from shared.lists.listing import Listing
 from shared.lists.page import read_page
 from shared.schemas import responses
 from tests.integration.conftest import Server
-from tests.support.users import Person, create_person
+from tests.support.users import API_KEY_PARAMETERS, Person, create_api_key, create_person
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -119,9 +119,9 @@ def test_results_about_tasks_match_the_schemas(client: Person) -> None:
 
 
 def test_results_about_api_keys_match_the_schemas(client: Person) -> None:
-    key = {"user_id": client.id, "name": "program", "key_hash": b"x" * 32, "key": "rc_x"}
+    key = {**API_KEY_PARAMETERS, "key_hash": b"x" * 32, "key": "rc_x"}
     key_id = uuid7()
-    assert_shaped(one("create_api_key", id=key_id, **key), responses.ApiKeyCreated)
+    assert_shaped(one("create_api_key", id=key_id, user_id=client.id, **key), responses.ApiKeyCreated)
     assert_shaped(one("api_key", id=key_id, user_id=client.id), responses.ApiKey)
 
 
@@ -132,7 +132,7 @@ def test_result_of_a_grant_matches_the_schema(admin: Person, client: Person) -> 
 
 @pytest.mark.parametrize("listing", LISTS, ids=NAME)
 def test_rows_of_a_list_match_the_schema(admin: Person, listing: Listing) -> None:
-    database.one("create_api_key", id=uuid7(), user_id=admin.id, name="x", key_hash=b"x" * 32, key="rc_x")
+    create_api_key(admin.id)
     charges.charge(charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
     tasks.create(admin.caller, "a.csv", 10, "queued")
     exports.create(admin.caller, "records", "csv", "")
@@ -146,8 +146,7 @@ def test_rows_of_a_list_match_the_schema(admin: Person, listing: Listing) -> Non
 @pytest.fixture
 def row_of_each_list(admin: Person) -> dict[str, dict[str, Any]]:
     """Create a row for each list. Return the parameters with which the list's get finds its newest row."""
-    key = {"id": uuid7(), "user_id": admin.id}
-    database.one("create_api_key", **key, name="x", key_hash=b"x" * 32, key="rc_x")
+    key = {"id": create_api_key(admin.id).id, "user_id": admin.id}
     task_id, _ = tasks.create(admin.caller, 'ü "1".csv', 10, "queued")
     export = exports.create(admin.caller, "records", "csv", "fields=date")
     charge = charges.charge(charges.Call(admin.credentials, "addition", "[1.50, 2]", None), Decimal(3))
@@ -190,7 +189,7 @@ def test_join_json_keeps_order_and_formatting() -> None:
     assert joined == [{"body": '{"b" : 1.50, "a" : null, "ü" : {"d":[2,  "x"]}}'}]
 
 
-@pytest.mark.parametrize("name", ["caller", "charge", "quote"])
+@pytest.mark.parametrize("name", ["caller", "caller_by_key", "charge", "charge_by_key", "quote"])
 def test_planner_inlines_the_function_that_finds_the_caller(server: Server, name: str) -> None:
     text = re.sub(r"(?<!:):\w+", "NULL", statement_text(name))
     with server.connect(server.template) as connection:

@@ -32,6 +32,7 @@ class Risk(Enum):
     MEMBERS = "API3 mass assignment"
     SIZES = "API4 oversized"
     ROLES = "API5 role"
+    SCOPES = "API5 scope"
     FETCHES = "API7 SSRF"
     HEADERS = "API8 header injection"
 
@@ -54,6 +55,7 @@ _IS_EXPOSED: dict[Risk, Callable[[Declared], bool]] = {
     Risk.MEMBERS: lambda route: route.method in ("POST", "PATCH"),
     Risk.SIZES: lambda route: True,
     Risk.ROLES: lambda route: str(route) in FOR_ADMINS,
+    Risk.SCOPES: lambda route: route.needs_sign_in,
     Risk.FETCHES: lambda route: True,
     Risk.HEADERS: lambda route: True,
 }

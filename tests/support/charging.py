@@ -28,7 +28,7 @@ def charge(
 def hold_charge(uow: UnitOfWork, payer: Person, key: str) -> None:
     """Charge in a transaction that the caller commits."""
     call = charges.Call(payer.credentials, "addition", "[1, 2]", key)
-    row = uow.only("charge", **call.parameters(), **charges.outcome(call, Decimal(3)))
+    row = uow.only(call.statement, **call.parameters(), **charges.outcome(call, Decimal(3)))
     assert row["body"] is not None
 
 

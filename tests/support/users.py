@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from shared import database
-from shared.auth.caller import Caller, Credentials
+from shared.auth.caller import Caller, Credentials, hash_api_key, new_api_key
 from shared.auth.throttle import sign_in_buckets
 from shared.database import Statements
 from shared.ids import uuid7
@@ -70,6 +70,43 @@ def open_session(
         **sign_in_buckets("none", "none"),
     )
     return bool(row["status"] == "active")
+
+
+API_KEY_PARAMETERS = {
+    "name": "program",
+    "scopes": ["read", "compute", "batch"],
+    "expires_at": None,
+    "limit_amount": None,
+    "limit_per": None,
+}
+"""The parameters of create_api_key for a key without expiry and limit, except ids and the secret."""
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key and its secret."""
+
+    id: UUID
+    secret: str
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(api_key_hash=hash_api_key(self.secret))
+
+
+def create_api_key(user_id: UUID, **parameters: Any) -> ApiKey:
+    """Create an API key of a user. `parameters` replace those of API_KEY_PARAMETERS."""
+    secret, key_hash = new_api_key()
+    key = ApiKey(uuid7(), secret)
+    database.only(
+        "create_api_key",
+        id=key.id,
+        user_id=user_id,
+        key_hash=key_hash,
+        key=secret,
+        **{**API_KEY_PARAMETERS, **parameters},
+    )
+    return key
 
 
 def run_concurrently(count: int, act: Callable[[int], T]) -> list[T]:

@@ -21,6 +21,10 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
     OperationCall: {"type": "addition", "arguments": [1, Decimal("2.5")]},
     requests.NewTask: {"filename": "a.csv", "size": 1},
     requests.NewApiKey: {"name": "my program"},
+    requests.NewSpendLimit: {"amount": 5, "per": "month"},
+    requests.NewExport: {"resource": "records"},
+    requests.PasswordChange: {"current_password": "12345678", "new_password": "123456789"},
+    requests.Refund: {"reason": "a wrong price"},
     NewOperation: {"type": "addition", "cost": 5},
     requests.OperationChange: {"cost": 5},
     requests.NewRecord: {

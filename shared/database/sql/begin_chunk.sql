@@ -1,13 +1,25 @@
 -- Lock a task and then its owner's row until the chunk is committed, if the task is `processing` and its
 -- checkpoint `bytes_done` is the chunk's first byte. No row otherwise: another worker has billed the chunk, or
--- the task was cancelled. `balance` is in credits.
+-- the task was cancelled. `balance` is in credits, and so is `key_credit`, what the spending limit of the task's API
+-- key leaves: null without a limit.
 WITH task AS MATERIALIZED (
-    SELECT user_id, rows_failed FROM tasks
+    SELECT user_id, rows_failed, api_key_id FROM tasks
     WHERE id = :id::uuid AND bytes_done = :bytes_done::bigint AND status = 'processing'
     FOR NO KEY UPDATE
+), owner AS MATERIALIZED (
+    SELECT u.id, u.balance, u.deleted_at IS NOT NULL AS deleted, u.status = 'inactive' AS inactive
+    FROM users u
+    WHERE u.id = (SELECT user_id FROM task)
+    FOR NO KEY UPDATE
+), api_key AS MATERIALIZED (
+    -- After the owner's row, as in charge_by_key.sql, so that no two transactions can deadlock.
+    SELECT k.limit_amount - api_key_spent(k) AS credit
+    FROM owner, task, api_keys k
+    WHERE k.id = task.api_key_id
+    FOR NO KEY UPDATE OF k
 )
-SELECT u.id AS user_id, u.balance, u.deleted_at IS NOT NULL AS deleted, u.status = 'inactive' AS inactive,
-       (SELECT rows_failed FROM task) AS rows_failed
-FROM users u
-WHERE u.id = (SELECT user_id FROM task)
-FOR NO KEY UPDATE
+SELECT owner.id AS user_id, owner.balance, owner.deleted, owner.inactive, task.rows_failed,
+       -- The row of a revoked key may be deleted: then its limit is unknown, so nothing more is spent.
+       CASE WHEN task.api_key_id IS NULL OR EXISTS (SELECT FROM api_key) THEN (SELECT credit FROM api_key)
+            ELSE 0 END AS key_credit
+FROM owner, task

@@ -1,2 +1,2 @@
--- Return the id and role of the user of a valid session or API key.
-SELECT id, role FROM caller(:session_id::uuid, :api_key_hash::bytea)
+-- Return the id and role of the user of a valid session. For an API key, use caller_by_key.
+SELECT id, role, api_key_id, scopes FROM caller(:session_id::uuid, :api_key_hash::bytea)

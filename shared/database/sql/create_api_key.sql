@@ -9,8 +9,9 @@ WITH active AS MATERIALIZED (
                  WHERE user_id = :user_id::uuid AND revoked_at IS NOT NULL
                  ORDER BY revoked_at DESC OFFSET 100)
 )
-INSERT INTO api_keys (id, user_id, name, key_hash)
-SELECT :id::uuid, :user_id::uuid, :name::text, :key_hash::bytea
+INSERT INTO api_keys (id, user_id, name, key_hash, scopes, expires_at, limit_amount, limit_per)
+SELECT :id::uuid, :user_id::uuid, :name::text, :key_hash::bytea, :scopes::text[], :expires_at::timestamptz,
+       :limit_amount::numeric, :limit_per::text
 FROM active
 WHERE keys < 100
 RETURNING join_json(api_key_json(api_keys)::json, json_build_object('key', :key::text)) AS body

@@ -4,8 +4,8 @@
 WITH token AS MATERIALIZED (
     SELECT take_token('upload:' || :user_id::uuid, :capacity::numeric, :per_second::numeric) AS wait
 ), created AS (
-    INSERT INTO tasks (id, user_id, filename, status, bytes_total)
-    SELECT :id::uuid, :user_id::uuid, :filename::text, :status::text, :size::bigint
+    INSERT INTO tasks (id, user_id, filename, status, bytes_total, api_key_id)
+    SELECT :id::uuid, :user_id::uuid, :filename::text, :status::text, :size::bigint, :api_key_id::uuid
     FROM token WHERE wait = 0
     RETURNING join_json(json_build_object('task_id', id), task_json(tasks)::json, :upload::json) AS body
 )

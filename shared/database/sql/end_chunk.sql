@@ -1,6 +1,6 @@
--- End a chunk: debit `spent` credits, write one ledger entry if any row was billed, count the usage, and advance the
--- task's checkpoint. `type_names`, `type_rows` and `type_spent` are the billed rows and their price by operation. Run it
--- in the transaction of begin_chunk, which has locked both rows.
+-- End a chunk: debit `spent` credits, count them for the task's API key, write one ledger entry if any row was billed,
+-- count the usage, and advance the task's checkpoint. `type_names`, `type_rows` and `type_spent` are the billed rows and
+-- their price by operation. Run it in the transaction of begin_chunk, which has locked the rows.
 WITH billed AS MATERIALIZED (
     SELECT * FROM unnest(:type_names::text[], :type_rows::bigint[], :type_spent::numeric[]) AS t (type, rows, spent)
 ), debit AS (
@@ -26,6 +26,10 @@ WITH billed AS MATERIALIZED (
     SELECT :id::uuid, type, rows, spent FROM billed
     ON CONFLICT (task_id, type) DO UPDATE
     SET rows = o.rows + excluded.rows, spent = o.spent + excluded.spent
+), key_charge AS (
+    UPDATE api_keys k SET spent = api_key_spent(k) + :spent::numeric, spent_since = api_key_period(k)
+    FROM tasks t
+    WHERE t.id = :id::uuid AND k.id = t.api_key_id AND :spent::numeric > 0
 )
 UPDATE tasks
 SET bytes_done = :bytes_done::bigint,

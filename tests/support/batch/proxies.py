@@ -16,7 +16,7 @@ from tests.support.batch.stage import AFTER, BEFORE, DURING, Stage
 Connect = Callable[[], socket.socket]
 
 _STATEMENTS = {
-    to_statement(file.read_text("utf-8"))[0]: file.stem
+    to_statement(database.statement_text(file.stem))[0]: file.stem
     for file in (Path(database.__file__).parent / "sql").glob("*.sql")
 }
 _COMMANDS = {
