@@ -179,7 +179,7 @@ $(LOCALSTACK_INSTALLED): requirements-localstack.txt | $(INSTALLED)
 	@$(BIN)/uv pip sync --quiet --python $(LOCALSTACK) --compile-bytecode requirements-localstack.txt
 	@touch $@
 
-# The Serverless CLI and newman.
+# The Serverless CLI, newman, and the generators of TypeScript clients.
 $(NODE_INSTALLED): package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
