@@ -85,6 +85,8 @@ def _round(rows: int, folder: Path, watch: Watch) -> Round:
         role="client",
         balance=rows * 5,
         status="active",
+        admin_id=None,
+        audit_id=uuid7(),
     )
     database.only(
         "create_task",

@@ -154,6 +154,16 @@ BODIES: dict[str, Any] = {
         "refunded_at": None,
         "refund_id": None,
     },
+    "AuditEntry": {
+        "id": _ID,
+        "date": _TIME,
+        "actor_id": _USER,
+        "action": "update",
+        "resource": "operation",
+        "resource_id": _OPERATION,
+        "before": {"cost": 5},
+        "after": {"cost": 7.5},
+    },
     "LedgerEntry": {
         "id": _ID,
         "user_id": _USER,

@@ -98,5 +98,5 @@ def _price(uow: UnitOfWork, operation: str) -> bool:
     """
     if uow.one("known_operation", type=operation) is not None:
         return False
-    uow.one("create_operation", id=uuid7(), type=operation, cost=DEFAULT_COST)
+    uow.one("create_operation", id=uuid7(), type=operation, cost=DEFAULT_COST, admin_id=None, audit_id=None)
     return True

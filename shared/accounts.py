@@ -105,7 +105,8 @@ def create_admin(email: str, password: str, admin_password: str, address: str) -
     expected = settings().password_of_admins()
     if hmac.compare_digest(admin_password.encode(), expected.encode()):
         throttle.check(database.only("sign_in_attempt", email=email, **buckets)["wait"])
-        return create_user(email, password, "admin", None)
+        user_id = uuid7()
+        return create_user(email, password, "admin", None, user_id=user_id, admin_id=user_id)
     throttle.check(database.only("count_failed_sign_in", **buckets)["wait"])
     raise WrongCredentials("The admin password is wrong.")
 
@@ -118,12 +119,16 @@ def create_user(
     statements: Statements = database,
     *,
     status: str = "active",
+    user_id: UUID | None = None,
+    admin_id: UUID | None = None,
 ) -> tuple[UUID, str]:
     """Create a user with an opening credit.
 
     Args:
         balance: the opening credit; None for OPENING_CREDIT of the role.
         statements: the caller's unit of work, if the user is created in a transaction.
+        user_id: the id of the new user; None for a new one.
+        admin_id: the admin in the audit log, which is the new user for `POST /admin`; None at set-up.
 
     Returns:
         The id, and the user as JSON.
@@ -131,7 +136,7 @@ def create_user(
     Raises:
         Conflict: the e-mail is taken.
     """
-    user_id = uuid7()
+    user_id = user_id or uuid7()
     row = statements.only(
         "create_user",
         id=user_id,
@@ -141,6 +146,8 @@ def create_user(
         role=role,
         balance=OPENING_CREDIT[role] if balance is None else balance,
         status=status,
+        admin_id=admin_id,
+        audit_id=uuid7(),
     )
     return user_id, row["body"]
 
@@ -166,6 +173,7 @@ def update_user(admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
             "update_user",
             id=user_id,
             admin_id=admin_id,
+            audit_id=uuid7(),
             entry_id=uuid7(),
             email=changes.get("email"),
             password_hash=password_hash,

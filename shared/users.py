@@ -4,6 +4,7 @@ from uuid import UUID
 
 from shared.database import UnitOfWork
 from shared.errors import NotFound
+from shared.ids import uuid7
 
 
 def lock(uow: UnitOfWork, user_id: UUID) -> None:
@@ -16,7 +17,7 @@ def lock(uow: UnitOfWork, user_id: UUID) -> None:
         raise NotFound("There is no such user.")
 
 
-def delete(user_id: UUID) -> None:
+def delete(user_id: UUID, admin_id: UUID) -> None:
     """Soft-delete a user: free the e-mail, end the sessions and revoke the API keys.
 
     Raises:
@@ -24,5 +25,5 @@ def delete(user_id: UUID) -> None:
     """
     with UnitOfWork() as uow:
         lock(uow, user_id)
-        uow.one("delete_user", id=user_id)
+        uow.one("delete_user", id=user_id, admin_id=admin_id, audit_id=uuid7())
         uow.commit()

@@ -35,7 +35,12 @@ app = Api(access=Access.ADMIN, idempotent=True)
 def create_operation(body: NewOperation) -> Response[str]:
     def create(statements: Statements) -> str:
         row = statements.only(
-            "create_operation", id=uuid7(), type=catalog.find(body.type).name, cost=body.cost
+            "create_operation",
+            id=uuid7(),
+            type=catalog.find(body.type).name,
+            cost=body.cost,
+            admin_id=app.caller.id,
+            audit_id=uuid7(),
         )
         return str(row["body"])
 

@@ -8,6 +8,7 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
+from shared.ids import uuid7
 from shared.schemas.responses import Done
 
 app = Api(access=Access.ADMIN)
@@ -24,6 +25,6 @@ app = Api(access=Access.ADMIN)
     responses=documented(Done, 404, description="The operation can no longer be called."),
 )
 def delete_operation(id: UUID) -> Response[str]:
-    if database.one("delete_operation", id=id) is None:
+    if database.one("delete_operation", id=id, admin_id=app.caller.id, audit_id=uuid7()) is None:
         raise NotFound("There is no such operation.")
     return done("The operation is deleted.")

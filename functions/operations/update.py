@@ -8,6 +8,7 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
+from shared.ids import uuid7
 from shared.schemas.requests import OperationChange
 from shared.schemas.responses import Operation
 
@@ -23,7 +24,7 @@ app = Api(access=Access.ADMIN)
     responses=documented(Operation, 404, description="The operation with its new cost."),
 )
 def update_operation(id: UUID, body: OperationChange) -> Response[str]:
-    row = database.one("update_operation", id=id, cost=body.cost)
+    row = database.one("update_operation", id=id, cost=body.cost, admin_id=app.caller.id, audit_id=uuid7())
     if row is None:
         raise NotFound("There is no such operation.")
     return ok(row["body"])

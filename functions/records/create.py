@@ -28,5 +28,7 @@ app = Api(access=Access.ADMIN, idempotent=True)
 )
 def create_record(body: NewRecord) -> Response[str]:
     request = app.idempotent_request(body.model_dump())
-    response = run_once(request, lambda statements: records.create(body.model_dump(), statements)[1])
+    response = run_once(
+        request, lambda statements: records.create(body.model_dump(), app.caller.id, statements)[1]
+    )
     return created(response.body, "/api/v1/records", headers=response.headers)

@@ -25,5 +25,5 @@ app = Api(access=Access.ADMIN)
     status_code=204,
 )
 def update_record(id: UUID, body: RecordChange) -> Response[str]:
-    records.update(id, body.model_dump(exclude_unset=True))
+    records.update(id, body.model_dump(exclude_unset=True), app.caller.id)
     return no_content()

@@ -31,7 +31,13 @@ app = Api(access=Access.ADMIN, idempotent=True)
 def create_user(body: NewUser) -> Response[str]:
     def create(statements: Statements) -> str:
         return accounts.create_user(
-            body.email, body.password, body.role, body.balance, statements, status=body.status
+            body.email,
+            body.password,
+            body.role,
+            body.balance,
+            statements,
+            status=body.status,
+            admin_id=app.caller.id,
         )[1]
 
     payload = {**body.model_dump(), "password": passwords.digest(body.password)}

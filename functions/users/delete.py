@@ -24,5 +24,5 @@ app = Api(access=Access.ADMIN)
     responses=documented(Done, 404, description="The user is deleted."),
 )
 def delete_user(id: UUID) -> Response[str]:
-    users.delete(id)
+    users.delete(id, app.caller.id)
     return done("The user is deleted.")

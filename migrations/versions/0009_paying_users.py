@@ -283,6 +283,17 @@ RETURN json_build_object(
     'current', session.id IS NOT DISTINCT FROM current_id)::text
 """
 
+# The members of an object that another one lacks or has with another value.
+CHANGED_MEMBERS = """
+CREATE FUNCTION changed_members(object jsonb, other jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(jsonb_object_agg(member.key, member.value), '{}')
+    FROM jsonb_each(object) AS member
+    WHERE member.value IS DISTINCT FROM other -> member.key;
+END
+"""
+
 ENTRY_OF_AUDIT_LOG_JSON = """
 CREATE FUNCTION audit_log_json(entry audit_log) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -358,6 +369,7 @@ FUNCTIONS = (
     TASK_RESULTS,
     TASK_JSON,
     SESSION_JSON,
+    CHANGED_MEMBERS,
     ENTRY_OF_AUDIT_LOG_JSON,
     EXPORT_JSON,
     "DROP FUNCTION caller(uuid, bytea)",

@@ -140,6 +140,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
         "key": scoped("POST /api/v1/users/{id}/credits", key),
         "fingerprint": fingerprint({"user_id": str(user_id), "amount": amount, "reason": reason}),
         "entry_id": uuid7(),
+        "audit_id": uuid7(),
     }
     for _ in range(ATTEMPTS):
         row = _run_with_key("grant", **parameters)

@@ -1,5 +1,6 @@
 """Refunds of a record and of a task: exactly what was charged, once."""
 
+from typing import Any
 from uuid import UUID
 
 from shared.auth.caller import Caller
@@ -20,7 +21,7 @@ def refund_record(admin: Caller, record_id: UUID, reason: str, statements: State
         NotFound: the record does not exist or was deleted.
         Conflict: the record or its task was refunded before, it was charged nothing, or its user was deleted.
     """
-    row = statements.one("refund_record", id=record_id, admin_id=admin.id, reason=reason, entry_id=uuid7())
+    row = statements.one("refund_record", id=record_id, **_parameters(admin, reason))
     if row is None:
         raise NotFound("There is no such record.")
     if row["body"] is not None:
@@ -41,7 +42,7 @@ def refund_task(admin: Caller, task_id: UUID, reason: str, statements: Statement
             deleted.
     """
     for _ in range(ATTEMPTS):
-        row = statements.one("refund_task", id=task_id, admin_id=admin.id, reason=reason, entry_id=uuid7())
+        row = statements.one("refund_task", id=task_id, **_parameters(admin, reason))
         if row is None:
             raise NotFound("There is no such task.")
         if row["body"] is not None:
@@ -55,3 +56,7 @@ def refund_task(admin: Caller, task_id: UUID, reason: str, statements: Statement
         if row["user_deleted"]:
             raise Conflict(USER_DELETED)
     raise Conflict("The task changed during the refund. Try again.")
+
+
+def _parameters(admin: Caller, reason: str) -> dict[str, Any]:
+    return {"admin_id": admin.id, "reason": reason, "entry_id": uuid7(), "audit_id": uuid7()}

@@ -20,7 +20,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.database.tables import api_keys, exports, ledger, operations, records, sessions, tasks, users
+from shared.database.tables import (
+    api_keys,
+    audit_log,
+    exports,
+    ledger,
+    operations,
+    records,
+    sessions,
+    tasks,
+    users,
+)
 from shared.lists.listing import Listing
 from shared.schemas import responses
 
@@ -125,6 +135,14 @@ LEDGER = Listing(
     owner=ledger.c.user_id,
 )
 
+AUDIT_LOG = Listing(
+    "audit_log",
+    audit_log,
+    responses.AuditEntry,
+    func.audit_log_json,
+    newest=(audit_log.c.seq,),
+)
+
 USERS = Listing(
     "users",
     users,
@@ -177,5 +195,5 @@ EXPORTS = Listing(
     owner=exports.c.user_id,
 )
 
-LISTS = (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS, EXPORTS)
+LISTS = (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS, EXPORTS, AUDIT_LOG)
 """All lists, for the OpenAPI document."""

@@ -125,6 +125,11 @@ NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_lengt
 Role = TypeAliasType("Role", Literal["client", "admin"])
 UserStatus = TypeAliasType("UserStatus", Literal["active", "inactive"])
 Scope = TypeAliasType("Scope", Literal["read", "compute", "batch", "admin"])
+AuditedAction = TypeAliasType(
+    "AuditedAction",
+    Literal["create", "update", "delete", "grant", "refund", "revoke", "start", "cancel", "resume"],
+)
+AuditedResource = TypeAliasType("AuditedResource", Literal["user", "operation", "record", "task", "api_key"])
 LimitPeriod = TypeAliasType("LimitPeriod", Literal["day", "month", "total"])
 LedgerKind = TypeAliasType(
     "LedgerKind", Literal["opening", "charge", "batch", "grant", "adjustment", "refund"]

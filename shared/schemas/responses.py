@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.schemas.field_types import (
     ANY_JSON,
+    AuditedAction,
+    AuditedResource,
     Credits,
     ExportFormat,
     ExportResource,
@@ -182,6 +184,17 @@ class Usage(ResponseBody):
     end: Rfc3339 = Field(alias="to")
     by: UsagePeriod
     usage: list[OperationUsage]
+
+
+class AuditEntry(ResponseBody):
+    id: UUID
+    date: Rfc3339
+    actor_id: UUID = Field(description="The admin.")
+    action: AuditedAction
+    resource: AuditedResource
+    resource_id: UUID
+    before: Annotated[Any, Field(description="The changed fields before; all fields of what was deleted.")]
+    after: Annotated[Any, Field(description="The changed fields after; all fields of what was created.")]
 
 
 class SpendLimit(ResponseBody):

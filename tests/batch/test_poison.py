@@ -8,6 +8,7 @@ import pytest
 
 from localstack.cloud import BUCKET
 from shared import accounts, database
+from shared.ids import uuid7
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import AFTER, Fault
@@ -98,7 +99,7 @@ def test_deleted_account_is_not_charged_further(harness: Harness, deliveries: De
     task = harness.upload(harness.client(), mixed_file(5 * CHUNK_ROWS, 1))
 
     def delete_owner() -> bool:
-        database.one("delete_user", id=task.owner.id)
+        database.one("delete_user", id=task.owner.id, admin_id=uuid7(), audit_id=uuid7())
         return True
 
     harness.stage.expect(Fault("commit", AFTER, delete_owner, nth=3))

@@ -20,6 +20,7 @@ from shared.auth.passwords import hash_password
 from shared.billing import charges
 from shared.database import UnitOfWork
 from shared.errors import NotFound, NotSignedIn, WrongCredentials
+from shared.ids import uuid7
 from shared.schemas.requests import NewApiKey
 from tests.support.eventually import eventually
 from tests.support.users import API_KEY_PARAMETERS, Person, open_session
@@ -36,7 +37,7 @@ ADMIN = uuid4()
 CHANGES: dict[str, Callable[[Person], None]] = {
     "new password": lambda who: accounts.update_user(ADMIN, who.id, {"password": "Another1!"}),
     "inactive": lambda who: accounts.update_user(ADMIN, who.id, {"status": "inactive"}),
-    "deleted": lambda who: users.delete(who.id),
+    "deleted": lambda who: users.delete(who.id, admin_id=uuid7()),
 }
 
 
@@ -225,7 +226,7 @@ def test_chunk_that_waited_for_a_deactivation_finds_its_task_cancelled(
 def test_change_that_waited_for_a_deletion_raises_not_found(
     client: Person, locked: UnitOfWork, queue: Queue[Any]
 ) -> None:
-    deleted = queue(lambda: users.delete(client.id))
+    deleted = queue(lambda: users.delete(client.id, admin_id=uuid7()))
     changed = queue(lambda: accounts.update_user(ADMIN, client.id, {"balance": Decimal(7)}))
     locked.commit()
     deleted.result(30)

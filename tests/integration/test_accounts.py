@@ -16,6 +16,7 @@ from shared.auth.tokens import TokenPair, TokenType, verify
 from shared.billing import charges
 from shared.errors import Conflict, Forbidden, NotFound, NotSignedIn, TooManyRequests, WrongCredentials
 from shared.http.credentials import read_credentials
+from shared.ids import uuid7
 from shared.schemas.requests import NewApiKey
 from tests.support.users import Person, create_api_key, create_person, run_concurrently
 
@@ -346,8 +347,8 @@ def test_deleting_a_user_frees_the_email_and_revokes_sessions_and_keys(sql: Sql)
     pair = sign_in()
     user_id = auth.look_up(credentials_of(pair)).id
     key = create_api_key(user_id)
-    assert database.one("delete_user", id=user_id) is not None
-    assert database.one("delete_user", id=user_id) is None
+    assert database.one("delete_user", id=user_id, admin_id=uuid7(), audit_id=uuid7()) is not None
+    assert database.one("delete_user", id=user_id, admin_id=uuid7(), audit_id=uuid7()) is None
     for presented in (credentials_of(pair), key.credentials):
         with pytest.raises(NotSignedIn):
             auth.look_up(presented)

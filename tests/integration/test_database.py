@@ -168,7 +168,7 @@ def test_lock_timeout_raises_service_unavailable_and_changes_nothing(
     with UnitOfWork() as uow:
         uow.query("SELECT 1 FROM users WHERE id = :id FOR UPDATE", {"id": client.id})
         with pytest.raises(ServiceUnavailable):
-            database.run("delete_user", id=client.id)
+            database.run("delete_user", id=client.id, admin_id=uuid7(), audit_id=uuid7())
     assert sql("SELECT 1 FROM users WHERE id = :id AND deleted_at IS NULL", id=client.id)
     database.dispose()
 
@@ -199,7 +199,7 @@ def test_deadlock_raises_service_unavailable_in_one_of_the_transactions(
 
 
 def create_price(name: str, statements: Statements = database) -> None:
-    statements.one("create_operation", id=uuid7(), type=name, cost=1)
+    statements.one("create_operation", id=uuid7(), type=name, cost=1, admin_id=None, audit_id=uuid7())
 
 
 def stored_test_prices(sql: Sql) -> list[str]:
@@ -208,9 +208,15 @@ def stored_test_prices(sql: Sql) -> list[str]:
 
 INSERT = "INSERT INTO operations (id, type, cost) VALUES (gen_random_uuid(), 'test', 1) RETURNING type"
 METHODS: dict[str, Callable[[UnitOfWork], object]] = {
-    "run": lambda uow: uow.run("create_operation", id=uuid7(), type="test", cost=1),
-    "one": lambda uow: uow.one("create_operation", id=uuid7(), type="test", cost=1),
-    "only": lambda uow: uow.only("create_operation", id=uuid7(), type="test", cost=1),
+    "run": lambda uow: uow.run(
+        "create_operation", id=uuid7(), type="test", cost=1, admin_id=None, audit_id=uuid7()
+    ),
+    "one": lambda uow: uow.one(
+        "create_operation", id=uuid7(), type="test", cost=1, admin_id=None, audit_id=uuid7()
+    ),
+    "only": lambda uow: uow.only(
+        "create_operation", id=uuid7(), type="test", cost=1, admin_id=None, audit_id=uuid7()
+    ),
     "query": lambda uow: uow.query(INSERT, {}),
     "copy_in": lambda uow: uow.copy_in(
         "COPY operations (id, type, cost) FROM STDIN", [f"{uuid7()}\ttest\t1\n".encode()]
@@ -313,7 +319,7 @@ def test_violated_constraint_raises_its_domain_error() -> None:
 
 def test_unexpected_error_contains_its_code_but_no_values() -> None:
     with pytest.raises(InternalError) as caught:
-        database.one("create_operation", id=uuid7(), type="hunter2", cost=-1)
+        database.one("create_operation", id=uuid7(), type="hunter2", cost=-1, admin_id=None, audit_id=uuid7())
     assert "operations_cost_check" in caught.value.detail
     assert "hunter2" not in caught.value.detail
     assert caught.value.__suppress_context__
@@ -323,7 +329,9 @@ def test_unexpected_error_contains_its_code_but_no_values() -> None:
     "call",
     [
         lambda: create_price("a\0b"),
-        lambda: database.one("create_operation", id=uuid7(), type="x", cost=10**30),
+        lambda: database.one(
+            "create_operation", id=uuid7(), type="x", cost=10**30, admin_id=None, audit_id=uuid7()
+        ),
     ],
     ids=["a NUL in text", "a number past numeric's range"],
 )

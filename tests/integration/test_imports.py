@@ -14,7 +14,17 @@ from tests.support.import_chains import EXPENSIVE, OPENAPI
 
 LISTS = {
     f"functions.{name}.list"
-    for name in ("api_keys", "exports", "ledger", "operations", "records", "sessions", "tasks", "users")
+    for name in (
+        "api_keys",
+        "audit_log",
+        "exports",
+        "ledger",
+        "operations",
+        "records",
+        "sessions",
+        "tasks",
+        "users",
+    )
 }
 LISTS |= {"functions.exports.create"}  # validates the filters of a list
 PASSWORDS = {"functions.auth.login", "functions.auth.create_admin"}

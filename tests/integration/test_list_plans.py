@@ -37,6 +37,7 @@ OWNED_FIELDS = [(listing, name) for listing, name in FIELDS if listing in OWNED]
 
 # Fields by which an admin finds rows of all users through an index. The statement timeout bounds all others.
 FOUND_BY_INDEX = {
+    "audit_log": {"actor_id", "resource_id"},
     "records": {"id", "user_id", "date"},
     "ledger": {"user_id"},
     "tasks": {"id", "user_id", "created_at"},
@@ -58,6 +59,9 @@ FILL = (
        FROM generate_series(1, {rows}) n""",
     """INSERT INTO tasks (id, user_id, filename, status, bytes_total, created_at)
        SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'a' || n, 'queued', n, now() - n * interval '1 minute'
+       FROM generate_series(1, {rows}) n""",
+    """INSERT INTO audit_log (id, actor_id, action, resource, resource_id)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'update', 'operation', {owner}
        FROM generate_series(1, {rows}) n""",
     """INSERT INTO sessions (id, user_id, refresh_id, expires_at)
        SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, gen_random_uuid(), now() + interval '1 day'
@@ -200,6 +204,7 @@ def test_admin_sort_uses_an_index(
     [
         *((listing, caller) for listing in OWNED if listing.admins_see_all for caller in (CLIENT, ADMIN)),
         (lists.USERS, ADMIN),
+        (lists.AUDIT_LOG, ADMIN),
     ],
     ids=lambda one: one.name if isinstance(one, Listing) else one.role,
 )
@@ -224,6 +229,13 @@ def test_search_reads_its_window_in_index_order_whether_or_not_it_finds_somethin
         for query in ({"search": text}, {"search": text, "cursor": cursor}):
             for plan in plans(caller)(lists.RECORDS, query):
                 assert rows_read(plan, "records") <= 2 * window, (query, plan)
+
+
+def test_history_of_a_price_is_read_in_index_order(plans: Callable[[Caller], Plans]) -> None:
+    query = {"resource": "operation", "resource_id": str(ONE)}
+    page = plans(ADMIN)(lists.AUDIT_LOG, query)[0]
+    assert all(step["Node Type"] not in ("Seq Scan", "Sort") for step in steps(page))
+    assert any("resource_id" in step.get("Index Cond", "") for step in steps(page))
 
 
 @pytest.fixture

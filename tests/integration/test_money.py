@@ -79,7 +79,7 @@ def test_equal_amount_with_another_notation_is_the_same_grant(admin: Person, cli
 
 
 def test_grant_to_a_deleted_or_unknown_user_raises_not_found(admin: Person, client: Person, sql: Sql) -> None:
-    database.one("delete_user", id=client.id)
+    database.one("delete_user", id=client.id, admin_id=uuid7(), audit_id=uuid7())
     for user_id in (client.id, uuid7()):
         with pytest.raises(NotFound):
             charges.grant(admin.caller, user_id, Decimal(5), "gift", None)
@@ -186,7 +186,7 @@ def test_audit_is_clean_after_every_kind_of_movement(admin: Person, client: Pers
     charges.charge(charges.Call(client.credentials, "addition", "[1, 2]", "key"), Decimal(3))
     charges.grant(admin.caller, client.id, Decimal("1.5"), "gift", None)
     accounts.update_user(admin.id, client.id, {"balance": Decimal(3)})
-    database.one("delete_user", id=client.id)
+    database.one("delete_user", id=client.id, admin_id=uuid7(), audit_id=uuid7())
     assert charges.audit() == []
 
 

@@ -13,6 +13,7 @@ import pytest
 from shared import database, records, tasks
 from shared.billing import charges
 from shared.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable, TooManyRequests
+from shared.ids import uuid7
 from tests.support.users import Person, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -44,7 +45,7 @@ def shown(record_id: UUID) -> dict[str, Any]:
 def test_manual_record_is_stored_as_sent_and_moves_no_money(
     client: Person, sql: Sql, manual: dict[str, Any]
 ) -> None:
-    record_id, body = records.create(manual)
+    record_id, body = records.create(manual, admin_id=uuid7())
     assert json.loads(body) == shown(record_id)
     record = shown(record_id)
     assert (record["amount"], record["user_balance"], record["operation_response"]) == (
@@ -59,16 +60,16 @@ def test_manual_record_is_stored_as_sent_and_moves_no_money(
 
 def test_manual_record_keeps_every_digit_of_its_response(manual: dict[str, Any]) -> None:
     exact = Decimal("12345678901234.5678")
-    record_id, body = records.create({**manual, "operation_response": {"sums": [exact]}})
+    record_id, body = records.create({**manual, "operation_response": {"sums": [exact]}}, admin_id=uuid7())
     assert f'"sums": [{exact}]' in body
-    records.update(record_id, {"operation_response": -exact})
+    records.update(record_id, {"operation_response": -exact}, admin_id=uuid7())
     row = database.one("record", id=record_id, owner=None)
     assert row is not None
     assert json.loads(row["body"], parse_float=Decimal)["operation_response"] == -exact
 
 
 def test_manual_record_without_a_date_has_the_current_time(manual: dict[str, Any]) -> None:
-    record_id, _ = records.create({**manual, "date": None})
+    record_id, _ = records.create({**manual, "date": None}, admin_id=uuid7())
     age = datetime.now(UTC) - datetime.fromisoformat(shown(record_id)["date"])
     assert abs(age.total_seconds()) < 60
 
@@ -77,10 +78,10 @@ def test_manual_record_without_a_date_has_the_current_time(manual: dict[str, Any
 def test_record_with_an_unknown_user_or_operation_is_rejected_with_its_pointer(
     sql: Sql, manual: dict[str, Any], name: str
 ) -> None:
-    record_id, _ = records.create(manual)
+    record_id, _ = records.create(manual, admin_id=uuid7())
     for change in (
-        lambda: records.create({**manual, name: uuid4()}),
-        lambda: records.update(record_id, {name: uuid4()}),
+        lambda: records.create({**manual, name: uuid4()}, admin_id=uuid7()),
+        lambda: records.update(record_id, {name: uuid4()}, admin_id=uuid7()),
     ):
         with pytest.raises(InvalidInput) as caught:
             change()
@@ -102,24 +103,24 @@ def test_record_with_an_unknown_user_or_operation_is_rejected_with_its_pointer(
 def test_update_changes_only_the_sent_fields(
     manual: dict[str, Any], change: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    record_id, _ = records.create(manual)
+    record_id, _ = records.create(manual, admin_id=uuid7())
     before = shown(record_id)
-    records.update(record_id, change)
+    records.update(record_id, change, admin_id=uuid7())
     assert shown(record_id) == {**before, **expected}
     assert charges.audit() == []
 
 
 def test_deleted_record_cannot_be_read_changed_or_deleted_again(manual: dict[str, Any]) -> None:
-    record_id, _ = records.create(manual)
-    assert database.one("delete_record", id=record_id) is not None
-    assert database.one("delete_record", id=record_id) is None
+    record_id, _ = records.create(manual, admin_id=uuid7())
+    assert database.one("delete_record", id=record_id, admin_id=uuid7(), audit_id=uuid7()) is not None
+    assert database.one("delete_record", id=record_id, admin_id=uuid7(), audit_id=uuid7()) is None
     assert database.one("record", id=record_id, owner=None) is None
     with pytest.raises(NotFound):
-        records.update(record_id, {"amount": Decimal(1)})
+        records.update(record_id, {"amount": Decimal(1)}, admin_id=uuid7())
 
 
 def test_record_of_another_user_is_not_found(client: Person, manual: dict[str, Any]) -> None:
-    record_id, _ = records.create(manual)
+    record_id, _ = records.create(manual, admin_id=uuid7())
     assert database.one("record", id=record_id, owner=client.id) is not None
     assert database.one("record", id=record_id, owner=create_person().id) is None
 

@@ -144,6 +144,23 @@ def test_refund_of_a_record_returns_what_it_was_charged(admin: Person, client: P
     check_books(sql)
 
 
+def test_refunds_are_in_the_audit_log(admin: Person, client: Person, sql: Sql) -> None:
+    record_id, task_id = call(client), ended_task(client, sql, "addition", "addition")
+    refunds = {record_id: refund_record(admin, record_id), task_id: refund_task(admin, task_id)}
+    found = sql("SELECT actor_id, action, resource, resource_id, before, after FROM audit_log ORDER BY seq")
+    assert found == [
+        [
+            admin.id,
+            "refund",
+            resource,
+            resource_id,
+            {"refund_id": None},
+            {"refund_id": body["id"], "amount": body["amount"], "reason": body["reason"]},
+        ]
+        for resource, (resource_id, body) in zip(("record", "task"), refunds.items(), strict=True)
+    ]
+
+
 def test_record_is_refunded_once(admin: Person, client: Person, sql: Sql) -> None:
     record_id = call(client)
     refund_record(admin, record_id)
@@ -156,7 +173,11 @@ def test_corrected_record_is_refunded_as_it_was_charged(admin: Person, client: P
     record_id = call(client)
     ((other,),) = sql("SELECT id FROM operations WHERE type = 'division'")
     for amount in (100, 0):
-        records.update(record_id, {"amount": Decimal(amount), "user_id": admin.id, "operation_id": other})
+        records.update(
+            record_id,
+            {"amount": Decimal(amount), "user_id": admin.id, "operation_id": other},
+            admin_id=uuid7(),
+        )
     assert refund_record(admin, record_id)["user_id"] == str(client.id)
     assert (balance(client, sql), balance(admin, sql)) == (20, 20)
     assert usage(client, sql) == {"addition": (1, 0, 0)}
@@ -166,8 +187,10 @@ def test_corrected_record_is_refunded_as_it_was_charged(admin: Person, client: P
 def test_manual_and_free_records_have_nothing_to_refund(admin: Person, client: Person, sql: Sql) -> None:
     ((operation_id,),) = sql("SELECT id FROM operations WHERE type = 'addition'")
     manual = {"user_id": client.id, "operation_id": operation_id, "operation_response": 3}
-    record_id, _ = records.create({**manual, "amount": Decimal(5), "user_balance": Decimal(5)})
-    records.update(record_id, {"amount": Decimal(9)})
+    record_id, _ = records.create(
+        {**manual, "amount": Decimal(5), "user_balance": Decimal(5)}, admin_id=uuid7()
+    )
+    records.update(record_id, {"amount": Decimal(9)}, admin_id=uuid7())
     sql("UPDATE operations SET cost = 0")
     for nothing in (record_id, call(client)):
         with pytest.raises(Conflict, match="charged nothing"):
@@ -190,7 +213,7 @@ def test_manual_record_of_the_previous_version_has_nothing_to_refund(
 
 def test_unknown_and_deleted_records_are_not_found(admin: Person, client: Person) -> None:
     record_id = call(client)
-    database.one("delete_record", id=record_id)
+    database.one("delete_record", id=record_id, admin_id=uuid7(), audit_id=uuid7())
     for missing in (record_id, uuid7()):
         with pytest.raises(NotFound):
             refund_record(admin, missing)
@@ -446,7 +469,7 @@ def test_refunds_beside_chunks_charges_and_corrections_cause_no_deadlock(
             for start in range(8, 40, 4):
                 bill(running, "addition", "multiplication", "division", "addition", start=start)
             return "billed"
-        return outcome(records.update, rows[number % len(rows)], {"amount": Decimal(number)})
+        return outcome(records.update, rows[number % len(rows)], {"amount": Decimal(number)}, uuid7())
 
     outcomes = Counter(run_concurrently(40, act))
     assert set(outcomes) <= {"refunded", "Conflict", "charged", "billed"}

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from deploy.environment import ROOT
-from shared import database, exports, tasks
+from shared import accounts, database, exports, tasks
 from shared.billing import charges
 from shared.database import connection as database_module
 from shared.database.connection import statement_text
@@ -29,7 +29,7 @@ FOLDER = Path(database_module.__file__).parent / "sql"
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 LISTS = [value for value in vars(lists).values() if isinstance(value, Listing)]
 NAME = attrgetter("name")
-WITHOUT_GET = {"ledger", "sessions"}
+WITHOUT_GET = {"audit_log", "ledger", "sessions"}
 """The lists whose rows no route returns singly."""
 
 
@@ -83,15 +83,23 @@ def test_results_about_users_match_the_schemas() -> None:
         "status": "active",
     }
     user_id = uuid7()
-    assert_shaped(one("create_user", id=user_id, entry_id=uuid7(), **user), responses.User)
+    assert_shaped(
+        one("create_user", id=user_id, entry_id=uuid7(), **user, admin_id=None, audit_id=uuid7()),
+        responses.User,
+    )
     assert_shaped(one("user", id=user_id), responses.User)
 
 
 def test_results_about_operations_match_the_schemas() -> None:
     operation_id = uuid7()
-    assert_shaped(one("create_operation", id=operation_id, type="x", cost=Decimal(5)), responses.Operation)
+    assert_shaped(
+        one("create_operation", id=operation_id, type="x", cost=Decimal(5), admin_id=None, audit_id=uuid7()),
+        responses.Operation,
+    )
     assert_shaped(one("operation", id=operation_id), responses.Operation)
-    changed = one("update_operation", id=operation_id, cost=Decimal("0.1"))
+    changed = one(
+        "update_operation", id=operation_id, cost=Decimal("0.1"), admin_id=uuid7(), audit_id=uuid7()
+    )
     assert_shaped(changed, responses.Operation)
     assert json.loads(changed)["cost"] == 0.1
 
@@ -109,7 +117,9 @@ def test_results_about_records_match_the_schemas(client: Person) -> None:
         "operation_response": "3",
         "date": None,
     }
-    assert_shaped(one("create_record", id=uuid7(), **manual), responses.Record)
+    assert_shaped(
+        one("create_record", id=uuid7(), **manual, admin_id=uuid7(), audit_id=uuid7()), responses.Record
+    )
 
 
 def test_results_about_tasks_match_the_schemas(client: Person) -> None:
@@ -136,7 +146,7 @@ def test_rows_of_a_list_match_the_schema(admin: Person, listing: Listing) -> Non
     charges.charge(charges.Call(admin.credentials, "addition", "[1, 2]", None), Decimal(3))
     tasks.create(admin.caller, "a.csv", 10, "queued")
     exports.create(admin.caller, "records", "csv", "")
-    create_person()
+    accounts.update_user(admin.id, create_person().id, {"balance": Decimal(7)})
     page = json.loads(read_page(listing, "", admin.caller))
     assert page[listing.name]
     for row in page[listing.name]:
@@ -151,7 +161,14 @@ def row_of_each_list(admin: Person) -> dict[str, dict[str, Any]]:
     export = exports.create(admin.caller, "records", "csv", "fields=date")
     charge = charges.charge(charges.Call(admin.credentials, "addition", "[1.50, 2]", None), Decimal(3))
     operation_id = uuid7()
-    database.one("create_operation", id=operation_id, type="x", cost=Decimal("0.10"))
+    database.one(
+        "create_operation",
+        id=operation_id,
+        type="x",
+        cost=Decimal("0.10"),
+        admin_id=admin.id,
+        audit_id=uuid7(),
+    )
     return {
         "api_keys": key,
         "exports": {"id": json.loads(export)["id"], "owner": None},

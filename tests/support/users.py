@@ -45,6 +45,8 @@ def create_person(role: str = "client", balance: Decimal | int = 20) -> Person:
         role=role,
         balance=Decimal(balance),
         status="active",
+        admin_id=None,
+        audit_id=uuid7(),
     )
     assert open_session(user_id, session_id, refresh_id, verified_hash="none")
     return Person(user_id, email, Caller(user_id, role, session_id), session_id, refresh_id)

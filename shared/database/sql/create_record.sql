@@ -10,7 +10,12 @@ WITH known AS (
            :operation_response::jsonb, coalesce(:date::timestamptz, clock_timestamp()), 0
     FROM known
     WHERE user_id IS NOT NULL AND operation_id IS NOT NULL
-    RETURNING record_json(records) AS body
+    RETURNING id, record_json(records) AS body
+), audit AS (
+    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
+    SELECT :audit_id::uuid, :admin_id::uuid, 'create', 'record', id, NULL,
+           body::jsonb
+    FROM created
 )
 SELECT known.user_id IS NOT NULL AS user_known,
        known.operation_id IS NOT NULL AS operation_known,

@@ -22,6 +22,12 @@ WITH recipient AS MATERIALIZED (
     SELECT :entry_id::uuid, user_id, 'grant', :amount::numeric, balance - :amount::numeric, balance,
            jsonb_build_object('reason', :reason::text, 'granted_by', :admin_id::uuid)
     FROM granted
+), audit AS (
+    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
+    SELECT :audit_id::uuid, :admin_id::uuid, 'grant', 'user', user_id, jsonb_build_object('balance', trim_scale(balance - :amount::numeric)),
+           jsonb_build_object('balance', trim_scale(balance), 'reason', :reason::text,
+                              'ledger_entry_id', :entry_id::uuid)
+    FROM granted
 ), response AS (
     SELECT json_build_object(
                'id', :entry_id::uuid,

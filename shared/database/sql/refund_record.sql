@@ -27,6 +27,12 @@ WITH found AS MATERIALIZED (
            jsonb_build_object('record_id', id, 'reason', :reason::text, 'refunded_by', :admin_id::uuid), true
     FROM credit
     RETURNING date
+), audit AS (
+    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
+    SELECT :audit_id::uuid, :admin_id::uuid, 'refund', 'record', id, '{"refund_id": null}',
+           jsonb_build_object('refund_id', :entry_id::uuid, 'amount', trim_scale(amount),
+                              'reason', :reason::text)
+    FROM credit
 ), marked AS (
     UPDATE records r SET refunded_at = entry.date, refund_id = :entry_id::uuid
     FROM credit, entry

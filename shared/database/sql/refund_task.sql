@@ -23,6 +23,12 @@ WITH found AS MATERIALIZED (
            jsonb_build_object('task_id', id, 'reason', :reason::text, 'refunded_by', :admin_id::uuid), true
     FROM credit
     RETURNING date
+), audit AS (
+    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
+    SELECT :audit_id::uuid, :admin_id::uuid, 'refund', 'task', id, '{"refund_id": null}',
+           jsonb_build_object('refund_id', :entry_id::uuid, 'amount', trim_scale(amount),
+                              'reason', :reason::text)
+    FROM credit
 ), marked AS (
     UPDATE tasks t
     SET refunded = t.refunded + credit.amount, refunded_at = entry.date, refund_id = :entry_id::uuid

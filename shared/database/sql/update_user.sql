@@ -3,7 +3,10 @@
 -- work again once the user is active. Run it in a transaction after lock_user, so that it also ends the sessions
 -- and keys that were created while it waited for the user's row.
 WITH before AS MATERIALIZED (
-    SELECT id, balance FROM users WHERE id = :id::uuid AND deleted_at IS NULL FOR NO KEY UPDATE
+    SELECT id, balance, user_json(users)::jsonb AS body
+    FROM users
+    WHERE id = :id::uuid AND deleted_at IS NULL
+    FOR NO KEY UPDATE
 ), changed AS (
     UPDATE users u
     SET email = coalesce(:email::text, u.email),
@@ -13,7 +16,9 @@ WITH before AS MATERIALIZED (
         status = coalesce(:status::text, u.status)
     FROM before
     WHERE u.id = before.id
-    RETURNING u.id, u.balance, before.balance AS balance_before
+    RETURNING u.id, u.balance, before.balance AS balance_before, before.body AS before,
+              user_json(u)::jsonb || CASE WHEN :password_hash::text IS NULL THEN '{}'::jsonb
+                                          ELSE '{"password": "changed"}' END AS after
 ), adjustment AS (
     INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)
     SELECT :entry_id::uuid, id, 'adjustment', balance - balance_before, balance_before, balance,
@@ -29,5 +34,10 @@ WITH before AS MATERIALIZED (
     UPDATE api_keys k SET revoked_at = now()
     FROM changed
     WHERE k.user_id = changed.id AND k.revoked_at IS NULL AND :password_hash::text IS NOT NULL
+), audit AS (
+    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
+    SELECT :audit_id::uuid, :admin_id::uuid, 'update', 'user', id, changed_members(before, after),
+           changed_members(after, before)
+    FROM changed
 )
 SELECT id FROM changed
