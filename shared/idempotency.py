@@ -51,18 +51,26 @@ class StoredResponse:
         return {"Idempotent-Replayed": "true"} if self.replayed else {}
 
 
-def run_once(request: Request, change: Callable[[Statements], str]) -> StoredResponse:
+def run_once(
+    request: Request, change: Callable[[Statements], str], *, in_transaction: bool = False
+) -> StoredResponse:
     """Run a change and store its response, or return the response of an earlier request with the same key.
 
     Args:
         change: runs statements and returns the response body. If it raises, nothing is stored.
+        in_transaction: whether `change` needs a transaction even without a key.
 
     Raises:
         IdempotencyKeyReused: the key belongs to a different request.
         Conflict: a request with the same key is running.
     """
-    if request.key is None:
+    if request.key is None and not in_transaction:
         return StoredResponse(change(database))
+    if request.key is None:
+        with UnitOfWork() as uow:
+            body = change(uow)
+            uow.commit()
+        return StoredResponse(body)
     parameters = request.parameters()
     with UnitOfWork() as uow:
         # Two statements: the second one sees what the previous holder of the lock committed.

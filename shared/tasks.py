@@ -18,7 +18,7 @@ UPLOADS_PER_SECOND = 0.1
 """The upload bucket of a user: its capacity, and the tokens that it gains per second."""
 RESUMES_AT_ONCE = 6
 RESUMES_PER_SECOND = 0.1
-"""The same for resumptions, because each sends a message to the queue that all users share."""
+"""The same for resumptions and starts of quoted tasks, because each sends a message to the shared queue."""
 
 
 def create(
@@ -26,6 +26,8 @@ def create(
     filename: str,
     size: int,
     status: str,
+    *,
+    dry_run: bool = False,
     grant: Callable[[UUID], dict[str, Any]] = lambda task_id: {},
     statements: Statements = database,
 ) -> tuple[UUID, str]:
@@ -34,6 +36,7 @@ def create(
     Args:
         size: the file's size in bytes, or the largest size that it may have.
         status: `awaiting_upload`, or `queued` if the function stores the file itself.
+        dry_run: whether to check and price the rows without charging them.
         grant: returns further members of the JSON for the task's id.
         statements: the caller's unit of work, if the task is created in a transaction.
 
@@ -52,6 +55,8 @@ def create(
         filename=filename,
         size=size,
         status=status,
+        dry_run=dry_run,
+        max_spend=None,
         upload=json.dumps(grant(task_id)),
         capacity=UPLOADS_AT_ONCE,
         per_second=UPLOADS_PER_SECOND,
@@ -107,25 +112,66 @@ def resume(task_id: UUID, owner: UUID | None, send: Send, api_key_id: UUID | Non
         TooManyRequests: too many resumptions.
     """
     with UnitOfWork() as uow:
-        row = _found(
-            uow.one(
-                "resume_task",
-                id=task_id,
-                owner=owner,
-                api_key_id=api_key_id,
-                capacity=RESUMES_AT_ONCE,
-                per_second=RESUMES_PER_SECOND,
-            )
-        )
-        throttle.check(row["wait"] or Decimal(0))
-        if row["refunded"]:
-            raise Conflict("The task was refunded, so it cannot be resumed. Upload the file again.")
-        if row["body"] is None:
-            raise Conflict(
-                f"The task is {row['status']}: only tasks that are out_of_credit or cancelled can be resumed."
-            )
-        send(row["user_id"], task_id)
+        task = _requeue("resume_task", task_id, owner, send, uow, api_key_id=api_key_id)
         uow.commit()
+    return task
+
+
+def start(
+    task_id: UUID,
+    owner: UUID | None,
+    send: Send,
+    transaction: Statements,
+    api_key_id: UUID | None = None,
+) -> str:
+    """Queue a quoted task, to charge its rows. Its file and its price stay; everything else begins again.
+
+    Args:
+        owner, api_key_id: as for `resume`.
+        transaction: the caller's unit of work, which the caller commits.
+
+    Returns:
+        The task, as JSON.
+
+    Raises:
+        NotFound: the owner has no such task.
+        Conflict: the task is not quoted.
+        TooManyRequests: too many starts and resumptions.
+    """
+    return _requeue("start_quoted_task", task_id, owner, send, transaction, api_key_id=api_key_id)
+
+
+_REQUEUED = {
+    "resume_task": "only tasks that are out_of_credit or cancelled can be resumed.",
+    "start_quoted_task": "only tasks that are quoted can be started.",
+}
+"""The tasks that a statement queues again."""
+
+
+def _requeue(
+    statement: str,
+    task_id: UUID,
+    owner: UUID | None,
+    send: Send,
+    transaction: Statements,
+    **parameters: Any,
+) -> str:
+    row = _found(
+        transaction.one(
+            statement,
+            id=task_id,
+            owner=owner,
+            capacity=RESUMES_AT_ONCE,
+            per_second=RESUMES_PER_SECOND,
+            **parameters,
+        )
+    )
+    throttle.check(row["wait"] or Decimal(0))
+    if row["refunded"]:
+        raise Conflict("The task was refunded, so it cannot be resumed. Upload the file again.")
+    if row["body"] is None:
+        raise Conflict(f"The task is {row['status']}: {_REQUEUED[statement]}")
+    send(row["user_id"], task_id)
     return str(row["body"])
 
 

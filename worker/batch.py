@@ -17,6 +17,7 @@ from shared.errors import ServiceUnavailable
 from shared.operations.catalog import CATALOG
 from shared.settings import settings
 from worker.chunk_billing import ChunkTotals, Outcome, Position, bill_chunk
+from worker.chunk_pricing import price_chunk
 from worker.chunks import RemoteBudget, chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import NotUnderstood, Upload
@@ -41,6 +42,7 @@ class End(Enum):
     """Why a worker stopped processing a task."""
 
     COMPLETED = "completed"
+    QUOTED = "quoted"
     OUT_OF_CREDIT = "out of credit"
     FAILED = "failed"
     NOT_RUNNING = "the task had ended before"
@@ -52,12 +54,12 @@ class End(Enum):
     @property
     def frees_owner(self) -> bool:
         """Whether the owner's next task can start."""
-        return self in (End.COMPLETED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER)
+        return self in (End.COMPLETED, End.QUOTED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER)
 
     @property
     def may_lack_results(self) -> bool:
         """Whether the task may have ended without its results."""
-        return self in (End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER, End.NOT_RUNNING)
+        return self in (End.QUOTED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER, End.NOT_RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ def begin_turn(seconds_left: Callable[[], float]) -> Callable[[], bool]:
 
 def run_task(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> End:
     """Bill an upload's rows from its checkpoint on, and write the results if it completes.
+
+    The rows of a dry run are only priced.
 
     Args:
         redelivered: whether this is not the first delivery: the earlier worker failed or died.
@@ -100,7 +104,7 @@ def run_task(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool])
             return End.NOT_RUNNING
         if task["etag"] != file.etag:
             return _fail(upload, "The file was replaced after its processing started.")
-        return _bill(upload, file, task, out_of_time)
+        return _process_rows(upload, file, task, out_of_time)
     except NotACsv as error:
         return _fail(upload, str(error))
     except Fenced:
@@ -134,7 +138,7 @@ def _owner_is_busy(upload: Upload) -> bool:
 
 
 @interpreter.tuned_for_batch()
-def _bill(
+def _process_rows(
     upload: Upload,
     file: _File,
     task: Row,
@@ -144,30 +148,42 @@ def _bill(
     rows = CsvRows(_blocks(upload.key, file, at.offset), at.offset, at.lines)
     if at.offset == 0:
         rows.header()
-    budget = _remote_budget(task["balance"])
-    for number, chunk in enumerate(_one_ahead(chunks(rows, budget)), 1):
+    dry_run = task["dry_run"]
+    budget = None if dry_run else _remote_budget(task["balance"])
+    process = price_chunk if dry_run else bill_chunk
+    for number, chunk in enumerate(_one_ahead(chunks(rows, budget, dry_run)), 1):
         if number % CHUNKS_PER_COLLECTION == 0:
             interpreter.collect_garbage()
         with UnitOfWork() as uow:
-            outcome, totals = bill_chunk(uow, upload.task_id, at, chunk)
+            outcome, totals = process(uow, upload.task_id, at, chunk)
         if outcome in (Outcome.FENCED, Outcome.OWNER_INACTIVE):
             return End.TAKEN_OVER
         if outcome is Outcome.OWNER_DELETED:
             return _fail(upload, "The account was deleted.")
-        _emit_metrics(outcome, totals)
+        if dry_run and outcome is Outcome.TOO_MANY_BAD_ROWS:
+            return _fail(upload, str(totals.error))
+        if not dry_run:
+            _emit_metrics(outcome, totals)
         if outcome is not Outcome.BILLED:
             return End.OUT_OF_CREDIT if outcome is Outcome.OUT_OF_CREDIT else End.FAILED
         at = totals.end
         # If no rows remain, write the results even when time is short.
         if chunk.ends_early or (out_of_time() and (totals.rows or at.offset < file.size)):
             return _hand_over(upload, at)
+    if dry_run:
+        return End.QUOTED if _complete(upload, dry_run=True) else End.TAKEN_OVER
     key = aws.results_key(upload.user_id, upload.task_id)
     if not write_results(upload.task_id, at.rows, key, Checkpoint.of(task), out_of_time):
         return _hand_over(upload, at)
-    if not database.one("complete_task", id=upload.task_id):
+    if not _complete(upload, dry_run=False):
         return End.TAKEN_OVER
     metrics.emit(TasksCompleted=1)
     return End.COMPLETED
+
+
+def _complete(upload: Upload, *, dry_run: bool) -> bool:
+    """End a task after its last row. Return False if it is no longer being processed."""
+    return database.one("complete_task", id=upload.task_id, dry_run=dry_run) is not None
 
 
 def _hand_over(upload: Upload, at: Position) -> End:

@@ -161,7 +161,7 @@ def _bill_rows(
                     f" {line}); the rows charged before are recorded. Correct the file and upload the rest."
                 )
                 break
-            totals.error_lines.append(_error_line(task_id, number, row))
+            totals.error_lines.append(error_line(task_id, number, row))
             offset, lines = end, last_line
             continue
         cost, before, after = price
@@ -206,7 +206,8 @@ def _out_of_credit(row: str, cost: Decimal, balance: Decimal, owner: Mapping[str
     )
 
 
-def _error_line(task_id: UUID, number: int, row: ProcessedRow) -> str:
+def error_line(task_id: UUID, number: int, row: ProcessedRow) -> str:
+    """Return the COPY line of a rejected row, or of one whose operation has no price."""
     reason = row.reason if isinstance(row, RejectedRow) else NO_PRICE
     cells = (row.operation, row.arguments, f"line {row.line}: {reason}")
     return f"{task_id}\t{number}\t" + "\t".join(cell.translate(_ESCAPES) for cell in cells) + "\n"

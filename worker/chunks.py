@@ -6,7 +6,7 @@ The only I/O is that of random strings.
 import decimal
 import json
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -124,12 +124,13 @@ class RemoteBudget:
         return len(called)
 
 
-def chunks(rows: CsvRows, budget: RemoteBudget | None = None) -> Iterator[Chunk]:
+def chunks(rows: CsvRows, budget: RemoteBudget | None = None, dry_run: bool = False) -> Iterator[Chunk]:
     """Yield a file's rows in computed chunks. The last one may be empty; it ends at the file's end, unless it
     ends early at a DeferredRow.
 
     Args:
         budget: the limit for remote calls; None for no limit.
+        dry_run: whether to validate remote calls without making them. Their results are then empty.
 
     Raises:
         ServiceUnavailable: an operation's external service is unavailable.
@@ -139,23 +140,27 @@ def chunks(rows: CsvRows, budget: RemoteBudget | None = None) -> Iterator[Chunk]
         if not is_blank(row):
             gathered.append(row)
         if len(gathered) == CHUNK_ROWS or row.end - start >= CHUNK_BYTES:
-            yield (chunk := _chunk(row.end, row.last_line, gathered, budget))
+            yield (chunk := _chunk(row.end, row.last_line, gathered, budget, dry_run))
             if chunk.ends_early:
                 return
             gathered, start = [], row.end
-    yield _chunk(rows.offset, rows.lines, gathered, budget)
+    yield _chunk(rows.offset, rows.lines, gathered, budget, dry_run)
 
 
-def _chunk(end: int, lines: int, rows: Sequence[Row], budget: RemoteBudget | None) -> Chunk:
-    chunk = Chunk(end, lines, compute_all(rows, budget))
+def _chunk(end: int, lines: int, rows: Sequence[Row], budget: RemoteBudget | None, dry_run: bool) -> Chunk:
+    chunk = Chunk(end, lines, compute_all(rows, budget, dry_run))
     if chunk.ends_early:
         chunk.end, chunk.lines = chunk.rows[-1].end, chunk.rows[-1].last_line
     return chunk
 
 
-def compute_all(rows: Sequence[Row], budget: RemoteBudget | None = None) -> list[ProcessedRow]:
+def compute_all(
+    rows: Sequence[Row], budget: RemoteBudget | None = None, dry_run: bool = False
+) -> list[ProcessedRow]:
     """Compute rows in order, up to the first one that the budget does not cover."""
     called = [_find(row) for row in rows]
+    if dry_run:
+        called = _without_remote_calls(called)
     texts = list(map(_arguments_cell, rows, called))
     lists = _parse(texts)
     reached = len(rows) if budget is None else budget.spend(called, lists)
@@ -171,6 +176,16 @@ def compute_all(rows: Sequence[Row], budget: RemoteBudget | None = None) -> list
         row = rows[reached]
         done.append(DeferredRow(beyond.name, texts[reached], "", row.end, row.line, row.last_line))
     return done
+
+
+def _without_remote_calls(called: Sequence[Operation | None]) -> list[Operation | None]:
+    """Return the operations; remote ones only validate their arguments and return an empty string."""
+    stubs = {
+        name: replace(operation, function=lambda *_: "", prepare=None)
+        for name, operation in CATALOG.items()
+        if operation.is_remote()
+    }
+    return [operation and stubs.get(operation.name, operation) for operation in called]
 
 
 def _has_valid_count(operation: Operation, arguments: Arguments) -> bool:

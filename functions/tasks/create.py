@@ -23,7 +23,9 @@ app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
     description=(
         "Returns a presigned S3 POST (`url` and `fields`), valid for 15 minutes and for this one file. "
         "Upload the file with it: the task then starts. Creating a task is free; each row of the file costs "
-        "the price of its operation. Too many uploads at once return 429."
+        "the price of its operation. With `dry_run` the rows are only checked and priced: the task ends "
+        "`quoted`, with the price in `cost` and the bad rows in its results. Too many uploads at once return "
+        "429."
     ),
     operation_id="createTask",
     responses=documented(
@@ -40,7 +42,16 @@ def create_task(body: NewTask) -> Response[str]:
         return aws.presign_upload(aws.upload_key(app.caller.id, task_id), body.size)
 
     def create(statements: Statements) -> str:
-        return tasks.create(app.caller, body.filename, body.size, "awaiting_upload", grant, statements)[1]
+        _, task = tasks.create(
+            app.caller,
+            body.filename,
+            body.size,
+            "awaiting_upload",
+            dry_run=body.dry_run,
+            grant=grant,
+            statements=statements,
+        )
+        return task
 
     response = run_once(app.idempotent_request(body.model_dump()), create)
     return created(response.body, "/api/v1/tasks", headers=response.headers)

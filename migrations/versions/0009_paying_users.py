@@ -43,7 +43,7 @@ COLUMNS: dict[str, tuple[sa.Column[Any], ...]] = {
     "tasks": (
         sa.Column("dry_run", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("max_spend", MONEY),
-        sa.Column("cost", SUM, nullable=False, server_default="0"),
+        sa.Column("cost", SUM),
         sa.Column("api_key_id", sa.Uuid),
         sa.Column("refunded", SUM, nullable=False, server_default="0"),
         sa.Column("refunded_at", TIME),
@@ -261,7 +261,7 @@ RETURN json_build_object(
     'created_at', rfc3339(task.created_at), 'started_at', rfc3339(task.started_at),
     'updated_at', rfc3339(task.updated_at), 'finished_at', rfc3339(task.finished_at),
     'dry_run', task.dry_run, 'max_spend', trim_scale(task.max_spend),
-    'cost', CASE WHEN task.dry_run THEN trim_scale(task.cost) END,
+    'cost', trim_scale(task.cost),
     'refunded_at', rfc3339(task.refunded_at), 'refund_id', task.refund_id)::text
 """
 

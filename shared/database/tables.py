@@ -192,10 +192,11 @@ tasks = Table(
     # When housekeeping last sent a message to replace a lost one.
     Column("restarted_at", TIME),
     Column("errors_deleted", Boolean, nullable=False, server_default=false()),
-    # A dry run checks and prices all rows and charges none; `cost` is their price.
+    # A dry run checks and prices all rows and charges none; `cost` is their price. It stays when the task is
+    # started, and is null without a dry run.
     Column("dry_run", Boolean, nullable=False, server_default=false()),
     Column("max_spend", MONEY),
-    Column("cost", SUM, nullable=False, server_default="0"),
+    Column("cost", SUM),
     # The API key that created the task, whose spending limit its chunks enforce.
     Column("api_key_id", Uuid),
     # The sum of refunds of single records, and the refund of the rest.

@@ -181,7 +181,7 @@ TASKS = Listing(
             )
         ),
         "results": type_coerce(func.task_results(literal_column("tasks")), Text),
-        "cost": case((tasks.c.dry_run, tasks.c.cost)),
+        "cost": tasks.c.cost,
     },
     owner=tasks.c.user_id,
 )

@@ -64,6 +64,9 @@ class NewAdmin(Request):
 class NewTask(Request):
     filename: Annotated[Text, Field(min_length=1, max_length=255, examples=["operations.csv"])]
     size: Annotated[int, Field(strict=True, ge=1, le=LARGEST_UPLOAD, description="Bytes of the file.")]
+    dry_run: Annotated[bool, Field(strict=True, description="Check and price all rows, and charge none.")] = (
+        False
+    )
 
 
 class NewExport(Request):

@@ -288,6 +288,7 @@ def test_function_that_needs_only_the_database_has_no_other_permissions(resource
         "functions/tasks/results.app": "ResultsRole",
         "functions/tasks/cancel.app": "QueueRole",
         "functions/tasks/resume.app": "QueueRole",
+        "functions/tasks/start.app": "QueueRole",
         "functions/housekeeping/restart_tasks.handler": "QueueRole",
         "worker/handler.handler": "WorkerRole",
     }

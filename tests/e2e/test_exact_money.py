@@ -161,6 +161,16 @@ def test_every_route_with_money_shows_all_digits(
     spent = [("spent", f"{(paid * COST).normalize():f}")]
     assert money_in(rich, "POST", "/tasks/{task_id}/resume", task_id=path.rpartition("/")[2]) == spent
 
+    content = HEADER + b"square_root,[16]\n"
+    body = {"filename": "a.csv", "size": len(content), "dry_run": True}
+    grant = send(rich, "POST", f"{API}/tasks", body).json()
+    assert s3.post(grant["url"], data=grant["fields"], files={"file": content}).is_success
+    assert ended(rich, f"{API}/tasks/{grant['id']}")["status"] == "quoted"
+    assert money_in(rich, "POST", "/tasks/{task_id}/start", task_id=grant["id"]) == [
+        ("spent", "0"),
+        ("cost", str(COST)),
+    ]
+
     assert called == routes_with_money(), "call each route that shows money in tests/e2e/test_exact_money.py"
 
 

@@ -48,6 +48,48 @@ def test_presigned_upload_is_processed(client: Client, s3: httpx.Client) -> None
     assert client.balance == 5
 
 
+def test_dry_run_prices_a_file_and_a_start_charges_it_once(client: Client, s3: httpx.Client) -> None:
+    content = CONTENT + b"cube,[3]\n"
+    body = {"filename": "big.csv", "size": len(content), "dry_run": True}
+    created_task = client.post(TASKS, json=body).json()
+    path = f"{TASKS}/{created_task['task_id']}"
+    expect.problem(client.post(f"{path}/start"), 409)
+    assert post_to_s3(s3, created_task, content).is_success
+    task = ended(client, path)
+    assert (task["status"], task["dry_run"], task["cost"], task["spent"]) == ("quoted", True, 15, 0)
+    assert (task["rows_done"], task["rows_failed"], task["percentage"]) == (4, 1, 100)
+    assert [(row["row"], row["operation"]) for row in results(client, path, s3)] == [("4", "cube")]
+    assert client.balance == 20
+    assert client.rows("records") == []
+    for refused in ("cancel", "resume"):
+        expect.problem(client.post(f"{path}/{refused}"), 409)
+
+    key = {"Idempotency-Key": "start it once"}
+    started = client.post(f"{path}/start", headers=key)
+    assert (started.status_code, started.json()["status"]) == (202, "queued")
+    again = client.post(f"{path}/start", headers=key)
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (started.content, "true")
+    task = ended(client, path)
+    assert (task["status"], task["dry_run"], task["cost"], task["spent"]) == ("completed", False, 15, 15)
+    assert [row["row"] for row in results(client, path, s3)] == ["1", "2", "3", "4"]
+    assert client.balance == 5
+    expect.problem(client.post(f"{path}/start"), 409)
+
+
+def test_only_the_owner_or_an_admin_starts_a_quoted_task(
+    client: Client, other: Client, admin: Client, s3: httpx.Client
+) -> None:
+    body = {"filename": "big.csv", "size": len(CONTENT), "dry_run": True}
+    created_task = client.post(TASKS, json=body).json()
+    path = f"{TASKS}/{created_task['task_id']}"
+    assert post_to_s3(s3, created_task).is_success
+    ended(client, path)
+    expect.problem(other.post(f"{path}/start"), 404)
+    assert admin.post(f"{path}/start").status_code == 202
+    assert ended(client, path)["status"] == "completed"
+    assert client.balance == 5
+
+
 def test_s3_rejects_an_upload_that_violates_the_policy(
     client: Client, other: Client, s3: httpx.Client
 ) -> None:

@@ -34,7 +34,9 @@ PASSWORDS |= {
     "functions.users.update",
     "migrations.handler",
 }
-STORAGE = {f"functions.tasks.{name}" for name in ("cancel", "create", "process_csv", "results", "resume")}
+STORAGE = {
+    f"functions.tasks.{name}" for name in ("cancel", "create", "process_csv", "results", "resume", "start")
+}
 STORAGE |= {"functions.exports.create", "functions.exports.get"}
 STORAGE |= {"worker.handler", "functions.housekeeping.restart_tasks"}
 

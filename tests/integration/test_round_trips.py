@@ -40,6 +40,7 @@ MORE_THAN_ONE_ROW = {
     # One transaction with the sending of a message.
     ("POST", "/api/v1/tasks/{task_id}/cancel"),
     ("POST", "/api/v1/tasks/{task_id}/resume"),
+    ("POST", "/api/v1/tasks/{task_id}/start"),
     ("POST", "/api/v1/exports"),  # sends a message
     # These lock the user's row first, so that the next statement sees all committed changes.
     ("POST", "/api/v1/api_keys"),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("database_url")
 Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
 ENDS: dict[str, dict[str, object]] = {
-    "complete_task": {},
+    "complete_task": {"dry_run": False},
     "cancel_task": {"owner": None},
     "fail_task": {"error": "for a reason", "announced": False},
 }
@@ -126,6 +126,13 @@ def test_six_resumptions_are_accepted_and_the_seventh_is_throttled(client: Perso
     assert len(sent) == 7
     sql("UPDATE rate_limits SET filled_at = filled_at - interval '10 seconds'")
     resume(client.id)
+
+
+def test_late_worker_of_a_dry_run_cannot_complete_the_started_task(client: Person, sql: Sql) -> None:
+    started = task(client, sql, "processing")
+    assert database.one("complete_task", id=started, dry_run=True) is None
+    assert database.one("begin_quote", id=started, bytes_done=10) is None
+    assert tasks.get(started, client.id)["status"] == "processing"
 
 
 def test_task_does_not_wait_for_a_stalled_one(client: Person, sql: Sql) -> None:

@@ -337,15 +337,34 @@ class BeginUpload:
 
     who: int
     rows: Rows
+    dry_run: bool = False
 
     def request(self, registry: Registry) -> Request:
         who, name = registry.user(self.who), registry.new("file")
+        body = {"filename": name, "size": len(as_csv(self.rows)), "dry_run": self.dry_run}
         return Request.of(
             "create_task",
-            request_event(
-                registry, who, "POST", "/tasks", {"filename": name, "size": len(as_csv(self.rows))}
-            ),
-            lambda model: batch_model.begin_upload(model, name, who, self.rows),
+            request_event(registry, who, "POST", "/tasks", body),
+            lambda model: batch_model.begin_upload(model, name, who, self.rows, self.dry_run),
+        )
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start a quoted task as user `by`, by default its owner. Prefers tasks that are quoted."""
+
+    task: int
+    by: int | None
+
+    def request(self, registry: Registry) -> Request | None:
+        task = registry.task(self.task, ("quoted",))
+        if task is None:
+            return None
+        by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
+        return Request.of(
+            "commit",
+            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/start"),
+            lambda model: batch_model.start(model, model.tasks[task], by),
         )
 
 

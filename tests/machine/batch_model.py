@@ -44,6 +44,15 @@ def resume(model: Model, task: Task, by: str) -> Expected:
     return Expected(202, _task_members(task).members)
 
 
+def start(model: Model, task: Task, by: str) -> Expected:
+    if refusal := _refusal(model, task, by):
+        return refusal
+    if task.status != "quoted":
+        return CONFLICT
+    task.status, task.dry_run, task.results, task.done, task.refused = "queued", False, None, 0, {}
+    return Expected(202, _task_members(task).members)
+
+
 def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
     yield "create_task"
     if not model.users[who].may_call:
@@ -54,10 +63,11 @@ def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
     return Expected(202)
 
 
-def begin_upload(model: Model, name: str, who: str, rows: Rows) -> Expected:
+def begin_upload(model: Model, name: str, who: str, rows: Rows, dry_run: bool) -> Expected:
     if not model.users[who].may_call:
         return NOT_SIGNED_IN
-    task = model.tasks[name] = Task(who, rows, "awaiting_upload")
+    task = model.tasks[name] = Task(who, rows, "awaiting_upload", dry_run=dry_run)
+    task.cost = Decimal(0) if dry_run else None
     return Expected(201, _task_members(task).members)
 
 
@@ -102,7 +112,7 @@ def _process(model: Model, name: str, hurried: bool, redelivered: bool) -> Gener
     _start(model, task)
     if task.status != "processing":
         return task.status not in UNFINISHED
-    row = task.done
+    row, dry_run = task.done, task.dry_run
     while True:
         yield "fail_task" if owner.deleted else "commit"
         if (task.status, task.done) != ("processing", row):
@@ -113,7 +123,12 @@ def _process(model: Model, name: str, hurried: bool, redelivered: bool) -> Gener
         if not owner.active:
             task.end("cancelled")
             return True
-        _bill_chunk(model, name)
+        if task.dry_run != dry_run:
+            return True
+        if dry_run:
+            _price_chunk(model, task)
+        else:
+            _bill_chunk(model, name)
         if task.status != "processing":
             return True
         last = task.done - row < CHUNK_ROWS
@@ -127,6 +142,11 @@ def _process(model: Model, name: str, hurried: bool, redelivered: bool) -> Gener
         if last:
             break
         row = task.done
+    if dry_run:
+        yield "complete_task"
+        if task.status == "processing" and task.dry_run:
+            task.end("quoted")
+        return True
     yield "read results"
     results = _results(model, name)
     yield "complete_task"
@@ -179,12 +199,26 @@ def _bill_chunk(model: Model, name: str) -> None:
         task.spent += spent
 
 
+def _price_chunk(model: Model, task: Task) -> None:
+    for written, arguments in task.rows[task.done : task.done + CHUNK_ROWS]:
+        operation = ALIASES.get(written, written)
+        cost = model.prices.get(operation)
+        task.done += 1
+        if compute(operation, arguments) is None:
+            task.refused[task.done] = written, arguments
+        elif cost is None:
+            task.refused[task.done] = operation, arguments
+        else:
+            assert task.cost is not None
+            task.cost += cost
+
+
 def _results(model: Model, name: str) -> list[Result]:
     written = list[Result]()
     for row in range(1, model.tasks[name].done + 1):
         if refused := model.tasks[name].refused.get(row):
             written.append((row, *refused, None, None, None, True))
-        else:
+        elif not model.tasks[name].dry_run:
             it = model.records[f"{name} row {row}"]
             written.append((row, it.operation, it.arguments, it.result, it.amount, it.balance, False))
     return written
@@ -203,5 +237,6 @@ def _task_members(task: Task) -> Expected:
         "rows_done": task.done,
         "rows_failed": len(task.refused),
         "spent": task.spent,
+        "cost": task.cost,
     }
     return Expected(200, members)

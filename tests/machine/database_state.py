@@ -48,8 +48,13 @@ VIOLATIONS = {
             SELECT task_id, task_row FROM records WHERE task_id IS NOT NULL
             UNION ALL SELECT task_id, task_row FROM task_errors
         ) r ON r.task_id = t.id
+        WHERE NOT t.dry_run
         GROUP BY t.id HAVING count(task_row) <> t.rows_done OR count(DISTINCT task_row) <> t.rows_done
                           OR max(task_row) <> t.rows_done""",
+    "a dry run that recorded a row or spent credit, or does not report each bad row once": """
+        SELECT id FROM tasks t
+        WHERE dry_run AND (spent <> 0 OR EXISTS (SELECT FROM records WHERE task_id = t.id)
+                           OR (SELECT count(*) FROM task_errors WHERE task_id = t.id) <> rows_failed)""",
     "a task whose spent is not the sum of its ledger entries": """
         SELECT t.id FROM tasks t
         LEFT JOIN ledger l ON l.kind = 'batch' AND l.reference ->> 'task_id' = t.id::text
@@ -84,6 +89,7 @@ VIOLATIONS = {
                            + coalesce((SELECT amount FROM ledger WHERE id = t.refund_id), 0)""",
     "a task whose spent or rows are not the sums of its operations": """
         SELECT t.id FROM tasks t LEFT JOIN task_operations o ON o.task_id = t.id
+        WHERE NOT t.dry_run
         GROUP BY t.id HAVING t.spent - t.refunded <> coalesce(sum(o.spent), 0)
                           OR t.rows_done - t.rows_failed <> coalesce(sum(o.rows), 0)""",
 }
@@ -126,7 +132,7 @@ def read(
     for task_id, operation, *sums in sql("SELECT task_id::text, type, rows, spent FROM task_operations"):
         operations.setdefault(task_id, {})[operation] = sums[0], sums[1]
     tasks = sql(
-        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, refunded,"
+        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, cost, refunded,"
         " refunded_at IS NOT NULL, has_worker AND status = 'processing', results_at IS NOT NULL,"
         " CASE WHEN status <> 'completed' THEN finished_at END FROM tasks"
     )

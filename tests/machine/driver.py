@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -89,6 +90,8 @@ class Driver:
 
     def deliver(self, message: Any, hurried: bool, crash: Crash | None = None) -> None:
         """Deliver a message to a worker, which may be hurried or killed."""
+        if crash:
+            crash = replace(crash, dry_run=self.model.tasks[self.registry.names()[task_of(message)]].dry_run)
         fault = crash.fault() if crash else None
         outcome = self.service.deliver(message, hurried, fault)
         steps = self._steps(message, hurried)(self.model)

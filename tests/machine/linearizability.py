@@ -37,9 +37,12 @@ class Crash:
     step: str
     moment: str
     nth: int = 1
+    dry_run: bool = False
+    """Whether the process prices the rows of a dry run."""
 
     def fault(self) -> Fault:
-        return Fault(self.step, self.moment, dies, self.nth)
+        step = "end_quote" if self.dry_run and self.step == "end_chunk" else self.step
+        return Fault(step, self.moment, dies, self.nth)
 
     def play(self, steps: Steps) -> bool:
         """Execute the steps that are committed before the kill. Return whether the kill is reached."""
@@ -60,7 +63,7 @@ class Crash:
             case "end_chunk":
                 return ("commit",), BEFORE, self.nth + 1
             case "complete results":
-                return ("complete_task", "end_results"), BEFORE, 1
+                return ("end_results",) if self.dry_run else ("complete_task", "end_results"), BEFORE, 1
         return (self.step,), self.moment, self.nth
 
 

@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.driver.model.tasks)
     @rule(action=strategies.STOPS)
-    def cancel_or_resume(self, action: Action) -> None:
+    def cancel_resume_or_start(self, action: Action) -> None:
         self.driver.execute(action)
 
     @rule(action=strategies.ANY_ACTION, moment=strategies.MOMENTS)

@@ -130,6 +130,9 @@ class Task:
     returned: Decimal = Decimal(0)
     """The sum of the refunds."""
     refunded: bool = False
+    dry_run: bool = False
+    cost: Decimal | None = None
+    """The price that a dry run has found so far; None without a dry run."""
     results: list[Result] | None = None
 
     def end(self, status: str) -> None:
@@ -341,6 +344,7 @@ class Model:
                     t.done,
                     len(t.refused),
                     t.spent,
+                    t.cost,
                     t.returned,
                     t.refunded,
                     t.operations,

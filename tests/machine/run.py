@@ -48,6 +48,7 @@ REQUIRED = (
     "RefundRecord 409 conflict",
     "RefundTask 200",
     "RefundTask 409 conflict",
+    "Start 202",
     "task completed",
     "task out_of_credit",
     "task cancelled",

@@ -22,6 +22,7 @@ from tests.machine.actions import (
     SetBalance,
     SetStatus,
     SignIn,
+    Start,
     WriteRecord,
 )
 from tests.machine.linearizability import Crash
@@ -60,7 +61,7 @@ ROWS = st.lists(CALL_ARGUMENTS, max_size=11).map(tuple)
 
 CALLS = st.builds(lambda who, called, key: Charge(who, *called, key), INDEX, CALL_ARGUMENTS, KEYS)
 SENT_FILES = st.builds(SendFile, who=INDEX, rows=ROWS)
-UPLOADS = SENT_FILES | st.builds(BeginUpload, who=INDEX, rows=ROWS)
+UPLOADS = SENT_FILES | st.builds(BeginUpload, who=INDEX, rows=ROWS, dry_run=st.booleans())
 GRANTS = st.builds(Grant, who=INDEX, amount=AMOUNTS, key=KEYS)
 BALANCES_SET = st.builds(SetBalance, who=INDEX, balance=BALANCES)
 STATUSES_SET = st.builds(SetStatus, who=INDEX, status=st.sampled_from(["active", "active", "inactive"]))
@@ -80,7 +81,11 @@ REFUNDS = st.builds(RefundRecord, record=st.integers(0, 30), key=KEYS) | st.buil
     RefundTask, task=INDEX, key=KEYS
 )
 BY = st.none() | st.none() | INDEX
-STOPS = st.builds(Cancel, task=INDEX, by=BY) | st.builds(Resume, task=INDEX, by=BY)
+STOPS = (
+    st.builds(Cancel, task=INDEX, by=BY)
+    | st.builds(Resume, task=INDEX, by=BY)
+    | st.builds(Start, task=INDEX, by=BY)
+)
 SIGN_INS = st.builds(SignIn, email=EMAILS)
 # The admin (user 0) may cancel every task.
 CANCELS = st.builds(Cancel, task=INDEX, by=st.just(0))

@@ -22,6 +22,7 @@ from tests.machine.actions import (
     SetBalance,
     SetStatus,
     SignIn,
+    Start,
     WriteRecord,
 )
 from tests.machine.linearizability import Crash
@@ -56,13 +57,13 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     one.set_up(rows=(SUM,) * 5)
     waits = {"which": 0, "hurried": False}
     step(one.interrupt_the_worker, **waits, commit=2, action=None)
-    step(one.cancel_or_resume, action=Resume(0, None))
+    step(one.cancel_resume_or_start, action=Resume(0, None))
     step(one.deliver, which=1, hurried=False)
     step(one.deliver, **waits)
     step(one.redeliver, **waits)
     step(one.charge, action=Charge(1, *SUM, None))
     step(one.top_up, action=Grant(1, Decimal(100), None))
-    step(one.cancel_or_resume, action=Resume(0, None))
+    step(one.cancel_resume_or_start, action=Resume(0, None))
     step(one.crash_of_the_worker, **waits, crash=Crash("complete_task", BEFORE))
     step(one.deliver_two_concurrently, one=0, other=0, hurried=False)
     step(one.top_up, action=Grant(2, Decimal(100), None))
@@ -85,9 +86,16 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.upload, action=BeginUpload(2, (SUM, ROOT)))
     step(one.put_file, task=2)
     step(one.deliver_during_action, **waits, action=Charge(1, *SUM, None))
+    while one.driver.service.waiting:
+        step(one.deliver, **waits)
+    step(one.upload, action=BeginUpload(2, (SUM, ROOT, ("cube", TWO)), dry_run=True))
+    step(one.put_file, task=3)
+    step(one.crash_of_the_worker, **waits, crash=Crash("end_chunk", AFTER))
+    step(one.deliver, **waits)
+    step(one.cancel_resume_or_start, action=Start(0, None))
     step(one.crash_of_a_function, action=SendFile(2, (SUM,)), moment=BEFORE)
     step(one.crash_of_a_function, action=SendFile(2, (SUM,)), moment=AFTER)
-    step(one.cancel_or_resume, action=Cancel(0, None))
+    step(one.cancel_resume_or_start, action=Cancel(0, None))
     step(one.activate_or_deactivate, action=SetStatus(0, "inactive"))
     step(one.upload, action=SendFile(1, (SUM,) * 5))
     step(one.interrupt_the_worker, **waits, commit=2, action=SetStatus(1, "inactive"))

@@ -5,6 +5,7 @@
 WITH task AS MATERIALIZED (
     SELECT user_id, rows_failed, api_key_id FROM tasks
     WHERE id = :id::uuid AND bytes_done = :bytes_done::bigint AND status = 'processing'
+      AND NOT dry_run
     FOR NO KEY UPDATE
 ), owner AS MATERIALIZED (
     SELECT u.id, u.balance, u.deleted_at IS NOT NULL AS deleted, u.status = 'inactive' AS inactive

@@ -20,6 +20,7 @@ from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from shared import aws, tasks
 from shared.billing import charges
+from shared.database import UnitOfWork
 from shared.database.url import PostgresUrl
 from tests.support.batch.proxies import HttpProxy, PostgresProxy
 from tests.support.batch.stage import Stage
@@ -103,14 +104,14 @@ class Harness:
     def client(self, balance: Decimal | int = 10**9) -> Person:
         return create_person(balance=balance)
 
-    def task(self, owner: Person, size: int) -> Task:
-        """Create a task that waits for its file."""
-        task_id, _ = tasks.create(owner.caller, "file.csv", size, "awaiting_upload")
+    def task(self, owner: Person, size: int, **options: Any) -> Task:
+        """Create a task that waits for its file, with these options of `tasks.create`."""
+        task_id, _ = tasks.create(owner.caller, "file.csv", size, "awaiting_upload", **options)
         return Task(task_id, owner)
 
-    def upload(self, owner: Person, content: bytes) -> Task:
+    def upload(self, owner: Person, content: bytes, **options: Any) -> Task:
         """Create a task and upload its file, for which S3 sends a message."""
-        task = self.task(owner, len(content))
+        task = self.task(owner, len(content), **options)
         self.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=content)
         return task
 
@@ -121,6 +122,12 @@ class Harness:
         names = ("status", "bytes_total", "bytes_done", "rows_done", "rows_failed", "spent", "error")
         (row,) = self.sql(f"SELECT {', '.join(names)} FROM tasks WHERE id = :id", id=task.id)
         return dict(zip(names, row, strict=True))
+
+    def start(self, task: Task) -> None:
+        """Start a quoted task."""
+        with UnitOfWork() as uow:
+            tasks.start(task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)), uow)
+            uow.commit()
 
     def cancel(self, task: Task) -> None:
         tasks.cancel(task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)))

@@ -1,0 +1,28 @@
+-- Queue a quoted task, to charge its rows, if its owner may resume another task now (a token bucket; admins have no
+-- limit). Run it in one transaction with sending the task's message, so that neither happens alone. The file and
+-- `cost` stay; the counts, the bad rows and the results of the dry run are deleted. `body` is null if nothing was
+-- started; `wait` is the seconds until the owner may start it.
+WITH found AS MATERIALIZED (
+    SELECT id, user_id, status FROM tasks
+    WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
+    FOR UPDATE
+), token AS MATERIALIZED (
+    SELECT CASE WHEN :owner::uuid IS NULL THEN 0
+                ELSE take_token('resume:' || user_id, :capacity::numeric, :per_second::numeric) END AS wait
+    FROM found
+    WHERE status = 'quoted'
+), deleted AS (
+    DELETE FROM task_errors e USING found, token WHERE e.task_id = found.id AND token.wait = 0
+), started AS (
+    UPDATE tasks t
+    SET status = 'queued', dry_run = false, api_key_id = :api_key_id::uuid,
+        bytes_done = 0, lines_done = 0, rows_done = 0, rows_failed = 0, run_rows = 0, run_bytes = 0,
+        started_at = NULL, run_at = NULL, finished_at = NULL, updated_at = now(), errors_deleted = false,
+        has_worker = false, results_at = NULL, results_upload = NULL, results_parts = 0, results_row = 1
+    FROM found, token
+    WHERE t.id = found.id AND token.wait = 0
+    RETURNING task_json(t) AS body
+)
+SELECT user_id, status, (SELECT wait FROM token) AS wait, (SELECT body FROM started) AS body,
+       false AS refunded
+FROM found

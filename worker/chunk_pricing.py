@@ -1,0 +1,74 @@
+"""Check and price one chunk of a dry run in one transaction, without locking its owner's row."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from uuid import UUID
+
+from shared.database import UnitOfWork
+from worker import chunk_billing
+from worker.chunk_billing import COPY_ERRORS, ChunkTotals, Outcome, Position, error_line
+from worker.chunks import Chunk, RejectedRow
+
+
+def price_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) -> tuple[Outcome, ChunkTotals]:
+    """Price and checkpoint a chunk, or the part of it before the row that has one error too many.
+
+    The task's status stays `processing` for every outcome, so that the caller ends it.
+
+    Args:
+        start: where the chunk begins. The chunk is fenced if the task's checkpoint is anywhere else.
+
+    Raises:
+        DomainError: as `Database.run`. Postgres committed either the whole chunk or nothing.
+    """
+    task = uow.one("begin_quote", id=task_id, bytes_done=start.offset)
+    if task is None:
+        return Outcome.FENCED, ChunkTotals(start)
+    if task["deleted"]:
+        return Outcome.OWNER_DELETED, ChunkTotals(start)
+    if task["inactive"]:  # as in bill_chunk
+        uow.run("suspend_tasks", user_id=task["user_id"], id=task_id)
+        uow.commit()
+        return Outcome.OWNER_INACTIVE, ChunkTotals(start)
+    costs = {row["type"]: row["cost"] for row in uow.run("prices")}
+    totals = _price_rows(chunk, start, costs, task_id, chunk_billing.BAD_ROWS_LIMIT - task["rows_failed"])
+    if totals.error_lines:
+        uow.copy_in(COPY_ERRORS, ["".join(totals.error_lines).encode()])
+    uow.one(
+        "end_quote",
+        id=task_id,
+        bytes_done=totals.end.offset,
+        lines_done=totals.end.lines,
+        rows=totals.rows,
+        failed=len(totals.error_lines),
+        cost=totals.spent,
+    )
+    uow.commit()
+    return totals.outcome, totals
+
+
+def _price_rows(
+    chunk: Chunk, start: Position, costs: Mapping[str, Decimal], task_id: UUID, bad_rows_left: int
+) -> ChunkTotals:
+    """Return the sums of a chunk's rows. `billed` and `spent` are the rows with a price, and their price."""
+    totals = ChunkTotals(start)
+    offset, lines, rows_before = start
+    for number, row in enumerate(chunk.rows, rows_before + 1):
+        cost = costs.get(row.operation)
+        if cost is None or type(row) is RejectedRow:
+            if len(totals.error_lines) >= bad_rows_left:
+                totals.outcome = Outcome.TOO_MANY_BAD_ROWS
+                totals.error = (
+                    f"More than {chunk_billing.BAD_ROWS_LIMIT:,} rows are invalid. Checking stopped at row"
+                    f" {number} (line {row.line}). Correct the file and upload it again."
+                )
+                break
+            totals.error_lines.append(error_line(task_id, number, row))
+        else:
+            totals.billed += 1
+            totals.spent += cost
+        offset, lines = row.end, row.last_line
+    else:
+        offset, lines = chunk.end, chunk.lines
+    totals.end = Position(offset, lines, rows_before + totals.rows)
+    return totals
