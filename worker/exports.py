@@ -20,7 +20,7 @@ from shared.exports import LISTINGS
 from shared.lists.listing import Listing
 from shared.lists.page import split_query
 from shared.lists.query import parse
-from shared.lists.statements import Shape, csv_header, export_sql, window_end_sql
+from shared.lists.sql import Shape, csv_header, export_sql, window_end_sql
 from worker.messages import Export
 from worker.results import Fenced
 from worker.s3_writer import S3ObjectWriter, resume_writer

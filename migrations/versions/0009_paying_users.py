@@ -214,8 +214,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object(
     'id', api_key.id, 'name', api_key.name, 'created_at', rfc3339(api_key.created_at),
     'scopes', api_key.scopes, 'expires_at', rfc3339(api_key.expires_at),
-    'spend_limit', CASE WHEN api_key.limit_amount IS NOT NULL THEN json_build_object(
-        'amount', trim_scale(api_key.limit_amount), 'per', api_key.limit_per) END,
+    'spend_limit', api_key_limit(api_key),
     'spent', trim_scale(api_key_spent(api_key)), 'last_used_at', rfc3339(api_key.last_used_at))::text
 """
 
@@ -237,11 +236,26 @@ RETURN (api_key_period(api_key) AT TIME ZONE 'UTC'
        AT TIME ZONE 'UTC'
 """
 
+API_KEY_LIMIT = """
+CREATE FUNCTION api_key_limit(api_key api_keys) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN api_key.limit_amount IS NOT NULL THEN json_build_object(
+    'amount', trim_scale(api_key.limit_amount), 'per', api_key.limit_per) END
+"""
+
 # Return the credits that an API key has spent in the current period of its limit; in total without a period.
 API_KEY_SPENT = """
 CREATE FUNCTION api_key_spent(api_key api_keys) RETURNS numeric
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN api_key.spent_since < api_key_period(api_key) THEN 0 ELSE api_key.spent END
+"""
+
+TASK_SECONDS_LEFT = """
+CREATE FUNCTION task_seconds_left(task tasks) RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN task.status = 'processing' THEN
+    ceil((task.bytes_total - task.bytes_done)
+         / nullif(task_speed(task, task.bytes_done - task.run_bytes), 0)) END
 """
 
 TASK_JSON = """
@@ -253,9 +267,7 @@ RETURN json_build_object(
     'rows_done', task.rows_done, 'rows_failed', task.rows_failed,
     'percentage', task_percentage(task.status, task.bytes_done, task.bytes_total),
     'rows_per_second', task_speed(task, task.rows_done - task.run_rows),
-    'seconds_left', CASE WHEN task.status = 'processing' THEN
-        ceil((task.bytes_total - task.bytes_done)
-             / nullif(task_speed(task, task.bytes_done - task.run_bytes), 0)) END,
+    'seconds_left', task_seconds_left(task),
     'spent', trim_scale(task.spent), 'error', task.error,
     'results', task_results(task),
     'created_at', rfc3339(task.created_at), 'started_at', rfc3339(task.started_at),
@@ -364,9 +376,11 @@ FUNCTIONS = (
     RECORD_JSON,
     API_KEY_PERIOD,
     API_KEY_PERIOD_END,
+    API_KEY_LIMIT,
     API_KEY_SPENT,
     API_KEY_JSON,
     TASK_RESULTS,
+    TASK_SECONDS_LEFT,
     TASK_JSON,
     SESSION_JSON,
     CHANGED_MEMBERS,

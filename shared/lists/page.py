@@ -12,7 +12,7 @@ from shared.errors import InvalidInput, StatementTimeout
 from shared.lists import cursor as listing_cursor
 from shared.lists.listing import Listing
 from shared.lists.query import Filter, Query, parse
-from shared.lists.statements import Shape, count_sql, page_sql, search_sql, sort_keys, window_end_sql
+from shared.lists.sql import Shape, count_sql, page_sql, search_sql, sort_keys, window_end_sql
 
 COUNT_LIMIT = 10_000
 """The count stops at this many rows. For a longer list, the total is a lower bound."""

@@ -57,20 +57,7 @@ API_KEYS = Listing(
     newest=(api_keys.c.created_at, api_keys.c.id),
     expressions={
         "scopes": type_coerce(func.to_json(api_keys.c.scopes), JSONB),
-        "spend_limit": case(
-            (
-                api_keys.c.limit_amount.is_not(None),
-                type_coerce(
-                    func.json_build_object(
-                        literal_column("'amount'"),
-                        func.trim_scale(api_keys.c.limit_amount),
-                        literal_column("'per'"),
-                        api_keys.c.limit_per,
-                    ),
-                    JSONB,
-                ),
-            )
-        ),
+        "spend_limit": type_coerce(func.api_key_limit(literal_column("api_keys")), JSONB),
         "spent": type_coerce(func.api_key_spent(literal_column("api_keys")), Numeric),
     },
     owner=api_keys.c.user_id,
@@ -165,21 +152,7 @@ TASKS = Listing(
         "rows_per_second": type_coerce(
             func.task_speed(literal_column("tasks"), tasks.c.rows_done - tasks.c.run_rows), Numeric
         ),
-        "seconds_left": case(
-            (
-                tasks.c.status == literal_column("'processing'"),
-                type_coerce(
-                    func.ceil(
-                        (tasks.c.bytes_total - tasks.c.bytes_done)
-                        / func.nullif(
-                            func.task_speed(literal_column("tasks"), tasks.c.bytes_done - tasks.c.run_bytes),
-                            literal_column("0"),
-                        )
-                    ),
-                    BigInteger,
-                ),
-            )
-        ),
+        "seconds_left": type_coerce(func.task_seconds_left(literal_column("tasks")), BigInteger),
         "results": type_coerce(func.task_results(literal_column("tasks")), Text),
         "cost": tasks.c.cost,
     },
