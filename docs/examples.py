@@ -90,7 +90,8 @@ BODIES: dict[str, Any] = {
     "PasswordChange": {"current_password": "Lovelace1!", "new_password": "Analytical2!"},
     "NewAdmin": {**_SIGN_IN, "admin_password": "the ADMIN_PASSWORD setting"},
     "OperationCall": {"type": "addition", "arguments": [0.1, 0.2]},
-    "NewTask": {"filename": "operations.csv", "size": 1000, "dry_run": False},
+    "NewTask": {"filename": "operations.csv", "size": 1000, "dry_run": False, "max_spend": 500},
+    "Resumption": {"max_spend": 1000},
     "NewExport": {
         "resource": "records",
         "format": "csv",

@@ -101,6 +101,9 @@ def _schema(app: Api) -> dict[str, Any]:
         operation["requestBody"] = _upload_form()
     for parameter in operation.get("parameters", []):
         parameter["schema"].pop("title", None)
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        # The default of an optional body has null for each member, which differs from a missing member.
+        content["schema"].pop("default", None)
     examples.illustrate(operation)
     _add_common(app, method, operation)
     return document

@@ -28,6 +28,7 @@ def create(
     status: str,
     *,
     dry_run: bool = False,
+    max_spend: Decimal | None = None,
     grant: Callable[[UUID], dict[str, Any]] = lambda task_id: {},
     statements: Statements = database,
 ) -> tuple[UUID, str]:
@@ -37,6 +38,7 @@ def create(
         size: the file's size in bytes, or the largest size that it may have.
         status: `awaiting_upload`, or `queued` if the function stores the file itself.
         dry_run: whether to check and price the rows without charging them.
+        max_spend: the credits that the task may spend; None for no limit.
         grant: returns further members of the JSON for the task's id.
         statements: the caller's unit of work, if the task is created in a transaction.
 
@@ -56,7 +58,7 @@ def create(
         size=size,
         status=status,
         dry_run=dry_run,
-        max_spend=None,
+        max_spend=max_spend,
         upload=json.dumps(grant(task_id)),
         capacity=UPLOADS_AT_ONCE,
         per_second=UPLOADS_PER_SECOND,
@@ -96,12 +98,19 @@ def cancel(task_id: UUID, owner: UUID | None, send: Send) -> str:
     return str(row["body"])
 
 
-def resume(task_id: UUID, owner: UUID | None, send: Send, api_key_id: UUID | None = None) -> str:
+def resume(
+    task_id: UUID,
+    owner: UUID | None,
+    send: Send,
+    api_key_id: UUID | None = None,
+    **changes: Decimal | None,
+) -> str:
     """Resume a task that ran out of credit or was cancelled, from its checkpoint.
 
     Args:
         owner: the task's owner, to whom the throttle applies; None for an admin.
         api_key_id: the key whose spending limit applies from now on; None for a session.
+        changes: `max_spend`, if that limit changes; None removes it.
 
     Returns:
         The task, as JSON.
@@ -112,7 +121,16 @@ def resume(task_id: UUID, owner: UUID | None, send: Send, api_key_id: UUID | Non
         TooManyRequests: too many resumptions.
     """
     with UnitOfWork() as uow:
-        task = _requeue("resume_task", task_id, owner, send, uow, api_key_id=api_key_id)
+        task = _requeue(
+            "resume_task",
+            task_id,
+            owner,
+            send,
+            uow,
+            api_key_id=api_key_id,
+            changes_max_spend="max_spend" in changes,
+            max_spend=changes.get("max_spend"),
+        )
         uow.commit()
     return task
 

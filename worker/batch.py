@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import Enum
 from typing import TypeVar
 
@@ -149,7 +148,7 @@ def _process_rows(
     if at.offset == 0:
         rows.header()
     dry_run = task["dry_run"]
-    budget = None if dry_run else _remote_budget(task["balance"])
+    budget = None if dry_run else _remote_budget(task)
     process = price_chunk if dry_run else bill_chunk
     for number, chunk in enumerate(_one_ahead(chunks(rows, budget, dry_run)), 1):
         if number % CHUNKS_PER_COLLECTION == 0:
@@ -200,11 +199,12 @@ def _lines_before(upload: Upload, file: _File, task: Row) -> int:
     return sum(block.count(b"\n") for block in _blocks(upload.key, file, 0, task["bytes_done"]))
 
 
-def _remote_budget(balance: Decimal) -> RemoteBudget | None:
+def _remote_budget(task: Row) -> RemoteBudget | None:
     """Return the budget for remote calls, or None if no operation of the catalog is remote."""
     if not any(operation.is_remote() for operation in CATALOG.values()):
         return None
-    return RemoteBudget(balance, {row["type"]: row["cost"] for row in database.run("prices")})
+    credit = task["balance"] if task["task_credit"] is None else min(task["balance"], task["task_credit"])
+    return RemoteBudget(credit, {row["type"]: row["cost"] for row in database.run("prices")})
 
 
 def _emit_metrics(outcome: Outcome, totals: ChunkTotals) -> None:

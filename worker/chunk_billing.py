@@ -190,15 +190,20 @@ def _bill_rows(
 
 
 def _lowest_balance(owner: Mapping[str, Any]) -> Decimal:
-    """Return the balance below which billing stops: zero, or more if the API key's spending limit is less."""
-    balance, key_credit = owner["balance"], owner["key_credit"]
-    return Decimal(0) if key_credit is None else max(Decimal(0), balance - key_credit)
+    """Return the balance below which billing stops: zero, or more because of a spending limit."""
+    limits = [owner[name] for name in ("key_credit", "task_credit") if owner[name] is not None]
+    return max(Decimal(0), owner["balance"] - min(limits)) if limits else Decimal(0)
 
 
 def _out_of_credit(row: str, cost: Decimal, balance: Decimal, owner: Mapping[str, Any]) -> str:
-    """Return the error for the first row that the spending limit or the balance before it does not cover."""
-    spent = owner["balance"] - balance
-    if owner["key_credit"] is None or spent + cost <= owner["key_credit"]:
+    """Return the error for the first row that a spending limit or the balance before it does not cover."""
+    needed = owner["balance"] - balance + cost
+    if owner["task_credit"] is not None and needed > owner["task_credit"]:
+        return (
+            f"The task's max_spend of {owner['max_spend']:f} does not cover {row}. Resume the task with a"
+            " higher max_spend."
+        )
+    if owner["key_credit"] is None or needed <= owner["key_credit"]:
         return f"The balance does not cover {row}. Add credit and resume the task."
     return (
         f"The spending limit of the task's API key does not cover {row}. Resume the task in the limit's next"

@@ -24,8 +24,8 @@ app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
         "Returns a presigned S3 POST (`url` and `fields`), valid for 15 minutes and for this one file. "
         "Upload the file with it: the task then starts. Creating a task is free; each row of the file costs "
         "the price of its operation. With `dry_run` the rows are only checked and priced: the task ends "
-        "`quoted`, with the price in `cost` and the bad rows in its results. Too many uploads at once return "
-        "429."
+        "`quoted`, with the price in `cost` and the bad rows in its results. With `max_spend` it "
+        "stops as `out_of_credit` before it would spend more. Too many uploads at once return 429."
     ),
     operation_id="createTask",
     responses=documented(
@@ -48,6 +48,7 @@ def create_task(body: NewTask) -> Response[str]:
             body.size,
             "awaiting_upload",
             dry_run=body.dry_run,
+            max_spend=body.max_spend,
             grant=grant,
             statements=statements,
         )

@@ -61,12 +61,24 @@ class NewAdmin(Request):
     admin_password: Annotated[Password, Field(min_length=1, max_length=1024)]
 
 
+MaxSpend = Annotated[Money, Field(gt=0)] | None
+
+
 class NewTask(Request):
     filename: Annotated[Text, Field(min_length=1, max_length=255, examples=["operations.csv"])]
     size: Annotated[int, Field(strict=True, ge=1, le=LARGEST_UPLOAD, description="Bytes of the file.")]
     dry_run: Annotated[bool, Field(strict=True, description="Check and price all rows, and charge none.")] = (
         False
     )
+    max_spend: Annotated[
+        MaxSpend, Field(description="Credits. The task stops before it would spend more than this.")
+    ] = None
+
+
+class Resumption(Request):
+    max_spend: Annotated[
+        MaxSpend, Field(description="The new limit of the whole task; null removes it. By default it stays.")
+    ] = None
 
 
 class NewExport(Request):

@@ -168,6 +168,35 @@ def test_task_out_of_credit_continues_after_a_top_up_and_a_resume(
     expect.sound_statement(client.rows("ledger"), client.balance)
 
 
+def test_task_stops_at_max_spend_and_continues_with_a_higher_one(
+    account: Callable[..., Client], s3: httpx.Client
+) -> None:
+    client, content = account(balance=100), HEADER + SUM * 4
+    body = {"filename": "a.csv", "size": len(content), "max_spend": 12}
+    grant = client.post(f"{API}/tasks", json=body).json()
+    assert grant["max_spend"] == 12
+    assert s3.post(grant["url"], data=grant["fields"], files={"file": content}).is_success
+    path = f"{API}/tasks/{grant['id']}"
+    task = ended(client, path)
+    assert (task["status"], task["rows_done"], task["spent"]) == ("out_of_credit", 2, 10)
+    assert "max_spend of 12 does not cover row 3" in task["error"]
+    assert [row["row"] for row in results(client, path, s3)] == ["1", "2"]
+    for wrong in ({"max_spend": 0}, {"max_spend": -1}, {"max_spend": "many"}, {"limit": 20}):
+        expect.problem(client.post(f"{path}/resume", json=wrong), 422)
+    resumed = client.post(f"{path}/resume", json={"max_spend": 15})
+    assert (resumed.status_code, resumed.json()["max_spend"]) == (202, 15)
+    assert ended(client, path)["rows_done"] == 3
+    assert client.post(f"{path}/resume", json={"max_spend": None}).json()["max_spend"] is None
+    assert ended(client, path)["status"] == "completed"
+    assert client.balance == 80
+
+
+@pytest.mark.parametrize("limit", [0, -1, "12", 0.00001, True])
+def test_invalid_max_spend_is_rejected(client: Client, limit: object) -> None:
+    body = {"filename": "a.csv", "size": 10, "max_spend": limit}
+    expect.problem(client.post(f"{API}/tasks", json=body), 422)
+
+
 def test_cancelled_task_keeps_its_processed_rows_and_can_be_resumed(
     account: Callable[..., Client], s3: httpx.Client
 ) -> None:

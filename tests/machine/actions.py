@@ -338,14 +338,17 @@ class BeginUpload:
     who: int
     rows: Rows
     dry_run: bool = False
+    max_spend: Decimal | None = None
 
     def request(self, registry: Registry) -> Request:
         who, name = registry.user(self.who), registry.new("file")
         body = {"filename": name, "size": len(as_csv(self.rows)), "dry_run": self.dry_run}
+        if self.max_spend is not None:
+            body["max_spend"] = self.max_spend
         return Request.of(
             "create_task",
             request_event(registry, who, "POST", "/tasks", body),
-            lambda model: batch_model.begin_upload(model, name, who, self.rows, self.dry_run),
+            lambda model: batch_model.begin_upload(model, name, who, self.rows, self.dry_run, self.max_spend),
         )
 
 

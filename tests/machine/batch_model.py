@@ -63,10 +63,12 @@ def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
     return Expected(202)
 
 
-def begin_upload(model: Model, name: str, who: str, rows: Rows, dry_run: bool) -> Expected:
+def begin_upload(
+    model: Model, name: str, who: str, rows: Rows, dry_run: bool, max_spend: Decimal | None
+) -> Expected:
     if not model.users[who].may_call:
         return NOT_SIGNED_IN
-    task = model.tasks[name] = Task(who, rows, "awaiting_upload", dry_run=dry_run)
+    task = model.tasks[name] = Task(who, rows, "awaiting_upload", dry_run=dry_run, max_spend=max_spend)
     task.cost = Decimal(0) if dry_run else None
     return Expected(201, _task_members(task).members)
 
@@ -181,7 +183,7 @@ def _bill_chunk(model: Model, name: str) -> None:
             task.refused[task.done + 1] = written, arguments
         elif cost is None:
             task.refused[task.done + 1] = operation, arguments
-        elif owner.balance < spent + cost:
+        elif owner.balance < spent + cost or _exceeds_max_spend(task, spent + cost, cost):
             task.end("out_of_credit")
             break
         else:
@@ -197,6 +199,11 @@ def _bill_chunk(model: Model, name: str) -> None:
     if billed:
         owner.move("batch", -spent)
         task.spent += spent
+
+
+def _exceeds_max_spend(task: Task, more: Decimal, cost: Decimal) -> bool:
+    """Whether the task would spend more than its limit. A free row never does."""
+    return task.max_spend is not None and cost > 0 and task.spent + more > task.max_spend
 
 
 def _price_chunk(model: Model, task: Task) -> None:

@@ -51,6 +51,8 @@ VIOLATIONS = {
         WHERE NOT t.dry_run
         GROUP BY t.id HAVING count(task_row) <> t.rows_done OR count(DISTINCT task_row) <> t.rows_done
                           OR max(task_row) <> t.rows_done""",
+    "a task that spent more than its max_spend": """
+        SELECT id, spent, max_spend FROM tasks WHERE spent > max_spend""",
     "a dry run that recorded a row or spent credit, or does not report each bad row once": """
         SELECT id FROM tasks t
         WHERE dry_run AND (spent <> 0 OR EXISTS (SELECT FROM records WHERE task_id = t.id)
@@ -132,7 +134,7 @@ def read(
     for task_id, operation, *sums in sql("SELECT task_id::text, type, rows, spent FROM task_operations"):
         operations.setdefault(task_id, {})[operation] = sums[0], sums[1]
     tasks = sql(
-        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, cost, refunded,"
+        "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, cost, max_spend, refunded,"
         " refunded_at IS NOT NULL, has_worker AND status = 'processing', results_at IS NOT NULL,"
         " CASE WHEN status <> 'completed' THEN finished_at END FROM tasks"
     )

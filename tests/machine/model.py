@@ -130,6 +130,7 @@ class Task:
     returned: Decimal = Decimal(0)
     """The sum of the refunds."""
     refunded: bool = False
+    max_spend: Decimal | None = None
     dry_run: bool = False
     cost: Decimal | None = None
     """The price that a dry run has found so far; None without a dry run."""
@@ -345,6 +346,7 @@ class Model:
                     len(t.refused),
                     t.spent,
                     t.cost,
+                    t.max_spend,
                     t.returned,
                     t.refunded,
                     t.operations,

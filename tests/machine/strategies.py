@@ -60,8 +60,9 @@ CALL_ARGUMENTS = (
 ROWS = st.lists(CALL_ARGUMENTS, max_size=11).map(tuple)
 
 CALLS = st.builds(lambda who, called, key: Charge(who, *called, key), INDEX, CALL_ARGUMENTS, KEYS)
+LIMITS = st.sampled_from([None, None, Decimal("0.0001"), Decimal(5), Decimal(12), Decimal(100)])
 SENT_FILES = st.builds(SendFile, who=INDEX, rows=ROWS)
-UPLOADS = SENT_FILES | st.builds(BeginUpload, who=INDEX, rows=ROWS, dry_run=st.booleans())
+UPLOADS = SENT_FILES | st.builds(BeginUpload, who=INDEX, rows=ROWS, dry_run=st.booleans(), max_spend=LIMITS)
 GRANTS = st.builds(Grant, who=INDEX, amount=AMOUNTS, key=KEYS)
 BALANCES_SET = st.builds(SetBalance, who=INDEX, balance=BALANCES)
 STATUSES_SET = st.builds(SetStatus, who=INDEX, status=st.sampled_from(["active", "active", "inactive"]))

@@ -1,9 +1,11 @@
 -- Lock a task and then its owner's row until the chunk is committed, if the task is `processing` and its
 -- checkpoint `bytes_done` is the chunk's first byte. No row otherwise: another worker has billed the chunk, or
 -- the task was cancelled. `balance` is in credits, and so is `key_credit`, what the spending limit of the task's API
--- key leaves: null without a limit.
+-- key leaves: null without a limit. `task_credit` is what the task's `max_spend` leaves.
 WITH task AS MATERIALIZED (
-    SELECT user_id, rows_failed, api_key_id FROM tasks
+    SELECT user_id, rows_failed, api_key_id, trim_scale(max_spend) AS max_spend,
+           greatest(max_spend - spent, 0) AS task_credit
+    FROM tasks
     WHERE id = :id::uuid AND bytes_done = :bytes_done::bigint AND status = 'processing'
       AND NOT dry_run
     FOR NO KEY UPDATE
@@ -20,6 +22,7 @@ WITH task AS MATERIALIZED (
     FOR NO KEY UPDATE OF k
 )
 SELECT owner.id AS user_id, owner.balance, owner.deleted, owner.inactive, task.rows_failed,
+       task.max_spend, CASE WHEN task.max_spend IS NOT NULL THEN task.task_credit END AS task_credit,
        -- The row of a revoked key may be deleted: then its limit is unknown, so nothing more is spent.
        CASE WHEN task.api_key_id IS NULL OR EXISTS (SELECT FROM api_key) THEN (SELECT credit FROM api_key)
             ELSE 0 END AS key_credit

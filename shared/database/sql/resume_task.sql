@@ -17,6 +17,7 @@ WITH found AS MATERIALIZED (
     SET status = CASE WHEN t.etag IS NULL THEN 'awaiting_upload' ELSE 'queued' END,
         -- From now on, the spending limit of the key that resumes it applies, or none for a session.
         api_key_id = :api_key_id::uuid,
+        max_spend = CASE WHEN :changes_max_spend::boolean THEN :max_spend::numeric ELSE t.max_spend END,
         error = NULL, finished_at = NULL, errors_deleted = false, updated_at = now(), has_worker = false,
         results_at = NULL, results_upload = NULL, results_parts = 0, results_row = 1
     FROM found, token

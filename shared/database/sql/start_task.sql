@@ -22,5 +22,6 @@ WITH found AS MATERIALIZED (
     RETURNING t.id, t.status, t.etag
 )
 SELECT coalesce(started.status, found.status) AS status, found.bytes_done, found.lines_done, found.rows_done,
-       started.etag, found.dry_run, found.results_upload, found.results_parts, found.results_row
+       started.etag, found.dry_run,
+       found.max_spend - found.spent AS task_credit, found.results_upload, found.results_parts, found.results_row
 FROM found LEFT JOIN started ON true

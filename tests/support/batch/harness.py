@@ -115,8 +115,8 @@ class Harness:
         self.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=content)
         return task
 
-    def resume(self, task: Task) -> None:
-        tasks.resume(task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+    def resume(self, task: Task, **changes: Decimal | None) -> None:
+        tasks.resume(task.id, task.owner.id, lambda *ids: aws.enqueue(aws.upload_key(*ids)), **changes)
 
     def state(self, task: Task) -> dict[str, Any]:
         names = ("status", "bytes_total", "bytes_done", "rows_done", "rows_failed", "spent", "error")
