@@ -82,15 +82,18 @@ Send = Callable[[UUID, UUID], None]
 """Sends a task's message, given its owner's and its own id. Called before the commit."""
 
 
-def cancel(task_id: UUID, owner: UUID | None, send: Send) -> str:
+def cancel(task_id: UUID, owner: UUID | None, send: Send, admin_id: UUID | None = None) -> str:
     """Cancel a task, and return it as JSON. The worker that receives the message writes the results.
+
+    Args:
+        admin_id: the admin in the audit log, if the task is another user's.
 
     Raises:
         NotFound: the owner has no such task.
         Conflict: it has ended.
     """
     with UnitOfWork() as uow:
-        row = _found(uow.one("cancel_task", id=task_id, owner=owner))
+        row = _found(uow.one("cancel_task", id=task_id, owner=owner, admin_id=admin_id, audit_id=uuid7()))
         if row["body"] is None:
             raise Conflict(f"The task is {row['status']}: it has already ended, so it cannot be cancelled.")
         send(row["user_id"], task_id)
@@ -103,6 +106,7 @@ def resume(
     owner: UUID | None,
     send: Send,
     api_key_id: UUID | None = None,
+    admin_id: UUID | None = None,
     **changes: Decimal | None,
 ) -> str:
     """Resume a task that ran out of credit or was cancelled, from its checkpoint.
@@ -110,6 +114,7 @@ def resume(
     Args:
         owner: the task's owner, to whom the throttle applies; None for an admin.
         api_key_id: the key whose spending limit applies from now on; None for a session.
+        admin_id: the admin in the audit log, if the task is another user's.
         changes: `max_spend`, if that limit changes; None removes it.
 
     Returns:
@@ -128,6 +133,7 @@ def resume(
             send,
             uow,
             api_key_id=api_key_id,
+            admin_id=admin_id,
             changes_max_spend="max_spend" in changes,
             max_spend=changes.get("max_spend"),
         )
@@ -141,11 +147,12 @@ def start(
     send: Send,
     transaction: Statements,
     api_key_id: UUID | None = None,
+    admin_id: UUID | None = None,
 ) -> str:
     """Queue a quoted task, to charge its rows. Its file and its price stay; everything else begins again.
 
     Args:
-        owner, api_key_id: as for `resume`.
+        owner, api_key_id, admin_id: as for `resume`.
         transaction: the caller's unit of work, which the caller commits.
 
     Returns:
@@ -156,7 +163,9 @@ def start(
         Conflict: the task is not quoted.
         TooManyRequests: too many starts and resumptions.
     """
-    return _requeue("start_quoted_task", task_id, owner, send, transaction, api_key_id=api_key_id)
+    return _requeue(
+        "start_quoted_task", task_id, owner, send, transaction, api_key_id=api_key_id, admin_id=admin_id
+    )
 
 
 _REQUEUED = {
@@ -181,6 +190,7 @@ def _requeue(
             owner=owner,
             capacity=RESUMES_AT_ONCE,
             per_second=RESUMES_PER_SECOND,
+            audit_id=uuid7(),
             **parameters,
         )
     )

@@ -8,6 +8,7 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
+from shared.ids import uuid7
 from shared.schemas.responses import Done
 
 app = Api(access=Access.SESSION)
@@ -22,6 +23,8 @@ app = Api(access=Access.SESSION)
     responses=documented(Done, 404, description="The API key is revoked."),
 )
 def revoke_api_key(id: UUID) -> Response[str]:
-    if database.one("revoke_api_key", id=id, user_id=app.caller.id) is None:
+    caller = app.caller
+    row = database.one("revoke_api_key", id=id, user_id=caller.id, admin_id=caller.admin_id, audit_id=uuid7())
+    if row is None:
         raise NotFound("There is no such API key.")
     return done("The API key is revoked.")

@@ -15,9 +15,9 @@ app = Api(access=Access.ADMIN)
     tags=["audit log"],
     summary="List changes by admins.",
     description=(
-        "For admins. Returns which admin changed which user, price, record or task, when, from what to what, "
-        "the newest first. Entries are never changed or deleted, and never contain a password. The history "
-        "of a price is `?resource=operation&resource_id=…`."
+        "For admins. Returns which admin changed which user, price, record, task or key, when, from what to "
+        "what, the newest first. Entries are never changed or deleted, and never contain a password. The "
+        "history of a price is `?resource=operation&resource_id=…`."
     ),
     operation_id="listAuditLog",
     responses=documented_list(AUDIT_LOG, description="One page of the audit log."),

@@ -24,5 +24,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None)
     responses=documented(Task, 404, 409, description="The cancelled task."),
 )
 def cancel_task(task_id: UUID) -> Response[str]:
-    task = tasks.cancel(task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)))
+    task = tasks.cancel(
+        task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)), app.caller.admin_id
+    )
     return ok(task)

@@ -39,6 +39,7 @@ def resume_task(task_id: UUID, body: Annotated[Resumption, Body()] = UNCHANGED) 
         app.caller.scope,
         lambda *ids: aws.enqueue(aws.upload_key(*ids)),
         app.caller.api_key_id,
+        app.caller.admin_id,
         **body.model_dump(exclude_unset=True),
     )
     return ok(task, status=202)

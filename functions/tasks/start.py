@@ -44,6 +44,7 @@ def start_task(task_id: UUID) -> Response[str]:
             lambda *ids: aws.enqueue(aws.upload_key(*ids)),
             transaction,
             app.caller.api_key_id,
+            app.caller.admin_id,
         )
 
     response = run_once(app.idempotent_request({"task_id": str(task_id)}), start, in_transaction=True)

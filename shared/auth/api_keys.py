@@ -48,6 +48,8 @@ def create(presented: auth.Credentials, user_id: UUID, wanted: NewApiKey) -> tup
             expires_at=wanted.expires_at,
             limit_amount=limit and limit.amount,
             limit_per=limit and limit.per,
+            admin_id=caller.admin_id,
+            audit_id=uuid7(),
         )
         if row is None:
             raise Conflict("You have 100 API keys. Revoke one that you no longer use and try again.")

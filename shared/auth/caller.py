@@ -48,6 +48,11 @@ class Caller:
         return self.role == "admin"
 
     @property
+    def admin_id(self) -> UUID | None:
+        """The admin in the audit log; None for a client."""
+        return self.id if self.is_admin else None
+
+    @property
     def scope(self) -> UUID | None:
         """The owner whose rows the caller may see; None for the rows of all users."""
         return None if self.is_admin else self.id

@@ -77,6 +77,38 @@ def test_every_change_by_an_admin_has_one_entry(operator: Client, client: Client
     assert sent | refund_of_a_task == CHANGES
 
 
+def test_admin_has_entries_for_own_keys_and_for_tasks_of_others(
+    account: Callable[..., Client], client: Client
+) -> None:
+    one = account(role="admin")
+    key = exact(one.post(f"{API}/api_keys", json={"name": "x"}))
+    assert one.delete(f"{API}/api_keys/{key['id']}").status_code == 200
+    tasks = [
+        exact(who.post(f"{API}/tasks", json={"filename": "x", "size": 1}))["id"] for who in (client, one)
+    ]
+    for task in tasks:
+        assert one.post(f"{API}/tasks/{task}/cancel").status_code == 200
+        assert one.post(f"{API}/tasks/{task}/resume").status_code == 202
+    log = one.rows("audit_log", actor_id=one.id)
+    assert [(entry["action"], entry["resource_id"]) for entry in log] == [
+        ("resume", tasks[0]),
+        ("cancel", tasks[0]),
+        ("revoke", key["id"]),
+        ("create", key["id"]),
+    ]
+    assert (log[1]["before"], log[1]["after"]) == ({"status": "awaiting_upload"}, {"status": "cancelled"})
+    assert key["key"] not in str(log)
+
+
+def test_client_has_no_entries(client: Client, admin: Client) -> None:
+    key = exact(client.post(f"{API}/api_keys", json={"name": "x"}))
+    assert client.delete(f"{API}/api_keys/{key['id']}").status_code == 200
+    task = exact(client.post(f"{API}/tasks", json={"filename": "x", "size": 1}))["id"]
+    assert client.post(f"{API}/tasks/{task}/cancel").status_code == 200
+    assert admin.rows("audit_log", actor_id=client.id) == []
+    assert admin.rows("audit_log", resource_id=task) == []
+
+
 def test_history_of_a_price_is_listed_newest_first(operator: Client) -> None:
     (operation,) = operator.rows("operations", type="random_string")
     path = f"{API}/operations/{operation['id']}"

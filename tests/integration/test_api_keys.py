@@ -264,7 +264,7 @@ def test_call_that_waited_for_the_revocation_of_its_key_is_rejected(
 ) -> None:
     key = limited(client, 100)
     other = another_uow()
-    other.one("revoke_api_key", id=key.id, user_id=client.id)
+    other.one("revoke_api_key", id=key.id, user_id=client.id, admin_id=None, audit_id=None)
 
     def act(number: int) -> str:
         if number:

@@ -109,7 +109,7 @@ def test_api_key_charges_its_owner_until_it_is_revoked(client: Person, sql: Sql)
     key = create_api_key(client.id)
     assert json.loads(charge(key.credentials).body)["user_balance"] == 15
     assert balance_and_counts(sql, client) == (15, 1, 1)
-    database.one("revoke_api_key", id=key.id, user_id=client.id)
+    database.one("revoke_api_key", id=key.id, user_id=client.id, admin_id=None, audit_id=None)
     with pytest.raises(NotSignedIn):
         charge(key.credentials)
 

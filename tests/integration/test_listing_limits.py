@@ -75,7 +75,7 @@ def test_row_of_a_user_has_no_password_hash(admin_reader: Reader) -> None:
 def test_revoked_api_key_is_not_listed(client_reader: Reader, client: Person, sql: Sql) -> None:
     key_id = create_api_key(client.id).id
     assert ids(client_reader.rows(API_KEYS)) == [key_id]
-    database.one("revoke_api_key", id=key_id, user_id=client.id)
+    database.one("revoke_api_key", id=key_id, user_id=client.id, admin_id=None, audit_id=None)
     assert client_reader.rows(API_KEYS) == []
 
 

@@ -19,7 +19,7 @@ Sql = Callable[..., list[list[Any]]]
 AnotherUow = Callable[[], UnitOfWork]
 ENDS: dict[str, dict[str, object]] = {
     "complete_task": {"dry_run": False},
-    "cancel_task": {"owner": None},
+    "cancel_task": {"owner": None, "admin_id": None, "audit_id": None},
     "fail_task": {"error": "for a reason", "announced": False},
 }
 """The statements that end a task without a worker, with their other parameters."""

@@ -80,6 +80,8 @@ API_KEY_PARAMETERS = {
     "expires_at": None,
     "limit_amount": None,
     "limit_per": None,
+    "admin_id": None,
+    "audit_id": None,
 }
 """The parameters of create_api_key for a key without expiry and limit, except ids and the secret."""
 

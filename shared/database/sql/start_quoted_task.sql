@@ -2,6 +2,7 @@
 -- limit). Run it in one transaction with sending the task's message, so that neither happens alone. The file and
 -- `cost` stay; the counts, the bad rows and the results of the dry run are deleted. `body` is null if nothing was
 -- started; `wait` is the seconds until the owner may start it.
+-- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
@@ -21,7 +22,13 @@ WITH found AS MATERIALIZED (
         has_worker = false, results_at = NULL, results_upload = NULL, results_parts = 0, results_row = 1
     FROM found, token
     WHERE t.id = found.id AND token.wait = 0
-    RETURNING task_json(t) AS body
+    RETURNING t.id, t.user_id, t.status AS new_status, task_json(t) AS body
+), audit AS (
+    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
+    SELECT :audit_id::uuid, :admin_id::uuid, 'start', 'task', started.id,
+           jsonb_build_object('status', found.status), jsonb_build_object('status', new_status)
+    FROM found JOIN started ON true
+    WHERE started.user_id <> :admin_id::uuid
 )
 SELECT user_id, status, (SELECT wait FROM token) AS wait, (SELECT body FROM started) AS body,
        false AS refunded
