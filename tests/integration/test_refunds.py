@@ -410,7 +410,7 @@ def test_refund_beside_the_end_of_a_task_happens_after_it_or_not(
     task_id = ended_task(client, sql, status="processing")
     sql("UPDATE tasks SET bytes_total = bytes_done WHERE id = :id", id=task_id)
     worker = another_uow()
-    assert worker.one("complete_task", id=task_id)
+    assert worker.one("complete_task", id=task_id, dry_run=False)
     with ThreadPoolExecutor(1) as pool:
         refund = pool.submit(outcome, refund_task, admin, task_id)
         waits_for_lock(sql)
