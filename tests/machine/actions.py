@@ -79,6 +79,8 @@ class Charge:
     operation: str
     arguments: Arguments
     key: str | None
+    by_key: bool = False
+    """Whether to send the user's API key, if there is one, instead of the access token."""
 
     def with_key(self, other: "Charge | None" = None) -> "Charge":
         """Return a copy with an idempotency key: its own, or the user and key of another call."""
@@ -87,11 +89,12 @@ class Charge:
 
     def request(self, registry: Registry) -> Request:
         who, name = registry.user(self.who), registry.new("call")
+        by_key = self.by_key and who in registry.secrets
         body = {"type": self.operation, "arguments": self.arguments}
         return Request.of(
-            "charge",
-            request_event(registry, who, "POST", "/process_operation", body, self.key),
-            lambda model: model.charge(name, who, self.operation, self.arguments, self.key),
+            "charge_by_key" if by_key else "charge",
+            request_event(registry, who, "POST", "/process_operation", body, self.key, by_key),
+            lambda model: model.charge(name, who, self.operation, self.arguments, self.key, by_key),
             name,
             (who, self.key) if self.key else None,
         )
@@ -320,13 +323,15 @@ class SendFile:
 
     who: int
     rows: Rows
+    by_key: bool = False
 
     def request(self, registry: Registry) -> Request:
         who, name = registry.user(self.who), registry.new("file")
+        by_key = self.by_key and who in registry.secrets
         return Request(
             "create_task",
-            upload_event(registry, who, name, as_csv(self.rows)),
-            lambda model: batch_model.send_file(model, name, who, self.rows),
+            upload_event(registry, who, name, as_csv(self.rows), by_key),
+            lambda model: batch_model.send_file(model, name, who, self.rows, by_key),
             file=name,
         )
 
@@ -411,25 +416,34 @@ class Resume:
 
     task: int
     by: int | None
+    by_key: bool = False
+    """Whether the owner, as the default of `by`, sends the API key, if there is one."""
 
     def request(self, registry: Registry) -> Request | None:
         task = registry.task(self.task, batch_model.STOPPED)
         if task is None:
             return None
         by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
+        by_key = self.by_key and self.by is None and by in registry.secrets
         return Request.of(
             "commit",
-            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/resume"),
-            lambda model: batch_model.resume(model, model.tasks[task], by),
+            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/resume", by_key=by_key),
+            lambda model: batch_model.resume(model, model.tasks[task], by, by_key),
         )
 
 
 def request_event(
-    registry: Registry, who: str | None, method: str, path: str, body: Any = None, key: str | None = None
+    registry: Registry,
+    who: str | None,
+    method: str,
+    path: str,
+    body: Any = None,
+    key: str | None = None,
+    by_key: bool = False,
 ) -> dict[str, Any]:
     """Return the event of a user's request."""
     path, _, query = path.partition("?")
-    headers = {"authorization": f"Bearer {registry.tokens[registry.ids[who]]}"} if who else {}
+    headers = {"authorization": f"Bearer {registry.bearer(who, by_key)}"} if who else {}
     if key is not None:
         headers["idempotency-key"] = key
     text = None if body is None else exact_json.dumps(body)
@@ -441,7 +455,9 @@ def as_csv(rows: Rows) -> bytes:
     return "".join(["operation,arguments\n", *lines]).encode()
 
 
-def upload_event(registry: Registry, who: str, name: str, content: bytes) -> dict[str, Any]:
+def upload_event(
+    registry: Registry, who: str, name: str, content: bytes, by_key: bool = False
+) -> dict[str, Any]:
     """Return the event of a user's upload in a form."""
     body = b"".join(
         [
@@ -452,7 +468,7 @@ def upload_event(registry: Registry, who: str, name: str, content: bytes) -> dic
         ]
     )
     headers = {
-        "authorization": f"Bearer {registry.tokens[registry.ids[who]]}",
+        "authorization": f"Bearer {registry.bearer(who, by_key)}",
         "content-type": "multipart/form-data; boundary=machine",
     }
     return event("POST", f"{API}/process_csv", body, headers=headers)

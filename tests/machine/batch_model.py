@@ -34,13 +34,13 @@ def cancel(model: Model, task: Task, by: str) -> Expected:
     return _task_members(task)
 
 
-def resume(model: Model, task: Task, by: str) -> Expected:
-    if refusal := _refusal(model, task, by):
+def resume(model: Model, task: Task, by: str, by_key: bool = False) -> Expected:
+    if refusal := _refusal(model, task, by, by_key):
         return refusal
     if task.status not in STOPPED or task.refunded:
         return CONFLICT
     task.status = "queued" if task.begun else "awaiting_upload"
-    task.results = None
+    task.results, task.by_key = None, by_key
     return Expected(202, _task_members(task).members)
 
 
@@ -50,14 +50,15 @@ def start(model: Model, task: Task, by: str) -> Expected:
     if task.status != "quoted":
         return CONFLICT
     task.status, task.dry_run, task.results, task.done, task.refused = "queued", False, None, 0, {}
+    task.by_key = False
     return Expected(202, _task_members(task).members)
 
 
-def send_file(model: Model, name: str, who: str, rows: Rows) -> Steps:
+def send_file(model: Model, name: str, who: str, rows: Rows, by_key: bool = False) -> Steps:
     yield "create_task"
-    if not model.users[who].may_call:
+    if not model.users[who].may_call_with(by_key):
         return NOT_SIGNED_IN
-    model.tasks[name] = Task(who, rows, "queued")
+    model.tasks[name] = Task(who, rows, "queued", by_key)
     yield "PUT file"
     model.tasks[name].stored = True
     return Expected(202)
@@ -172,8 +173,9 @@ def _owner_is_busy(model: Model, task: Task) -> bool:
 
 
 def _bill_chunk(model: Model, name: str) -> None:
-    """Bill CHUNK_ROWS rows, or the rows before the first one that the balance does not cover."""
+    """Bill CHUNK_ROWS rows, or the rows before the first one that balance or spending limit do not cover."""
     task = model.tasks[name]
+    api_key = model.api_keys[task.owner] if task.by_key else None
     owner, spent, billed = model.users[task.owner], Decimal(0), 0
     for written, arguments in task.rows[task.done : task.done + CHUNK_ROWS]:
         operation = ALIASES.get(written, written)
@@ -183,7 +185,11 @@ def _bill_chunk(model: Model, name: str) -> None:
             task.refused[task.done + 1] = written, arguments
         elif cost is None:
             task.refused[task.done + 1] = operation, arguments
-        elif owner.balance < spent + cost or _exceeds_max_spend(task, spent + cost, cost):
+        elif (
+            owner.balance < spent + cost
+            or (api_key and api_key.limit < api_key.spent + spent + cost)
+            or _exceeds_max_spend(task, spent + cost, cost)
+        ):
             task.end("out_of_credit")
             break
         else:
@@ -199,6 +205,8 @@ def _bill_chunk(model: Model, name: str) -> None:
     if billed:
         owner.move("batch", -spent)
         task.spent += spent
+        if api_key:
+            api_key.spent += spent
 
 
 def _exceeds_max_spend(task: Task, more: Decimal, cost: Decimal) -> bool:
@@ -231,9 +239,9 @@ def _results(model: Model, name: str) -> list[Result]:
     return written
 
 
-def _refusal(model: Model, task: Task, by: str) -> Expected | None:
+def _refusal(model: Model, task: Task, by: str, by_key: bool = False) -> Expected | None:
     user = model.users[by]
-    if not user.may_call:
+    if not user.may_call_with(by_key):
         return NOT_SIGNED_IN
     return None if by == task.owner or user.role == "admin" else NOT_FOUND
 

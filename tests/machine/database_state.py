@@ -62,6 +62,11 @@ VIOLATIONS = {
         LEFT JOIN ledger l ON l.kind = 'batch' AND l.reference ->> 'task_id' = t.id::text
                            AND l.user_id = t.user_id
         GROUP BY t.id HAVING t.spent <> -coalesce(sum(l.amount), 0)""",
+    "an API key that spent more than its limit, or than its user was charged": """
+        SELECT k.id FROM api_keys k
+        WHERE k.spent > k.limit_amount OR k.spent > (
+            SELECT -coalesce(sum(l.amount), 0) FROM ledger l
+            WHERE l.user_id = k.user_id AND l.kind IN ('charge', 'batch'))""",
     "an hour of usage that is not the ledger's charges less refunds": """
         SELECT * FROM (
             SELECT user_id, date_trunc('hour', date, 'UTC') AS hour, -sum(amount) AS spent FROM ledger
@@ -135,13 +140,15 @@ def read(
         operations.setdefault(task_id, {})[operation] = sums[0], sums[1]
     tasks = sql(
         "SELECT id::text, user_id::text, status, rows_done, rows_failed, spent, cost, max_spend, refunded,"
-        " refunded_at IS NOT NULL, has_worker AND status = 'processing', results_at IS NOT NULL,"
-        " CASE WHEN status <> 'completed' THEN finished_at END FROM tasks"
+        " refunded_at IS NOT NULL, api_key_id IS NOT NULL, has_worker AND status = 'processing',"
+        " results_at IS NOT NULL, CASE WHEN status <> 'completed' THEN finished_at END FROM tasks"
     )
+    api_keys = sql("SELECT user_id::text, limit_amount, spent FROM api_keys")
     return {
         "users": {name_of[id]: (*user, ledgers.get(id, [])) for id, *user in users},
         "prices": dict(map(tuple, sql("SELECT type, cost FROM operations WHERE deleted_at IS NULL"))),
         "keys": {(name_of[id], key) for id, key in sql("SELECT user_id::text, key FROM idempotency_keys")},
+        "api_keys": {name_of[owner]: (limit, spent) for owner, limit, spent in api_keys},
         "usage": {(name_of[owner], operation): tuple(sums) for owner, operation, *sums in usage},
         "records": Counter(
             (

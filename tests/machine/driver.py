@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from shared import aws
 from tests.machine import batch_model, database_state
 from tests.machine.actions import Action, Request, SignIn, StopNow, request_event
 from tests.machine.linearizability import Crash, ExecutedAction, finish, linearize, mismatch
-from tests.machine.model import UNFINISHED, Model, Steps
+from tests.machine.model import UNFINISHED, ApiKey, Model, Steps
 from tests.machine.registry import ADMIN, Registry
 from tests.machine.service import Response, Service, count_delivery, dies, task_of
 from tests.support.batch.stage import AFTER, Fault
@@ -42,6 +43,13 @@ class Driver:
         assert response
         assert response.status == status, response
         return response
+
+    def create_api_key(self, who: str, limit: Decimal) -> None:
+        """Create an API key with a spending limit for a user."""
+        body = {"name": "machine", "spend_limit": {"amount": limit, "per": "total"}}
+        response = self.send(request_event(self.registry, who, "POST", "/api_keys", body), 201)
+        self.registry.secrets[who] = response.body["key"]
+        self.model.api_keys[who] = ApiKey(limit)
 
     def execute(self, action: Action, moment: str | None = None) -> None:
         """Execute an action. With a `moment`, the container dies before or after the commit."""

@@ -24,6 +24,8 @@ from tests.support.lambda_event import event
 
 LIST_CHECK_INTERVAL = 10
 """Number of steps between two checks of all lists of all users."""
+KEY_LIMIT = Decimal("12.5")
+"""Credits that each API key may spend: two calls or rows at the first price."""
 MAX_DELIVERIES = 100
 """Limit for the deliveries at the end of a run. With more, some message would be delivered forever."""
 Step = Callable[..., None]
@@ -74,6 +76,7 @@ class Machine(RuleBasedStateMachine):
             self.driver.execute(Price(operation, Decimal(5)))
         for who in (1, 2):
             self.driver.execute(SendFile(who, rows))
+            self.driver.create_api_key(self.driver.registry.user(who), KEY_LIMIT)
 
     @rule(action=strategies.SIGN_INS)
     def sign_in(self, action: Action) -> None:

@@ -82,9 +82,21 @@ class User:
     def may_call(self) -> bool:
         return self.signed_in and self.active and not self.deleted
 
+    def may_call_with(self, api_key: bool) -> bool:
+        """Return whether the user's API key is valid, or their session without `api_key`."""
+        return self.active and not self.deleted if api_key else self.may_call
+
     def move(self, kind: str, amount: Decimal) -> None:
         self.balance += amount
         self.ledger.append((kind, amount, self.balance))
+
+
+@dataclass
+class ApiKey:
+    """A user's API key, with a spending limit in total."""
+
+    limit: Decimal
+    spent: Decimal = Decimal(0)
 
 
 @dataclass
@@ -114,6 +126,8 @@ class Task:
     owner: str
     rows: Rows
     status: str
+    by_key: bool = False
+    """Whether the owner's API key created or last resumed the task, so that its spending limit applies."""
     stored: bool = False
     begun: bool = False
     """Whether a worker has ever started the task."""
@@ -150,6 +164,8 @@ class Model:
         self.tasks = dict[str, Task]()
         self.keys = dict[tuple[str, str], tuple[Any, Expected]]()
         """The request and the response of each (user, idempotency key)."""
+        self.api_keys = dict[str, ApiKey]()
+        """The API key of each user who has one."""
         self.usage = dict[tuple[str, str], tuple[int, int, Decimal]]()
         """The calls, the rows of files and the credits spent of each (user, operation)."""
 
@@ -183,10 +199,16 @@ class Model:
         return Expected(200)
 
     def charge(
-        self, record: str, who: str, operation: str, arguments: Arguments, key: str | None
+        self,
+        record: str,
+        who: str,
+        operation: str,
+        arguments: Arguments,
+        key: str | None,
+        by_key: bool = False,
     ) -> Expected:
         operation, user = ALIASES.get(operation, operation), self.users[who]
-        if not user.may_call:
+        if not user.may_call_with(by_key):
             return NOT_SIGNED_IN
         arguments = used_arguments(operation, arguments)
         result = compute(operation, arguments)
@@ -197,10 +219,16 @@ class Model:
         cost = self.prices.get(operation)
         if cost is None:
             return INVALID
+        api_key = self.api_keys[who] if by_key else None
+        if api_key and api_key.spent + cost > api_key.limit:
+            members = {"balance": user.balance, "cost": cost}
+            return Expected(402, members, problem="spend-limit-reached")
         if user.balance < cost:
             members = {"balance": user.balance, "cost": cost}
             return Expected(402, members, problem="insufficient-credit")
         user.move("charge", -cost)
+        if api_key:
+            api_key.spent += cost
         self.count_usage(who, operation, cost, calls=1)
         self.records[record] = Record(
             who, operation, arguments, result, cost, user.balance, paid=(who, operation, cost)
@@ -331,6 +359,7 @@ class Model:
             "prices": self.prices,
             "keys": set(self.keys),
             "usage": self.usage,
+            "api_keys": {who: (api_key.limit, api_key.spent) for who, api_key in self.api_keys.items()},
             "records": Counter(
                 (
                     *(r.owner, r.operation, r.arguments, r.result, r.amount, r.balance, r.task, r.row),
@@ -349,6 +378,7 @@ class Model:
                     t.max_spend,
                     t.returned,
                     t.refunded,
+                    t.by_key,
                     t.operations,
                     t.has_worker and t.status == "processing",
                     t.results,

@@ -16,6 +16,8 @@ class Registry:
         self.ids = dict[str, str]()
         self.tokens = dict[str, str]()
         """Access tokens by user id."""
+        self.secrets = dict[str, str]()
+        """API keys by the name of their user."""
         self._numbers = count(1)
 
     def new(self, kind: str) -> str:
@@ -25,6 +27,10 @@ class Registry:
     def user(self, number: int) -> str:
         """Return the name of a user. Includes deleted users and the admin."""
         return list(self.model.users)[number % len(self.model.users)]
+
+    def bearer(self, who: str, by_key: bool = False) -> str:
+        """Return the user's access token, or their API key."""
+        return self.secrets[who] if by_key else self.tokens[self.ids[who]]
 
     def client(self, number: int) -> str | None:
         return _one_of([name for name in self.model.users if name != ADMIN], number)

@@ -37,6 +37,7 @@ REQUIRED = (
     "Charge 200",
     "Charge 200 replayed",
     "Charge 402 insufficient-credit",
+    "Charge 402 spend-limit-reached",
     "Charge 409 conflict",
     "Charge 422 idempotency-key-reused",
     "Cancel 200",

@@ -59,9 +59,15 @@ CALL_ARGUMENTS = (
 """An operation and its arguments. Most of the time the number of arguments is valid."""
 ROWS = st.lists(CALL_ARGUMENTS, max_size=11).map(tuple)
 
-CALLS = st.builds(lambda who, called, key: Charge(who, *called, key), INDEX, CALL_ARGUMENTS, KEYS)
 LIMITS = st.sampled_from([None, None, Decimal("0.0001"), Decimal(5), Decimal(12), Decimal(100)])
-SENT_FILES = st.builds(SendFile, who=INDEX, rows=ROWS)
+CALLS = st.builds(
+    lambda who, called, key, by_key: Charge(who, *called, key, by_key),
+    INDEX,
+    CALL_ARGUMENTS,
+    KEYS,
+    st.booleans(),
+)
+SENT_FILES = st.builds(SendFile, who=INDEX, rows=ROWS, by_key=st.booleans())
 UPLOADS = SENT_FILES | st.builds(BeginUpload, who=INDEX, rows=ROWS, dry_run=st.booleans(), max_spend=LIMITS)
 GRANTS = st.builds(Grant, who=INDEX, amount=AMOUNTS, key=KEYS)
 BALANCES_SET = st.builds(SetBalance, who=INDEX, balance=BALANCES)
@@ -84,7 +90,7 @@ REFUNDS = st.builds(RefundRecord, record=st.integers(0, 30), key=KEYS) | st.buil
 BY = st.none() | st.none() | INDEX
 STOPS = (
     st.builds(Cancel, task=INDEX, by=BY)
-    | st.builds(Resume, task=INDEX, by=BY)
+    | st.builds(Resume, task=INDEX, by=BY, by_key=st.booleans())
     | st.builds(Start, task=INDEX, by=BY)
 )
 SIGN_INS = st.builds(SignIn, email=EMAILS)

@@ -67,6 +67,8 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.crash_of_the_worker, **waits, crash=Crash("complete_task", BEFORE))
     step(one.deliver_two_concurrently, one=0, other=0, hurried=False)
     step(one.top_up, action=Grant(2, Decimal(100), None))
+    for _ in range(3):
+        step(one.charge, action=Charge(2, *SUM, None, by_key=True))
     step(one.reuse_key, action=Charge(2, *SUM, "one"), other=None)
     step(one.reuse_key, action=Charge(2, *SUM, "one"), other=Charge(2, *OTHER_SUM, "one"))
     step(one.reuse_key_concurrently, one=Charge(2, *SUM, "two"), other=None, held=True)
@@ -103,5 +105,9 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.activate_or_deactivate, action=SetStatus(1, "active"))
     step(one.execute_two_concurrently, one=Charge(1, *SUM, None), other=SetStatus(1, "inactive"), held=True)
     step(one.crash_of_a_function, action=SignIn("4@example.com"), moment=AFTER)
+    step(one.top_up, action=Grant(2, Decimal(100), None))
+    calls = [Charge(2, *arguments, None, by_key=True) for arguments in (SUM, OTHER_SUM)]
+    step(one.execute_two_concurrently, one=calls[0], other=calls[1], held=True)
+    step(one.upload, action=SendFile(2, (SUM,) * 5, by_key=True))
     one.teardown()
     assert missing(machine.service.outcomes) == []
