@@ -132,7 +132,8 @@ def run(seconds: float, users: int, pause: float, seed: int) -> Soak:
 def api_key_of_an_admin(url: str) -> str:
     with Client(url) as admin:
         admin.sign_in("defaultadmin@admin.as", "adminpass").raise_for_status()
-        created = admin.post(f"{API}/api_keys", json={"name": "soak"}).raise_for_status()
+        wanted = {"name": "soak", "scopes": ["read", "admin"]}
+        created = admin.post(f"{API}/api_keys", json=wanted).raise_for_status()
         return str(created.json()["key"])
 
 
