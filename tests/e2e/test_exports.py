@@ -127,8 +127,9 @@ def test_client_exports_only_own_rows_and_admin_those_of_all(
     chief = account(role="admin")
     path = create(chief, filters={"user_id__in": f"{buyer.id},{other.id}"})
     assert {row["user_id"] for row in table(s3, completed(chief, path))} == {buyer.id, other.id}
-    expect.problem(buyer.get(path), 404)
-    assert path.rpartition("/")[2] not in {export["id"] for export in buyer.rows("exports")}
+    export_id = path.rpartition("/")[2]
+    expect.problem(buyer.get(f"{EXPORTS}/{export_id}"), 404)
+    assert export_id not in {export["id"] for export in buyer.rows("exports")}
 
 
 def test_export_that_is_not_completed_has_no_link(client: Client) -> None:
