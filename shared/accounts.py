@@ -22,7 +22,7 @@ from shared.ids import uuid7
 from shared.settings import settings
 
 VERIFICATIONS = 2
-"""Times that a sign-in verifies the password if the account's hash changes while it is verified."""
+"""Maximum number of verifications in one sign-in: a second one if the hash changed during the first."""
 # The same text whether or not the account exists, so that it does not reveal which e-mails have accounts.
 WRONG_CREDENTIALS_DETAIL = f"The e-mail or the password is wrong. To sign up: {passwords.POLICY}"
 
@@ -32,8 +32,8 @@ ACCOUNT_INACTIVE_DETAIL = "This account is inactive. Ask an admin to activate it
 def sign_in(email: str, password: str, address: str) -> TokenPair:
     """Sign in. An unknown e-mail with a compliant password creates a client's account.
 
-    The throttle counts failures only, after verifying the password. A success checks the throttle again then,
-    so that of many parallel guesses only the first few learn whether they were right.
+    The throttle counts only failed sign-ins. After a correct password it is checked again: otherwise parallel
+    guesses that started before the first failure was counted would exceed the limit.
 
     Args:
         address: the source address of the request, for the throttle.
@@ -164,7 +164,9 @@ def update_user(admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
     if deactivates and user_id == admin_id:
         raise Conflict("You cannot deactivate your own account. Ask another admin to do it.")
     password = changes.get("password")
-    password_hash = passwords.hash_password(password) if password else None  # slow: before the lock
+    password_hash = (
+        passwords.hash_password(password) if password else None
+    )  # before the lock: hashing is slow
     with UnitOfWork() as uow:
         if deactivates:
             uow.run("suspend_tasks", user_id=user_id, id=None)
@@ -191,7 +193,7 @@ def _replace_password(caller: Caller, verified_hash: str, new: str, buckets: dic
         TooManyRequests: other attempts failed too often while this one was verified.
         NotSignedIn: the session has ended.
     """
-    password_hash = passwords.hash_password(new)  # slow: before the lock
+    password_hash = passwords.hash_password(new)  # before the lock: hashing is slow
     with UnitOfWork() as uow:
         uow.one("lock_user", id=caller.id)
         row = uow.only(

@@ -18,7 +18,8 @@ UPLOADS_PER_SECOND = 0.1
 """The upload bucket of a user: its capacity, and the tokens that it gains per second."""
 RESUMES_AT_ONCE = 6
 RESUMES_PER_SECOND = 0.1
-"""The same for resumptions and starts of quoted tasks, because each sends a message to the shared queue."""
+"""The bucket of a user's resumptions and starts of quoted tasks. Each sends a message to the queue that all
+users share."""
 
 
 def create(
@@ -29,7 +30,7 @@ def create(
     *,
     dry_run: bool = False,
     max_spend: Decimal | None = None,
-    grant: Callable[[UUID], dict[str, Any]] = lambda task_id: {},
+    extra_members: Callable[[UUID], dict[str, Any]] = lambda task_id: {},
     statements: Statements = database,
 ) -> tuple[UUID, str]:
     """Create a task for the caller.
@@ -39,7 +40,7 @@ def create(
         status: `awaiting_upload`, or `queued` if the function stores the file itself.
         dry_run: whether to check and price the rows without charging them.
         max_spend: the credits that the task may spend; None for no limit.
-        grant: returns further members of the JSON for the task's id.
+        extra_members: returns members to add to the JSON, such as the presigned POST, for the task's id.
         statements: the caller's unit of work, if the task is created in a transaction.
 
     Returns:
@@ -59,7 +60,7 @@ def create(
         status=status,
         dry_run=dry_run,
         max_spend=max_spend,
-        upload=json.dumps(grant(task_id)),
+        upload=json.dumps(extra_members(task_id)),
         capacity=UPLOADS_AT_ONCE,
         per_second=UPLOADS_PER_SECOND,
     )
@@ -122,7 +123,7 @@ def resume(
 
     Raises:
         NotFound: the owner has no such task.
-        Conflict: the task has neither status, or it was refunded.
+        Conflict: the task is neither out_of_credit nor cancelled, or it was refunded.
         TooManyRequests: too many resumptions.
     """
     with UnitOfWork() as uow:

@@ -1,4 +1,4 @@
-"""Lock and delete users. Separate from accounts, so that these functions do not import Argon2."""
+"""Lock and delete users. Separate from accounts, so that its callers do not import Argon2."""
 
 from uuid import UUID
 

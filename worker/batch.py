@@ -19,7 +19,7 @@ from worker.chunk_billing import ChunkTotals, Outcome, Position, bill_chunk
 from worker.chunk_pricing import price_chunk
 from worker.chunks import RemoteBudget, chunks
 from worker.csv_rows import CsvRows, NotACsv
-from worker.messages import NotUnderstood, Upload
+from worker.messages import InvalidMessage, Upload
 from worker.results import Checkpoint, Fenced, write_results
 
 HANDOVER_MARGIN = 60.0
@@ -45,7 +45,7 @@ class End(Enum):
     OUT_OF_CREDIT = "out of credit"
     FAILED = "failed"
     NOT_RUNNING = "the task had ended before"
-    IN_PROGRESS = "another worker has the task"
+    IN_PROGRESS = "another worker is processing the task"
     TAKEN_OVER = "cancelled, or another worker took the task over"
     HANDED_OVER = "this worker ran out of time: handed over to the next one"
     WAITING = "another task of its owner is being processed"
@@ -87,7 +87,7 @@ def run_task(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool])
         out_of_time: returns whether this worker must hand the task over.
 
     Raises:
-        NotUnderstood: there is no such task.
+        InvalidMessage: there is no such task.
         ServiceUnavailable: the database, S3 or random.org can't be reached; committed work stays.
     """
     try:
@@ -115,15 +115,15 @@ def run_task(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool])
 def _end_without_work(upload: Upload, redelivered: bool) -> End | None:
     """Return the end for a message that needs no work, or None.
 
-    It runs one or two short statements and waits for no lock, so a user who causes many messages keeps no
+    It runs one or two short statements and waits for no lock, so a user who causes many messages can't keep a
     worker busy.
     """
     task = database.one("peek_task", id=upload.task_id, user_id=upload.user_id)
     if task is None:
-        raise NotUnderstood(f"there is no task {upload.task_id}")
+        raise InvalidMessage(f"there is no task {upload.task_id}")
     if task["status"] not in UNFINISHED:
         return End.NOT_RUNNING
-    # A redelivered message belonged to a worker that failed, so its task is taken over at once.
+    # Take over the task of a redelivered message at once: the worker that received it before has failed.
     if task["status"] == "processing" and task["has_live_worker"] and not redelivered:
         return End.IN_PROGRESS
     # Check this after the status: then the worker that ends the other task sees this one as waiting.
@@ -229,7 +229,7 @@ def _start(upload: Upload, file: _File) -> Row:
         )
         uow.commit()
     if task is None or owner is None:
-        raise NotUnderstood(f"there is no task {upload.task_id}")
+        raise InvalidMessage(f"there is no task {upload.task_id}")
     return {**task, **owner}
 
 

@@ -35,7 +35,7 @@ class Outcome(Enum):
     BILLED = "billed"
     OUT_OF_CREDIT = "out of credit"
     TOO_MANY_BAD_ROWS = "too many bad rows"
-    FENCED = "the checkpoint moved, or the task is not processing any more"
+    FENCED = "the checkpoint moved, or the task is no longer processing"
     OWNER_DELETED = "the owner's account was deleted"
     OWNER_INACTIVE = "the owner's account is inactive, so the task was cancelled"
 
@@ -75,7 +75,7 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
     """Charge, record and checkpoint a chunk, or the part of it before the row that ends the task.
 
     Args:
-        start: where the chunk begins. Billing is fenced if the task's checkpoint is anywhere else.
+        start: where the chunk begins. If the task's checkpoint is another position, the outcome is FENCED.
 
     Raises:
         DomainError: as `Database.run`. Postgres committed either the whole chunk or nothing.

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from shared import aws, database, metrics
 from shared.errors import DomainError
 from worker.batch import End, begin_turn, run_task
-from worker.messages import Export, NotUnderstood, Upload, files
+from worker.messages import Export, InvalidMessage, Upload, files
 from worker.results import write_results_of_ended_task
 
 logger = Logger(service="restcalculator")
@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
         try:
             _process(record, context)
             continue
-        except NotUnderstood as error:
+        except InvalidMessage as error:
             logger.error("message rejected", reason=str(error))
             retry = 0
         except DomainError as error:

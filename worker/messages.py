@@ -16,7 +16,7 @@ _UPLOAD = re.compile(f"uploads/({_UUID})/({_UUID})\\.csv")
 _EXPORT = re.compile(f"exports/({_UUID})/({_UUID})\\.(?:csv|jsonl)")
 
 
-class NotUnderstood(Exception):
+class InvalidMessage(Exception):
     """The message is not about an upload of this service. It belongs in the dead-letter queue."""
 
 
@@ -46,7 +46,7 @@ def files(body: str) -> list[Upload | Export]:
     S3 encodes keys like form data: a space becomes a plus (Amazon S3 User Guide, "Event message structure").
 
     Raises:
-        NotUnderstood: it is not an S3 event, or a key is neither an upload's nor an export's.
+        InvalidMessage: it is not an S3 event, or a key is neither an upload's nor an export's.
     """
     try:
         event: Any = json.loads(body)
@@ -54,7 +54,7 @@ def files(body: str) -> list[Upload | Export]:
             return []
         return [_file(record) for record in event["Records"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise NotUnderstood(f"not an S3 event: {type(error).__name__}") from error
+        raise InvalidMessage(f"not an S3 event: {type(error).__name__}") from error
 
 
 def _file(record: Mapping[str, Any]) -> Upload | Export:
@@ -63,4 +63,4 @@ def _file(record: Mapping[str, Any]) -> Upload | Export:
         return Upload(key, UUID(found[1]), UUID(found[2]), record.get("eventSource") == "aws:s3")
     if found := _EXPORT.fullmatch(key):
         return Export(key, UUID(found[1]), UUID(found[2]))
-    raise NotUnderstood(f"not the key of an upload or an export: {key[:100]!r}")
+    raise InvalidMessage(f"not the key of an upload or an export: {key[:100]!r}")

@@ -38,7 +38,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
     status_code=201,
 )
 def create_task(body: NewTask) -> Response[str]:
-    def grant(task_id: UUID) -> dict[str, Any]:
+    def upload_grant(task_id: UUID) -> dict[str, Any]:
         return aws.presign_upload(aws.upload_key(app.caller.id, task_id), body.size)
 
     def create(statements: Statements) -> str:
@@ -49,7 +49,7 @@ def create_task(body: NewTask) -> Response[str]:
             "awaiting_upload",
             dry_run=body.dry_run,
             max_spend=body.max_spend,
-            grant=grant,
+            extra_members=upload_grant,
             statements=statements,
         )
         return task

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.messages import NotUnderstood, files
+from worker.messages import InvalidMessage, files
 
 USER, TASK = "0190d7a6-3f5e-7c3a-9b1e-0123456789ab", "0190d7a6-3f5e-7c3a-9b1e-ba9876543210"
 KEY = f"uploads/{USER}/{TASK}.csv"
@@ -75,7 +75,7 @@ def test_test_event_of_s3_yields_no_upload() -> None:
     ],
 )
 def test_unknown_key_raises_not_understood(key: str) -> None:
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(InvalidMessage):
         files(event(key))
 
 
@@ -103,16 +103,16 @@ def test_unknown_key_raises_not_understood(key: str) -> None:
     ids=lambda body: body[:30],
 )
 def test_body_that_is_not_an_event_raises_not_understood(body: str) -> None:
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(InvalidMessage):
         files(body)
 
 
 def test_one_unknown_record_rejects_the_whole_message() -> None:
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(InvalidMessage):
         files(event(KEY, "uploads/strange.csv"))
 
 
 @given(anything.map(json.dumps) | st.text())
 def test_no_body_raises_another_error(body: str) -> None:
-    with suppress(NotUnderstood):
+    with suppress(InvalidMessage):
         files(body)

@@ -21,7 +21,7 @@ WITH billed AS MATERIALIZED (
     FROM entry, billed
     ON CONFLICT (user_id, hour, type) DO UPDATE
     SET rows = u.rows + excluded.rows, spent = u.spent + excluded.spent
-), of_task AS (
+), by_operation AS (
     INSERT INTO task_operations AS o (task_id, type, rows, spent)
     SELECT :id::uuid, type, rows, spent FROM billed
     ON CONFLICT (task_id, type) DO UPDATE
