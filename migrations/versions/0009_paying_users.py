@@ -443,7 +443,7 @@ def upgrade() -> None:
         sa.CheckConstraint("format IN ('csv', 'jsonl')", name="format"),
     )
     op.create_index(
-        "exports_newest_idx", "exports", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")]
+        "exports_newest_idx", "exports", ["owner", sa.text("created_at DESC"), sa.text("id DESC")]
     )
     op.create_index("exports_newest_of_all_idx", "exports", [sa.text("created_at DESC"), sa.text("id DESC")])
     op.create_table(

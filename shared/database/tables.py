@@ -291,7 +291,7 @@ exports = Table(
     CheckConstraint("status IN ('queued', 'processing', 'completed', 'failed')", name="status"),
     CheckConstraint("resource IN ('records', 'ledger')", name="resource"),
     CheckConstraint("format IN ('csv', 'jsonl')", name="format"),
-    Index("exports_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
+    Index("exports_newest_idx", "owner", text("created_at DESC"), text("id DESC")),
     Index("exports_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
 )
 

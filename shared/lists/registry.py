@@ -165,7 +165,7 @@ EXPORTS = Listing(
     responses.Export,
     func.export_json,
     newest=(exports.c.created_at, exports.c.id),
-    owner=exports.c.user_id,
+    owner=exports.c.owner,
 )
 
 LISTS = (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS, EXPORTS, AUDIT_LOG)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.conftest import Connect
 from tests.support import expect
 from tests.support.eventually import eventually
 from tests.support.http_client import API, Client, exact
@@ -130,6 +131,27 @@ def test_client_exports_only_own_rows_and_admin_those_of_all(
     export_id = path.rpartition("/")[2]
     expect.problem(buyer.get(f"{EXPORTS}/{export_id}"), 404)
     assert export_id not in {export["id"] for export in buyer.rows("exports")}
+
+
+def test_export_of_all_rows_is_not_found_without_the_admin_scope(
+    account: Callable[..., Client], connect: Connect
+) -> None:
+    chief = account(role="admin")
+    path = create(chief, filters={"user_id": chief.id})
+    key = chief.post(f"{API}/api_keys", json={"name": "reader", "scopes": ["read"]}).json()["key"]
+    reader = connect(bearer=key)
+    expect.problem(reader.get(path), 404)
+    assert reader.rows("exports") == []
+
+
+def test_demoted_admin_cannot_read_an_export_of_all_rows(
+    account: Callable[..., Client], admin: Client
+) -> None:
+    demoted = account(role="admin")
+    path = create(demoted, filters={"user_id": demoted.id})
+    change = {"role": "client"}
+    assert admin.patch(f"{API}/users/{demoted.id}", json=change).status_code == 204
+    expect.problem(demoted.get(path), 404)
 
 
 def test_export_that_is_not_completed_has_no_link(client: Client) -> None:

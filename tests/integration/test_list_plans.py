@@ -66,8 +66,8 @@ FILL = (
     """INSERT INTO sessions (id, user_id, refresh_id, expires_at)
        SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, gen_random_uuid(), now() + interval '1 day'
        FROM generate_series(1, {rows}) n""",
-    """INSERT INTO exports (id, user_id, resource, format, query, rows_done, created_at)
-       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'records', 'csv', 'a' || n, n,
+    """INSERT INTO exports (id, user_id, owner, resource, format, query, rows_done, created_at)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, {owner}, 'records', 'csv', 'a' || n, n,
               now() - n * interval '1 minute'
        FROM generate_series(1, {rows}) n""",
     """INSERT INTO api_keys (id, user_id, name, key_hash)
