@@ -108,11 +108,6 @@ GROUP BY 1, 2, 3
 ON CONFLICT (user_id, hour, type) DO UPDATE SET rows = excluded.rows, spent = u.spent + excluded.spent
 """
 
-# Keys are scoped to the route. A grant's response begins with its id.
-SCOPE_KEYS = """
-UPDATE idempotency_keys SET key = 'POST /api/v1/users/{id}/credits ' || key WHERE response LIKE '{"id" :%'
-"""
-
 # Admins may have corrected the amounts of a file's rows. The ledger has what was charged, so the difference
 # goes to the operation with the most rows.
 USAGE_OF_CORRECTED_ROWS = """
@@ -145,13 +140,21 @@ WHERE l.kind = 'charge' AND r.id = (l.reference ->> 'record_id')::uuid
   AND (r.amount <> -l.amount OR r.user_id <> l.user_id)
 """
 
-# Version 1.1, which serves during the deploy and after a rollback, does not count usage. Remove the trigger
-# once no deploy starts from 1.1.
+# Version 1.1, which serves during the deploy and after a rollback, does not count usage. It also ignores dry runs
+# and spending limits of tasks, so its charges of their rows are rejected; a worker of the new version gets the
+# message when SQS retries it. Remove the trigger once no deploy starts from 1.1.
 COUNT_USAGE = """
 CREATE FUNCTION count_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     counted record;
 BEGIN
+    IF EXISTS (
+        SELECT FROM tasks t LEFT JOIN api_keys k ON k.id = t.api_key_id
+        WHERE t.id = (NEW.reference ->> 'task_id')::uuid
+          AND (t.dry_run OR t.max_spend IS NOT NULL OR k.limit_amount IS NOT NULL)
+    ) THEN
+        RAISE EXCEPTION 'Version 1.1 cannot process a dry run or a task with a spending limit.';
+    END IF;
     FOR counted IN
         SELECT o.type, count(*) FILTER (WHERE r.task_id IS NULL) AS calls, count(r.task_id) AS rows,
                sum(r.amount) AS spent
@@ -472,7 +475,7 @@ def upgrade() -> None:
         ["finished_at"],
         postgresql_where=sa.text("finished_at IS NOT NULL AND results_at IS NULL AND status <> 'completed'"),
     )
-    for statement in (KEEP_RIGHTS, SCOPE_KEYS, *BACKFILL, *OLD_CODE, *FUNCTIONS):
+    for statement in (KEEP_RIGHTS, *BACKFILL, *OLD_CODE, *FUNCTIONS):
         op.execute(statement)
 
 

@@ -138,6 +138,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
         "amount": amount,
         "reason": reason,
         "key": scoped("POST /api/v1/users/{id}/credits", key),
+        "unscoped_key": key,
         "fingerprint": fingerprint({"user_id": str(user_id), "amount": amount, "reason": reason}),
         "entry_id": uuid7(),
         "audit_id": uuid7(),

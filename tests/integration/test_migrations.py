@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from pg8000.exceptions import DatabaseError
 from sqlalchemy import create_engine, pool
 
 import migrations.handler
 from migrations.handler import PRICED, handler
-from shared import database
+from shared import database, tasks
 from shared.auth import passwords
 from shared.database.tables import metadata
 from shared.database.url import PostgresUrl
@@ -22,7 +23,7 @@ from shared.operations.catalog import CATALOG
 from shared.settings import SettingsError, settings
 from tests.integration.conftest import Server
 from tests.support.charging import charge
-from tests.support.users import Person
+from tests.support.users import Person, create_api_key
 
 Sql = Callable[..., list[list[Any]]]
 
@@ -266,6 +267,24 @@ def test_usage_contains_charges_of_version_1_1(
     ]
     assert operations == [["addition", 2, 10], ["division", 1, Decimal("0.1")]]
     assert charged == ([["32", 5, "1"]] if when == "before the migration" else [])
+
+
+@pytest.mark.parametrize(
+    "ignored", ["dry_run = true", "max_spend = 1", "api_key_id = (SELECT id FROM api_keys)"]
+)
+def test_version_1_1_charges_no_rows_of_a_task_whose_limits_it_ignores(
+    client: Person, sql: Sql, ignored: str
+) -> None:
+    create_api_key(client.id, limit_amount=Decimal(1), limit_per="total")
+    task_id, _ = tasks.create(client.caller, "a.csv", 9, "queued")
+    charge = f"""INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference)
+                 SELECT gen_random_uuid(), user_id, 'batch', -5, 20, 15,
+                        jsonb_build_object('task_id', id, 'first_row', 1, 'last_row', 1)
+                 FROM tasks WHERE id = '{task_id}'"""
+    sql(charge)
+    sql(f"UPDATE tasks SET {ignored}")
+    with pytest.raises(DatabaseError, match="Version 1.1 cannot process"):
+        sql(charge)
 
 
 def columns(sql: Sql) -> list[list[Any]]:

@@ -51,6 +51,16 @@ def test_grant_adds_credit_and_records_its_reason_in_the_ledger(
     ]
 
 
+def test_grant_of_version_1_1_is_not_repeated(admin: Person, client: Person, sql: Sql) -> None:
+    first = charges.grant(admin.caller, client.id, Decimal(5), "a gift", "key")
+    sql("UPDATE idempotency_keys SET key = 'key'")  # version 1.1 stores it without the route
+    retried = charges.grant(admin.caller, client.id, Decimal("5.0"), "a gift", "key")
+    assert (retried.body, retried.replayed) == (first.body, True)
+    with pytest.raises(IdempotencyKeyReused):
+        charges.grant(admin.caller, client.id, Decimal(6), "a gift", "key")
+    assert balance(sql, client) == 25
+
+
 def test_negative_grant_reduces_the_balance_to_zero_at_most(admin: Person, client: Person, sql: Sql) -> None:
     with pytest.raises(InvalidInput) as caught:
         charges.grant(admin.caller, client.id, Decimal("-20.0001"), "too much", "key")
