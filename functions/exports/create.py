@@ -5,7 +5,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared import aws, exports
+from shared import aws, database, exports
 from shared.database import Statements
 from shared.http.api import Access, Api
 from shared.http.responses import documented, location, ok
@@ -42,8 +42,17 @@ def create_export(body: NewExport) -> Response[str]:
         return exports.create(app.caller, body.resource, body.format, query, statements)
 
     response = run_once(app.idempotent_request(body.model_dump()), create)
-    # Also for a retry: the first request may have failed before it sent the message.
     export_id = UUID(json.loads(response.body)["id"])
-    aws.enqueue(aws.export_key(app.caller.id, export_id, body.format))
+    if not response.replayed or _is_queued(export_id):
+        aws.enqueue(aws.export_key(app.caller.id, export_id, body.format))
     headers = {"Location": location(response.body, "/api/v1/exports"), **response.headers}
     return ok(response.body, status=202, headers=headers)
+
+
+def _is_queued(export_id: UUID) -> bool:
+    """Whether no worker has started the export: the first request may have failed before it sent the message.
+
+    Retries of a started export send none, because they are not throttled.
+    """
+    export = database.one("export", id=export_id, owner=app.caller.scope)
+    return export is not None and export["status"] == "queued"

@@ -140,9 +140,9 @@ WHERE l.kind = 'charge' AND r.id = (l.reference ->> 'record_id')::uuid
   AND (r.amount <> -l.amount OR r.user_id <> l.user_id)
 """
 
-# Version 1.1, which serves during the deploy and after a rollback, does not count usage. It also ignores dry runs
-# and spending limits of tasks, so its charges of their rows are rejected; a worker of the new version gets the
-# message when SQS retries it. Remove the trigger once no deploy starts from 1.1.
+# Version 1.1, which serves during the deploy and after a rollback, does not count usage. It also ignores dry
+# runs and spending limits of tasks, so its charges of their rows are rejected; a worker of the new version
+# receives the message when SQS retries it. Remove the trigger once no deploy starts from 1.1.
 COUNT_USAGE = """
 CREATE FUNCTION count_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

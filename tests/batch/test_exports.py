@@ -6,10 +6,13 @@ from uuid import UUID
 
 import pytest
 
+from functions.exports.create import app
 from localstack.cloud import BUCKET
 from shared import aws, database, exports
+from shared.auth import tokens
 from tests.support.batch.deliveries import Deliveries
 from tests.support.batch.harness import Harness
+from tests.support.lambda_event import event
 from tests.support.users import Person
 
 ROWS = 500
@@ -89,6 +92,22 @@ def test_redelivered_message_of_a_completed_export_changes_nothing(
     deliveries.until_idle()
     assert lines(harness, key) == before
     assert deliveries.outcomes["failed"] == 0
+
+
+def test_retry_sends_a_message_only_until_a_worker_starts(
+    owner: Person, deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = list[str]()
+    enqueue = aws.enqueue
+    monkeypatch.setattr(aws, "enqueue", lambda key: (sent.append(key), enqueue(key)))
+    token = tokens.issue(owner.session_id, owner.id, "client").access
+    headers = {"authorization": f"Bearer {token}", "idempotency-key": "the export"}
+    request = event("POST", "/api/v1/exports", '{"resource": "records"}', headers=headers)
+    bodies = {app(request, None)["body"] for _ in range(2)}
+    assert len(sent) == 2
+    deliveries.until_idle()
+    bodies.add(app(request, None)["body"])
+    assert (len(sent), len(bodies)) == (2, 1)
 
 
 def test_second_worker_leaves_an_export_that_is_being_written(harness: Harness, owner: Person) -> None:

@@ -283,7 +283,7 @@ def test_version_1_1_charges_no_rows_of_a_task_whose_limits_it_ignores(
                  FROM tasks WHERE id = '{task_id}'"""
     sql(charge)
     sql(f"UPDATE tasks SET {ignored}")
-    with pytest.raises(DatabaseError, match="Version 1.1 cannot process"):
+    with pytest.raises(DatabaseError, match="cannot process a dry run"):
         sql(charge)
 
 
