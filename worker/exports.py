@@ -6,6 +6,7 @@ Several workers may write it one after the other, each from the checkpoint of th
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -97,8 +98,16 @@ def _list_query(listing: Listing, row: Row) -> tuple[Shape, dict[str, Any]]:
 def _window_end(
     listing: Listing, shape: Shape, values: Mapping[str, Any], position: list[str] | None
 ) -> list[str] | None:
-    """Return the sort keys of the last of the next ROWS_AT_ONCE rows; None if fewer rows remain."""
-    sql = window_end_sql(listing, shape.after_cursor() if position else shape)
+    """Return the sort keys of the last of the next ROWS_AT_ONCE rows; None if fewer rows remain.
+
+    Rows that a filter removes count, unless an index serves the filter. Otherwise a filter that few rows
+    match would make one statement read the whole list, which may take longer than the socket's timeout.
+    """
+    indexed = [column.name for column in listing.newest]
+    if listing.owner is not None:
+        indexed.append(listing.owner.name)
+    examined = replace(shape, filters=tuple(one for one in shape.filters if one.field in indexed))
+    sql = window_end_sql(listing, examined.after_cursor() if position else examined)
     parameters = {**values, **_named("position", position), "window": ROWS_AT_ONCE}
     rows = database.query(sql, parameters)
     return list(rows[0].values()) if rows else None

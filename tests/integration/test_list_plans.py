@@ -11,9 +11,10 @@ import pytest
 
 from shared import database
 from shared.auth.caller import Caller
-from shared.database import dispose_connections
+from shared.database import Row, dispose_connections
 from shared.database.connection import Database
 from shared.errors import InvalidInput
+from shared.exports import LISTINGS
 from shared.http.problems import PROBLEMS
 from shared.lists import page as page_module
 from shared.lists import registry as lists
@@ -22,6 +23,8 @@ from shared.lists.page import read_page
 from shared.lists.query import FieldType
 from tests.integration.conftest import Server, use
 from tests.support.list_reader import Reader
+from worker import exports
+from worker.s3_writer import S3ObjectWriter
 
 pytestmark = pytest.mark.usefixtures("filled_database")
 
@@ -233,6 +236,45 @@ def test_search_reads_its_window_in_index_order_whether_or_not_it_finds_somethin
         for query in ({"search": text}, {"search": text, "cursor": cursor}):
             for plan in plans(caller)(lists.RECORDS, query):
                 assert rows_read(plan, "records") <= 2 * window, (query, plan)
+
+
+@pytest.mark.parametrize("caller", [CLIENT, ADMIN], ids=lambda one: one.role)
+@pytest.mark.parametrize(
+    ("resource", "filters"),
+    [("records", ""), ("records", "amount=-1"), ("records", "date__lt=2100-01-01"), ("ledger", "amount=-1")],
+)
+def test_each_statement_of_an_export_reads_one_window(
+    server: Server, filled: str, monkeypatch: pytest.MonkeyPatch, caller: Caller, resource: str, filters: str
+) -> None:
+    window, read, query = 40, list[int](), database.query
+    row = {"resource": resource, "query": filters, "owner": caller.scope}
+    shape, values = exports._list_query(LISTINGS[resource], row)
+
+    def explain(sql: str) -> None:
+        ((plan,),) = connection.run(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+        read.append(rows_read(plan[0]["Plan"], resource))
+
+    def explain_and_query(sql: str, parameters: dict[str, Any]) -> list[Row]:
+        explain(exports._with_literals(sql, parameters))
+        return query(sql, parameters)
+
+    def copy_out(sql: str, _: object) -> int:
+        explain(sql[len("COPY (") : sql.rindex(") TO STDOUT")])
+        return 0
+
+    monkeypatch.setattr(exports, "ROWS_AT_ONCE", window)
+    monkeypatch.setattr(exports.database, "query", explain_and_query)
+    monkeypatch.setattr(exports.database, "copy_out", copy_out)
+    listing, position = LISTINGS[resource], None
+    with server.connect(filled) as connection:
+        for _ in range(2):
+            end = exports._window_end(listing, shape, values, position)
+            exports._copy(
+                listing, shape, values, "csv", position, end, S3ObjectWriter.__new__(S3ObjectWriter)
+            )
+            position = end
+    assert max(read) <= 2 * window, read
+    assert len(read) == 4
 
 
 def test_history_of_a_price_is_read_in_index_order(plans: Callable[[Caller], Plans]) -> None:
