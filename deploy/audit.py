@@ -1,8 +1,9 @@
 """Audit the balances of a deployed stack: `STAGE=… python -m deploy.audit`.
 
-The database is private, so the migrate function runs the audit and this script prints the result. The exit
-status is that of shared.billing.audit: 0 if balances and usage match the ledger, 1 if one does not, 2 if the
-audit failed.
+The database is private, so the migrate function runs the audit and this script prints the result. One call
+of the function is limited in time, so the script calls it until the audit is finished. The next run continues
+an audit that was interrupted. The exit status is that of shared.billing.audit: 0 if balances and usage match
+the ledger, 1 if one does not, 2 if the audit failed.
 """
 
 import json
@@ -19,7 +20,8 @@ def main() -> int:
     environment = load_environment()
     lambda_, function = lambda_client(aws_session(environment)), f"{SERVICE}-{environment['STAGE']}-migrate"
     try:
-        result = json.loads(invoke(lambda_, function, {"audit": True}))
+        while not (result := json.loads(invoke(lambda_, function, {"audit": True}))).get("finished", True):
+            print(result["progress"], file=sys.stderr)
     except (MigrationFailed, ClientError, BotoCoreError) as error:
         print(f"The audit failed: {error}", file=sys.stderr)
         return 2

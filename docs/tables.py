@@ -41,6 +41,10 @@ for the speed of the current run; `results_*` are the checkpoint of writing the 
     "usage_hours": """\
 Calls, rows and spent credits of each user, by hour and operation, for `GET /usage`. The statements that
 charge and refund update it.""",
+    "audit_points": """\
+The newest ledger entry of each user that the audit has verified, with the balance after it and what was spent
+in its hour. `is_suspect` marks users whose balance or usage did not match.""",
+    "audit_state": "One row: how far the audit has verified the ledger and compared the users.",
     "exports": "Files of records or ledger entries that the worker writes. Deleted after 7 days.",
     "audit_log": "The changes by admins. Append-only, like the ledger.",
     "sessions": "One row for each signed-in device. `refresh_id` names the newest refresh token.",

@@ -468,6 +468,29 @@ def upgrade() -> None:
         "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log"
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )
+    op.create_table(
+        "audit_points",
+        sa.Column("user_id", sa.Uuid),
+        sa.Column("seq", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("balance", MONEY, nullable=False, server_default="0"),
+        sa.Column("hour", TIME, nullable=False, server_default="-infinity"),
+        sa.Column("hour_spent", SUM, nullable=False, server_default="0"),
+        sa.Column("is_suspect", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.PrimaryKeyConstraint("user_id", name="audit_points_pkey"),
+    )
+    op.create_index(
+        "audit_points_suspect_idx", "audit_points", ["user_id"], postgresql_where=sa.text("is_suspect")
+    )
+    op.create_table(
+        "audit_state",
+        sa.Column("id", sa.Integer, autoincrement=False, server_default="1"),
+        sa.Column("verified_seq", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("compared_user_id", sa.Uuid),
+        sa.Column("is_full", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.PrimaryKeyConstraint("id", name="audit_state_pkey"),
+        sa.CheckConstraint("id = 1", name="one_row"),
+    )
+    op.execute("INSERT INTO audit_state DEFAULT VALUES")
     # For the tasks that have ended and whose results are not written yet.
     op.create_index(
         "tasks_without_results_idx",

@@ -156,7 +156,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
 
 def audit() -> list[Row]:
     """Return each user whose balance or usage does not match the ledger, or whose entries are not a chain."""
-    return database.run("audit")
+    return database.run("audit", user_ids=None)
 
 
 def _run_with_key(statement: str, **parameters: Any) -> Row:

@@ -267,6 +267,33 @@ usage_hours = Table(
     Index("usage_hours_hour_idx", "hour"),
 )
 
+# The newest ledger entry of each user that the audit has verified, with the balance after it. `hour` is the hour
+# of that entry, and `hour_spent` the charges less refunds of the hour's verified entries. A suspect is checked
+# completely each night until it is correct again. No foreign key, because its check would lock the user.
+audit_points = Table(
+    "audit_points",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("seq", BigInteger, nullable=False, server_default="0"),
+    Column("balance", MONEY, nullable=False, server_default="0"),
+    Column("hour", TIME, nullable=False, server_default="-infinity"),
+    Column("hour_spent", SUM, nullable=False, server_default="0"),
+    Column("is_suspect", Boolean, nullable=False, server_default=false()),
+    Index("audit_points_suspect_idx", "user_id", postgresql_where=text("is_suspect")),
+)
+
+# One row: the newest verified ledger entry, the position of an unfinished comparison of all users, and whether a
+# full audit is unfinished.
+audit_state = Table(
+    "audit_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, server_default="1"),
+    Column("verified_seq", BigInteger, nullable=False, server_default="0"),
+    Column("compared_user_id", Uuid),
+    Column("is_full", Boolean, nullable=False, server_default=false()),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
 # `owner` limits the rows of the file; null for the rows of all users. `cursor`, `upload_id` and `parts` are
 # the checkpoint of the writing worker.
 exports = Table(

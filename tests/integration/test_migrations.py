@@ -94,7 +94,7 @@ def test_set_up_creates_six_prices_the_admin_and_the_client(sql: Sql) -> None:
 
 @pytest.mark.usefixtures("database_url")
 def test_audit_is_clean_after_set_up() -> None:
-    assert database.run("audit") == []
+    assert database.run("audit", user_ids=None) == []
 
 
 def contents(sql: Sql) -> list[list[Any]]:
@@ -324,7 +324,8 @@ def test_migration_that_cannot_lock_a_table_fails_and_changes_nothing(
 
 
 def test_migrate_function_audits_without_changes(next_migration: None, client: Person, sql: Sql) -> None:
-    assert handler({"audit": True}, None) == {"findings": []}
+    passed = handler({"audit": True}, None)
+    assert (passed["finished"], passed["findings"]) == (True, [])
     sql("UPDATE users SET balance = balance + 7 WHERE id = :id", id=client.id)
     before = [*columns(sql), *contents(sql)]
     (line,) = handler({"audit": True}, None)["findings"]

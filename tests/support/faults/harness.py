@@ -88,7 +88,7 @@ class Harness:
         """Return the users whose balance is not the sum of their ledger."""
         database = Database(self.postgres.url)
         try:
-            return database.run("audit")
+            return database.run("audit", user_ids=None)
         finally:
             database.dispose()
 
