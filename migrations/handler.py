@@ -40,8 +40,8 @@ NEXT_STEPS = {
 AUDIT_SECONDS = 100.0
 """Seconds after which the function begins no further step of the audit. The next call continues."""
 AUDIT_STATEMENT_TIMEOUT = 60.0
-"""Seconds until Postgres cancels a statement of the audit. After AUDIT_SECONDS the function runs the last step, and
-checks suspects for 60 s and a last statement: together 280 s, before the function times out."""
+"""Seconds until Postgres cancels a statement of the audit. After AUDIT_SECONDS the function runs the last
+step, and checks suspects for 60 s and a last statement: together 280 s, before the function times out."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from shared.billing import audit
 SECONDS = 700.0
 """Seconds after which the function begins no further step. The next night continues."""
 STATEMENT_TIMEOUT = 60.0
-"""Seconds until Postgres cancels a statement. After SECONDS the function runs the last step, and checks suspects
-for 60 s and a last statement: together 880 s, before the function times out."""
+"""Seconds until Postgres cancels a statement. After SECONDS the function runs the last step, and checks
+suspects for 60 s and a last statement: together 880 s, before the function times out."""
 
 logger = Logger(service="restcalculator")
 

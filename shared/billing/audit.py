@@ -19,8 +19,8 @@ from shared.errors import DomainError
 PASSED = "Every balance is the sum of its ledger entries, and usage matches the ledger."
 """The report of an audit without findings."""
 AUDIT_TIMEOUT = 3600.0
-"""Seconds. Postgres sends no byte before a statement ends, so without a statement timeout the connection would
-time out after a minute."""
+"""Seconds. Postgres sends no byte before a statement ends, so without a statement timeout the connection
+would time out after a minute."""
 PROGRESS_SECONDS = 10.0
 """Seconds between two lines that report the progress."""
 LINES_LIMIT = 1000
@@ -34,8 +34,9 @@ SUSPECTS_LIMIT = 100
 SUSPECTS_SECONDS = 60.0
 """Seconds after which the check of suspects begins no further statement. The rest is only counted."""
 SETTLED_SECONDS = 3600.0
-"""Age of an entry from which the audit verifies it for good. A transaction assigns `seq` before it commits, so
-entries with lower numbers may appear for as long as a transaction runs: at most the 15 minutes of a worker."""
+"""Age of an entry from which the audit verifies it for good. A transaction assigns `seq` before it commits,
+so entries with lower numbers may appear for as long as a transaction runs: at most the 15 minutes of a
+worker."""
 
 
 @dataclass(frozen=True, slots=True)

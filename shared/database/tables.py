@@ -267,9 +267,10 @@ usage_hours = Table(
     Index("usage_hours_hour_idx", "hour"),
 )
 
-# The newest ledger entry of each user that the audit has verified, with the balance after it. `hour` is the hour
-# of that entry, and `hour_spent` the charges less refunds of the hour's verified entries. A suspect is checked
-# completely each night until it is correct again. No foreign key, because its check would lock the user.
+# The newest ledger entry of each user that the audit has verified, with the balance after it. `hour` is the
+# hour of that entry, and `hour_spent` the charges less refunds of the hour's verified entries. A suspect is
+# checked completely each night until it is correct again. No foreign key, because its check would lock the
+# user.
 audit_points = Table(
     "audit_points",
     metadata,
@@ -282,8 +283,8 @@ audit_points = Table(
     Index("audit_points_suspect_idx", "user_id", postgresql_where=text("is_suspect")),
 )
 
-# One row: the newest verified ledger entry, the position of an unfinished comparison of all users, and whether a
-# full audit is unfinished.
+# One row: the newest verified ledger entry, the position of an unfinished comparison of all users, and
+# whether a full audit is unfinished.
 audit_state = Table(
     "audit_state",
     metadata,

@@ -88,6 +88,9 @@ def test_full_bucket_is_deleted_and_a_throttled_caller_stays_throttled(client: P
         "status": "queued",
         "capacity": 1,
         "upload": None,
+        "api_key_id": None,
+        "dry_run": False,
+        "max_spend": None,
     }
     waits = [
         database.only("create_task", id=uuid4(), per_second=0.001, **task_parameters)["wait"]
