@@ -7,7 +7,7 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from shared import aws, database, tasks
-from shared.database import Statements
+from shared.database import Statements, UnitOfWork
 from shared.errors import PayloadTooLarge, ServiceUnavailable
 from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import parse_upload
@@ -67,11 +67,19 @@ def _lacks_file(task_id: UUID) -> bool:
 
 
 def _store(request: Request, task_id: UUID, content: bytes) -> None:
-    """Store the file in S3. If that fails, fail the task, so that a retry creates another one."""
+    """Store the file in S3. If that fails, fail the task, so that a retry creates another one.
+
+    Raises:
+        ServiceUnavailable: S3 can't be reached, and no worker has found the file.
+    """
     try:
         aws.store(aws.upload_key(app.caller.id, task_id), content)
     except ServiceUnavailable:
-        database.one("fail_task", id=task_id, error="The file could not be stored.", announced=False)
-        if request.key is not None:
-            database.run("forget_response", user_id=request.user_id, key=scoped(request.route, request.key))
-        raise
+        with UnitOfWork() as uow:
+            failed = uow.one("fail_task_without_file", id=task_id, error="The file could not be stored.")
+            if failed and request.key is not None:
+                key = scoped(request.route, request.key)
+                uow.run("forget_response", user_id=request.user_id, key=key)
+            uow.commit()
+        if failed:
+            raise

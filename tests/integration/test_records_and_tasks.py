@@ -10,10 +10,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared import database, records, tasks
+from functions.tasks import process_csv
+from shared import aws, database, records, tasks
+from shared.auth import tokens
 from shared.billing import charges
 from shared.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable, TooManyRequests
 from shared.ids import uuid7
+from tests.support.lambda_event import event
 from tests.support.users import Person, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -245,3 +248,28 @@ def test_eight_concurrent_resumes_send_one_message(client: Person, sql: Sql) -> 
 
     run_concurrently(8, resume)
     assert sent == [task_id]
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["stored", "not stored"])
+def test_retry_after_a_failed_upload_makes_a_second_task_only_if_no_worker_has_the_file(
+    client: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    def store(key: str, content: bytes) -> None:
+        if stored:  # a worker finds the file before the connection fails
+            sql("UPDATE tasks SET status = 'processing', etag = 'x', has_worker = true")
+        raise ServiceUnavailable("S3")
+
+    monkeypatch.setattr(aws, "store", store)
+    token = tokens.issue(client.session_id, client.id, "client").access
+    headers = {
+        "authorization": f"Bearer {token}",
+        "content-type": "multipart/form-data; boundary=b",
+        "idempotency-key": "the file",
+    }
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\noperation\r\n--b--\r\n'
+    )
+    request = event("POST", "/api/v1/process_csv", form, headers=headers)
+    statuses = [process_csv.app(request, None)["statusCode"] for _ in range(2)]
+    assert statuses == ([202, 202] if stored else [503, 503])
+    assert sql("SELECT status FROM tasks") == ([["processing"]] if stored else [["failed"]] * 2)
