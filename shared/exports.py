@@ -19,6 +19,9 @@ EXPORTS_AT_ONCE = 6
 EXPORTS_PER_SECOND = 0.1
 """The export bucket of a user: its capacity, and the tokens that it gains per second."""
 
+LONGEST_QUERY = 10_000
+"""Characters. Lists show the queries of 100 exports, and a function's response is limited to 6 MB."""
+
 
 def query_string(resource: ExportResource, filters: Mapping[str, str], fields: Sequence[str]) -> str:
     """Return the query string of the list that the export writes.
@@ -30,6 +33,10 @@ def query_string(resource: ExportResource, filters: Mapping[str, str], fields: S
     if unknown := [name for name in filters if name.partition("__")[0] not in listing.public]:
         raise InvalidInput.at(f"#/filters/{unknown[0][:64]}", f"The {resource} have no such filter.")
     query = urlencode({**filters, **({"fields": ",".join(fields)} if fields else {})})
+    if len(query) > LONGEST_QUERY:
+        raise InvalidInput.at(
+            "#/filters", f"Filters and fields are limited to {LONGEST_QUERY:,} characters in a query string."
+        )
     try:
         parse(query, listing.public)
     except InvalidInput as error:

@@ -183,6 +183,7 @@ def test_retried_export_is_written_once(client: Client) -> None:
         ({"resource": "records", "filters": {"amount": "much"}}, "#/filters/amount"),
         ({"resource": "ledger", "filters": {"task_id": "1"}}, "#/filters/task_id"),
         ({"resource": "records", "fields": ["colour"]}, "#/fields"),
+        ({"resource": "records", "filters": {"operation": "a" * 9_999}}, "#/filters"),
     ],
 )
 def test_invalid_export_is_rejected(client: Client, members: dict[str, Any], pointer: str) -> None:
