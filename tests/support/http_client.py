@@ -107,3 +107,23 @@ def exact(response: httpx.Response) -> Any:
 @cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
+
+
+class BearerClient(Client):
+    """A client with a session's bearer token. It signs in again after each `POST /logout`."""
+
+    def __init__(self, url: str, email: str) -> None:
+        super().__init__(url)
+        self.email = email
+        self._renew_token()
+
+    def request(self, method: str, url: Any, **how: Any) -> httpx.Response:
+        response = super().request(method, url, **how)
+        if str(url).endswith("/logout"):
+            self._renew_token()
+        return response
+
+    def _renew_token(self) -> None:
+        body = {"email": self.email, "password": PASSWORD, "token": True}
+        token = exact(super().request("POST", "/login", json=body))["access_token"]
+        self.headers["Authorization"] = f"Bearer {token}"

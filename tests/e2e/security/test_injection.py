@@ -10,10 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import Connect
 from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import Declared
-from tests.support.http_client import API, Client
+from tests.support.http_client import API, BearerClient, Client
 from tests.support.uploads import HEADER, ended, results, upload
 
 HOST_HEADERS = (
@@ -72,10 +71,10 @@ def canary() -> Iterator[Canary]:
 
 
 @pytest.fixture(scope="module")
-def caller(account: Callable[..., Client], connect: Connect) -> Client:
-    """An admin, so that no route returns 403. Its API key stays valid after the calls of /logout."""
-    canary = account(role="admin").post(f"{API}/api_keys", json={"name": "x"})
-    return connect(bearer=canary.json()["key"])
+def caller(account: Callable[..., Client], url: str) -> Iterator[Client]:
+    """An admin, so that no route returns 403."""
+    with BearerClient(url, account(role="admin").email) as caller:
+        yield caller
 
 
 def with_text(route: Declared, text: str) -> dict[str, Any]:

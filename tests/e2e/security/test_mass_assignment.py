@@ -1,15 +1,14 @@
 """API3, broken object property level authorization: callers cannot set undocumented members."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Connect
 from tests.support import expect
 from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import OPERATIONS, Declared, resolved
-from tests.support.http_client import API, PASSWORD, Client, new_email
+from tests.support.http_client import API, PASSWORD, BearerClient, Client, new_email
 
 # The documented success responses of all routes.
 RESPONSES: list[dict[str, Any]] = [
@@ -43,10 +42,10 @@ EXTRA_MEMBERS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def admin_caller(account: Callable[..., Client], connect: Connect) -> Client:
-    """An admin, so that only the member can be rejected. Its API key stays valid after calls of /logout."""
-    created = account(role="admin").post(f"{API}/api_keys", json={"name": "x"})
-    return connect(bearer=created.json()["key"])
+def admin_caller(account: Callable[..., Client], url: str) -> Iterator[Client]:
+    """An admin, so that only the member can be rejected."""
+    with BearerClient(url, account(role="admin").email) as caller:
+        yield caller
 
 
 @at_risk(Risk.MEMBERS)

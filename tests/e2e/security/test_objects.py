@@ -14,6 +14,7 @@ from tests.support.http_client import API, Client, exact
 CREATE: dict[str, Callable[[Client], str]] = {
     f"{API}/tasks": lambda owner: exact(owner.post(f"{API}/tasks", json={"filename": "x", "size": 1}))["id"],
     f"{API}/records": lambda owner: exact(owner.compute())["record_id"],
+    f"{API}/exports": lambda owner: exact(owner.post(f"{API}/exports", json={"resource": "ledger"}))["id"],
     f"{API}/sessions": lambda owner: owner.rows("sessions")[0]["id"],
     f"{API}/api_keys": lambda owner: exact(owner.post(f"{API}/api_keys", json={"name": "x"}))["id"],
 }

@@ -1,14 +1,13 @@
 """API4, unrestricted resource consumption: too large input is rejected or not read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.conftest import Connect
 from tests.support import expect
 from tests.support.access_matrix import Risk, at_risk, send_request
 from tests.support.declared_routes import LISTS, Declared
-from tests.support.http_client import API, Client
+from tests.support.http_client import BearerClient, Client
 
 LARGE_JSON = b'{"x": "' + b"x" * 300_000 + b'"}'
 LARGE_FILE = b"x" * (4 * 1024 * 1024 + 1)
@@ -17,10 +16,10 @@ LONG = "x" * 3000
 
 
 @pytest.fixture(scope="module")
-def caller(account: Callable[..., Client], connect: Connect) -> Client:
-    """An admin, so that no route returns 403. Its API key stays valid after the calls of /logout."""
-    created = account(role="admin").post(f"{API}/api_keys", json={"name": "x"})
-    return connect(bearer=created.json()["key"])
+def caller(account: Callable[..., Client], url: str) -> Iterator[Client]:
+    """An admin, so that no route returns 403."""
+    with BearerClient(url, account(role="admin").email) as caller:
+        yield caller
 
 
 @at_risk(Risk.SIZES)
