@@ -112,7 +112,9 @@ class NewSpendLimit(Request):
 class NewApiKey(Request):
     name: Annotated[Text, Field(min_length=1, max_length=100)]
     scopes: Annotated[
-        list[Scope], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_distinct)
+        list[Scope],
+        Field(min_length=1, max_length=4, json_schema_extra={"uniqueItems": True}),
+        AfterValidator(_distinct),
     ] = ["read", "compute", "batch"]
     expires_at: Time | None = Field(
         default=None, description="In the future. A key without it does not expire."

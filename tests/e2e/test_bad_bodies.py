@@ -54,11 +54,12 @@ def test_malformed_json_returns_400(caller: Client, route: Declared) -> None:
 
 @every_route
 def test_json_that_is_not_an_object_returns_422(caller: Client, route: Declared) -> None:
-    for body in NOT_OBJECTS:
+    # An empty value counts as no body.
+    for body in NOT_OBJECTS if route.needs_body else filter(None, NOT_OBJECTS):
         expect.problem(send(caller, route, body), 422)
 
 
-@every_route
+@pytest.mark.parametrize("route", [route for route in WITH_JSON if route.needs_body], ids=str)
 def test_missing_body_returns_422(caller: Client, route: Declared) -> None:
     expect.problem(send(caller, route, b""), 422)
     expect.problem(caller.request(route.method, route.concrete()), 422)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tests.support.declared_routes import resolved
+
 SURROGATE = "\ud800"
 NUL = "\0"
 NESTING = 100_000
@@ -36,12 +38,14 @@ _OTHER_TYPES: dict[str, list[Any]] = {
     "integer": ["17", "", True, [], [1], {}, 1.5],
     "boolean": ["true", "", 0, 1, [], {}],
     "array": ["[]", 17, True, {}, {"0": 1}],
+    "object": ["{}", 17, True, [], ["a"], {"nonsense": 1}],
 }
 _OUT_OF_RANGE = [1e15, -1e15, 1.00001, 10**400]
 
 
 def wrong_values(schema: dict[str, Any]) -> list[Any]:
     """Return values that a field must reject. None for a field that accepts any JSON."""
+    schema = resolved(schema)
     kind = schema.get("type")
     if kind is None:
         return []

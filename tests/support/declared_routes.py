@@ -62,6 +62,10 @@ class Declared:
         return resolved(content["application/json"]["schema"])
 
     @property
+    def needs_body(self) -> bool:
+        return bool(self.operation["requestBody"].get("required"))
+
+    @property
     def fields(self) -> dict[str, dict[str, Any]]:
         return {name: resolved(schema) for name, schema in (self.schema or {}).get("properties", {}).items()}
 
@@ -82,6 +86,7 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 def example(schema: dict[str, Any]) -> Any:
     """Return a value that a field's schema allows."""
+    schema = resolved(schema)
     if "enum" in schema:
         return schema["enum"][0]
     if "examples" in schema:
@@ -90,7 +95,7 @@ def example(schema: dict[str, Any]) -> Any:
         case "string", "uuid":
             return str(UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0000))
         case "string", "date-time":
-            return "2026-11-23T07:00:00Z"
+            return "2126-11-23T07:00:00Z"
         case "string", _:
             return "abcdefg1!"[: schema.get("maxLength", 9)].ljust(schema.get("minLength", 1), "x")
         case (("number" | "integer"), _):
@@ -98,7 +103,9 @@ def example(schema: dict[str, Any]) -> Any:
         case "boolean", _:
             return False
         case "array", _:
-            return [example(schema["items"])] * 2
+            return [example(schema["items"])] * (1 if schema.get("uniqueItems") else 2)
+        case "object", _:
+            return {name: example(member) for name, member in schema.get("properties", {}).items()}
         case _:
             return "anything"
 

@@ -44,8 +44,9 @@ EXTRA_MEMBERS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def admin_caller(account: Callable[..., Client], url: str) -> Iterator[Client]:
     """An admin, so that only the member can be rejected."""
-    with BearerClient(url, account(role="admin").email) as caller:
-        yield caller
+    caller = BearerClient(url, account(role="admin").email)
+    yield caller
+    caller.close()
 
 
 @at_risk(Risk.MEMBERS)

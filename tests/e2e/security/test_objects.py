@@ -9,12 +9,21 @@ from tests.e2e.conftest import Connect
 from tests.support import expect
 from tests.support.access_matrix import FOR_ADMINS, WITHOUT_OWNER, Risk, at_risk, exposed, send_request
 from tests.support.declared_routes import DOCUMENT, OPERATIONS, Declared
+from tests.support.eventually import eventually
 from tests.support.http_client import API, Client, exact
+
+
+def create_export(owner: Client) -> str:
+    """Create an export, and wait until it no longer changes."""
+    path = owner.post(f"{API}/exports", json={"resource": "ledger"}).headers["Location"]
+    eventually(lambda: exact(owner.get(path))["status"] == "completed", within=60)
+    return str(path.rpartition("/")[2])
+
 
 CREATE: dict[str, Callable[[Client], str]] = {
     f"{API}/tasks": lambda owner: exact(owner.post(f"{API}/tasks", json={"filename": "x", "size": 1}))["id"],
     f"{API}/records": lambda owner: exact(owner.compute())["record_id"],
-    f"{API}/exports": lambda owner: exact(owner.post(f"{API}/exports", json={"resource": "ledger"}))["id"],
+    f"{API}/exports": create_export,
     f"{API}/sessions": lambda owner: owner.rows("sessions")[0]["id"],
     f"{API}/api_keys": lambda owner: exact(owner.post(f"{API}/api_keys", json={"name": "x"}))["id"],
 }
