@@ -73,7 +73,7 @@ def caller(account: Callable[..., Client]) -> Client:
     return account(role="admin")
 
 
-JSON_FIELDS = ("arguments", "operation_response", "reference", "scopes", "spend_limit")
+JSON_FIELDS = ("after", "arguments", "before", "operation_response", "reference", "scopes", "spend_limit")
 
 
 def field_type(route: Declared, name: str) -> str:
