@@ -204,7 +204,7 @@ class Database:
     def _alive(self, link: "_Link") -> bool:
         """Whether the connection still works. Unexpected bytes can mean that it was closed."""
         idle = time.monotonic() - self._used_at
-        if idle < IDLE_LIMIT and not select.select([link.socket], [], [], 0)[0]:
+        if idle < IDLE_LIMIT and not _is_readable(link.socket):
             return True
         link.socket.settimeout(PROBE_TIMEOUT)
         try:
@@ -250,6 +250,13 @@ class Database:
         if code in _UNSTORABLE:
             return InvalidInput("A value is outside the range that can be stored.")
         return InternalError(f"Postgres {code} {_field(error, 'n')}".strip())
+
+
+def _is_readable(connected: socket.socket) -> bool:
+    """Whether bytes have arrived. Not by select.select, which fails for file descriptors above 1,023."""
+    poll = select.poll()
+    poll.register(connected, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _field(error: Exception, key: str) -> str:

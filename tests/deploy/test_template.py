@@ -40,7 +40,8 @@ NO_SIGNING_KEY = {
     "worker/handler.handler",
 }
 """The functions that handle no token."""
-MEGABYTES = {"Worker": 1024, **dict.fromkeys(("Login", "CreateAdmin", "CreateUser", "UpdateUser"), 1769)}
+PASSWORDS = ("Login", "CreateAdmin", "CreateUser", "UpdateUser", "ChangePassword")
+MEGABYTES = {"Worker": 1024, **dict.fromkeys(PASSWORDS, 1769)}
 """The memory of the worker, and of the functions that hash or verify a password."""
 SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300, "RestartTasks": 60}
 """The timeouts of functions that may take longer than a request."""
@@ -138,7 +139,11 @@ def test_each_secret_is_passed_only_to_functions_that_need_it(resources: Resourc
         "JWT_SECRET_KEY_OLD": set(environment) - NO_SIGNING_KEY,
         "CLIENT_PASSWORD": {"migrations/handler.handler"},
         "ADMIN_PASSWORD": {"migrations/handler.handler", "functions/auth/create_admin.app"},
-        "ORIGIN_SECRET": {"functions/auth/login.app", "functions/auth/create_admin.app"},
+        "ORIGIN_SECRET": {
+            "functions/auth/login.app",
+            "functions/auth/create_admin.app",
+            "functions/users/change_password.app",
+        },
         "RANDOM_STRING_API_KEY": {"functions/calculator/process_operation.app", "worker/handler.handler"},
     }
 
@@ -211,6 +216,7 @@ def test_objects_in_the_bucket_expire(resources: Resources) -> None:
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule} == {
         "uploads/": 30,
         "results/": 90,
+        "exports/": 7,
     }
     assert [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule and "Prefix" not in rule]
 
@@ -286,6 +292,8 @@ def test_function_that_needs_only_the_database_has_no_other_permissions(resource
         "functions/tasks/process_csv.app": "UploadRole",
         "functions/tasks/create.app": "UploadRole",
         "functions/tasks/results.app": "ResultsRole",
+        "functions/exports/create.app": "QueueRole",
+        "functions/exports/get.app": "ExportsRole",
         "functions/tasks/cancel.app": "QueueRole",
         "functions/tasks/resume.app": "QueueRole",
         "functions/tasks/start.app": "QueueRole",

@@ -24,6 +24,7 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
     requests.NewSpendLimit: {"amount": 5, "per": "month"},
     requests.NewExport: {"resource": "records"},
     requests.PasswordChange: {"current_password": "12345678", "new_password": "123456789"},
+    requests.Resumption: {"max_spend": 100},
     requests.Refund: {"reason": "a wrong price"},
     NewOperation: {"type": "addition", "cost": 5},
     requests.OperationChange: {"cost": 5},
