@@ -29,8 +29,8 @@ DEFAULT_ADMIN_CREDIT = Decimal(1000)
 """Credits."""
 DEFAULT_CLIENT = "defaultclient@client.as"
 MIGRATIONS = Path(__file__).parent
-LOCK_NOT_AVAILABLE = "55P03"
-"""The SQLSTATE of an exceeded lock_timeout (PostgreSQL manual, appendix A)."""
+LOCK_NOT_ACQUIRED = ("55P03", "40P01")
+"""The SQLSTATE of an exceeded lock_timeout and of a deadlock (PostgreSQL manual, appendix A)."""
 NEXT_STEPS = {
     "3D000": "Create the database first (CREATE DATABASE).",
     "28000": "Check the user and the server's pg_hba.conf.",
@@ -88,7 +88,7 @@ def _migrate() -> str:
         code = fields.get("C") if isinstance(fields, dict) else None
         if code in NEXT_STEPS:
             raise SettingsError(f"AWS_PGSQL_PATH: {fields['M']}. {NEXT_STEPS[code]}") from None
-        if code != LOCK_NOT_AVAILABLE:
+        if code not in LOCK_NOT_ACQUIRED:
             raise
         raise ServiceUnavailable(
             "A table was in use for too long, so nothing was migrated. Try again when no batch is running."

@@ -395,6 +395,8 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
+    # In the order in which a chunk of 1.1 reaches the tables, so that it cannot deadlock with this migration.
+    op.execute("LOCK TABLE tasks, users, api_keys, records, ledger IN ACCESS EXCLUSIVE MODE")
     for table, columns in COLUMNS.items():
         for column in columns:
             op.add_column(table, column)

@@ -1,6 +1,6 @@
--- Complete a task whose rows are all billed and whose results are in S3, or end a dry run as `quoted`, without
--- results. The owner's row is locked for the same
--- reason as in cancel_task. No row if the task is no longer `processing`.
+-- Complete a task whose rows are all billed and whose results are in S3, or end a dry run whose rows are all
+-- checked as `quoted`. The owner's row is locked for the same reason as in cancel_task. No row if the task is no
+-- longer `processing`.
 WITH found AS MATERIALIZED (
     SELECT id, user_id FROM tasks
     WHERE id = :id::uuid AND status = 'processing' AND bytes_done = bytes_total
