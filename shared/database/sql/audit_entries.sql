@@ -2,7 +2,7 @@
 -- suspect if an entry does not continue the point, or if the usage of the hours that end before the new point's hour
 -- differs from the charges less refunds. Stops before the first entry that is younger than `settled_seconds`: an
 -- entry with a lower `seq` may still be in an open transaction. `rows` counts the verified entries. Run it in the
--- transaction of lock_audit.
+-- transaction of lock_audit. LIMIT 1 keeps the lookup of a point by the index: a cached plan may be older than the points.
 WITH young AS MATERIALIZED (
     SELECT seq FROM (
         SELECT seq, date FROM ledger
@@ -28,7 +28,7 @@ WITH young AS MATERIALIZED (
            OR e.balance_before <> lag(e.balance_after, 1, coalesce(p.balance, 0::numeric))
                                   OVER (PARTITION BY e.user_id ORDER BY e.seq) AS broken
     FROM entry e
-    LEFT JOIN audit_points p ON p.user_id = e.user_id
+    LEFT JOIN LATERAL (SELECT * FROM audit_points WHERE user_id = e.user_id LIMIT 1) p ON true
 ), verified AS (
     SELECT user_id, from_hour, to_hour, max(seq) AS seq,
            (array_agg(balance_after ORDER BY seq DESC))[1] AS balance, bool_or(broken) AS broken,

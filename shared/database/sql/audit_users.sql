@@ -6,7 +6,7 @@ WITH page AS MATERIALIZED (
     SELECT u.id, u.balance, coalesce(p.seq, 0) AS seq, coalesce(p.balance, 0) AS point_balance,
            coalesce(p.hour, '-infinity') AS hour, coalesce(p.hour_spent, 0) AS hour_spent
     FROM users u
-    LEFT JOIN audit_points p ON p.user_id = u.id
+    LEFT JOIN LATERAL (SELECT * FROM audit_points WHERE user_id = u.id LIMIT 1) p ON true
     WHERE u.id > coalesce((SELECT compared_user_id FROM audit_state), '00000000-0000-0000-0000-000000000000')
     ORDER BY u.id
     LIMIT :row_limit::bigint
