@@ -92,7 +92,7 @@ class Api(APIGatewayHttpResolver):
         super().__init__(
             debug=False,  # overrides POWERTOOLS_DEV, which would print events with passwords and tokens
             enable_validation=True,
-            json_body_deserializer=parse_json,
+            json_body_deserializer=parse_object,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         )
         interpreter.end_imports()
@@ -282,6 +282,17 @@ def parse_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         position = f"line {error.lineno}, column {error.colno}"
         raise MalformedRequest(f"The body is not JSON: syntax error at {position}.") from None
+
+
+def parse_object(text: str) -> Any:
+    """Parse a body that must be a JSON object. Raises: MalformedRequest; InvalidInput for any other JSON.
+
+    Null counts as no body. Powertools would ignore other values where the body is optional.
+    """
+    body = parse_json(text)
+    if body is not None and not isinstance(body, dict):
+        raise InvalidInput.at("#", "Send a JSON object.")
+    return body
 
 
 def _integer(digits: str) -> int | Decimal:
