@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared import aws, database, tasks
+from shared import aws, tasks
 from shared.billing import charges
 from shared.errors import SpendLimitReached
 from tests.batch.test_credit import COST, ROWS, concurrent_tasks_allowed, file_of
@@ -203,4 +203,4 @@ def test_concurrent_tasks_and_calls_of_one_key_never_exceed_its_limit(
     assert sum(singly[:4]) + rows == affordable
     assert spent(harness, key) == affordable * COST
     assert harness.balance(owner) == 10**9 - (affordable + 10) * COST
-    assert database.run("audit") == []
+    assert charges.audit() == []
