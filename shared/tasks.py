@@ -84,7 +84,7 @@ Send = Callable[[UUID, UUID], None]
 
 
 def cancel(task_id: UUID, owner: UUID | None, send: Send, admin_id: UUID | None = None) -> str:
-    """Cancel a task, and return it as JSON. The worker that receives the message writes the results.
+    """Cancel a task, and return it as JSON. Its worker writes the results, or the one that gets the message.
 
     Args:
         admin_id: the admin in the audit log, if the task is another user's.
@@ -97,7 +97,8 @@ def cancel(task_id: UUID, owner: UUID | None, send: Send, admin_id: UUID | None 
         row = _found(uow.one("cancel_task", id=task_id, owner=owner, admin_id=admin_id, audit_id=uuid7()))
         if row["body"] is None:
             raise Conflict(f"The task is {row['status']}: it has already ended, so it cannot be cancelled.")
-        send(row["user_id"], task_id)
+        if not row["has_live_worker"]:  # that worker stops, and then writes the results itself
+            send(row["user_id"], task_id)
         uow.commit()
     return str(row["body"])
 

@@ -227,6 +227,25 @@ def test_cancellation_sends_one_message_and_changes_nothing_if_it_cannot_be_sent
     assert sent == [(client.id, task_id)]
 
 
+@pytest.mark.parametrize(
+    ("has_worker", "age", "messages"),
+    [(True, "0 s", 0), (True, "61 s", 1), (False, "0 s", 1)],
+    ids=["live worker", "dead worker", "no worker"],
+)
+def test_cancellation_sends_a_message_unless_a_live_worker_writes_the_results(
+    client: Person, sql: Sql, has_worker: bool, age: str, messages: int
+) -> None:
+    task_id, sent = task(client, sql, "processing"), list[tuple[UUID, UUID]]()
+    sql(
+        "UPDATE tasks SET has_worker = :has_worker, updated_at = now() - CAST(:age AS interval) WHERE id = :id",
+        has_worker=has_worker,
+        age=age,
+        id=task_id,
+    )
+    tasks.cancel(task_id, client.id, lambda *both: sent.append(both))
+    assert sent == [(client.id, task_id)] * messages
+
+
 def test_task_of_another_user_is_not_found(client: Person, sql: Sql) -> None:
     task_id, stranger = task(client, sql, "out_of_credit"), create_person().id
     for act in (

@@ -1,10 +1,12 @@
 -- Cancel a task. Its worker stops at the next chunk, because begin_chunk requires the status `processing`. The
 -- owner's row is locked, so that start_task can't queue another task behind this one at the same time. Run it in
--- one transaction with sending the message whose worker writes the results. `status` is the status before; `body`
--- is null if the task had already ended.
+-- one transaction with sending the message whose worker writes the results, unless a live worker stops and writes
+-- them itself. `status` is the status before; `body` is null if the task had already ended.
 -- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
-    SELECT id, user_id, status FROM tasks
+    SELECT id, user_id, status,
+           status = 'processing' AND has_worker AND updated_at > now() - interval '1 minute' AS has_live_worker
+    FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
     FOR UPDATE
 ), owner AS MATERIALIZED (
@@ -23,4 +25,4 @@ WITH found AS MATERIALIZED (
     FROM found JOIN cancelled ON true
     WHERE cancelled.user_id <> :admin_id::uuid
 )
-SELECT user_id, status, (SELECT body FROM cancelled) AS body FROM found
+SELECT user_id, status, has_live_worker, (SELECT body FROM cancelled) AS body FROM found
