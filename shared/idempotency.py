@@ -66,22 +66,22 @@ def run_once(
     """
     if request.key is None and not in_transaction:
         return StoredResponse(change(database))
-    if request.key is None:
-        with UnitOfWork() as uow:
-            body = change(uow)
-            uow.commit()
-        return StoredResponse(body)
-    parameters = request.parameters()
     with UnitOfWork() as uow:
-        # Two statements: the second one sees what the previous holder of the lock committed.
-        ours = uow.only("lock_idempotency_key", user_id=request.user_id, key=parameters["key"])["ours"]
-        prior = uow.one("stored_response", **parameters)
-        response = prior_response({"prior": None, "same_request": None, **(prior or {}), "ours": ours})
+        response = _lock_and_read(request, uow) if request.key is not None else None
         if response is None:
             response = StoredResponse(change(uow))
-            uow.run("store_response", **parameters, response=response.body)
+            if request.key is not None:
+                uow.run("store_response", **request.parameters(), response=response.body)
             uow.commit()
     return response
+
+
+def _lock_and_read(request: Request, uow: UnitOfWork) -> StoredResponse | None:
+    """Lock the request's key until the transaction ends, and return the response stored for it, or None."""
+    parameters = request.parameters()
+    # Two statements: the second one sees what the previous holder of the lock committed.
+    lock = uow.only("lock_idempotency_key", user_id=request.user_id, key=parameters["key"])
+    return prior_response({**uow.only("stored_response", **parameters), **lock})
 
 
 def prior_response(row: Row) -> StoredResponse | None:

@@ -8,11 +8,10 @@ from enum import Enum
 from typing import TypeVar
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from shared import aws, database, interpreter, metrics
 from shared.database import Row, UnitOfWork
-from shared.errors import ServiceUnavailable
 from shared.operations.catalog import CATALOG
 from shared.settings import settings
 from worker.chunk_billing import ChunkTotals, Outcome, Position, bill_chunk
@@ -21,6 +20,7 @@ from worker.chunks import RemoteBudget, chunks
 from worker.csv_rows import CsvRows, NotACsv
 from worker.messages import InvalidMessage, Upload
 from worker.results import Checkpoint, Fenced, write_results
+from worker.s3_writer import s3_errors_as_domain_errors
 
 HANDOVER_MARGIN = 60.0
 """A worker starts another chunk only if this many seconds remain before its timeout."""
@@ -91,25 +91,28 @@ def run_task(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool])
         ServiceUnavailable: the database, S3 or random.org can't be reached; committed work stays.
     """
     try:
-        if end := _end_without_work(upload, redelivered):
-            return end
-        file = _head(upload.key)
-        if file is None:
-            return _fail(upload, "The file does not exist.")
-        task = _start(upload, file)
-        if task["status"] == "queued":
-            return End.WAITING
-        if task["status"] != "processing":
-            return End.NOT_RUNNING
-        if task["etag"] != file.etag:
-            return _fail(upload, "The file was replaced after its processing started.")
-        return _process_rows(upload, file, task, out_of_time)
+        with s3_errors_as_domain_errors():
+            return _run(upload, redelivered, out_of_time)
     except NotACsv as error:
         return _fail(upload, str(error))
     except Fenced:
         return End.TAKEN_OVER
-    except (BotoCoreError, ClientError) as error:
-        raise ServiceUnavailable(f"S3: {error}") from error
+
+
+def _run(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> End:
+    if end := _end_without_work(upload, redelivered):
+        return end
+    file = _head(upload.key)
+    if file is None:
+        return _fail(upload, "The file does not exist.")
+    task = _start(upload, file)
+    if task["status"] == "queued":
+        return End.WAITING
+    if task["status"] != "processing":
+        return End.NOT_RUNNING
+    if task["etag"] != file.etag:
+        return _fail(upload, "The file was replaced after its processing started.")
+    return _process_rows(upload, file, task, out_of_time)
 
 
 def _end_without_work(upload: Upload, redelivered: bool) -> End | None:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.database import UnitOfWork
+from shared.database import Row, UnitOfWork
 from shared.ids import uuid7s
 from worker.chunks import NO_PRICE, Chunk, ComputedRow, DeferredRow, ProcessedRow, RejectedRow
 
@@ -70,6 +70,19 @@ class ChunkTotals:
     def rows(self) -> int:
         return self.billed + len(self.error_lines)
 
+    def reject(self, task_id: UUID, number: int, row: ProcessedRow, limit: int) -> bool:
+        """Add a rejected row, or return False if the chunk already has `limit` of them."""
+        if len(self.error_lines) >= limit:
+            self.outcome = Outcome.TOO_MANY_BAD_ROWS
+            return False
+        self.error_lines.append(_error_line(task_id, number, row))
+        return True
+
+    def copy_errors(self, uow: UnitOfWork) -> None:
+        """Store the rejected rows."""
+        if self.error_lines:
+            uow.copy_in(COPY_ERRORS, ["".join(self.error_lines).encode()])
+
 
 def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) -> tuple[Outcome, ChunkTotals]:
     """Charge, record and checkpoint a chunk, or the part of it before the row that ends the task.
@@ -83,24 +96,33 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
     owner = uow.one("begin_chunk", id=task_id, bytes_done=start.offset)
     if owner is None:
         return Outcome.FENCED, ChunkTotals(start)
-    if owner["deleted"]:
-        return Outcome.OWNER_DELETED, ChunkTotals(start)
-    if owner["inactive"]:  # the task was created or resumed while an admin deactivated the account
-        uow.run("suspend_tasks", user_id=owner["user_id"], id=task_id)
-        uow.commit()
-        return Outcome.OWNER_INACTIVE, ChunkTotals(start)
+    if (outcome := check_owner(uow, task_id, owner)) is not None:
+        return outcome, ChunkTotals(start)
     prices = {row["type"]: (row["id"], row["cost"]) for row in uow.run("prices")}
     totals = ChunkTotals(start)
     if chunk.rows:
         uow.copy_in(COPY_RECORDS, _bill_rows(totals, chunk, owner, prices, task_id))
     else:
         totals.end = Position(chunk.end, chunk.lines, start.rows)
-    if totals.error_lines:
-        uow.copy_in(COPY_ERRORS, ["".join(totals.error_lines).encode()])
+    totals.copy_errors(uow)
     usage = _usage(chunk, totals, prices)
     uow.one("end_chunk", id=task_id, user_id=owner["user_id"], **_sums(totals, start), **usage)
     uow.commit()
     return totals.outcome, totals
+
+
+def check_owner(uow: UnitOfWork, task_id: UUID, owner: Row) -> Outcome | None:
+    """Return the outcome for a task whose owner was deleted or deactivated, or None.
+
+    If the task was created or resumed while an admin deactivated its owner, cancel it and commit that.
+    """
+    if owner["deleted"]:
+        return Outcome.OWNER_DELETED
+    if owner["inactive"]:
+        uow.run("suspend_tasks", user_id=owner["user_id"], id=task_id)
+        uow.commit()
+        return Outcome.OWNER_INACTIVE
+    return None
 
 
 def _sums(totals: ChunkTotals, start: Position) -> dict[str, Any]:
@@ -154,14 +176,12 @@ def _bill_rows(
         operation, arguments, result, end, line, last_line = row
         price = texts.get(operation)
         if price is None or type(row) is RejectedRow:
-            if len(totals.error_lines) >= bad_rows_left:
-                totals.outcome = Outcome.TOO_MANY_BAD_ROWS
+            if not totals.reject(task_id, number, row, bad_rows_left):
                 totals.error = (
                     f"More than {BAD_ROWS_LIMIT:,} rows are invalid. Processing stopped at row {number} (line"
                     f" {line}); the rows charged before are recorded. Correct the file and upload the rest."
                 )
                 break
-            totals.error_lines.append(error_line(task_id, number, row))
             offset, lines = end, last_line
             continue
         cost, before, after = price
@@ -211,7 +231,7 @@ def _out_of_credit(row: str, cost: Decimal, balance: Decimal, owner: Mapping[str
     )
 
 
-def error_line(task_id: UUID, number: int, row: ProcessedRow) -> str:
+def _error_line(task_id: UUID, number: int, row: ProcessedRow) -> str:
     """Return the COPY line of a rejected row, or of one whose operation has no price."""
     reason = row.reason if isinstance(row, RejectedRow) else NO_PRICE
     cells = (row.operation, row.arguments, f"line {row.line}: {reason}")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared.database import UnitOfWork
 from worker import chunk_billing
-from worker.chunk_billing import COPY_ERRORS, ChunkTotals, Outcome, Position, error_line
+from worker.chunk_billing import ChunkTotals, Outcome, Position, check_owner
 from worker.chunks import Chunk, RejectedRow
 
 
@@ -24,16 +24,11 @@ def price_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) -
     task = uow.one("begin_quote", id=task_id, bytes_done=start.offset)
     if task is None:
         return Outcome.FENCED, ChunkTotals(start)
-    if task["deleted"]:
-        return Outcome.OWNER_DELETED, ChunkTotals(start)
-    if task["inactive"]:  # as in bill_chunk
-        uow.run("suspend_tasks", user_id=task["user_id"], id=task_id)
-        uow.commit()
-        return Outcome.OWNER_INACTIVE, ChunkTotals(start)
+    if (outcome := check_owner(uow, task_id, task)) is not None:
+        return outcome, ChunkTotals(start)
     costs = {row["type"]: row["cost"] for row in uow.run("prices")}
     totals = _price_rows(chunk, start, costs, task_id, chunk_billing.BAD_ROWS_LIMIT - task["rows_failed"])
-    if totals.error_lines:
-        uow.copy_in(COPY_ERRORS, ["".join(totals.error_lines).encode()])
+    totals.copy_errors(uow)
     uow.one(
         "end_quote",
         id=task_id,
@@ -56,14 +51,12 @@ def _price_rows(
     for number, row in enumerate(chunk.rows, rows_before + 1):
         cost = costs.get(row.operation)
         if cost is None or type(row) is RejectedRow:
-            if len(totals.error_lines) >= bad_rows_left:
-                totals.outcome = Outcome.TOO_MANY_BAD_ROWS
+            if not totals.reject(task_id, number, row, bad_rows_left):
                 totals.error = (
                     f"More than {chunk_billing.BAD_ROWS_LIMIT:,} rows are invalid. Checking stopped at row"
                     f" {number} (line {row.line}). Correct the file and upload it again."
                 )
                 break
-            totals.error_lines.append(error_line(task_id, number, row))
         else:
             totals.billed += 1
             totals.spent += cost

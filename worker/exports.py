@@ -11,12 +11,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from shared import aws, database
 from shared.auth.caller import Caller
 from shared.database import Row
-from shared.errors import ServiceUnavailable
 from shared.exports import LISTINGS
 from shared.lists.listing import Listing
 from shared.lists.page import split_query
@@ -24,7 +21,7 @@ from shared.lists.query import parse
 from shared.lists.sql import Shape, csv_header, export_sql, window_end_sql
 from worker.messages import Export
 from worker.results import Fenced
-from worker.s3_writer import S3ObjectWriter, resume_writer
+from worker.s3_writer import S3ObjectWriter, resume_writer, s3_errors_as_domain_errors
 
 ROWS_AT_ONCE = 50_000
 """Rows that one statement reads."""
@@ -54,11 +51,10 @@ def run_export(export: Export, redelivered: bool, out_of_time: Callable[[], bool
     if row is None:
         return True
     try:
-        return _write(export, row, out_of_time)
+        with s3_errors_as_domain_errors():
+            return _write(export, row, out_of_time)
     except Fenced:
         return True
-    except (BotoCoreError, ClientError) as error:
-        raise ServiceUnavailable(f"S3: {error}") from error
 
 
 def _write(export: Export, row: Row, out_of_time: Callable[[], bool]) -> bool:

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from shared import aws, database
 from shared.database import Row, statement_text
-from shared.errors import ServiceUnavailable
 from worker.messages import Upload
-from worker.s3_writer import S3ObjectWriter, resume_writer
+from worker.s3_writer import S3ObjectWriter, resume_writer, s3_errors_as_domain_errors
 
 ROWS_AT_ONCE = 10_000
 """Rows that one statement reads. Postgres sorts this many in memory. Sorting all rows on disk could exceed
@@ -60,13 +57,12 @@ def write_results_of_ended_task(upload: Upload, redelivered: bool, out_of_time: 
     end = task["finished_at"]
     key = aws.results_key(upload.user_id, upload.task_id, end)
     try:
-        written = write_results(
-            upload.task_id, task["rows_done"], key, Checkpoint.of(task), out_of_time, finished_at=end
-        )
+        with s3_errors_as_domain_errors():
+            written = write_results(
+                upload.task_id, task["rows_done"], key, Checkpoint.of(task), out_of_time, finished_at=end
+            )
     except Fenced:
         return True
-    except (BotoCoreError, ClientError) as error:
-        raise ServiceUnavailable(f"S3: {error}") from error
     database.one("end_results", id=upload.task_id, finished_at=end, written=written)
     return written
 

@@ -1,10 +1,13 @@
 """Write one S3 object in parts, without holding it in memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import CSV, s3
+from shared.errors import ServiceUnavailable
 from shared.settings import settings
 
 if TYPE_CHECKING:
@@ -12,6 +15,15 @@ if TYPE_CHECKING:
 
 PART_SIZE = 5 * 1024 * 1024
 """Bytes. One part is held in memory, so it is S3's smallest; S3's limit of 10,000 parts allows 50 GB."""
+
+
+@contextmanager
+def s3_errors_as_domain_errors() -> Iterator[None]:
+    """Raise ServiceUnavailable for an error of S3 in the block, so that SQS retries the message."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise ServiceUnavailable(f"S3: {error}") from error
 
 
 class S3ObjectWriter:

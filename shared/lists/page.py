@@ -81,8 +81,8 @@ def _response(
     """Return the JSON of a page. The cursor points after `last`; None if no row follows."""
     cursor = None
     if last is not None:
-        keys = sorted((name for name in last if name.startswith("key")), key=lambda name: int(name[3:]))
-        cursor = listing_cursor.encode(query, [last[key] for key in keys])
+        position = [text for name, text in last.items() if name.startswith("key")]
+        cursor = listing_cursor.encode(query, position)
     members = {name: json.dumps(value) for name, value in {**counted, "next_cursor": cursor}.items()}
     members[listing.name] = f"[{', '.join(row['body'] for row in rows)}]"
     return "{" + ", ".join(f'"{name}" : {text}' for name, text in members.items()) + "}"

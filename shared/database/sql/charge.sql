@@ -6,7 +6,9 @@
 WITH caller AS MATERIALIZED (
     SELECT id, balance FROM caller(:session_id::uuid, :api_key_hash::bytea)
 ),
--- include parts/charge_request.sql
+-- include parts/charge_lookup.sql
+,
+-- include parts/key_lock.sql
 , debit AS (
     UPDATE users u
     SET balance = u.balance - price.cost

@@ -5,7 +5,9 @@ WITH caller AS MATERIALIZED (
     SELECT id, balance, api_key_id, 'compute' = ANY (scopes) AS in_scope
     FROM caller(:session_id::uuid, :api_key_hash::bytea)
 ),
--- include parts/charge_request.sql
+-- include parts/charge_lookup.sql
+,
+-- include parts/key_lock.sql
 , payer AS MATERIALIZED (
     -- Lock the user's row before the key's, as begin_chunk does. Then the key is charged only if the balance
     -- covers the cost, and no two transactions can deadlock.
@@ -32,9 +34,5 @@ WITH caller AS MATERIALIZED (
     RETURNING u.id AS user_id, price.id AS operation_id, price.cost, u.balance
 ),
 -- include parts/charge_entries.sql
-    , (SELECT in_scope FROM caller) AS in_scope,
-    trim_scale(k.limit_amount) AS limit_amount,
-    k.limit_per,
-    trim_scale(api_key_spent(k)) AS spent,
-    rfc3339(api_key_period_end(k)) AS period_end
-FROM (SELECT) one LEFT JOIN api_keys k ON k.id = (SELECT api_key_id FROM caller)
+    ,
+-- include parts/key_limit.sql

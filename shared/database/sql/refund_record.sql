@@ -20,20 +20,10 @@ WITH found AS MATERIALIZED (
     UPDATE users u SET balance = u.balance + r.amount
     FROM refundable r
     WHERE u.id = r.user_id AND u.deleted_at IS NULL
-    RETURNING u.balance, r.*
-), entry AS (
-    INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference, in_usage)
-    SELECT :entry_id::uuid, user_id, 'refund', amount, balance - amount, balance,
-           jsonb_build_object('record_id', id, 'reason', :reason::text, 'refunded_by', :admin_id::uuid), true
-    FROM credit
-    RETURNING date
-), audit AS (
-    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
-    SELECT :audit_id::uuid, :admin_id::uuid, 'refund', 'record', id, '{"refund_id": null}',
-           jsonb_build_object('refund_id', :entry_id::uuid, 'amount', trim_scale(amount),
-                              'reason', :reason::text)
-    FROM credit
-), marked AS (
+    RETURNING u.balance, r.*, 'record' AS resource
+),
+-- include parts/refund_entries.sql
+, marked AS (
     UPDATE records r SET refunded_at = entry.date, refund_id = :entry_id::uuid
     FROM credit, entry
     WHERE r.id = credit.id

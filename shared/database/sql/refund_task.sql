@@ -16,20 +16,10 @@ WITH found AS MATERIALIZED (
     WHERE u.id = found.user_id AND u.deleted_at IS NULL
       AND found.refunded_at IS NULL AND NOT found.unfinished AND found.amount > 0
       AND found.amount = (SELECT sum(spent) FROM by_type)
-    RETURNING u.balance, found.id, found.user_id, found.amount
-), entry AS (
-    INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference, in_usage)
-    SELECT :entry_id::uuid, user_id, 'refund', amount, balance - amount, balance,
-           jsonb_build_object('task_id', id, 'reason', :reason::text, 'refunded_by', :admin_id::uuid), true
-    FROM credit
-    RETURNING date
-), audit AS (
-    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
-    SELECT :audit_id::uuid, :admin_id::uuid, 'refund', 'task', id, '{"refund_id": null}',
-           jsonb_build_object('refund_id', :entry_id::uuid, 'amount', trim_scale(amount),
-                              'reason', :reason::text)
-    FROM credit
-), marked AS (
+    RETURNING u.balance, found.id, found.user_id, found.amount, 'task' AS resource
+),
+-- include parts/refund_entries.sql
+, marked AS (
     UPDATE tasks t
     SET refunded = t.refunded + credit.amount, refunded_at = entry.date, refund_id = :entry_id::uuid
     FROM credit, entry

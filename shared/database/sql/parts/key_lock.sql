@@ -1,0 +1,6 @@
+key_lock AS MATERIALIZED (
+    -- `ours` is false while another request with the same key runs this statement.
+    SELECT :key::text IS NULL
+        OR pg_try_advisory_xact_lock(hashtextextended(caller.id || :key::text, 0)) AS ours
+    FROM caller
+)
