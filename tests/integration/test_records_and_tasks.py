@@ -237,7 +237,8 @@ def test_cancellation_sends_a_message_unless_a_live_worker_writes_the_results(
 ) -> None:
     task_id, sent = task(client, sql, "processing"), list[tuple[UUID, UUID]]()
     sql(
-        "UPDATE tasks SET has_worker = :has_worker, updated_at = now() - CAST(:age AS interval) WHERE id = :id",
+        "UPDATE tasks SET has_worker = :has_worker, updated_at = now() - CAST(:age AS interval)"
+        " WHERE id = :id",
         has_worker=has_worker,
         age=age,
         id=task_id,
