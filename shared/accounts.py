@@ -102,7 +102,7 @@ def create_admin(email: str, password: str, admin_password: str, address: str) -
         WrongCredentials, TooManyRequests, Conflict (the e-mail is taken).
     """
     buckets = throttle.sign_in_buckets(email, address)
-    expected = settings().password_of_admins()
+    expected = settings().checked_admin_password()
     if hmac.compare_digest(admin_password.encode(), expected.encode()):
         throttle.check(database.only("sign_in_attempt", email=email, **buckets)["wait"])
         user_id = uuid7()

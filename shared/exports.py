@@ -67,7 +67,7 @@ def create(
         "create_export",
         id=uuid7(),
         user_id=caller.id,
-        owner=caller.scope,
+        owner=caller.visible_owner,
         resource=resource,
         format=format,
         query=query,

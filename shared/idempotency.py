@@ -88,8 +88,8 @@ def prior_response(row: Row) -> StoredResponse | None:
     """Return the response of an earlier request with the same key, or None if there was none.
 
     Args:
-        row: `prior`, the stored body; `same_request`, whether its fingerprint is equal; and `ours`, whether
-            this request holds the key.
+        row: `prior`, the stored body; `same_request`, whether its fingerprint is equal; and `holds_key`,
+            whether this request holds the key.
 
     Raises: as `run_once`.
     """
@@ -99,7 +99,7 @@ def prior_response(row: Row) -> StoredResponse | None:
                 "This key was used for a different request. Send a new Idempotency-Key."
             )
         return StoredResponse(row["prior"], replayed=True)
-    if not row["ours"]:
+    if not row["holds_key"]:
         raise Conflict("A request with this idempotency key is still running. Try again.")
     return None
 

@@ -63,9 +63,9 @@ class Settings(BaseModel):
         Raises:
             SettingsError: in production, when one of them is the published default.
         """
-        return self._unpublished("client_password", PUBLISHED_CLIENT_PASSWORD), self.password_of_admins()
+        return self._unpublished("client_password", PUBLISHED_CLIENT_PASSWORD), self.checked_admin_password()
 
-    def password_of_admins(self) -> str:
+    def checked_admin_password(self) -> str:
         """Return the password that `POST /admin` requires.
 
         Raises:

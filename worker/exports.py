@@ -16,8 +16,8 @@ from shared.auth.caller import Caller
 from shared.database import Row
 from shared.exports import LISTINGS
 from shared.lists.listing import Listing
-from shared.lists.page import split_query
 from shared.lists.query import parse
+from shared.lists.read_page import split_query
 from shared.lists.sql import Shape, csv_header, export_sql, window_end_sql
 from worker.messages import Export
 from worker.results import Fenced

@@ -54,5 +54,5 @@ def _is_queued(export_id: UUID) -> bool:
 
     Retries of a started export send none, because they are not throttled.
     """
-    export = database.one("export", id=export_id, owner=app.caller.scope)
+    export = database.one("export", id=export_id, owner=app.caller.visible_owner)
     return export is not None and export["status"] == "queued"

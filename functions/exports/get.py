@@ -26,7 +26,7 @@ app = Api(access=Access.SIGNED_IN)
     responses=documented(ExportWithLink, 404, description="The export."),
 )
 def get_export(id: UUID) -> Response[str]:
-    row = database.one("export", id=id, owner=app.caller.scope)
+    row = database.one("export", id=id, owner=app.caller.visible_owner)
     if row is None:
         raise NotFound("There is no such export.")
     url = None

@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from shared.http.api import Access, Api
 from shared.http.responses import documented_list, ok
-from shared.lists.page import read_page
+from shared.lists.read_page import read_page
 from shared.lists.registry import EXPORTS
 
 app = Api(access=Access.SIGNED_IN)

@@ -24,7 +24,7 @@ app = Api(access=Access.SIGNED_IN)
     responses=documented(Record, 404, description="The record."),
 )
 def get_record(id: UUID) -> Response[str]:
-    row = database.one("record", id=id, owner=app.caller.scope)
+    row = database.one("record", id=id, owner=app.caller.visible_owner)
     if row is None:
         raise NotFound("There is no such record.")
     return ok(row["body"])

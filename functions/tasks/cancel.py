@@ -25,6 +25,6 @@ app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None)
 )
 def cancel_task(task_id: UUID) -> Response[str]:
     task = tasks.cancel(
-        task_id, app.caller.scope, lambda *ids: aws.enqueue(aws.upload_key(*ids)), app.caller.admin_id
+        task_id, app.caller.visible_owner, lambda *ids: aws.enqueue(aws.upload_key(*ids)), app.caller.admin_id
     )
     return ok(task)

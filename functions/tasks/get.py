@@ -24,4 +24,4 @@ app = Api(access=Access.SIGNED_IN)
     responses=documented(Task, 404, description="The task."),
 )
 def get_task(task_id: UUID) -> Response[str]:
-    return ok(tasks.get(task_id, app.caller.scope)["body"])
+    return ok(tasks.get(task_id, app.caller.visible_owner)["body"])

@@ -33,7 +33,7 @@ app = Api(access=Access.SIGNED_IN)
     status_code=303,
 )
 def get_results(task_id: UUID) -> Response[str]:
-    task = tasks.get(task_id, app.caller.scope)
+    task = tasks.get(task_id, app.caller.visible_owner)
     is_completed = task["status"] == "completed"
     if not is_completed and task["finished_at"] is None:
         raise Conflict(f"The task is {task['status']}: results exist once it has ended. Try again then.")

@@ -36,7 +36,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch")
 def resume_task(task_id: UUID, body: Annotated[Resumption, Body()] = UNCHANGED) -> Response[str]:
     task = tasks.resume(
         task_id,
-        app.caller.scope,
+        app.caller.visible_owner,
         lambda *ids: aws.enqueue(aws.upload_key(*ids)),
         app.caller.api_key_id,
         app.caller.admin_id,

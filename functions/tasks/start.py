@@ -40,7 +40,7 @@ def start_task(task_id: UUID) -> Response[str]:
     def start(transaction: Statements) -> str:
         return tasks.start(
             task_id,
-            app.caller.scope,
+            app.caller.visible_owner,
             lambda *ids: aws.enqueue(aws.upload_key(*ids)),
             transaction,
             app.caller.api_key_id,

@@ -53,7 +53,7 @@ class Caller:
         return self.id if self.is_admin else None
 
     @property
-    def scope(self) -> UUID | None:
+    def visible_owner(self) -> UUID | None:
         """The owner whose rows the caller may see; None for the rows of all users."""
         return None if self.is_admin else self.id
 

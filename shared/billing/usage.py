@@ -31,9 +31,9 @@ def read(
     end = end or _midnight(datetime.now(UTC)) + timedelta(days=1)
     start = start or end - min(DEFAULT_RANGE, end - _FIRST)
     _check_range(start, end, by)
-    if caller.scope is not None and user_id not in (None, caller.scope):
+    if caller.visible_owner is not None and user_id not in (None, caller.visible_owner):
         raise NotFound("There is no such user.")
-    row = database.only("usage", user_id=user_id or caller.scope, start=start, end=end, by=by)
+    row = database.only("usage", user_id=user_id or caller.visible_owner, start=start, end=end, by=by)
     if not row["user_known"]:
         raise NotFound("There is no such user.")
     return str(row["body"])

@@ -1,6 +1,6 @@
 """Declare a list of the API: its table, public fields, order and visibility.
 
-`shared/lists/sql.py` builds the SQL of a list, and `shared/lists/page.py` reads one page of it.
+`shared/lists/sql.py` builds the SQL of a list, and `shared/lists/read_page.py` reads one page of it.
 """
 
 from collections.abc import Callable, Mapping

@@ -236,7 +236,7 @@ def test_demoted_admin_loses_access_immediately(admin: Person) -> None:
     accounts.update_user(admin.id, admin.id, {"role": "client"})
     with pytest.raises(Forbidden):
         auth.look_up(admin.credentials, admin=True)
-    assert auth.look_up(admin.credentials).scope == admin.id
+    assert auth.look_up(admin.credentials).visible_owner == admin.id
 
 
 def test_admin_password_creates_an_admin_with_100_credits() -> None:

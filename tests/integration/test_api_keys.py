@@ -99,10 +99,10 @@ def test_session_has_all_scopes(client: Person, scope: Scope | None) -> None:
 def test_key_of_an_admin_without_the_admin_scope_acts_as_a_client(admin: Person, sql: Sql) -> None:
     plain = create_api_key(admin.id)
     full = create_api_key(admin.id, scopes=["read", "admin"])
-    assert auth.look_up(plain.credentials).scope == admin.id
-    assert auth.look_up(full.credentials).scope is None
+    assert auth.look_up(plain.credentials).visible_owner == admin.id
+    assert auth.look_up(full.credentials).visible_owner is None
     sql("UPDATE users SET role = 'client' WHERE id = :id", id=admin.id)
-    assert auth.look_up(full.credentials).scope == admin.id
+    assert auth.look_up(full.credentials).visible_owner == admin.id
     with pytest.raises(Forbidden):
         auth.look_up(full.credentials, admin=True)
 

@@ -16,11 +16,11 @@ from shared.database.connection import Database
 from shared.errors import InvalidInput
 from shared.exports import LISTINGS
 from shared.http.problems import PROBLEMS
-from shared.lists import page as page_module
+from shared.lists import read_page as read_page_module
 from shared.lists import registry as lists
 from shared.lists.listing import Listing
-from shared.lists.page import read_page
 from shared.lists.query import FieldType
+from shared.lists.read_page import read_page
 from tests.integration.conftest import Server, use
 from tests.support.list_reader import Reader
 from worker import exports
@@ -230,7 +230,7 @@ def test_search_reads_its_window_in_index_order_whether_or_not_it_finds_somethin
     plans: Callable[[Caller], Plans], monkeypatch: pytest.MonkeyPatch, caller: Caller
 ) -> None:
     window = 50
-    monkeypatch.setattr(page_module, "SEARCH_WINDOW", window)
+    monkeypatch.setattr(read_page_module, "SEARCH_WINDOW", window)
     cursor = Reader(caller).page(lists.RECORDS)["next_cursor"]
     for text in ("absent", "addition"):
         for query in ({"search": text}, {"search": text, "cursor": cursor}):
@@ -247,7 +247,7 @@ def test_each_statement_of_an_export_reads_one_window(
     server: Server, filled: str, monkeypatch: pytest.MonkeyPatch, caller: Caller, resource: str, filters: str
 ) -> None:
     window, read, query = 40, list[int](), database.query
-    row = {"resource": resource, "query": filters, "owner": caller.scope}
+    row = {"resource": resource, "query": filters, "owner": caller.visible_owner}
     shape, values = exports._list_query(LISTINGS[resource], row)
 
     def explain(sql: str) -> None:
@@ -314,7 +314,7 @@ def test_page_is_returned_even_if_counting_times_out(server: Server, filled: str
 
 @pytest.mark.usefixtures("slow_percentage")
 def test_slow_page_is_not_counted(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "COUNT_AFTER", 0.002)
+    monkeypatch.setattr(read_page_module, "COUNT_AFTER", 0.002)
     page = Reader(ADMIN).page(lists.TASKS, percentage=50, page_size=3)
     assert (page["total"], page["total_relation"]) == (4, "gte")
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from shared.errors import InvalidInput
-from shared.lists import page as page_module
+from shared.lists import read_page as read_page_module
 from shared.lists.registry import RECORDS, TASKS, USERS
 from tests.support.list_reader import Reader, ids
 from tests.support.users import Person, create_person
@@ -175,11 +175,11 @@ def test_percentage_and_results_of_a_task_can_be_filtered_and_sorted(
 def test_long_list_reports_a_lower_bound_of_its_total(
     client_reader: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_module, "COUNT_LIMIT", 20)
+    monkeypatch.setattr(read_page_module, "COUNT_LIMIT", 20)
     page = client_reader.page(RECORDS)
     assert (page["total"], page["total_relation"], page["total_pages"]) == (20, "gte", 2)
     assert client_reader.page(RECORDS, amount="1")["total_relation"] == "eq"
-    monkeypatch.setattr(page_module, "COUNT_LIMIT", 30)
+    monkeypatch.setattr(read_page_module, "COUNT_LIMIT", 30)
     page = client_reader.page(RECORDS)
     assert (page["total"], page["total_relation"]) == (30, "eq")
 
@@ -195,8 +195,8 @@ def test_total_is_consistent_with_its_page(
     limit: int,
     count_after: float,
 ) -> None:
-    monkeypatch.setattr(page_module, "COUNT_LIMIT", limit)
-    monkeypatch.setattr(page_module, "COUNT_AFTER", count_after)
+    monkeypatch.setattr(read_page_module, "COUNT_LIMIT", limit)
+    monkeypatch.setattr(read_page_module, "COUNT_AFTER", count_after)
     for number in range(1, 30 // page_size + 1):
         page = client_reader.page(RECORDS, page=number, page_size=page_size)
         rows_so_far = (number - 1) * page_size + len(page["records"])
@@ -209,13 +209,13 @@ def test_total_is_consistent_with_its_page(
 def test_rows_deleted_between_page_and_count_leave_a_lower_bound(
     client_reader: Reader, records: list[UUID], sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = page_module._count
+    count = read_page_module._count
 
     def count_after_deletion(*arguments: Any) -> int | None:
         sql("UPDATE records SET deleted_at = now()")
         return count(*arguments)
 
-    monkeypatch.setattr(page_module, "_count", count_after_deletion)
+    monkeypatch.setattr(read_page_module, "_count", count_after_deletion)
     page = client_reader.page(RECORDS)
     assert (len(page["records"]), page["total"], page["total_relation"]) == (10, 11, "gte")
 
@@ -224,6 +224,6 @@ def test_slow_page_past_the_end_is_rejected(
     client_reader: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert client_reader.page(RECORDS, page=4)["total"] == 30
-    monkeypatch.setattr(page_module, "COUNT_AFTER", -1.0)
+    monkeypatch.setattr(read_page_module, "COUNT_AFTER", -1.0)
     with pytest.raises(InvalidInput, match="too long"):
         client_reader.page(RECORDS, page=4)

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shared.errors import InvalidInput
-from shared.lists import page as page_module
+from shared.lists import read_page as read_page_module
 from shared.lists.registry import RECORDS, USERS
 from tests.support.list_reader import Reader, ids
 from tests.support.users import Person, create_person
@@ -79,7 +79,7 @@ def test_search_combines_with_filters_and_fields(client_reader: Reader, searched
 def test_search_by_cursor_finds_every_match_once_in_windows(
     client_reader: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch, window: int, size: int
 ) -> None:
-    monkeypatch.setattr(page_module, "SEARCH_WINDOW", window)
+    monkeypatch.setattr(read_page_module, "SEARCH_WINDOW", window)
     found = list(client_reader.walk(RECORDS, search="abc", page_size=size))
     assert ids(found) == [row for row in records if (row.int - 1) % 4 == 1]
 
@@ -87,7 +87,7 @@ def test_search_by_cursor_finds_every_match_once_in_windows(
 def test_search_that_did_not_examine_all_rows_has_a_lower_bound_and_a_cursor(
     client_reader: Reader, records: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_module, "SEARCH_WINDOW", 10)
+    monkeypatch.setattr(read_page_module, "SEARCH_WINDOW", 10)
     page = client_reader.page(RECORDS, search="absent")
     assert (page["records"], page["total"], page["total_relation"]) == ([], 0, "gte")
     assert page["next_cursor"]

@@ -18,7 +18,7 @@ from shared.database.connection import statement_text
 from shared.ids import uuid7
 from shared.lists import registry as lists
 from shared.lists.listing import Listing
-from shared.lists.page import read_page
+from shared.lists.read_page import read_page
 from shared.schemas import responses
 from tests.integration.conftest import Server
 from tests.support.users import API_KEY_PARAMETERS, Person, create_api_key, create_person

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.auth.caller import Caller
 from shared.lists.listing import Listing
-from shared.lists.page import read_page
+from shared.lists.read_page import read_page
 
 
 class Reader:

@@ -95,11 +95,13 @@ def test_production_rejects_default_passwords(
         settings().passwords()
 
 
-def test_password_of_admins_does_not_require_the_clients_password(environment: pytest.MonkeyPatch) -> None:
+def test_checked_admin_password_does_not_require_the_clients_password(
+    environment: pytest.MonkeyPatch,
+) -> None:
     environment.setenv("CONFIG_TYPE", "production")
     environment.setenv("ADMIN_PASSWORD", "Private5678!")
     settings.cache_clear()
-    assert settings().password_of_admins() == "Private5678!"
+    assert settings().checked_admin_password() == "Private5678!"
 
 
 def test_production_accepts_other_passwords(environment: pytest.MonkeyPatch) -> None:

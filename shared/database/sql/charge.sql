@@ -14,7 +14,7 @@ WITH caller AS MATERIALIZED (
     SET balance = u.balance - price.cost
     FROM caller, price, key_lock
     WHERE u.id = caller.id AND u.deleted_at IS NULL AND u.status = 'active'
-      AND key_lock.ours AND NOT EXISTS (SELECT FROM prior)
+      AND key_lock.holds_key AND NOT EXISTS (SELECT FROM prior)
       AND u.balance >= price.cost
     RETURNING u.id AS user_id, price.id AS operation_id, price.cost, u.balance
 ),

@@ -14,7 +14,7 @@ WITH caller AS MATERIALIZED (
     SELECT u.balance, caller.api_key_id
     FROM users u, caller, key_lock
     WHERE u.id = caller.id AND u.deleted_at IS NULL AND u.status = 'active' AND caller.in_scope
-      AND key_lock.ours AND NOT EXISTS (SELECT FROM prior)
+      AND key_lock.holds_key AND NOT EXISTS (SELECT FROM prior)
     FOR NO KEY UPDATE OF u
 ), key_charge AS (
     -- Postgres evaluates the condition on the newest version of the row, so parallel calls can't exceed the limit.

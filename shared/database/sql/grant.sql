@@ -13,13 +13,13 @@ WITH recipient AS MATERIALIZED (
     LIMIT 1
 ), key_lock AS MATERIALIZED (
     SELECT :key::text IS NULL
-        OR pg_try_advisory_xact_lock(hashtextextended(:admin_id::uuid || :key::text, 0)) AS ours
+        OR pg_try_advisory_xact_lock(hashtextextended(:admin_id::uuid || :key::text, 0)) AS holds_key
 ), granted AS (
     UPDATE users u
     SET balance = u.balance + :amount::numeric
     FROM recipient, key_lock
     WHERE u.id = recipient.id AND u.deleted_at IS NULL
-      AND key_lock.ours AND NOT EXISTS (SELECT FROM prior)
+      AND key_lock.holds_key AND NOT EXISTS (SELECT FROM prior)
       AND u.balance + :amount::numeric >= 0
     RETURNING u.id AS user_id, u.balance
 ), entry AS (
@@ -55,6 +55,6 @@ SELECT
     (SELECT body FROM response) AS body,
     (SELECT id FROM recipient) AS user_id,
     (SELECT trim_scale(balance) FROM recipient) AS balance,
-    (SELECT ours FROM key_lock) AS ours,
+    (SELECT holds_key FROM key_lock) AS holds_key,
     (SELECT response FROM prior) AS prior,
     (SELECT fingerprint = :fingerprint::bytea FROM prior) AS same_request

@@ -40,6 +40,6 @@ SELECT
     (SELECT id FROM caller) AS user_id,
     (SELECT trim_scale(balance) FROM caller) AS balance,
     (SELECT trim_scale(cost) FROM price) AS cost,
-    (SELECT ours FROM key_lock) AS ours,
+    (SELECT holds_key FROM key_lock) AS holds_key,
     (SELECT response FROM prior) AS prior,
     (SELECT fingerprint = :fingerprint::bytea FROM prior) AS same_request

@@ -1,6 +1,6 @@
 key_lock AS MATERIALIZED (
-    -- `ours` is false while another request with the same key runs this statement.
+    -- `holds_key` is false while another request with the same key runs this statement.
     SELECT :key::text IS NULL
-        OR pg_try_advisory_xact_lock(hashtextextended(caller.id || :key::text, 0)) AS ours
+        OR pg_try_advisory_xact_lock(hashtextextended(caller.id || :key::text, 0)) AS holds_key
     FROM caller
 )
