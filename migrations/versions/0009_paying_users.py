@@ -280,11 +280,20 @@ RETURN json_build_object(
     'refunded_at', rfc3339(task.refunded_at), 'refund_id', task.refund_id)::text
 """
 
+# Return when S3 deletes the results of an ended task (resources/batch.yml). Tasks that completed before this
+# migration have no `results_at`.
+TASK_RESULTS_EXPIRE_AT = """
+CREATE FUNCTION task_results_expire_at(task tasks) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(task.results_at, task.finished_at) + interval '90 days'
+"""
+
 # Return the path of a task's complete results, or null. Before, only completed tasks had results.
 TASK_RESULTS = """
 CREATE FUNCTION task_results(task tasks) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN task.status = 'completed' OR task.results_at IS NOT NULL
+RETURN CASE WHEN task_results_expire_at(task) <= now() THEN NULL
+       WHEN task.status = 'completed' OR task.results_at IS NOT NULL
        THEN '/api/v1/tasks/' || task.id || '/results' END
 """
 
@@ -382,6 +391,7 @@ FUNCTIONS = (
     API_KEY_LIMIT,
     API_KEY_SPENT,
     API_KEY_JSON,
+    TASK_RESULTS_EXPIRE_AT,
     TASK_RESULTS,
     TASK_SECONDS_LEFT,
     TASK_JSON,

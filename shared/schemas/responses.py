@@ -233,7 +233,9 @@ class Task(ResponseBody):
     error: str | None = Field(
         description="Why the task did not complete. A task without progress for a day is cancelled."
     )
-    results: str | None = Field(description="Path of the result CSV, once it is written.")
+    results: str | None = Field(
+        description="Path of the result CSV, from when it is written until it expires."
+    )
     created_at: Rfc3339
     started_at: Rfc3339 | None
     updated_at: Rfc3339

@@ -53,7 +53,7 @@ def first_lines(results: bytes, rows: int) -> bytes:
 
 
 def has_results(task: Task) -> bool:
-    return tasks.get(task.id, task.owner.id)["results_at"] is not None
+    return tasks.get(task.id, task.owner.id)["results"] is not None
 
 
 def check_stopped(harness: Harness, task: Task, reference_task: Task) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from functions.tasks import process_csv
+from functions.tasks import results as task_results
 from shared import aws, database, records, tasks
 from shared.auth import tokens
 from shared.billing import charges
 from shared.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable, TooManyRequests
 from shared.ids import uuid7
-from tests.support.lambda_event import event
+from tests.support.lambda_event import event, problem
 from tests.support.users import Person, create_person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -268,6 +269,52 @@ def test_eight_concurrent_resumes_send_one_message(client: Person, sql: Sql) -> 
 
     run_concurrently(8, resume)
     assert sent == [task_id]
+
+
+EXPIRED, ALMOST = timedelta(days=90), timedelta(days=90) - timedelta(minutes=1)
+"""How long ago something happened."""
+
+
+@pytest.mark.parametrize(
+    ("status", "ended", "written", "code"),
+    [
+        ("completed", ALMOST, None, 303),
+        ("completed", EXPIRED, None, 404),
+        ("out_of_credit", ALMOST, None, 409),
+        ("out_of_credit", EXPIRED, None, 404),
+        ("cancelled", EXPIRED, ALMOST, 303),
+        ("quoted", EXPIRED, EXPIRED, 404),
+    ],
+    ids=str,
+)
+def test_results_are_not_found_90_days_after_they_were_written(
+    client: Person,
+    sql: Sql,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    ended: timedelta,
+    written: timedelta | None,
+    code: int,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "to sign links with")
+    task_id = task(client, sql, status)
+    sql(
+        "UPDATE tasks SET finished_at = now() - CAST(:ended AS interval),"
+        " results_at = now() - CAST(:written AS interval) WHERE id = :id",
+        ended=ended,
+        written=written,
+        id=task_id,
+    )
+    path = f"/api/v1/tasks/{task_id}/results"
+    token = tokens.issue(client.session_id, client.id, "client").access
+    response = task_results.app(event("GET", path, headers={"authorization": f"Bearer {token}"}), None)
+    assert response["statusCode"] == code
+    if code == 404:
+        expired_on = tasks.get(task_id, client.id)["finished_at"] + timedelta(days=90)
+        assert problem(response)["detail"].startswith(f"The results expired on {expired_on:%Y-%m-%d}.")
+    shown = json.loads(tasks.get(task_id, client.id)["body"])["results"]
+    assert shown == (path if code == 303 else None)
 
 
 @pytest.mark.parametrize("stored", [True, False], ids=["stored", "not stored"])

@@ -135,7 +135,7 @@ class Harness:
     def results(self, task: Task) -> bytes:
         """Return the results that the API links. Raises: AssertionError if there are none."""
         row = tasks.get(task.id, task.owner.id)
-        assert row["results_at"] is not None
+        assert row["results"] is not None
         finished_at = None if row["status"] == "completed" else row["finished_at"]
         key = aws.results_key(task.owner.id, task.id, finished_at)
         return self.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
