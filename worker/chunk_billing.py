@@ -93,7 +93,7 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
     Raises:
         DomainError: as `Database.run`. Postgres committed either the whole chunk or nothing.
     """
-    owner = uow.one("begin_chunk", id=task_id, bytes_done=start.offset)
+    owner = uow.one("begin_chunk", id=task_id, bytes_done=start.offset, rows=len(chunk.rows))
     if owner is None:
         return Outcome.FENCED, ChunkTotals(start)
     if (outcome := check_owner(uow, task_id, owner)) is not None:

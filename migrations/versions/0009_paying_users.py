@@ -141,8 +141,9 @@ WHERE l.kind = 'charge' AND r.id = (l.reference ->> 'record_id')::uuid
 """
 
 # Version 1.1, which serves during the deploy and after a rollback, does not count usage. It also ignores dry
-# runs and spending limits of tasks, so its charges of their rows are rejected; a worker of the new version
-# receives the message when SQS retries it. Remove the trigger once no deploy starts from 1.1.
+# runs, even once started, and spending limits of tasks, so its charges of their rows are rejected; a worker
+# of the new version receives the message when SQS retries it. Remove the trigger once no deploy starts from
+# 1.1.
 COUNT_USAGE = """
 CREATE FUNCTION count_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -151,7 +152,7 @@ BEGIN
     IF EXISTS (
         SELECT FROM tasks t LEFT JOIN api_keys k ON k.id = t.api_key_id
         WHERE t.id = (NEW.reference ->> 'task_id')::uuid
-          AND (t.dry_run OR t.max_spend IS NOT NULL OR k.limit_amount IS NOT NULL)
+          AND (t.cost IS NOT NULL OR t.max_spend IS NOT NULL OR k.limit_amount IS NOT NULL)
     ) THEN
         RAISE EXCEPTION 'Version 1.1 cannot process a dry run or a task with a spending limit.';
     END IF;

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from decimal import Decimal
 from threading import Thread
 from typing import Any
 
@@ -118,6 +119,35 @@ def test_chunks_of_a_dry_run_do_not_wait_for_the_owners_row(
     deliveries.until_idle()
     releasing[0].join()
     check_quoted(harness, task, reference_task)
+
+
+def test_start_leaves_the_bad_rows_to_the_chunks_that_check_them_again(
+    harness: Harness, deliveries: Deliveries
+) -> None:
+    """The number of bad rows must not slow the call down, and those of rows not reached are not reported."""
+    credit = 5 * CHUNK_ROWS
+    charged = harness.upload(harness.client(credit), FILE)
+    task = harness.upload(harness.client(credit), FILE, dry_run=True)
+    deliveries.until_idle()
+    bad_rows = stored_bad_rows(harness, task)
+    harness.start(task)
+    assert stored_bad_rows(harness, task) == bad_rows
+    deliveries.until_idle()
+    state = harness.state(task)
+    assert state == harness.state(charged)
+    assert (state["status"], CHUNK_ROWS < state["rows_done"] < ROWS) == ("out_of_credit", True)
+    assert harness.results(task) == harness.results(charged)
+    harness.check_accounting(task)
+    for each in (charged, task):
+        charges.grant(each.owner.caller, each.owner.id, Decimal(5 * ROWS), "top-up", None)
+        harness.resume(each)
+    deliveries.until_idle()
+    harness.check_completed(task, charged)
+    assert stored_bad_rows(harness, task) == stored_bad_rows(harness, charged) == bad_rows
+
+
+def stored_bad_rows(harness: Harness, task: Task) -> Any:
+    return harness.sql("SELECT task_row, reason FROM task_errors WHERE task_id = :id ORDER BY 1", id=task.id)
 
 
 def test_dry_run_with_too_many_bad_rows_fails(harness: Harness, deliveries_with: MakeDeliveries) -> None:

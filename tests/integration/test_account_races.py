@@ -201,13 +201,13 @@ def test_deactivation_waits_for_a_running_chunk_and_cancels_its_task(
     task_id, _ = tasks.create(client.caller, "a.csv", 10, "queued")
     sql("UPDATE tasks SET status = 'processing' WHERE id = :id", id=task_id)
     chunk = another_uow()
-    assert chunk.one("begin_chunk", id=task_id, bytes_done=0) is not None
+    assert chunk.one("begin_chunk", id=task_id, bytes_done=0, rows=1) is not None
     changed = queue(lambda: accounts.update_user(ADMIN, client.id, {"status": "inactive"}))
     assert not changed.done()
     chunk.commit()
     changed.result(30)
     assert sql("SELECT status FROM tasks WHERE id = :id", id=task_id) == [["cancelled"]]
-    assert database.one("begin_chunk", id=task_id, bytes_done=0) is None
+    assert database.one("begin_chunk", id=task_id, bytes_done=0, rows=1) is None
 
 
 def test_chunk_that_waited_for_a_deactivation_finds_its_task_cancelled(
@@ -217,7 +217,7 @@ def test_chunk_that_waited_for_a_deactivation_finds_its_task_cancelled(
     sql("UPDATE tasks SET status = 'processing' WHERE id = :id", id=task_id)
     deactivating = another_uow()
     deactivating.run("suspend_tasks", user_id=client.id, id=None)
-    chunk = queue(lambda: database.one("begin_chunk", id=task_id, bytes_done=0))
+    chunk = queue(lambda: database.one("begin_chunk", id=task_id, bytes_done=0, rows=1))
     deactivating.one("lock_user", id=client.id)  # in the other order, this would be a deadlock
     deactivating.commit()
     assert chunk.result(30) is None

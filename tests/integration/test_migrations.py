@@ -269,9 +269,7 @@ def test_usage_contains_charges_of_version_1_1(
     assert charged == ([["32", 5, "1"]] if when == "before the migration" else [])
 
 
-@pytest.mark.parametrize(
-    "ignored", ["dry_run = true", "max_spend = 1", "api_key_id = (SELECT id FROM api_keys)"]
-)
+@pytest.mark.parametrize("ignored", ["cost = 0", "max_spend = 1", "api_key_id = (SELECT id FROM api_keys)"])
 def test_version_1_1_charges_no_rows_of_a_task_whose_limits_it_ignores(
     client: Person, sql: Sql, ignored: str
 ) -> None:

@@ -104,7 +104,7 @@ def test_peek_waits_for_a_resumption_but_not_for_a_chunk(client: Person, sql: Sq
         assert looking[0].result() == "queued"
     assert start_and_commit(client, stopped) == "processing"
     with UnitOfWork() as chunk, ThreadPoolExecutor() as pool:
-        assert chunk.one("begin_chunk", id=stopped, bytes_done=10)
+        assert chunk.one("begin_chunk", id=stopped, bytes_done=10, rows=1)
         assert pool.submit(peek).result() == "processing"
 
 

@@ -46,7 +46,8 @@ VIOLATIONS = {
     "a row that was billed or reported twice, or skipped": """
         SELECT t.id FROM tasks t LEFT JOIN (
             SELECT task_id, task_row FROM records WHERE task_id IS NOT NULL
-            UNION ALL SELECT task_id, task_row FROM task_errors
+            UNION ALL SELECT e.task_id, e.task_row FROM task_errors e JOIN tasks t ON t.id = e.task_id
+            WHERE e.task_row <= t.rows_done  -- the rest is of the dry run before the start
         ) r ON r.task_id = t.id
         WHERE NOT t.dry_run
         GROUP BY t.id HAVING count(task_row) <> t.rows_done OR count(DISTINCT task_row) <> t.rows_done

@@ -24,7 +24,8 @@ SELECT t.id, t.rows_done, t.spent, b.rows, r.rows AS refused, b.amount
 FROM tasks t,
      LATERAL (SELECT count(*) AS rows, coalesce(sum(amount), 0) AS amount
               FROM records WHERE task_id = t.id) b,
-     LATERAL (SELECT count(*) AS rows FROM task_errors WHERE task_id = t.id) r
+     LATERAL (SELECT count(*) AS rows FROM task_errors
+              WHERE task_id = t.id AND task_row <= t.rows_done) r
 WHERE (t.rows_done, t.rows_failed, t.spent) <> (b.rows + r.rows, r.rows, b.amount)
 """
 _CHARGES = """

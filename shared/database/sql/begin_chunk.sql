@@ -1,9 +1,10 @@
 -- Lock a task and then its owner's row until the chunk is committed, if the task is `processing` and its
 -- checkpoint `bytes_done` is the chunk's first byte. No row otherwise: another worker has billed the chunk, or
 -- the task was cancelled. `balance` is in credits, and so is `key_credit`, what the spending limit of the task's API
--- key leaves: null without a limit. `task_credit` is what the task's `max_spend` leaves.
+-- key leaves: null without a limit. `task_credit` is what the task's `max_spend` leaves. `rows` is the number of rows
+-- in the chunk.
 WITH task AS MATERIALIZED (
-    SELECT user_id, rows_failed, api_key_id, trim_scale(max_spend) AS max_spend,
+    SELECT id, user_id, rows_done, rows_failed, api_key_id, trim_scale(max_spend) AS max_spend,
            greatest(max_spend - spent, 0) AS task_credit
     FROM tasks
     WHERE id = :id::uuid AND bytes_done = :bytes_done::bigint AND status = 'processing'
@@ -20,6 +21,11 @@ WITH task AS MATERIALIZED (
     FROM owner, task, api_keys k
     WHERE k.id = task.api_key_id
     FOR NO KEY UPDATE OF k
+), quoted AS (
+    -- The dry run of a started task has stored the bad rows that this chunk finds again.
+    DELETE FROM task_errors e
+    USING task
+    WHERE e.task_id = task.id AND e.task_row BETWEEN task.rows_done + 1 AND task.rows_done + :rows::bigint
 )
 SELECT owner.id AS user_id, owner.balance, owner.deleted, owner.inactive, task.rows_failed,
        task.max_spend, CASE WHEN task.max_spend IS NOT NULL THEN task.task_credit END AS task_credit,

@@ -1,7 +1,8 @@
 -- Queue a quoted task, to charge its rows, if its owner may resume another task now (a token bucket; admins have no
 -- limit). Run it in one transaction with sending the task's message, so that neither happens alone. The file and
--- `cost` stay; the counts, the bad rows and the results of the dry run are deleted. `body` is null if nothing was
--- started; `wait` is the seconds until the owner may start it.
+-- `cost` stay; the counts begin again, and the dry run's results are no longer published. Each chunk deletes the bad
+-- rows that the dry run stored of its rows: there may be too many for one call. `body` is null if nothing was started;
+-- `wait` is the seconds until the owner may start it.
 -- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status FROM tasks
@@ -12,8 +13,6 @@ WITH found AS MATERIALIZED (
                 ELSE take_token('resume:' || user_id, :capacity::numeric, :per_second::numeric) END AS wait
     FROM found
     WHERE status = 'quoted'
-), deleted AS (
-    DELETE FROM task_errors e USING found, token WHERE e.task_id = found.id AND token.wait = 0
 ), started AS (
     UPDATE tasks t
     SET status = 'queued', dry_run = false, api_key_id = :api_key_id::uuid,

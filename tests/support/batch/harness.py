@@ -150,8 +150,10 @@ class Harness:
             state = self.state(task)
             rows = self.sql(
                 """SELECT task_row, amount FROM records WHERE task_id = :id
-                   UNION ALL SELECT task_row, NULL FROM task_errors WHERE task_id = :id ORDER BY 1""",
+                   UNION ALL SELECT task_row, NULL FROM task_errors
+                   WHERE task_id = :id AND task_row <= :rows_done ORDER BY 1""",
                 id=task.id,
+                rows_done=state["rows_done"],
             )
             assert [number for number, _ in rows] == list(range(1, state["rows_done"] + 1))
             charged = [amount for _, amount in rows if amount is not None]
