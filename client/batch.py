@@ -2,13 +2,17 @@
 
     RESTCALCULATOR_EMAIL=… RESTCALCULATOR_PASSWORD=… python -m client.batch operations.csv
 
-Writes the results to FILE.results.csv. The exit status is 0 if all rows succeeded, 1 if some failed, and 2 if
-the task did not complete. Set --url or RESTCALCULATOR_URL for a deployed service.
+Writes the results of all rows done to FILE.results.csv. The exit status is 0 if all rows succeeded, 1 if some
+failed, and 2 if the task did not complete. Set --url or RESTCALCULATOR_URL for a deployed service.
+
+With --quote, all rows are checked and priced, and none is charged. It prints the price by operation and the
+bad rows. `python -m client.batch FILE --start TASK` then charges the rows without another upload.
 """
 
 import argparse
 import getpass
 import json
+import math
 import os
 import ssl
 import sys
@@ -31,13 +35,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from client.quote import print_quote
 from localstack.stack_settings import CannotStart, Settings
 
 ALL_DONE, ROWS_FAILED, NOT_COMPLETED = 0, 1, 2
 POLL_SECONDS = 0.5
 """Interval between two requests of the task's status."""
-FINAL_STATUSES = ("completed", "out_of_credit", "failed", "cancelled", "quoted")
-"""Statuses in which a task makes no further progress by itself."""
 FAILURE_LIMIT = 20
 """Consecutive requests that may fail, for example during a deploy, before the client stops with an error."""
 
@@ -123,10 +126,17 @@ class Service:
         return response
 
 
-def run(service: Service, file: Path, progress: Progress) -> dict[str, Any]:
+def run(service: Service, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Upload a file, wait until its task has ended, and return the task."""
+    file: Path = options.file
     size = file.stat().st_size
-    task = _task(service.call("POST", "/api/v1/tasks", json={"filename": file.name[:255], "size": size}))
+    body = {
+        "filename": file.name[:255],
+        "size": size,
+        "dry_run": options.quote,
+        "max_spend": options.max_spend,
+    }
+    task = _parse(service.call("POST", "/api/v1/tasks", json=body))
     progress.console.print(f"task {task['id']}")
     sending = progress.add_task("uploading", total=size, detail="")
     with file.open("rb") as content:
@@ -135,12 +145,18 @@ def run(service: Service, file: Path, progress: Progress) -> dict[str, Any]:
     return follow(service, task["id"], progress)
 
 
+def start(service: Service, task_id: str, progress: Progress) -> dict[str, Any]:
+    """Start a quoted task, wait until it has ended, and return it."""
+    service.call("POST", f"/api/v1/tasks/{task_id}/start")
+    return follow(service, task_id, progress)
+
+
 def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]:
-    """Show the progress of a task, wait until it has ended, and return it."""
+    """Show the progress of a task, wait until it has ended and its results are written, and return it."""
     bar, failures = progress.add_task("queued", total=None, detail=""), 0
     while True:
         try:
-            task = _task(service.call("GET", f"/api/v1/tasks/{task_id}"))
+            task = _parse(service.call("GET", f"/api/v1/tasks/{task_id}"))
             failures = 0
         except ClientError:
             failures += 1
@@ -154,23 +170,13 @@ def follow(service: Service, task_id: str, progress: Progress) -> dict[str, Any]
                 completed=task["bytes_done"],
                 detail=_detail(task),
             )
-            if task["status"] in FINAL_STATUSES:
+            if task["results"]:
                 return task
         time.sleep(POLL_SECONDS)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m client.batch", description=__doc__)
-    parser.add_argument("file", type=Path, metavar="FILE", help="a CSV of operation,arguments")
-    parser.add_argument(
-        "--url",
-        default=os.environ.get("RESTCALCULATOR_URL"),
-        help="the service's URL; by default that of `make up`",
-    )
-    parser.add_argument("--email", default=os.environ.get("RESTCALCULATOR_EMAIL"))
-    parser.add_argument("--results", type=Path, help="the file for the results; by default FILE.results.csv")
-    options = parser.parse_args(arguments)
-    console = Console(stderr=True)
+    options, console = _options(arguments), Console(stderr=True)
     try:
         return _work(options, console)
     except ClientError as error:
@@ -179,6 +185,29 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("\nStopped. The service continues a task that has started.")
         return 130
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m client.batch", description=__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE", help="a CSV of operation,arguments")
+    parser.add_argument(
+        "--url",
+        default=os.environ.get("RESTCALCULATOR_URL"),
+        help="the service's URL; by default that of `make up`",
+    )
+    parser.add_argument("--email", default=os.environ.get("RESTCALCULATOR_EMAIL"))
+    parser.add_argument("--quote", action="store_true", help="check and price all rows, and charge none")
+    parser.add_argument(
+        "--start", metavar="TASK", help="start the quoted task of FILE instead of uploading it"
+    )
+    parser.add_argument(
+        "--max-spend", type=credits, metavar="CREDITS", help="end the task before it would spend more"
+    )
+    parser.add_argument("--results", type=Path, help="the file for the results; by default FILE.results.csv")
+    options = parser.parse_args(arguments)
+    if options.start and (options.quote or options.max_spend):
+        parser.error("use --start alone: the task has the max_spend of its quote")
+    return options
 
 
 def _work(options: argparse.Namespace, console: Console) -> int:
@@ -201,24 +230,34 @@ def _work(options: argparse.Namespace, console: Console) -> int:
     results = options.results or file.with_name(f"{file.name}.results.csv")
     with Service(url) as service, Progress(*columns, console=console) as progress:
         service.sign_in(email, password)
-        task = run(service, file, progress)
-        if task["status"] == "completed":
-            fetching = progress.add_task("fetching", total=None, detail="")
-            service.download(
-                task["id"],
-                results,
-                lambda done, total: progress.update(fetching, completed=done, total=total or None),
-            )
+        task = start(service, options.start, progress) if options.start else run(service, options, progress)
+        _fetch(service, task["id"], results, progress)
+        prices = _prices(service) if options.quote else {}
     console.print(
         f"{task['status'].replace('_', ' ')}: {task['rows_done']} rows, {task['rows_failed']} failed,"
         f" {task['spent']} credits spent. {task['error'] or ''}".rstrip(),
         markup=False,
         soft_wrap=True,
     )
-    if task["status"] != "completed":
-        return NOT_COMPLETED
+    if task["status"] == "quoted":
+        print_quote(task, file, results, prices)
+        console.print(f"Charge these rows with --start {task['id']}", soft_wrap=True)
     print(results)
+    if task["status"] != ("quoted" if options.quote else "completed"):
+        return NOT_COMPLETED
     return ROWS_FAILED if task["rows_failed"] else ALL_DONE
+
+
+def _fetch(service: Service, task_id: str, results: Path, progress: Progress) -> None:
+    bar = progress.add_task("fetching", total=None, detail="")
+    service.download(
+        task_id, results, lambda done, total: progress.update(bar, completed=done, total=total or None)
+    )
+
+
+def _prices(service: Service) -> dict[str, Decimal]:
+    operations = _parse(service.call("GET", "/api/v1/operations?page_size=100"))["operations"]
+    return {operation["type"]: operation["cost"] for operation in operations}
 
 
 def _local_url() -> str:
@@ -237,10 +276,17 @@ def _prompt(prompt: str, read: Callable[[str], str]) -> str:
     return read(prompt)
 
 
-def _task(response: httpx.Response) -> dict[str, Any]:
-    """Parse a task. Credits become Decimal, because a float would lose digits."""
-    task: dict[str, Any] = json.loads(response.text, parse_float=Decimal)
-    return task
+def credits(text: str) -> float:
+    """Parse a positive number of credits. Raises: ValueError."""
+    if not 0 < (amount := float(text)) < math.inf:
+        raise ValueError
+    return amount
+
+
+def _parse(response: httpx.Response) -> dict[str, Any]:
+    """Parse a response. Credits become Decimal, because a float would lose digits."""
+    body: dict[str, Any] = json.loads(response.text, parse_float=Decimal)
+    return body
 
 
 def _detail(task: Mapping[str, Any]) -> str:

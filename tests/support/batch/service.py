@@ -117,9 +117,9 @@ class Account(Service):
 
 
 def run_client(
-    running: RunningService, file: Path, email: str, **environment: str
+    running: RunningService, file: Path, email: str, *options: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m client.batch FILE`."""
+    """Run `python -m client.batch FILE` with options."""
     variables = {
         **os.environ,
         "RESTCALCULATOR_URL": running.url,
@@ -127,7 +127,7 @@ def run_client(
         "RESTCALCULATOR_PASSWORD": PASSWORD,
         **environment,
     }
-    command = [sys.executable, "-m", "client.batch", str(file)]
+    command = [sys.executable, "-m", "client.batch", str(file), *options]
     return subprocess.run(
         command,
         env=variables,
