@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.conftest import ADMIN_PASSWORD
 from tests.support import expect
 from tests.support.access_matrix import FOR_ADMINS
 from tests.support.http_client import API, PASSWORD, Client, exact, new_email
+from tests.support.uploads import HEADER, ended
 
 LOG = f"{API}/audit_log"
 CHANGES = {route.replace(API, "") for route in FOR_ADMINS if not route.startswith("GET ")}
@@ -88,7 +90,7 @@ def test_admin_has_entries_for_own_keys_and_for_tasks_of_others(
     ]
     for task in tasks:
         assert one.post(f"{API}/tasks/{task}/cancel").status_code == 200
-        assert one.post(f"{API}/tasks/{task}/resume").status_code == 202
+        assert one.post(f"{API}/tasks/{task}/resume", json={"max_spend": 12.5}).status_code == 202
     log = one.rows("audit_log", actor_id=one.id)
     assert [(entry["action"], entry["resource_id"]) for entry in log] == [
         ("resume", tasks[0]),
@@ -96,8 +98,28 @@ def test_admin_has_entries_for_own_keys_and_for_tasks_of_others(
         ("revoke", key["id"]),
         ("create", key["id"]),
     ]
-    assert (log[1]["before"], log[1]["after"]) == ({"status": "awaiting_upload"}, {"status": "cancelled"})
+    assert [(entry["before"], entry["after"]) for entry in log[:2]] == [
+        ({"status": "cancelled", "max_spend": None}, {"status": "awaiting_upload", "max_spend": 12.5}),
+        ({"status": "awaiting_upload"}, {"status": "cancelled"}),
+    ]
     assert key["key"] not in str(log)
+
+
+def test_admins_start_of_another_users_quoted_task_has_an_entry(
+    account: Callable[..., Client], client: Client, s3: httpx.Client
+) -> None:
+    one = account(role="admin")
+    for owner in (client, one):
+        body = {"filename": "x.csv", "size": len(HEADER), "dry_run": True}
+        grant = exact(owner.post(f"{API}/tasks", json=body))
+        assert s3.post(grant["url"], data=grant["fields"], files={"file": HEADER}).is_success
+        path = f"{API}/tasks/{grant['id']}"
+        assert ended(owner, path)["status"] == "quoted"
+        assert one.post(f"{path}/start").status_code == 202
+        expected = [("start", {"status": "quoted"}, {"status": "queued"})] if owner is client else []
+        log = one.rows("audit_log", resource_id=grant["id"])
+        assert [(entry["action"], entry["before"], entry["after"]) for entry in log] == expected
+        assert {entry["actor_id"] for entry in log} <= {one.id}
 
 
 def test_client_has_no_entries(client: Client, admin: Client) -> None:

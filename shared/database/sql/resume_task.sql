@@ -5,7 +5,7 @@
 -- `wait` is the seconds until the owner may resume.
 -- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
-    SELECT id, user_id, status, refunded_at IS NOT NULL AS refunded FROM tasks
+    SELECT id, user_id, status, max_spend, refunded_at IS NOT NULL AS refunded FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
     FOR UPDATE
 ), token AS MATERIALIZED (
@@ -23,12 +23,14 @@ WITH found AS MATERIALIZED (
         results_at = NULL, results_upload = NULL, results_parts = 0, results_row = 1
     FROM found, token
     WHERE t.id = found.id AND token.wait = 0
-    RETURNING t.id, t.user_id, t.status AS new_status, task_json(t) AS body
+    RETURNING t.id, t.user_id, task_json(t) AS body,
+              jsonb_build_object('status', found.status, 'max_spend', trim_scale(found.max_spend)) AS before,
+              jsonb_build_object('status', t.status, 'max_spend', trim_scale(t.max_spend)) AS after
 ), audit AS (
     INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
-    SELECT :audit_id::uuid, :admin_id::uuid, 'resume', 'task', resumed.id,
-           jsonb_build_object('status', found.status), jsonb_build_object('status', new_status)
-    FROM found JOIN resumed ON true
-    WHERE resumed.user_id <> :admin_id::uuid
+    SELECT :audit_id::uuid, :admin_id::uuid, 'resume', 'task', id, changed_members(before, after),
+           changed_members(after, before)
+    FROM resumed
+    WHERE user_id <> :admin_id::uuid
 )
 SELECT user_id, status, refunded, (SELECT wait FROM token) AS wait, (SELECT body FROM resumed) AS body FROM found
