@@ -25,7 +25,8 @@ app = Api(access=Access.SIGNED_IN)
     description=(
         "Returns how often each operation was called, singly and as rows of files, and the credits spent on "
         "it: the ledger's charges less refunds. Periods without usage are left out. A client sees their own; "
-        f"an admin sees the sums of all users, or of one. At most {usage.PERIODS_LIMIT:,} periods (422)."
+        f"an admin sees the sums of all users, or of one. At most {usage.PERIODS_LIMIT:,} periods, and "
+        f"{usage.ROWS_LIMIT:,} combinations of user, hour and operation (422)."
     ),
     operation_id="getUsage",
     responses=documented(Usage, 404, description="The usage, the oldest period first."),

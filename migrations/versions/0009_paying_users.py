@@ -426,7 +426,7 @@ def upgrade() -> None:
         sa.Column("spent", SUM, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("user_id", "hour", "type", name="usage_hours_pkey"),
     )
-    op.create_index("usage_hours_hour_idx", "usage_hours", ["hour"])
+    op.create_index("usage_hours_utc_idx", "usage_hours", [sa.text("(hour AT TIME ZONE 'UTC')")])
     op.create_table(
         "task_operations",
         sa.Column("task_id", sa.Uuid, sa.ForeignKey("tasks.id", name="task_operations_task_id_fkey")),

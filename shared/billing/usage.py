@@ -5,12 +5,14 @@ from uuid import UUID
 
 from shared import database
 from shared.auth.caller import Caller
-from shared.errors import InvalidInput, NotFound
+from shared.errors import InvalidInput, NotFound, StatementTimeout
 from shared.schemas.field_types import UsagePeriod
 
 DEFAULT_RANGE = timedelta(days=30)
 PERIODS_LIMIT = 1000
 """Maximum number of periods in one response."""
+ROWS_LIMIT = 2_000_000
+"""Maximum number of rows of `usage_hours` that one request adds up."""
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -25,7 +27,8 @@ def read(
         user_id: the user; None for the caller, or for all users if the caller is an admin.
 
     Raises:
-        InvalidInput: the range is empty, has too many periods, or begins or ends within an hour.
+        InvalidInput: the range is empty, has too many periods or too much usage, or begins or ends within
+            an hour.
         NotFound: the user does not exist, or the caller may not see their usage.
     """
     end = end or _midnight(datetime.now(UTC)) + timedelta(days=1)
@@ -33,10 +36,23 @@ def read(
     _check_range(start, end, by)
     if caller.visible_owner is not None and user_id not in (None, caller.visible_owner):
         raise NotFound("There is no such user.")
-    row = database.only("usage", user_id=user_id or caller.visible_owner, start=start, end=end, by=by)
+    user_id = user_id or caller.visible_owner
+    try:
+        row = database.only("usage", user_id=user_id, start=start, end=end, by=by, rows_limit=ROWS_LIMIT)
+    except StatementTimeout:
+        raise _too_long(user_id) from None
     if not row["user_known"]:
         raise NotFound("There is no such user.")
+    if row["is_over_limit"]:
+        raise _too_long(user_id)
     return str(row["body"])
+
+
+def _too_long(user_id: UUID | None) -> InvalidInput:
+    one_user = "" if user_id else ", or one user in user_id"
+    return InvalidInput.at(
+        "#/query/from", f"from: the range has too much usage to add up. Send a shorter range{one_user}."
+    )
 
 
 def _check_range(start: datetime, end: datetime, by: UsagePeriod) -> None:

@@ -23,12 +23,12 @@ from shared.lists.query import FieldType
 from shared.lists.read_page import read_page
 from tests.integration.conftest import Server, use
 from tests.support.list_reader import Reader
+from tests.support.plans import Plan, rows_read, steps
 from worker import exports
 from worker.s3_writer import S3ObjectWriter
 
 pytestmark = pytest.mark.usefixtures("filled_database")
 
-Plan = dict[str, Any]
 Plans = Callable[[Listing, dict[str, str]], list[Plan]]
 
 OWNERS, ROWS = 500, 50_000
@@ -129,21 +129,6 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> Callable[[Caller], Plans]:
 
 
 CLIENT, ADMIN = Caller(ONE, "client"), Caller(ONE, "admin")
-
-
-def steps(plan: Plan) -> Iterator[Plan]:
-    yield plan
-    for part in plan.get("Plans", ()):
-        yield from steps(part)
-
-
-def rows_read(plan: Plan, table: str) -> Any:
-    """Return the number of rows of the table that the plan read, including those that a filter removed."""
-    return sum(
-        step["Actual Loops"] * (step["Actual Rows"] + step.get("Rows Removed by Filter", 0))
-        for step in steps(plan)
-        if step.get("Relation Name") == table
-    )
 
 
 def value(kind: FieldType) -> str:

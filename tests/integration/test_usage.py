@@ -1,7 +1,6 @@
 """The usage by period and operation: exactly the ledger's charges, in one bounded read."""
 
 import json
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,12 +10,14 @@ from uuid import UUID
 import pytest
 from pg8000.native import literal, to_statement
 
+from shared import database
 from shared.billing import charges, usage
 from shared.database.connection import statement_text
 from shared.errors import InvalidInput, NotFound
 from shared.ids import uuid7
 from shared.schemas.field_types import UsagePeriod
 from tests.support.charging import charge
+from tests.support.plans import rows_read
 from tests.support.users import Person, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("database_url")
 Sql = Callable[..., list[list[Any]]]
 
 START = datetime(2026, 1, 31, 22, tzinfo=UTC)
+SHORTER, ONE_USER = r"Send a shorter range\.$", r"Send a shorter range, or one user in user_id\.$"
 
 
 def read(
@@ -165,8 +167,35 @@ def test_empty_range_and_part_of_an_hour_are_rejected(
     assert caught.value.errors[0]["pointer"] == f"#/query/{name}"
 
 
+def test_range_with_more_rows_than_the_limit_is_rejected(
+    client: Person, admin: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "ROWS_LIMIT", 2)
+    start, end = START, START + timedelta(hours=3)
+    for person, hour in ((client, 0), (client, 1), (admin, 2)):
+        plant(sql, person, START + timedelta(hours=hour))
+    assert read(client, start, end)
+    assert read(admin, start + timedelta(hours=1), end)
+    with pytest.raises(InvalidInput, match=ONE_USER) as caught:
+        read(admin, start, end)
+    assert caught.value.errors[0]["pointer"] == "#/query/from"
+    plant(sql, client, START + timedelta(hours=2))
+    with pytest.raises(InvalidInput, match=SHORTER):
+        read(client, start, end)
+
+
+def test_timeout_is_answered_with_what_to_send_instead(admin: Person, database_url: str, sql: Sql) -> None:
+    sql("BEGIN")
+    sql("LOCK TABLE usage_hours IN ACCESS EXCLUSIVE MODE")
+    with (
+        database.statement_timeout(0.2),
+        pytest.raises(InvalidInput, match=ONE_USER),
+    ):
+        read(admin)
+
+
 @pytest.mark.parametrize("of_all", [False, True])
-def test_generic_plan_reads_only_the_hours_of_the_range(client: Person, sql: Sql, of_all: bool) -> None:
+def test_generic_plan_reads_by_index_and_stops_at_the_limit(client: Person, sql: Sql, of_all: bool) -> None:
     sql(
         """INSERT INTO usage_hours (user_id, hour, type)
            SELECT u.id, h, t FROM users u, generate_series(1, 6) t,
@@ -176,12 +205,18 @@ def test_generic_plan_reads_only_the_hours_of_the_range(client: Person, sql: Sql
     text, make_values = to_statement(statement_text("usage"))
     sql(f"PREPARE read_usage AS {text}")
     sql("SET plan_cache_mode = force_generic_plan")
-    user_id = None if of_all else client.id
-    values = make_values({"user_id": user_id, "start": START, "end": START + timedelta(days=1), "by": "day"})
-    arguments = ", ".join(map(literal, values))
-    lines = sql(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE read_usage({arguments})")
-    plan = "\n".join(line for (line,) in lines)
-    assert "Seq Scan on usage_hours" not in plan
     ((users,),) = sql("SELECT count(*) FROM users")
-    expected = 24 * 6 * (users if of_all else 1)
-    assert re.search(rf"Append .*rows={expected}\b", plan), plan
+    of_range = 24 * 6 * (users if of_all else 1)
+    for rows_limit, expected in ((of_range, of_range), (of_range - 2, of_range - 1)):
+        values = make_values(
+            {
+                "user_id": None if of_all else client.id,
+                "start": START,
+                "end": START + timedelta(days=1),
+                "by": "day",
+                "rows_limit": rows_limit,
+            }
+        )
+        arguments = ", ".join(map(literal, values))
+        ((plan,),) = sql(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE read_usage({arguments})")
+        assert rows_read(plan[0]["Plan"], "usage_hours") == expected, plan
