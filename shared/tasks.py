@@ -1,12 +1,11 @@
 """Tasks: files that are billed row by row. Create, read, cancel and resume them."""
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from shared import database
+from shared import database, exact_json
 from shared.auth import throttle
 from shared.auth.caller import Caller
 from shared.database import Row, Statements, UnitOfWork
@@ -60,7 +59,7 @@ def create(
         status=status,
         dry_run=dry_run,
         max_spend=max_spend,
-        upload=json.dumps(extra_members(task_id)),
+        upload=exact_json.dumps(extra_members(task_id)),
         capacity=UPLOADS_AT_ONCE,
         per_second=UPLOADS_PER_SECOND,
     )

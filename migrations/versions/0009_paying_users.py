@@ -196,12 +196,19 @@ RETURN json_build_object(
     'status', account.status)::text
 """
 
+# Return JSON spaced like `json_build_object`. A `"` within a string follows a backslash.
+SPACED_JSON = r"""
+CREATE FUNCTION spaced_json(value jsonb) RETURNS json
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(value::text, '(?<!\\)": ', '" : ', 'g')::json
+"""
+
 RECORD_JSON = """
 CREATE OR REPLACE FUNCTION record_json(record records) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object(
     'id', record.id, 'user_id', record.user_id, 'operation_id', record.operation_id,
-    'arguments', record.arguments, 'operation_response', record.operation_response,
+    'arguments', record.arguments, 'operation_response', spaced_json(record.operation_response),
     'amount', trim_scale(record.amount), 'user_balance', trim_scale(record.user_balance),
     'date', rfc3339(record.date), 'task_id', record.task_id, 'task_row', record.task_row,
     'deleted_at', rfc3339(record.deleted_at),
@@ -212,12 +219,21 @@ RETURN json_build_object(
         record.refund_id, (SELECT t.refund_id FROM tasks t WHERE t.id = record.task_id)))::text
 """
 
+ENTRY_JSON = """
+CREATE OR REPLACE FUNCTION entry_json(entry ledger) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', entry.id, 'user_id', entry.user_id, 'kind', entry.kind, 'amount', trim_scale(entry.amount),
+    'balance_before', trim_scale(entry.balance_before), 'balance_after', trim_scale(entry.balance_after),
+    'reference', spaced_json(entry.reference), 'date', rfc3339(entry.date))::text
+"""
+
 API_KEY_JSON = """
 CREATE OR REPLACE FUNCTION api_key_json(api_key api_keys) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object(
     'id', api_key.id, 'name', api_key.name, 'created_at', rfc3339(api_key.created_at),
-    'scopes', api_key.scopes, 'expires_at', rfc3339(api_key.expires_at),
+    'scopes', to_jsonb(api_key.scopes), 'expires_at', rfc3339(api_key.expires_at),
     'spend_limit', api_key_limit(api_key),
     'spent', trim_scale(api_key_spent(api_key)), 'last_used_at', rfc3339(api_key.last_used_at))::text
 """
@@ -324,8 +340,8 @@ CREATE FUNCTION audit_log_json(entry audit_log) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object(
     'id', entry.id, 'date', rfc3339(entry.date), 'actor_id', entry.actor_id, 'action', entry.action,
-    'resource', entry.resource, 'resource_id', entry.resource_id, 'before', entry.before,
-    'after', entry.after)::text
+    'resource', entry.resource, 'resource_id', entry.resource_id, 'before', spaced_json(entry.before),
+    'after', spaced_json(entry.after))::text
 """
 
 EXPORT_JSON = """
@@ -385,8 +401,10 @@ RETURN CASE jsonb_typeof(value)
 FUNCTIONS = (
     CSV_TEXT,
     CSV_JSON,
+    SPACED_JSON,
     USER_JSON,
     RECORD_JSON,
+    ENTRY_JSON,
     API_KEY_PERIOD,
     API_KEY_PERIOD_END,
     API_KEY_LIMIT,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     ColumnElement,
@@ -56,8 +57,8 @@ API_KEYS = Listing(
     func.api_key_json,
     newest=(api_keys.c.created_at, api_keys.c.id),
     expressions={
-        "scopes": type_coerce(func.to_json(api_keys.c.scopes), JSONB),
-        "spend_limit": type_coerce(func.api_key_limit(literal_column("api_keys")), JSONB),
+        "scopes": type_coerce(func.to_jsonb(api_keys.c.scopes), JSONB),
+        "spend_limit": type_coerce(func.api_key_limit(literal_column("api_keys")), JSON),
         "spent": type_coerce(func.api_key_spent(literal_column("api_keys")), Numeric),
     },
     owner=api_keys.c.user_id,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.sql import literal_column
-from sqlalchemy.types import BigInteger, DateTime, Numeric, Uuid
+from sqlalchemy.types import JSON, BigInteger, DateTime, Numeric, Uuid
 
 from shared.lists.listing import Listing
 from shared.lists.query import Filter
@@ -219,9 +219,11 @@ def _text(statement: Statement) -> str:
 
 
 def _presented(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Format a value for the API: times as in RFC 3339, money without trailing zeros."""
+    """Format a value for the API: times as in RFC 3339, money without trailing zeros, JSON with spaces."""
     if isinstance(expression.type, DateTime):
         return func.rfc3339(expression)
+    if isinstance(expression.type, JSONB):
+        return func.spaced_json(expression)
     return func.trim_scale(expression) if isinstance(expression.type, Numeric) else expression
 
 
@@ -230,7 +232,7 @@ def _condition(expression: ColumnElement[Any], wanted: Filter) -> ColumnElement[
     if wanted.operator == "in":
         return or_(*(_condition(expression, Filter(wanted.field, "eq", (name,))) for name in wanted.value))
     (name,) = wanted.value
-    if isinstance(expression.type, JSONB):
+    if isinstance(expression.type, JSON):
         if name:
             return cast(expression, JSONB) == cast(bindparam(name, type_=Text), JSONB)
         # The API shows SQL null as JSON null, so the filter matches both.

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from shared import exact_json
 from tests.e2e.conftest import FRONTEND_URL
 from tests.support.declared_routes import OPERATIONS, Declared
 from tests.support.http_client import API, Client
@@ -60,17 +59,6 @@ def test_responses_are_utf_8_json(client: Client) -> None:
     response = client.post(f"{API}/api_keys", json={"name": name})
     assert response.content.decode("utf-8")
     assert response.json()["name"] == name
-
-
-def test_routes_space_their_json_alike(client: Client, anonymous: Client) -> None:
-    client.compute()
-    responses = [
-        client.get(f"{API}/{path}") for path in ("users/me", "operations", "records", "tasks", "usage")
-    ]
-    responses += [client.compute(), client.compute("division", 1, 0), anonymous.get(f"{API}/users/me")]
-    responses += [client.get("/refresh"), client.get("/health"), client.refresh()]
-    for response in responses:
-        assert response.text == exact_json.dumps(exact_json.loads(response.text))
 
 
 def test_frontend_may_read_responses_with_credentials(client: Client) -> None:

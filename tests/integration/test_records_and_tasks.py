@@ -65,7 +65,7 @@ def test_manual_record_is_stored_as_sent_and_moves_no_money(
 def test_manual_record_keeps_every_digit_of_its_response(manual: dict[str, Any]) -> None:
     exact = Decimal("12345678901234.5678")
     record_id, body = records.create({**manual, "operation_response": {"sums": [exact]}}, admin_id=uuid7())
-    assert f'"sums": [{exact}]' in body
+    assert f'"sums" : [{exact}]' in body
     records.update(record_id, {"operation_response": -exact}, admin_id=uuid7())
     row = database.one("record", id=record_id, owner=None)
     assert row is not None
