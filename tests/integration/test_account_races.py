@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -17,6 +17,7 @@ from shared import accounts, database, tasks, users
 from shared.auth import api_keys
 from shared.auth.caller import Credentials, hash_api_key, look_up
 from shared.auth.passwords import hash_password
+from shared.auth.sessions import refresh
 from shared.billing import charges
 from shared.database import UnitOfWork
 from shared.errors import NotFound, NotSignedIn, WrongCredentials
@@ -245,6 +246,18 @@ def change_own_password(who: Person) -> Callable[[], None]:
     return lambda: accounts.change_password(who.caller, PASSWORD, "Another1!", ADDRESS)
 
 
+def session_elsewhere(who: Person, sql: Sql) -> UUID:
+    """Open another session, whose refresh token has the same id, and return the id."""
+    session_id = uuid4()
+    sql(
+        "INSERT INTO sessions (id, user_id, refresh_id, expires_at)"
+        " VALUES (:id, :user_id, :id, now() + interval '1 hour')",
+        id=session_id,
+        user_id=who.id,
+    )
+    return session_id
+
+
 @pytest.mark.parametrize("change_waits_first", [True, False])
 def test_sign_in_does_not_survive_an_own_password_change_that_waited(
     owner: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql, change_waits_first: bool
@@ -265,16 +278,30 @@ def test_sign_in_does_not_survive_an_own_password_change_that_waited(
     assert is_signed_in(owner.credentials)
 
 
+@pytest.mark.parametrize("change_waits_first", [True, False])
+def test_refreshed_session_does_not_survive_an_own_password_change_that_waited(
+    owner: Person, another_uow: AnotherUow, queue: Queue[Any], sql: Sql, change_waits_first: bool
+) -> None:
+    session_id = session_elsewhere(owner, sql)
+    holder = another_uow()
+    holder.query("SELECT FROM sessions WHERE id = :id::uuid FOR UPDATE", {"id": session_id})
+    actions = [change_own_password(owner), lambda: refresh(session_id, session_id)]
+    first, second = (queue(action) for action in (actions if change_waits_first else actions[::-1]))
+    holder.commit()
+    first.result(30)
+    if change_waits_first:
+        with pytest.raises(WrongCredentials):
+            second.result(30)
+    else:
+        second.result(30)
+        assert not is_signed_in(Credentials(session_id=session_id))
+    assert sql("SELECT id FROM sessions WHERE revoked_at IS NULL") == [[owner.session_id]]
+
+
 def test_second_of_two_own_password_changes_finds_its_session_ended(
     owner: Person, locked: UnitOfWork, queue: Queue[Any], sql: Sql
 ) -> None:
-    session_id = uuid4()
-    sql(
-        "INSERT INTO sessions (id, user_id, refresh_id, expires_at)"
-        " VALUES (:id, :user_id, :id, now() + interval '1 hour')",
-        id=session_id,
-        user_id=owner.id,
-    )
+    session_id = session_elsewhere(owner, sql)
     elsewhere = replace(owner, caller=replace(owner.caller, session_id=session_id))
     first, second = queue(change_own_password(owner)), queue(change_own_password(elsewhere))
     locked.commit()
