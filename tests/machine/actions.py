@@ -14,21 +14,32 @@ from typing import Any, Protocol
 from shared import exact_json
 from tests.machine import batch_model
 from tests.machine.model import (
+    ADMIN,
+    EXPORT,
     GRANT,
     MANUAL,
+    NOT_SIGNED_IN,
+    PASSWORD,
+    REASON,
     REFUND_RECORD,
     REFUND_TASK,
     Arguments,
+    Caller,
     Expected,
     Model,
     Rows,
     Steps,
 )
-from tests.machine.registry import ADMIN, Registry
+from tests.machine.registry import Registry
 from tests.support.lambda_event import event
 
 API = "/api/v1"
-PASSWORD = "correct-horse-1!"
+WRONG_PASSWORD = "wrong-horse-2!"
+EXPORTED = {
+    "records": ("user_id", "operation", "amount", "user_balance"),
+    "ledger": ("user_id", "kind", "amount", "balance_after"),
+}
+"""The exported fields of each list, in the order of the model's rows."""
 ENDED = ("completed", "out_of_credit", "failed", "cancelled")
 
 
@@ -37,8 +48,8 @@ class Request:
     """A request to the service, with the model's `steps` for it.
 
     `statement` names the step of the traffic (see `tests.support.batch.proxies`) that changes state.
-    `name` names the record that the request creates, `key` is the user and the idempotency key, and `file`
-    names the task whose file the request uploads.
+    `name` names the record or export that the request creates, `key` is the user and the idempotency key,
+    and `file` names the task whose file the request uploads.
     """
 
     statement: str
@@ -65,6 +76,32 @@ class Request:
 
         return cls(statement, event, steps, name, key)
 
+    @classmethod
+    def by(
+        cls,
+        caller: Caller,
+        statement: str,
+        event: Mapping[str, Any],
+        predict: Callable[[Model], Expected],
+        name: str | None = None,
+        key: tuple[str, str] | None = None,
+    ) -> "Request":
+        """Build a request that is one step of the model, after the lookup of its caller."""
+        request = cls.of(statement, event, predict, name, key)
+        return replace(request, steps=looked_up(caller, request.steps))
+
+
+def looked_up(caller: Caller, steps: Callable[[Model], Steps]) -> Callable[[Model], Steps]:
+    """Return the steps of a request whose caller is looked up by a statement before the change."""
+
+    def both(model: Model) -> Steps:
+        yield "caller"
+        if not model.may_call(caller):
+            return NOT_SIGNED_IN
+        return (yield from steps(model))
+
+    return both
+
 
 class Action(Protocol):
     """An action. It becomes a request when the registry resolves its numbers."""
@@ -88,15 +125,14 @@ class Charge:
         return replace(self, who=of.who, key=of.key or "one")
 
     def request(self, registry: Registry) -> Request:
-        who, name = registry.user(self.who), registry.new("call")
-        by_key = self.by_key and who in registry.secrets
+        caller, name = registry.caller(registry.user(self.who), self.by_key), registry.new("call")
         body = {"type": self.operation, "arguments": self.arguments}
         return Request.of(
-            "charge_by_key" if by_key else "charge",
-            request_event(registry, who, "POST", "/process_operation", body, self.key, by_key),
-            lambda model: model.charge(name, who, self.operation, self.arguments, self.key, by_key),
+            "charge" if caller.session else "charge_by_key",
+            request_event(registry, caller, "POST", "/process_operation", body, self.key),
+            lambda model: model.charge(name, caller, self.operation, self.arguments, self.key),
             name,
-            (who, self.key) if self.key else None,
+            (caller.name, self.key) if self.key else None,
         )
 
 
@@ -108,11 +144,11 @@ class Grant:
 
     def request(self, registry: Registry) -> Request:
         who = registry.user(self.who)
-        body = {"amount": self.amount, "reason": "the machine"}
+        body = {"amount": self.amount, "reason": REASON}
         return Request.of(
             "grant",
-            request_event(registry, ADMIN, "POST", f"/users/{registry.ids[who]}/credits", body, self.key),
-            lambda model: model.grant(ADMIN, who, self.amount, self.key),
+            admin_event(registry, "POST", f"/users/{registry.ids[who]}/credits", body, self.key),
+            lambda model: model.grant(who, self.amount, self.key),
             key=(ADMIN, f"{GRANT} {self.key}") if self.key else None,
         )
 
@@ -126,7 +162,7 @@ class SetBalance:
         who = registry.user(self.who)
         return Request.of(
             "commit",
-            request_event(registry, ADMIN, "PATCH", f"/users/{registry.ids[who]}", {"balance": self.balance}),
+            admin_event(registry, "PATCH", f"/users/{registry.ids[who]}", {"balance": self.balance}),
             lambda model: model.set_balance(who, self.balance),
         )
 
@@ -142,7 +178,7 @@ class SetStatus:
         who = registry.user(self.who)
         return Request(
             "commit",
-            request_event(registry, ADMIN, "PATCH", f"/users/{registry.ids[who]}", {"status": self.status}),
+            admin_event(registry, "PATCH", f"/users/{registry.ids[who]}", {"status": self.status}),
             lambda model: model.set_status(who, self.status, ADMIN),
         )
 
@@ -155,7 +191,7 @@ class DeleteUser:
         who = registry.client(self.client)
         return who and Request.of(
             "commit",
-            request_event(registry, ADMIN, "DELETE", f"/users/{registry.ids[who]}"),
+            admin_event(registry, "DELETE", f"/users/{registry.ids[who]}"),
             lambda model: model.delete_user(who),
         )
 
@@ -168,9 +204,7 @@ class Price:
     def request(self, registry: Registry) -> Request:
         return Request.of(
             "create_operation",
-            request_event(
-                registry, ADMIN, "POST", "/operations", {"type": self.operation, "cost": self.cost}
-            ),
+            admin_event(registry, "POST", "/operations", {"type": self.operation, "cost": self.cost}),
             lambda model: model.price(self.operation, self.cost),
         )
 
@@ -183,8 +217,11 @@ class ChangePrice:
     def request(self, registry: Registry) -> Request:
         return Request.of(
             "update_operation",
-            request_event(
-                registry, ADMIN, "PATCH", f"/operations/{registry.ids[self.operation]}", {"cost": self.cost}
+            admin_event(
+                registry,
+                "PATCH",
+                f"/operations/{registry.ids[self.operation]}",
+                {"cost": self.cost},
             ),
             lambda model: model.change_price(self.operation, self.cost),
         )
@@ -197,7 +234,7 @@ class RemovePrice:
     def request(self, registry: Registry) -> Request:
         return Request.of(
             "delete_operation",
-            request_event(registry, ADMIN, "DELETE", f"/operations/{registry.ids[self.operation]}"),
+            admin_event(registry, "DELETE", f"/operations/{registry.ids[self.operation]}"),
             lambda model: model.remove_price(self.operation),
         )
 
@@ -219,7 +256,7 @@ class WriteRecord:
         }
         return Request.of(
             "create_record",
-            request_event(registry, ADMIN, "POST", "/records", body),
+            admin_event(registry, "POST", "/records", body),
             lambda model: model.write_record(name, who, self.operation, self.amount, self.amount),
             name,
         )
@@ -236,7 +273,7 @@ class CorrectRecord:
         body = {"user_id": registry.ids[to], "amount": self.amount}
         return record and Request.of(
             "update_record",
-            request_event(registry, ADMIN, "PATCH", f"/records/{registry.ids[record]}", body),
+            admin_event(registry, "PATCH", f"/records/{registry.ids[record]}", body),
             lambda model: model.correct_record(record, to, self.amount),
         )
 
@@ -249,7 +286,7 @@ class DeleteRecord:
         record = registry.record(self.record)
         return record and Request.of(
             "delete_record",
-            request_event(registry, ADMIN, "DELETE", f"/records/{registry.ids[record]}"),
+            admin_event(registry, "DELETE", f"/records/{registry.ids[record]}"),
             lambda model: model.delete_record(record),
         )
 
@@ -266,7 +303,7 @@ class RefundRecord:
             "refund_record",
             (REFUND_RECORD, registry.ids[record]),
             self.key,
-            lambda model: model.refund_record(ADMIN, record, self.key),
+            lambda model: model.refund_record(record, self.key),
         )
 
 
@@ -284,7 +321,7 @@ class RefundTask:
             "refund_task",
             (REFUND_TASK, registry.ids[task]),
             self.key,
-            lambda model: model.refund_task(ADMIN, task, self.key),
+            lambda model: model.refund_task(task, self.key),
         )
 
 
@@ -300,7 +337,7 @@ def _refund(
     path = re.sub(r"\{\w+\}", service_id, route.removeprefix(f"POST {API}"))
     return Request.of(
         "commit" if key else statement,
-        request_event(registry, ADMIN, "POST", path, {"reason": "the machine"}, key),
+        admin_event(registry, "POST", path, {"reason": REASON}, key),
         predict,
         key=(ADMIN, f"{route} {key}") if key else None,
     )
@@ -311,10 +348,82 @@ class SignIn:
     """Sign in, or sign up if no user has that e-mail."""
 
     email: str
+    wrong: bool = False
+    """Whether the password is another one than the user's."""
 
     def request(self, registry: Registry) -> Request:
-        body = json.dumps({"email": self.email, "password": PASSWORD})
-        return Request("sign_up", event("POST", "/login", body), lambda model: model.sign_in(self.email))
+        who = registry.model.living_user(self.email)
+        password = WRONG_PASSWORD if self.wrong else registry.model.users[who].password if who else PASSWORD
+        body = json.dumps({"email": self.email, "password": password})
+        return Request(
+            "sign_up", event("POST", "/login", body), lambda model: model.sign_in(self.email, password)
+        )
+
+
+@dataclass(frozen=True)
+class ChangePassword:
+    """Change a client's password in one of their sessions, which may have ended."""
+
+    client: int
+    session: int
+    wrong: bool = False
+    """Whether the current password is wrong."""
+
+    def request(self, registry: Registry) -> Request | None:
+        who = registry.client(self.client)
+        if who is None:
+            return None
+        caller, new = registry.caller(who, session=self.session), registry.new("password!")
+        current = WRONG_PASSWORD if self.wrong else registry.model.users[who].password
+        body = {"current_password": current, "new_password": new}
+        return Request(
+            "commit",
+            request_event(registry, caller, "POST", "/users/me/password", body),
+            looked_up(caller, lambda model: model.change_password(caller, current, new)),
+        )
+
+
+@dataclass(frozen=True)
+class EndSession:
+    """End one of a client's sessions in another one or in itself. Both may have ended."""
+
+    client: int
+    session: int
+    ended: int
+
+    def request(self, registry: Registry) -> Request | None:
+        who = registry.client(self.client)
+        if who is None:
+            return None
+        caller, ended = (registry.caller(who, session=it) for it in (self.session, self.ended))
+        assert ended.session
+        return Request.by(
+            caller,
+            "end_session",
+            request_event(registry, caller, "DELETE", f"/sessions/{registry.ids[ended.session]}"),
+            lambda model: model.end_session(caller, ended.session or ""),
+        )
+
+
+@dataclass(frozen=True)
+class CreateExport:
+    who: int
+    resource: str
+    format: str
+    key: str | None
+    by_key: bool = False
+
+    def request(self, registry: Registry) -> Request:
+        caller, name = registry.caller(registry.user(self.who), self.by_key), registry.new("export")
+        body = {"resource": self.resource, "format": self.format, "fields": EXPORTED[self.resource]}
+        return Request.by(
+            caller,
+            "commit" if self.key else "create_export",
+            request_event(registry, caller, "POST", "/exports", body, self.key),
+            lambda model: model.create_export(name, caller, self.resource, self.format, self.key),
+            name,
+            (caller.name, f"{EXPORT} {self.key}") if self.key else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -326,12 +435,11 @@ class SendFile:
     by_key: bool = False
 
     def request(self, registry: Registry) -> Request:
-        who, name = registry.user(self.who), registry.new("file")
-        by_key = self.by_key and who in registry.secrets
+        caller, name = registry.caller(registry.user(self.who), self.by_key), registry.new("file")
         return Request(
             "create_task",
-            upload_event(registry, who, name, as_csv(self.rows), by_key),
-            lambda model: batch_model.send_file(model, name, who, self.rows, by_key),
+            upload_event(registry, caller, name, as_csv(self.rows)),
+            looked_up(caller, lambda model: batch_model.send_file(model, name, caller, self.rows)),
             file=name,
         )
 
@@ -346,14 +454,17 @@ class BeginUpload:
     max_spend: Decimal | None = None
 
     def request(self, registry: Registry) -> Request:
-        who, name = registry.user(self.who), registry.new("file")
+        caller, name = registry.caller(registry.user(self.who)), registry.new("file")
         body = {"filename": name, "size": len(as_csv(self.rows)), "dry_run": self.dry_run}
         if self.max_spend is not None:
             body["max_spend"] = self.max_spend
-        return Request.of(
+        return Request.by(
+            caller,
             "create_task",
-            request_event(registry, who, "POST", "/tasks", body),
-            lambda model: batch_model.begin_upload(model, name, who, self.rows, self.dry_run, self.max_spend),
+            request_event(registry, caller, "POST", "/tasks", body),
+            lambda model: batch_model.begin_upload(
+                model, name, caller, self.rows, self.dry_run, self.max_spend
+            ),
         )
 
 
@@ -366,14 +477,7 @@ class Start:
 
     def request(self, registry: Registry) -> Request | None:
         task = registry.task(self.task, ("quoted",))
-        if task is None:
-            return None
-        by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
-        return Request.of(
-            "commit",
-            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/start"),
-            lambda model: batch_model.start(model, model.tasks[task], by),
-        )
+        return task and _change_task(registry, "start", task, _by(registry, task, self.by), batch_model.start)
 
 
 @dataclass(frozen=True)
@@ -385,13 +489,8 @@ class Cancel:
 
     def request(self, registry: Registry) -> Request | None:
         task = registry.task(self.task, batch_model.UNFINISHED)
-        if task is None:
-            return None
-        by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
-        return Request.of(
-            "commit",
-            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/cancel"),
-            lambda model: batch_model.cancel(model, model.tasks[task], by),
+        return task and _change_task(
+            registry, "cancel", task, _by(registry, task, self.by), batch_model.cancel
         )
 
 
@@ -402,12 +501,7 @@ class StopNow:
     task: str
 
     def request(self, registry: Registry) -> Request:
-        by = registry.model.tasks[self.task].owner
-        return Request.of(
-            "commit",
-            request_event(registry, by, "POST", f"/tasks/{registry.ids[self.task]}/cancel"),
-            lambda model: batch_model.cancel(model, model.tasks[self.task], by),
-        )
+        return _change_task(registry, "cancel", self.task, _by(registry, self.task, None), batch_model.cancel)
 
 
 @dataclass(frozen=True)
@@ -418,36 +512,65 @@ class Resume:
     by: int | None
     by_key: bool = False
     """Whether the owner, as the default of `by`, sends the API key, if there is one."""
+    max_spend: tuple[Decimal | None, ...] = ()
+    """The new limit, None to remove it; empty to leave it."""
 
     def request(self, registry: Registry) -> Request | None:
         task = registry.task(self.task, batch_model.STOPPED)
-        if task is None:
-            return None
-        by = registry.model.tasks[task].owner if self.by is None else registry.user(self.by)
-        by_key = self.by_key and self.by is None and by in registry.secrets
-        return Request.of(
-            "commit",
-            request_event(registry, by, "POST", f"/tasks/{registry.ids[task]}/resume", by_key=by_key),
-            lambda model: batch_model.resume(model, model.tasks[task], by, by_key),
+        return task and _change_task(
+            registry,
+            "resume",
+            task,
+            _by(registry, task, self.by, self.by_key and self.by is None),
+            lambda model, name, caller: batch_model.resume(model, name, caller, self.max_spend),
+            {"max_spend": self.max_spend[0]} if self.max_spend else None,
         )
+
+
+def _by(registry: Registry, task: str, by: int | None, by_key: bool = False) -> Caller:
+    """Return user `by`, or else the owner of the task."""
+    who = registry.model.tasks[task].owner if by is None else registry.user(by)
+    return registry.caller(who, by_key)
+
+
+def _change_task(
+    registry: Registry,
+    change: str,
+    task: str,
+    caller: Caller,
+    predict: Callable[[Model, str, Caller], Expected],
+    body: Any = None,
+) -> Request:
+    return Request.by(
+        caller,
+        "commit",
+        request_event(registry, caller, "POST", f"/tasks/{registry.ids[task]}/{change}", body),
+        lambda model: predict(model, task, caller),
+    )
 
 
 def request_event(
     registry: Registry,
-    who: str | None,
+    caller: Caller,
     method: str,
     path: str,
     body: Any = None,
     key: str | None = None,
-    by_key: bool = False,
 ) -> dict[str, Any]:
-    """Return the event of a user's request."""
+    """Return the event of a caller's request."""
     path, _, query = path.partition("?")
-    headers = {"authorization": f"Bearer {registry.bearer(who, by_key)}"} if who else {}
+    headers = {"authorization": f"Bearer {registry.bearer(caller)}"}
     if key is not None:
         headers["idempotency-key"] = key
     text = None if body is None else exact_json.dumps(body)
     return event(method, f"{API}{path}", text, headers=headers, query=query)
+
+
+def admin_event(
+    registry: Registry, method: str, path: str, body: Any = None, key: str | None = None
+) -> dict[str, Any]:
+    """Return the event of the admin's request."""
+    return request_event(registry, registry.caller(ADMIN), method, path, body, key)
 
 
 def as_csv(rows: Rows) -> bytes:
@@ -455,10 +578,8 @@ def as_csv(rows: Rows) -> bytes:
     return "".join(["operation,arguments\n", *lines]).encode()
 
 
-def upload_event(
-    registry: Registry, who: str, name: str, content: bytes, by_key: bool = False
-) -> dict[str, Any]:
-    """Return the event of a user's upload in a form."""
+def upload_event(registry: Registry, caller: Caller, name: str, content: bytes) -> dict[str, Any]:
+    """Return the event of a caller's upload in a form."""
     body = b"".join(
         [
             f'--machine\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode(),
@@ -468,7 +589,7 @@ def upload_event(
         ]
     )
     headers = {
-        "authorization": f"Bearer {registry.bearer(who, by_key)}",
+        "authorization": f"Bearer {registry.bearer(caller)}",
         "content-type": "multipart/form-data; boundary=machine",
     }
     return event("POST", f"{API}/process_csv", body, headers=headers)

@@ -2,13 +2,14 @@
 
 from collections.abc import Generator
 from decimal import Decimal
+from typing import Any
 
 from tests.machine.model import (
     ALIASES,
     CONFLICT,
     NOT_FOUND,
-    NOT_SIGNED_IN,
     UNFINISHED,
+    Caller,
     Expected,
     Model,
     Record,
@@ -25,52 +26,59 @@ CHUNK_ROWS = 2
 STOPPED = ("cancelled", "out_of_credit")
 
 
-def cancel(model: Model, task: Task, by: str) -> Expected:
-    if refusal := _refusal(model, task, by):
-        return refusal
+def cancel(model: Model, name: str, caller: Caller) -> Expected:
+    task = model.tasks[name]
+    if not _may_see(model, task, caller):
+        return NOT_FOUND
     if task.status not in UNFINISHED:
         return CONFLICT
+    _audit(model, "cancel", name, caller, {"status": task.status}, {"status": "cancelled"})
     task.end("cancelled")
     return _task_members(task)
 
 
-def resume(model: Model, task: Task, by: str, by_key: bool = False) -> Expected:
-    if refusal := _refusal(model, task, by, by_key):
-        return refusal
+def resume(model: Model, name: str, caller: Caller, max_spend: tuple[Decimal | None, ...] = ()) -> Expected:
+    """Resume a task. `max_spend` is its new limit, or empty to leave the limit."""
+    task = model.tasks[name]
+    if not _may_see(model, task, caller):
+        return NOT_FOUND
     if task.status not in STOPPED or task.refunded:
         return CONFLICT
+    before = {"status": task.status, "max_spend": task.max_spend}
     task.status = "queued" if task.begun else "awaiting_upload"
-    task.results, task.by_key = None, by_key
+    task.results, task.by_key = None, caller.session is None
+    (task.max_spend,) = max_spend or (task.max_spend,)
+    after = {"status": task.status, "max_spend": task.max_spend}
+    _audit(model, "resume", name, caller, before, after)
     return Expected(202, _task_members(task).members)
 
 
-def start(model: Model, task: Task, by: str) -> Expected:
-    if refusal := _refusal(model, task, by):
-        return refusal
+def start(model: Model, name: str, caller: Caller) -> Expected:
+    task = model.tasks[name]
+    if not _may_see(model, task, caller):
+        return NOT_FOUND
     if task.status != "quoted":
         return CONFLICT
     task.status, task.dry_run, task.results, task.done, task.refused = "queued", False, None, 0, {}
     task.by_key = False
+    _audit(model, "start", name, caller, {"status": "quoted"}, {"status": task.status})
     return Expected(202, _task_members(task).members)
 
 
-def send_file(model: Model, name: str, who: str, rows: Rows, by_key: bool = False) -> Steps:
+def send_file(model: Model, name: str, caller: Caller, rows: Rows) -> Steps:
     yield "create_task"
-    if not model.users[who].may_call_with(by_key):
-        return NOT_SIGNED_IN
-    model.tasks[name] = Task(who, rows, "queued", by_key)
+    model.tasks[name] = Task(caller.name, rows, "queued", caller.session is None)
     yield "PUT file"
     model.tasks[name].stored = True
     return Expected(202)
 
 
 def begin_upload(
-    model: Model, name: str, who: str, rows: Rows, dry_run: bool, max_spend: Decimal | None
+    model: Model, name: str, caller: Caller, rows: Rows, dry_run: bool, max_spend: Decimal | None
 ) -> Expected:
-    if not model.users[who].may_call:
-        return NOT_SIGNED_IN
-    task = model.tasks[name] = Task(who, rows, "awaiting_upload", dry_run=dry_run, max_spend=max_spend)
+    task = Task(caller.name, rows, "awaiting_upload", dry_run=dry_run, max_spend=max_spend)
     task.cost = Decimal(0) if dry_run else None
+    model.tasks[name] = task
     return Expected(201, _task_members(task).members)
 
 
@@ -239,11 +247,21 @@ def _results(model: Model, name: str) -> list[Result]:
     return written
 
 
-def _refusal(model: Model, task: Task, by: str, by_key: bool = False) -> Expected | None:
-    user = model.users[by]
-    if not user.may_call_with(by_key):
-        return NOT_SIGNED_IN
-    return None if by == task.owner or user.role == "admin" else NOT_FOUND
+def _may_see(model: Model, task: Task, caller: Caller) -> bool:
+    return caller.name == task.owner or model.users[caller.name].role == "admin"
+
+
+def _audit(
+    model: Model,
+    action: str,
+    name: str,
+    caller: Caller,
+    before: dict[str, Any],
+    after: dict[str, Any],
+) -> None:
+    """Add an entry to the audit log if the task is another user's, so that the caller is an admin."""
+    if caller.name != model.tasks[name].owner:
+        model.audit(action, ("task", name), before, after, admin=caller.name)
 
 
 def _task_members(task: Task) -> Expected:

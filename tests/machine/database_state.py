@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.machine.model import ANY_STRING, Arguments, Computed, Result
+from tests.machine.actions import EXPORTED
+from tests.machine.model import ANY_STRING, Arguments, AuditedChange, Computed, ExportedRow, Result
 
 Sql = Callable[..., list[list[Any]]]
 RANDOM_STRING = re.compile("[0-9A-Za-z]{32}")
@@ -18,6 +19,39 @@ LISTED = {
     "tasks": "SELECT id::text, user_id::text FROM tasks",
 }
 """For each list of the API: the query for all its items and their owners."""
+
+CHARGED = """
+    SELECT rfc3339(date_trunc(:by::text, date, 'UTC')), -sum(amount) FROM ledger
+    WHERE kind IN ('charge', 'batch', 'refund') AND (:user_id::uuid IS NULL OR user_id = :user_id::uuid)
+    GROUP BY 1"""
+"""What was charged less refunds by period: to a user, or to all users."""
+QUEUED_EXPORTS = "SELECT id, user_id, format FROM exports WHERE status = 'queued'"
+UNKNOWN = """
+    SELECT id::text FROM (SELECT id FROM records UNION ALL SELECT id FROM exports) created
+    WHERE id::text <> ALL(:known::text[])"""
+"""The records and exports whose ids are not `known`."""
+AUDIT_LOG = """
+    SELECT resource, CASE resource WHEN 'operation' THEN (SELECT type FROM operations WHERE id = resource_id)
+                     ELSE resource_id::text END,
+           actor_id::text, action, before::text, after::text
+    FROM audit_log ORDER BY seq"""
+"""Operations have their type as name, because one that is priced again has another id."""
+UNPREDICTED = {
+    *("id", "date", "created_at", "operation_id", "ledger_entry_id"),
+    *("arguments", "operation_response"),  # compared as the records' own
+}
+"""Members in the audit log that the model does not predict."""
+MARKS = {"deleted_at", "refunded_at", "refund_id"}
+"""Members in the audit log of which the model predicts whether they are null."""
+AN_HOUR_PASSES = (
+    "SET session_replication_role = replica",
+    "UPDATE ledger SET date = date - interval '1 hour'",
+    # In two steps, because two hours of one user must never be equal.
+    "UPDATE usage_hours SET hour = hour - interval '1000 days'",
+    "UPDATE usage_hours SET hour = hour + interval '1000 days' - interval '1 hour'",
+    "SET session_replication_role = DEFAULT",
+)
+"""Statements that make all charges and refunds an hour older. The ledger's trigger rejects changes."""
 
 VIOLATIONS = {
     "a balance that is negative or not the sum of its ledger": """
@@ -32,14 +66,15 @@ VIOLATIONS = {
         SELECT l.reference ->> 'record_id', count(*), count(r.id)
         FROM ledger l LEFT JOIN records r ON r.id::text = l.reference ->> 'record_id'
         WHERE l.kind = 'charge' GROUP BY 1 HAVING count(*) <> 1 OR count(r.id) <> 1""",
-    "an idempotency key without exactly one charge of its user, grant or refund": """
-        SELECT k.key, count(l.id)
+    "an idempotency key without exactly one charge of its user, grant, refund or export": """
+        SELECT k.key, count(l.id) + count(e.id)
         FROM idempotency_keys k
+        LEFT JOIN exports e ON e.id::text = k.response::json ->> 'id' AND e.user_id = k.user_id
         LEFT JOIN ledger l ON l.id::text = k.response::json ->> 'id'
                            OR k.response::json ->> 'id' IS NULL AND l.kind = 'charge'
                            AND l.reference ->> 'record_id' = k.response::json ->> 'record_id'
                            AND l.user_id = k.user_id
-        GROUP BY k.user_id, k.key HAVING count(l.id) <> 1""",
+        GROUP BY k.user_id, k.key HAVING count(l.id) + count(e.id) <> 1""",
     "a charge with two idempotency keys": """
         SELECT coalesce(response::json ->> 'id', response::json ->> 'record_id')
         FROM idempotency_keys GROUP BY 1 HAVING count(*) > 1""",
@@ -111,7 +146,10 @@ def check(sql: Sql) -> None:
 
 
 def read(
-    sql: Sql, name_of: Mapping[str, str], results: Callable[[str, str, datetime | None], list[Result]]
+    sql: Sql,
+    name_of: Mapping[str, str],
+    results: Callable[[str, str, datetime | None], list[Result]],
+    exported: Callable[[str, str, str], list[dict[str, Any]]],
 ) -> dict[str, Any]:
     """Return the content of the database, in the format of `Model.expected_state`.
 
@@ -119,14 +157,24 @@ def read(
         name_of: maps ids to names.
         results: returns the published results of a task, given the id of its owner, its own, and when it
             ended, if it did not complete.
+        exported: returns the rows of an export's file, given the id of its user, its own, and its format.
     """
     ledgers: dict[str, list[tuple[str, Decimal, Decimal]]] = {}
     for owner, *entry in sql("SELECT user_id::text, kind, amount, balance_after FROM ledger ORDER BY seq"):
         ledgers.setdefault(owner, []).append(tuple(entry))
     users = sql(
-        """SELECT id::text, email, role, balance, deleted_at IS NOT NULL, status = 'active',
-                  EXISTS (SELECT FROM sessions WHERE user_id = users.id AND revoked_at IS NULL)
-           FROM users"""
+        """SELECT id::text, email, role, balance, deleted_at IS NOT NULL, status = 'active' FROM users"""
+    )
+    sessions: dict[str, dict[str, bool]] = {}
+    for owner, session, valid in sql("SELECT user_id::text, id::text, revoked_at IS NULL FROM sessions"):
+        sessions.setdefault(owner, {})[name_of[session]] = valid
+    audit_log: dict[tuple[str, str], list[AuditedChange]] = {}
+    for resource, of, actor, action, *members in sql(AUDIT_LOG):
+        before, after = (audited(it, name_of) for it in members)
+        history = audit_log.setdefault((resource, name_of.get(of, of)), [])
+        history.append((name_of[actor], action, before, after))
+    exports = sql(
+        "SELECT id::text, user_id::text, owner::text, resource, format, status, rows_done FROM exports"
     )
     records = sql(
         """SELECT r.user_id::text, o.type, arguments::text, operation_response::text, amount, user_balance,
@@ -146,7 +194,20 @@ def read(
     )
     api_keys = sql("SELECT user_id::text, limit_amount, spent FROM api_keys")
     return {
-        "users": {name_of[id]: (*user, ledgers.get(id, [])) for id, *user in users},
+        "users": {name_of[id]: (*user, sessions.get(id, {}), ledgers.get(id, [])) for id, *user in users},
+        "audit_log": audit_log,
+        "exports": {
+            name_of[id]: (
+                name_of[who],
+                owner and name_of[owner],
+                resource,
+                status,
+                rows,
+                status == "completed"
+                and Counter(export_row(row, resource, name_of) for row in exported(who, id, format)),
+            )
+            for id, who, owner, resource, format, status, rows in exports
+        },
         "prices": dict(map(tuple, sql("SELECT type, cost FROM operations WHERE deleted_at IS NULL"))),
         "keys": {(name_of[id], key) for id, key in sql("SELECT user_id::text, key FROM idempotency_keys")},
         "api_keys": {name_of[owner]: (limit, spent) for owner, limit, spent in api_keys},
@@ -181,18 +242,41 @@ def read(
 def ids(sql: Sql) -> dict[str, str]:
     """Return all ids by the model's names.
 
-    Users: the e-mail and a sequence number. Tasks: the file name. Their records: the file name and the row.
-    Operations: the type.
+    Users: the e-mail and a sequence number. Sessions: the user and a sequence number. Tasks: the file name.
+    Their records: the file name and the row. Operations: the type.
     """
     found = sql(
-        """SELECT email || ' ' || row_number() OVER (PARTITION BY email ORDER BY created_at), id::text
-           FROM users
+        """WITH named AS (
+               SELECT email || ' ' || row_number() OVER (PARTITION BY email ORDER BY created_at) AS name, id
+               FROM users
+           )
+           SELECT name, id::text FROM named
+           UNION ALL SELECT name || ' session ' || row_number() OVER (PARTITION BY n.id ORDER BY created_at),
+                            s.id::text
+               FROM sessions s JOIN named n ON n.id = s.user_id
            UNION ALL SELECT filename, id::text FROM tasks
            UNION ALL SELECT t.filename || ' row ' || r.task_row, r.id::text
                FROM records r JOIN tasks t ON t.id = r.task_id
            UNION ALL SELECT type, id::text FROM operations WHERE deleted_at IS NULL"""
     )
     return dict(map(tuple, found))
+
+
+def audited(text: str | None, name_of: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the members in an entry of the audit log that the model predicts, with names instead of ids."""
+    if text is None:
+        return None
+    members = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    return {
+        name: value is not None if name in MARKS else name_of.get(str(value), value)
+        for name, value in members.items()
+        if name not in UNPREDICTED
+    }
+
+
+def export_row(row: Mapping[str, Any], resource: str, name_of: Mapping[str, str]) -> ExportedRow:
+    user, what, amount, balance = (row[field] for field in EXPORTED[resource])
+    return name_of[user], what, Decimal(amount), Decimal(balance)
 
 
 def arguments(text: str) -> Arguments:

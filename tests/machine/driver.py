@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,13 +13,17 @@ from shared import aws
 from tests.machine import batch_model, database_state
 from tests.machine.actions import Action, Request, SignIn, StopNow, request_event
 from tests.machine.linearizability import Crash, ExecutedAction, finish, linearize, mismatch
-from tests.machine.model import UNFINISHED, ApiKey, Model, Steps
-from tests.machine.registry import ADMIN, Registry
-from tests.machine.service import Response, Service, count_delivery, dies, task_of
+from tests.machine.model import ADMIN, UNFINISHED, ApiKey, Caller, Model, Steps
+from tests.machine.registry import Registry
+from tests.machine.service import Service, count_delivery, dies, file_of
 from tests.support.batch.stage import AFTER, Fault
+from tests.support.functions import Response
 
-SENDS = "commit"
-"""The step of the traffic of requests that may send a message."""
+SENDS = ("commit", "create_export")
+"""The steps of the traffic of requests that may send a message."""
+HOURS = timedelta(days=10)
+"""The range of the checked usage. A run lets fewer hours pass."""
+USAGE = ("calls", "rows", "spent")
 PAGE = 100
 """Largest page size."""
 
@@ -47,7 +52,8 @@ class Driver:
     def create_api_key(self, who: str, limit: Decimal) -> None:
         """Create an API key with a spending limit for a user."""
         body = {"name": "machine", "spend_limit": {"amount": limit, "per": "total"}}
-        response = self.send(request_event(self.registry, who, "POST", "/api_keys", body), 201)
+        caller = self.registry.caller(who)
+        response = self.send(request_event(self.registry, caller, "POST", "/api_keys", body), 201)
         self.registry.secrets[who] = response.body["key"]
         self.model.api_keys[who] = ApiKey(limit)
 
@@ -58,11 +64,13 @@ class Driver:
             return
         fault = Fault(request.statement, moment, dies) if moment else None
         response = self.service.send(request.event, fault)
-        if request.statement == SENDS:
+        if request.statement in SENDS:
             self.service.receive()
         if fault and fault.struck:
             assert response is None
             Crash(fault.step, fault.moment).play(request.steps(self.model))
+            if request.name:
+                self._find_created(request.name)
             self.outcomes[f"function died {moment}: {type(action).__name__}"] += 1
             if isinstance(action, SignIn):
                 self.execute(
@@ -99,7 +107,8 @@ class Driver:
     def deliver(self, message: Any, hurried: bool, crash: Crash | None = None) -> None:
         """Deliver a message to a worker, which may be hurried or killed."""
         if crash:
-            crash = replace(crash, dry_run=self.model.tasks[self.registry.names()[task_of(message)]].dry_run)
+            task = self.model.tasks.get(self._name_of(message))
+            crash = replace(crash, dry_run=task is not None and task.dry_run)
         fault = crash.fault() if crash else None
         outcome = self.service.deliver(message, hurried, fault)
         steps = self._steps(message, hurried)(self.model)
@@ -129,10 +138,12 @@ class Driver:
     def interrupt(self, message: Any, hurried: bool, commit: int, action: Action | None) -> None:
         """Deliver a message to a worker, and execute an action after its nth commit.
 
-        Without an action, cancel the task of the message.
+        Without an action, cancel the task of the message, if it is not an export's.
         """
         if action is None:
-            action = StopNow(self.registry.names()[task_of(message)])
+            if (task := self._name_of(message)) not in self.model.tasks:
+                return
+            action = StopNow(task)
         request = self._request(action)
         if request is None:
             return
@@ -170,39 +181,63 @@ class Driver:
         database_state.check(self.service.sql)
         stored, predicted = self._stored_state(), self.model.expected_state()
         for what, kept in stored.items():
-            assert kept == predicted[what]
+            assert kept == predicted[what], f"{what}: {kept}, but the model predicts {predicted[what]}"
 
     def check_reads(self, turn: int) -> None:
-        """Read a user's own balance and an object of another user. Each turn checks another user."""
+        """Read a user's own balance and sessions, and another user's object. Each turn checks another one."""
         who = self.registry.user(turn)
         user = self.model.users[who]
-        if not user.may_call:
-            self.send(request_event(self.registry, who, "GET", "/users/me"), 401)
+        for session in self.registry.sessions(who):
+            self._get(Caller(who, session), "/users/me", 200 if user.sessions[session] else 401)
+        caller = self.registry.caller(who)
+        if not self.model.may_call(caller):
             return
-        assert (
-            self.send(request_event(self.registry, who, "GET", "/users/me"), 200).body["balance"]
-            == user.balance
-        )
+        assert self._get(caller, "/users/me").body["balance"] == user.balance
+        sessions = self._get(caller, f"/sessions?page_size={PAGE}").body["sessions"]
+        assert {self.registry.names()[it["id"]]: it["current"] for it in sessions} == {
+            name: name == caller.session for name, valid in user.sessions.items() if valid
+        }
         if paths := self._of_others(who):
             path, status = paths[turn // len(self.model.users) % len(paths)]
-            self.send(request_event(self.registry, who, "GET", path), status if who == ADMIN else 404)
+            self._get(caller, path, status if who == ADMIN else 404)
             self.outcomes["access to another user's object rejected"] += who != ADMIN
 
     def check_lists(self) -> None:
-        """Check that each list of each user shows exactly their own items."""
-        for resource, query in database_state.LISTED.items():
-            listed = self.service.sql(query)
-            for who, user in self.model.users.items():
-                if not user.may_call:
-                    continue
-                own = {id for id, owner in listed if who == ADMIN or owner == self.registry.ids[who]}
-                page = self.send(
-                    request_event(self.registry, who, "GET", f"/{resource}?page_size={PAGE}"), 200
-                ).body
+        """Check that each list and the usage of each user shows exactly their own items."""
+        for who in self.model.users:
+            caller = self.registry.caller(who)
+            if not self.model.may_call(caller):
+                continue
+            for resource, query in database_state.LISTED.items():
+                owners = self.service.sql(query)
+                own = {id for id, owner in owners if who == ADMIN or owner == self.registry.ids[who]}
+                page = self._get(caller, f"/{resource}?page_size={PAGE}").body
                 shown = [it["id"] for it in page[resource]]
                 assert set(shown) <= own, (who, resource)
                 assert (page["total"], len(shown)) == (len(own), min(PAGE, len(own))), (who, resource)
                 self.outcomes["list checked"] += 1
+            for by in ("hour", "day", "month"):
+                self._check_usage(caller, by)
+
+    def _check_usage(self, caller: Caller, by: str) -> None:
+        """Check a user's usage, or for the admin that of all users, against the ledger and the model."""
+        end = (datetime.now(UTC) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+        path = f"/usage?by={by}&from={_hour(end - HOURS)}&to={_hour(end)}"
+        usage = self._get(caller, path).body["usage"]
+        who = None if caller.name == ADMIN else caller.name
+        charged = self.service.sql(database_state.CHARGED, by=by, user_id=who and self.registry.ids[who])
+        periods = {it["period"] for it in usage}
+        spent = {period: sum(it["spent"] for it in usage if it["period"] == period) for period in periods}
+        charged = {period: sum for period, sum in charged if sum or period in spent}
+        assert spent == charged, f"{caller} by {by}: {spent}, but the ledger has {charged}"
+        operations = {
+            operation: tuple(sum(it[name] for it in usage if it["operation"] == operation) for name in USAGE)
+            for operation in {it["operation"] for it in usage}
+        }
+        assert operations == (predicted := self.model.usage_of(who)), (
+            f"{caller}: {operations}, not {predicted}"
+        )
+        self.outcomes["usage in several periods"] += len(periods) > 1
 
     def restart_results(self) -> None:
         """Send a message for each ended task without results, as housekeeping does after a suspension."""
@@ -211,9 +246,15 @@ class Driver:
             if task.results is None and task.status not in UNFINISHED:
                 self.service.send_message(aws.upload_key(UUID(ids[task.owner]), UUID(ids[name])))
 
+    def restart_exports(self) -> None:
+        """Send a message for each queued export, as housekeeping does if the message was lost."""
+        for id, owner, format in self.service.sql(database_state.QUEUED_EXPORTS):
+            self.service.send_message(aws.export_key(owner, id, format))
+
     def end(self) -> None:
-        """Count the final statuses of the tasks."""
+        """Count the final statuses of the tasks and exports."""
         self.outcomes.update(f"task {task.status}" for task in self.model.tasks.values())
+        self.outcomes.update(f"export {export.status}" for export in self.model.exports.values())
 
     def _request(self, action: Action) -> Request | None:
         """Build the request, after the ids of all existing objects are read from the database."""
@@ -230,7 +271,7 @@ class Driver:
         ] += 1
         if not 200 <= response.status < 300:
             return
-        if request.name:
+        if request.name and not response.replayed:
             self.registry.ids[request.name] = response.body.get("record_id") or response.body["id"]
         if request.key:
             assert self._bodies.setdefault(request.key, response.text) == response.text
@@ -240,7 +281,7 @@ class Driver:
             name, _, value = cookie.partition("=")
             if name == "access_token_cookie":
                 token = value.partition(";")[0]
-                self.registry.tokens[_subject(token)] = token
+                self.registry.tokens[_session(token)] = token
 
     def _linearize(self, actions: list[ExecutedAction]) -> None:
         explained = linearize(self.model, actions, stored := self._stored_state())
@@ -253,16 +294,34 @@ class Driver:
 
     def _stored_state(self) -> dict[str, Any]:
         self.registry.ids |= database_state.ids(self.service.sql)
-        return database_state.read(self.service.sql, self.registry.names(), self.service.results)
+        return database_state.read(
+            self.service.sql, self.registry.names(), self.service.results, self.service.exported
+        )
 
     def _steps(self, message: Any, hurried: bool) -> Any:
-        name = self.registry.names()[task_of(message)]
+        name = self._name_of(message)
         redelivered = int(message["Attributes"]["ApproximateReceiveCount"]) > 1
 
         def steps(model: Model) -> Steps:
+            if name in model.exports:
+                return model.write_export(name, redelivered)
             return batch_model.deliver(model, name, hurried, redelivered)
 
         return steps
+
+    def _name_of(self, message: Any) -> str:
+        """Return the task or the export of a message."""
+        return self.registry.names()[file_of(message)]
+
+    def _find_created(self, name: str) -> None:
+        """Store the id of the record or export that a request may have created, whose response was lost."""
+        unknown = self.service.sql(database_state.UNKNOWN, known=list(self.registry.ids.values()))
+        assert len(unknown) <= 1
+        for (id,) in unknown:
+            self.registry.ids[name] = id
+
+    def _get(self, caller: Caller, path: str, status: int = 200) -> Response:
+        return self.send(request_event(self.registry, caller, "GET", path), status)
 
     def _of_others(self, who: str) -> list[tuple[str, int]]:
         """Return paths of another user's record and task, if any, with the status for the admin."""
@@ -283,7 +342,11 @@ class Driver:
         ]
 
 
-def _subject(token: str) -> str:
-    """Return the id of the token's user."""
+def _hour(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:00:00Z}"
+
+
+def _session(token: str) -> str:
+    """Return the id of the token's session."""
     claims = token.split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"])
+    return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["sid"])

@@ -8,8 +8,9 @@ from math import isclose
 from typing import Any
 
 from tests.machine.model import ANY_STRING, Expected, Model, Steps
-from tests.machine.service import Response, dies
+from tests.machine.service import dies
 from tests.support.batch.stage import AFTER, BEFORE, Fault
+from tests.support.functions import Response
 
 LENGTH_OF_RANDOM_STRINGS = 32
 
@@ -63,7 +64,15 @@ class Crash:
             case "end_chunk":
                 return ("commit",), BEFORE, self.nth + 1
             case "complete results":
-                return ("end_results",) if self.dry_run else ("complete_task", "end_results"), BEFORE, 1
+                return (
+                    (
+                        ("end_results",)
+                        if self.dry_run
+                        else ("complete_task", "end_results", "complete_export")
+                    ),
+                    BEFORE,
+                    1,
+                )
         return (self.step,), self.moment, self.nth
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition
 
 from shared import aws
-from tests.machine import strategies
-from tests.machine.actions import PASSWORD, Action, Charge, Price, SendFile, SetStatus, SignIn, as_csv
+from tests.machine import database_state, strategies
+from tests.machine.actions import Action, Charge, Price, SendFile, SetStatus, SignIn, as_csv
 from tests.machine.driver import Driver
 from tests.machine.linearizability import Crash
-from tests.machine.model import ARGUMENTS, UNFINISHED, Rows
+from tests.machine.model import ARGUMENTS, PASSWORD, UNFINISHED, Rows
 from tests.machine.service import HOLD_ROWS, HOLD_TABLE, Service
 from tests.support.lambda_event import event
 
@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
         self.driver = Driver(self.service)
         admin = {"email": "admin@example.com", "password": PASSWORD, "admin_password": "adminpass"}
         self.driver.send(event("POST", "/admin", json.dumps(admin)), 201)
-        self.driver.model.add_user(admin["email"], "admin")
+        self.driver.model.add_admin(admin["email"])
         for email in (admin["email"], "0@example.com", "1@example.com"):
             self.driver.execute(SignIn(email))
         for operation in ARGUMENTS:
@@ -81,6 +81,18 @@ class Machine(RuleBasedStateMachine):
     @rule(action=strategies.SIGN_INS)
     def sign_in(self, action: Action) -> None:
         self.driver.execute(action)
+
+    @rule(action=strategies.SESSION_CHANGES)
+    def change_password_or_end_session(self, action: Action) -> None:
+        self.driver.execute(action)
+
+    @rule(
+        one=strategies.SESSION_CHANGES,
+        other=strategies.SESSION_CHANGES | strategies.SIGN_INS | strategies.CALLS,
+        held=st.booleans(),
+    )
+    def change_sessions_concurrently(self, one: Action, other: Action, held: bool) -> None:
+        self.driver.execute_both(one, other, HOLD_ROWS if held else "")
 
     @rule(action=strategies.CALLS)
     def charge(self, action: Charge) -> None:
@@ -145,12 +157,22 @@ class Machine(RuleBasedStateMachine):
     def upload(self, action: Action) -> None:
         self.driver.execute(action)
 
+    @rule(action=strategies.EXPORTS)
+    def export(self, action: Action) -> None:
+        self.driver.execute(action)
+
+    @rule()
+    def let_an_hour_pass(self) -> None:
+        """Make all charges and refunds an hour older, so that the usage has several periods."""
+        for statement in database_state.AN_HOUR_PASSES:
+            self.service.sql(statement)
+
     @precondition(lambda self: self.driver.model.tasks)
-    @rule(task=strategies.INDEX)
-    def put_file(self, task: int) -> None:
-        """Upload the file of a task to the bucket, for the first time or again."""
+    @rule(task=strategies.INDEX, again=st.booleans())
+    def put_file(self, task: int, again: bool) -> None:
+        """Upload the file of a task to the bucket: of any task, or preferably of one that awaits its file."""
         registry = self.driver.registry
-        name = registry.task(task)
+        name = registry.task(task, () if again else ("awaiting_upload",))
         assert name
         found = registry.model.tasks[name]
         key = aws.upload_key(UUID(registry.ids[found.owner]), UUID(registry.ids[name]))
@@ -221,6 +243,7 @@ class Machine(RuleBasedStateMachine):
         """Process all waiting messages. Check that no task remains unfinished."""
         self._deliver_all()
         self.driver.restart_results()
+        self.driver.restart_exports()
         self._deliver_all()
         self.driver.compare()
         self.driver.check_lists()
@@ -228,6 +251,7 @@ class Machine(RuleBasedStateMachine):
         found = self.driver.model.tasks.values()
         assert not {task.status for task in found if task.stored} & {"queued", "processing"}
         assert all(task.results is not None for task in found if task.status not in UNFINISHED)
+        assert all(export.status == "completed" for export in self.driver.model.exports.values())
 
     def _deliver_all(self) -> None:
         for _ in range(MAX_DELIVERIES):

@@ -12,6 +12,8 @@ from fractions import Fraction
 from math import sqrt
 from typing import Any
 
+PASSWORD = "correct-horse-1!"
+"""The password of new users."""
 OPENING = {"client": Decimal(20), "admin": Decimal(100)}
 ARGUMENTS = {
     "addition": (2, 100),
@@ -26,7 +28,10 @@ ALIASES = {"subtraction": "substraction"}
 GRANT = "POST /api/v1/users/{id}/credits"
 REFUND_RECORD = "POST /api/v1/records/{id}/refund"
 REFUND_TASK = "POST /api/v1/tasks/{task_id}/refund"
-UNFINISHED = ("awaiting_upload", "queued", "processing")
+EXPORT = "POST /api/v1/exports"
+REASON = "the machine"
+"""The reason of each grant and refund."""
+ADMIN = "admin@example.com 1"
 MANUAL = "by hand"
 """The result of a record that an admin created."""
 UNFINISHED = ("awaiting_upload", "queued", "processing")
@@ -42,6 +47,11 @@ Result = tuple[int, str, Arguments, Computed, Decimal | None, Decimal | None, bo
 """A row of the result file: number, operation, arguments, result, amount, balance, and whether the row
 has an error. With an error, result, amount and balance are empty."""
 
+ExportedRow = tuple[str, str, Decimal, Decimal]
+"""A row of an export: the user, the operation or the kind of entry, the amount, and the balance."""
+AuditedChange = tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]
+"""An entry of the audit log: the admin, the action, and the changed members before and after."""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -51,6 +61,14 @@ class Expected:
     members: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
     replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The sender of a request: a user, and their session or, if that is None, their API key."""
+
+    name: str
+    session: str | None
 
 
 Steps = Generator[str, None, Expected | None]
@@ -74,17 +92,13 @@ class User:
     balance: Decimal = Decimal(0)
     deleted: bool = False
     active: bool = True
-    signed_in: bool = True
-    """Whether the user has a valid session."""
+    password: str = PASSWORD
+    sessions: dict[str, bool] = field(default_factory=dict)
+    """Whether each session is valid, in the order in which they began."""
     ledger: list[tuple[str, Decimal, Decimal]] = field(default_factory=list)
 
-    @property
-    def may_call(self) -> bool:
-        return self.signed_in and self.active and not self.deleted
-
-    def may_call_with(self, api_key: bool) -> bool:
-        """Return whether the user's API key is valid, or their session without `api_key`."""
-        return self.active and not self.deleted if api_key else self.may_call
+    def end_sessions(self, but: str | None = None) -> None:
+        self.sessions = {name: valid and name == but for name, valid in self.sessions.items()}
 
     def move(self, kind: str, amount: Decimal) -> None:
         self.balance += amount
@@ -117,6 +131,21 @@ class Record:
     deleted: bool = False
     paid: tuple[str, str, Decimal] | None = None
     refunded: bool = False
+
+
+@dataclass
+class Export:
+    """A file with the rows of a list, for a user.
+
+    `owner` limits the rows; None for those of all users. `rows` is what the last worker wrote.
+    """
+
+    who: str
+    owner: str | None
+    resource: str
+    status: str = "queued"
+    rows_done: int = 0
+    rows: Counter[ExportedRow] | None = None
 
 
 @dataclass
@@ -168,47 +197,142 @@ class Model:
         """The API key of each user who has one."""
         self.usage = dict[tuple[str, str], tuple[int, int, Decimal]]()
         """The calls, the rows of files and the credits spent of each (user, operation)."""
+        self.exports = dict[str, Export]()
+        self.audit_log = dict[tuple[str, str], list[AuditedChange]]()
+        """The history of each resource and name."""
+
+    def may_call(self, caller: Caller) -> bool:
+        """Return whether a caller's session or API key is valid."""
+        user = self.users[caller.name]
+        return user.active and not user.deleted and (caller.session is None or user.sessions[caller.session])
+
+    def audit(
+        self,
+        action: str,
+        resource: tuple[str, str],
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+        admin: str = ADMIN,
+    ) -> None:
+        """Add an entry to the audit log: all members of a created or deleted object, or the changed ones."""
+        if before is not None and after is not None:
+            before, after = _changed(before, after), _changed(after, before)
+        self.audit_log.setdefault(resource, []).append((admin, action, before, after))
 
     def count_usage(self, who: str, operation: str, spent: Decimal, *, calls: int = 0, rows: int = 0) -> None:
         before = self.usage.get((who, operation), (0, 0, Decimal(0)))
         self.usage[who, operation] = before[0] + calls, before[1] + rows, before[2] + spent
 
+    def usage_of(self, who: str | None) -> dict[str, tuple[int | Decimal, ...]]:
+        """Return the calls, rows and credits spent by operation: of a user, or of all users."""
+        found: dict[str, tuple[int | Decimal, ...]] = {}
+        for (user, operation), sums in self.usage.items():
+            if who in (None, user):
+                found[operation] = tuple(map(sum, zip(found.get(operation, (0, 0, 0)), sums, strict=True)))
+        return found
+
     def living_user(self, email: str) -> str | None:
         """Return the name of the user with this e-mail who is not deleted, or None."""
         return next((name for name, u in self.users.items() if u.email == email and not u.deleted), None)
 
-    def add_user(self, email: str, role: str) -> None:
+    def add_user(self, email: str, role: str, password: str = PASSWORD) -> str:
         """Add a user. Their name is the e-mail and the number of users that have had it so far."""
         name = f"{email} {1 + sum(user.email == email for user in self.users.values())}"
-        self.users[name] = User(email, role)
+        self.users[name] = User(email, role, password=password)
         self.users[name].move("opening", OPENING[role])
+        return name
 
-    def sign_in(self, email: str) -> Steps:
+    def add_admin(self, email: str) -> None:
+        """Add an admin, who is in the audit log as the author of their own account."""
+        name = self.add_user(email, "admin")
+        self.audit("create", ("user", name), None, _user_members(self.users[name]), admin=name)
+
+    def sign_in(self, email: str, password: str) -> Steps:
         """Sign in, or sign up if no user has that e-mail."""
         yield "sign_in_attempt"
         found = self.living_user(email)
+        if found and self.users[found].password != password:
+            return WRONG_CREDENTIALS
         yield "sign_up"
         if found and self.users[found].deleted:
             return WRONG_CREDENTIALS
-        if (who := self.living_user(email)) is None:
-            self.add_user(email, "client")
-        elif not self.users[who].active:
+        who = self.living_user(email) or self.add_user(email, "client", password)
+        user = self.users[who]
+        if user.password != password:
+            return WRONG_CREDENTIALS
+        if not user.active:
             return ACCOUNT_INACTIVE
-        else:
-            self.users[who].signed_in = True
+        user.sessions[f"{who} session {len(user.sessions) + 1}"] = True
         return Expected(200)
+
+    def change_password(self, caller: Caller, current: str, new: str) -> Steps:
+        user = self.users[caller.name]
+        for step in ("password_attempt", "commit"):
+            yield step
+            if not self.may_call(caller):
+                return NOT_SIGNED_IN
+            if user.password != current:
+                return WRONG_CREDENTIALS
+        user.password = new
+        user.end_sessions(but=caller.session)
+        return Expected(204)
+
+    def end_session(self, caller: Caller, session: str) -> Expected:
+        sessions = self.users[caller.name].sessions
+        if not sessions[session]:
+            return NOT_FOUND
+        sessions[session] = False
+        return Expected(200)
+
+    def create_export(
+        self, name: str, caller: Caller, resource: str, format: str, key: str | None
+    ) -> Expected:
+        who, request, key = caller.name, (resource, format), scoped(EXPORT, key)
+        if prior := self._prior(who, key, request):
+            return prior
+        reads_all = self.users[who].role == "admin" and caller.session
+        self.exports[name] = Export(who, None if reads_all else who, resource)
+        return self._keep(who, key, request, {"status": "queued", "rows_done": 0}, status=202)
+
+    def write_export(self, name: str, redelivered: bool) -> Steps:
+        """Yield the steps of a worker that writes an export."""
+        export = self.exports[name]
+        yield "claim_export"
+        if export.status == "completed" or (export.status == "processing" and not redelivered):
+            return None
+        export.status = "processing"
+        yield "read rows"
+        rows = self._listed(export)
+        # A worker whose message was delivered again, too, may replace the file that the other one wrote.
+        yield "complete_export"
+        export.rows = rows
+        if export.status == "processing":
+            export.status, export.rows_done = "completed", rows.total()
+        return None
+
+    def _listed(self, export: Export) -> Counter[ExportedRow]:
+        """Return the rows of the list that the export writes."""
+        listed = Counter[ExportedRow]()
+        if export.resource == "records":
+            for record in self.records.values():
+                if not record.deleted and export.owner in (None, record.owner):
+                    listed[record.owner, record.operation, record.amount, record.balance] += 1
+            return listed
+        for name in [export.owner] if export.owner else self.users:
+            listed.update((name, *entry) for entry in self.users[name].ledger)
+        return listed
 
     def charge(
         self,
         record: str,
-        who: str,
+        caller: Caller,
         operation: str,
         arguments: Arguments,
         key: str | None,
-        by_key: bool = False,
     ) -> Expected:
-        operation, user = ALIASES.get(operation, operation), self.users[who]
-        if not user.may_call_with(by_key):
+        who, operation = caller.name, ALIASES.get(operation, operation)
+        user = self.users[who]
+        if not self.may_call(caller):
             return NOT_SIGNED_IN
         arguments = used_arguments(operation, arguments)
         result = compute(operation, arguments)
@@ -219,7 +343,7 @@ class Model:
         cost = self.prices.get(operation)
         if cost is None:
             return INVALID
-        api_key = self.api_keys[who] if by_key else None
+        api_key = None if caller.session else self.api_keys[who]
         if api_key and api_key.spent + cost > api_key.limit:
             members = {"balance": user.balance, "cost": cost}
             return Expected(402, members, problem="spend-limit-reached")
@@ -236,20 +360,22 @@ class Model:
         members = {"result": result, "amount": cost, "user_balance": user.balance}
         return self._keep(who, key, (operation, arguments), members)
 
-    def grant(self, admin: str, who: str, amount: Decimal, key: str | None) -> Expected:
+    def grant(self, who: str, amount: Decimal, key: str | None) -> Expected:
         user, request, key = self.users[who], (who, amount), scoped(GRANT, key)
-        if prior := self._prior(admin, key, request):
+        if prior := self._prior(ADMIN, key, request):
             return prior
         if user.deleted:
             return NOT_FOUND
         if user.balance + amount < 0:
             return INVALID
+        before = {"balance": user.balance}
         user.move("grant", amount)
-        return self._keep(admin, key, request, {"amount": amount, "user_balance": user.balance})
+        self.audit("grant", ("user", who), before, {"balance": user.balance, "reason": REASON})
+        return self._keep(ADMIN, key, request, {"amount": amount, "user_balance": user.balance})
 
-    def refund_record(self, admin: str, record: str, key: str | None) -> Expected:
+    def refund_record(self, record: str, key: str | None) -> Expected:
         found, key = self.records[record], scoped(REFUND_RECORD, key)
-        if prior := self._prior(admin, key, record):
+        if prior := self._prior(ADMIN, key, record):
             return prior
         if found.deleted:
             return NOT_FOUND
@@ -260,22 +386,24 @@ class Model:
         if not amount or self.users[who].deleted:
             return CONFLICT
         self._refund(who, operation, amount, task)
+        self._audit_refund(("record", record), amount)
         self.users[who].move("refund", amount)
         found.refunded = True
-        return self._keep(admin, key, record, {"amount": amount, "user_balance": self.users[who].balance})
+        return self._keep(ADMIN, key, record, {"amount": amount, "user_balance": self.users[who].balance})
 
-    def refund_task(self, admin: str, name: str, key: str | None) -> Expected:
+    def refund_task(self, name: str, key: str | None) -> Expected:
         task, key = self.tasks[name], scoped(REFUND_TASK, key)
-        if prior := self._prior(admin, key, name):
+        if prior := self._prior(ADMIN, key, name):
             return prior
         amount, user = task.spent - task.returned, self.users[task.owner]
         if task.status in UNFINISHED or task.refunded or not amount or user.deleted:
             return CONFLICT
         for operation, (_, spent) in list(task.operations.items()):
             self._refund(task.owner, operation, spent, task)
+        self._audit_refund(("task", name), amount)
         user.move("refund", amount)
         task.refunded = True
-        return self._keep(admin, key, name, {"amount": amount, "user_balance": user.balance})
+        return self._keep(ADMIN, key, name, {"amount": amount, "user_balance": user.balance})
 
     def _refund(self, who: str, operation: str, amount: Decimal, task: Task | None) -> None:
         self.count_usage(who, operation, -amount)
@@ -284,12 +412,18 @@ class Model:
             task.operations[operation] = rows, spent - amount
             task.returned += amount
 
+    def _audit_refund(self, resource: tuple[str, str], amount: Decimal) -> None:
+        after = {"refund_id": True, "amount": amount, "reason": REASON}
+        self.audit("refund", resource, {"refund_id": False}, after)
+
     def set_balance(self, who: str, balance: Decimal) -> Expected:
         user = self.users[who]
         if user.deleted:
             return NOT_FOUND
+        before = _user_members(user)
         if balance != user.balance:
             user.move("adjustment", balance - user.balance)
+        self.audit("update", ("user", who), before, _user_members(user))
         return Expected(204)
 
     def set_status(self, who: str, status: str, by: str) -> Steps:
@@ -302,63 +436,99 @@ class Model:
         yield "commit"
         if user.deleted:
             return NOT_FOUND
+        before = _user_members(user)
         user.active = status == "active"
+        self.audit("update", ("user", who), before, _user_members(user))
         if not user.active:
-            user.signed_in = False
+            user.end_sessions()
             for task in suspended:
                 task.end("cancelled")
         return Expected(204)
 
     def delete_user(self, who: str) -> Expected:
-        if self.users[who].deleted:
+        user = self.users[who]
+        if user.deleted:
             return NOT_FOUND
-        self.users[who].deleted, self.users[who].signed_in = True, False
+        self.audit("delete", ("user", who), _user_members(user), None)
+        user.deleted = True
+        user.end_sessions()
         return Expected(200)
 
     def price(self, operation: str, cost: Decimal) -> Expected:
         if operation in self.prices:
             return CONFLICT
         self.prices[operation] = cost
+        self.audit("create", ("operation", operation), None, _price_members(operation, cost))
         return Expected(201, {"cost": cost})
 
     def change_price(self, operation: str, cost: Decimal) -> Expected:
         if operation not in self.prices:
             return NOT_FOUND
-        self.prices[operation] = cost
+        before, self.prices[operation] = self.prices[operation], cost
+        self.audit("update", ("operation", operation), {"cost": before}, {"cost": cost})
         return Expected(200, {"cost": cost})
 
     def remove_price(self, operation: str) -> Expected:
-        return NOT_FOUND if self.prices.pop(operation, None) is None else Expected(200)
+        cost = self.prices.pop(operation, None)
+        if cost is None:
+            return NOT_FOUND
+        self.audit("delete", ("operation", operation), _price_members(operation, cost), None)
+        return Expected(200)
 
     def write_record(
         self, record: str, who: str, operation: str, amount: Decimal, balance: Decimal
     ) -> Expected:
         self.records[record] = Record(who, operation, None, MANUAL, amount, balance)
+        self.audit("create", ("record", record), None, self._record_members(record))
         return Expected(201, {"amount": amount, "user_balance": balance})
 
     def correct_record(self, record: str, to: str, amount: Decimal) -> Expected:
         found = self.records[record]
         if found.deleted:
             return NOT_FOUND
+        before = self._record_members(record)
         found.owner, found.amount = to, amount
+        self.audit("update", ("record", record), before, self._record_members(record))
         return Expected(204)
 
     def delete_record(self, record: str) -> Expected:
         if self.records[record].deleted:
             return NOT_FOUND
+        self.audit("delete", ("record", record), self._record_members(record), None)
         self.records[record].deleted = True
         return Expected(200)
+
+    def _record_members(self, record: str) -> dict[str, Any]:
+        """Return what the audit log has of a record."""
+        it = self.records[record]
+        refunded = it.refunded or bool(it.task and self.tasks[it.task].refunded)
+        return {
+            "user_id": it.owner,
+            "operation": it.operation,
+            "amount": it.amount,
+            "user_balance": it.balance,
+            "task_id": it.task,
+            "task_row": it.row,
+            "deleted_at": False,
+            "refunded_at": refunded,
+            "refund_id": refunded,
+        }
 
     def expected_state(self) -> dict[str, Any]:
         """Return the predicted content of the database, in the format of `database_state.read`."""
         return {
             "users": {
-                name: (u.email, u.role, u.balance, u.deleted, u.active, u.signed_in, u.ledger)
+                name: (u.email, u.role, u.balance, u.deleted, u.active, u.sessions, u.ledger)
                 for name, u in self.users.items()
             },
             "prices": self.prices,
             "keys": set(self.keys),
             "usage": self.usage,
+            "audit_log": self.audit_log,
+            "exports": {
+                name: (e.who, e.owner, e.resource, e.status, e.rows_done, e.status == "completed" and e.rows)
+                for name, e in self.exports.items()
+            },
             "api_keys": {who: (api_key.limit, api_key.spent) for who, api_key in self.api_keys.items()},
             "records": Counter(
                 (
@@ -393,11 +563,28 @@ class Model:
         first, response = self.keys[who, key]
         return Expected(response.status, response.members, replayed=True) if first == request else KEY_REUSED
 
-    def _keep(self, who: str, key: str | None, request: Any, members: Mapping[str, Any]) -> Expected:
-        response = Expected(200, members)
+    def _keep(
+        self, who: str, key: str | None, request: Any, members: Mapping[str, Any], status: int = 200
+    ) -> Expected:
+        response = Expected(status, members)
         if key is not None:
             self.keys[who, key] = (request, response)
         return response
+
+
+def _changed(members: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name not in others or value != others[name]}
+
+
+def _user_members(user: User) -> dict[str, Any]:
+    """Return what the audit log has of a user."""
+    status = "active" if user.active else "inactive"
+    members = {"email": user.email, "role": user.role, "balance": user.balance, "status": status}
+    return {**members, "deleted_at": False}
+
+
+def _price_members(operation: str, cost: Decimal) -> dict[str, Any]:
+    return {"type": operation, "cost": cost, "deleted_at": False}
 
 
 def used_arguments(operation: str, sent: Arguments) -> Arguments:

@@ -3,9 +3,7 @@
 from collections.abc import Collection, Sequence
 from itertools import count
 
-from tests.machine.model import Model
-
-ADMIN = "admin@example.com 1"
+from tests.machine.model import ADMIN, Caller, Model
 
 
 class Registry:
@@ -15,7 +13,7 @@ class Registry:
         self.model = Model()
         self.ids = dict[str, str]()
         self.tokens = dict[str, str]()
-        """Access tokens by user id."""
+        """Access tokens by session id."""
         self.secrets = dict[str, str]()
         """API keys by the name of their user."""
         self._numbers = count(1)
@@ -28,9 +26,27 @@ class Registry:
         """Return the name of a user. Includes deleted users and the admin."""
         return list(self.model.users)[number % len(self.model.users)]
 
-    def bearer(self, who: str, by_key: bool = False) -> str:
-        """Return the user's access token, or their API key."""
-        return self.secrets[who] if by_key else self.tokens[self.ids[who]]
+    def caller(self, who: str, by_key: bool = False, session: int | None = None) -> Caller:
+        """Return a user with their API key, if they have one and `by_key`, or with a session.
+
+        Args:
+            session: the number of the session, which may have ended; None for the newest valid one.
+        """
+        if by_key and who in self.secrets:
+            return Caller(who, None)
+        known = self.sessions(who)
+        if session is not None:
+            return Caller(who, known[session % len(known)])
+        valid = [name for name in known if self.model.users[who].sessions[name]]
+        return Caller(who, (valid or known)[-1])
+
+    def sessions(self, who: str) -> list[str]:
+        """Return a user's sessions with a known token. It is unknown if the sign-in got no response."""
+        return [name for name in self.model.users[who].sessions if self.ids[name] in self.tokens]
+
+    def bearer(self, caller: Caller) -> str:
+        """Return the caller's access token or API key."""
+        return self.tokens[self.ids[caller.session]] if caller.session else self.secrets[caller.name]
 
     def client(self, number: int) -> str | None:
         return _one_of([name for name in self.model.users if name != ADMIN], number)

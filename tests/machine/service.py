@@ -1,6 +1,5 @@
 """The service under test: two Lambda containers, the worker's containers, Postgres, S3 and SQS."""
 
-import base64
 import csv
 import io
 import json
@@ -8,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -23,7 +21,8 @@ from tests.support.batch.deliveries import LIMIT, Deliveries
 from tests.support.batch.harness import Harness
 from tests.support.batch.processes import WorkerDied, WorkerProcess
 from tests.support.batch.stage import Fault
-from worker.messages import files
+from tests.support.functions import HANDLER, Response
+from worker.messages import Upload, files
 
 OVERRIDES = {"worker.chunks.CHUNK_ROWS": CHUNK_ROWS}
 REMAINING_SECONDS = {False: 900, True: 1}
@@ -39,30 +38,6 @@ HOLD_TABLE = "LOCK TABLE users IN SHARE MODE"
 def dies() -> bool:
     """Mark a fault that kills the process. `Service` replaces it with the kill of the right process."""
     return False
-
-
-@dataclass(frozen=True)
-class Response:
-    """A function's response: its body as text and as parsed JSON, with numbers as decimals."""
-
-    status: int
-    text: str
-    body: Any
-    replayed: bool
-    cookies: tuple[str, ...]
-
-    @classmethod
-    def of(cls, response: Mapping[str, Any]) -> "Response":
-        text = response.get("body") or ""
-        if response.get("isBase64Encoded"):
-            text = base64.b64decode(text).decode()
-        return cls(
-            response["statusCode"],
-            text,
-            json.loads(text, parse_float=Decimal, parse_int=Decimal) if text else {},
-            response["headers"].get("Idempotent-Replayed") == "true",
-            tuple(response.get("cookies") or ()),
-        )
 
 
 class Service:
@@ -174,6 +149,14 @@ class Service:
             ]
         return self._results[key]
 
+    def exported(self, owner_id: str, export_id: str, format: str) -> list[dict[str, str | Decimal]]:
+        """Return the rows of an export's file, by field."""
+        key = aws.export_key(UUID(owner_id), UUID(export_id), format)
+        text = self.harness.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+        if format == "csv":
+            return list(csv.DictReader(io.StringIO(text)))
+        return [json.loads(line, parse_float=Decimal, parse_int=Decimal) for line in text.splitlines()]
+
     def send_message(self, key: str) -> None:
         """Send a worker the message about a stored file, and receive it."""
         record = {
@@ -192,7 +175,7 @@ class Service:
 
     def expect_message_of(self, task_id: str) -> None:
         """Wait for the message of a task's first file."""
-        self._wait_until(lambda: self.receive() and task_id in map(task_of, self.waiting))
+        self._wait_until(lambda: self.receive() and task_id in map(file_of, self.waiting))
 
     def receive(self) -> int:
         """Receive all messages in the queue. Return how many are waiting now."""
@@ -229,7 +212,7 @@ class Service:
         self.harness.stage.expect(fault)
 
     def _container(self) -> WorkerProcess:
-        return WorkerProcess(self.harness.proxied_environment, {}, "tests.machine.functions.handler")
+        return WorkerProcess(self.harness.proxied_environment, {}, HANDLER)
 
 
 def count_delivery(message: Any) -> None:
@@ -238,7 +221,7 @@ def count_delivery(message: Any) -> None:
     attributes["ApproximateReceiveCount"] = str(int(attributes["ApproximateReceiveCount"]) + 1)
 
 
-def task_of(message: Any) -> str:
-    """Return the task id of a message."""
-    (upload,) = files(message["Body"])
-    return str(upload.task_id)
+def file_of(message: Any) -> str:
+    """Return the id of a message's task or export."""
+    (file,) = files(message["Body"])
+    return str(file.task_id if isinstance(file, Upload) else file.export_id)

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from tests.machine.actions import (
     BeginUpload,
     Cancel,
+    ChangePassword,
     ChangePrice,
     Charge,
     CorrectRecord,
+    CreateExport,
     DeleteRecord,
     DeleteUser,
+    EndSession,
     Grant,
     Price,
     RefundRecord,
@@ -60,6 +63,7 @@ CALL_ARGUMENTS = (
 ROWS = st.lists(CALL_ARGUMENTS, max_size=11).map(tuple)
 
 LIMITS = st.sampled_from([None, None, Decimal("0.0001"), Decimal(5), Decimal(12), Decimal(100)])
+CHANGED_LIMITS = st.just(()) | st.tuples(LIMITS)
 CALLS = st.builds(
     lambda who, called, key, by_key: Charge(who, *called, key, by_key),
     INDEX,
@@ -90,16 +94,28 @@ REFUNDS = st.builds(RefundRecord, record=st.integers(0, 30), key=KEYS) | st.buil
 BY = st.none() | st.none() | INDEX
 STOPS = (
     st.builds(Cancel, task=INDEX, by=BY)
-    | st.builds(Resume, task=INDEX, by=BY, by_key=st.booleans())
+    | st.builds(Resume, task=INDEX, by=BY, by_key=st.booleans(), max_spend=CHANGED_LIMITS)
     | st.builds(Start, task=INDEX, by=BY)
 )
-SIGN_INS = st.builds(SignIn, email=EMAILS)
+WRONG = st.sampled_from([False, False, False, True])
+SIGN_INS = st.builds(SignIn, email=EMAILS, wrong=WRONG)
+SESSION_CHANGES = st.builds(ChangePassword, client=INDEX, session=INDEX, wrong=WRONG) | st.builds(
+    EndSession, client=INDEX, session=INDEX, ended=INDEX
+)
+EXPORTS = st.builds(
+    CreateExport,
+    who=INDEX,
+    resource=st.sampled_from(["records", "ledger"]),
+    format=st.sampled_from(["csv", "jsonl"]),
+    key=KEYS,
+    by_key=st.booleans(),
+)
 # The admin (user 0) may cancel every task.
 CANCELS = st.builds(Cancel, task=INDEX, by=st.just(0))
 INTERRUPTIONS = CANCELS | CANCELS | STOPS | DELETIONS | STATUSES_SET | BALANCES_SET | PRICES | CALLS | REFUNDS
 ANY_ACTION = st.one_of(
     *(CALLS, CALLS, GRANTS, BALANCES_SET, STATUSES_SET, PRICES, STOPS, CORRECTIONS, REFUNDS, REFUNDS),
-    *(SIGN_INS, UPLOADS),
+    *(SIGN_INS, SESSION_CHANGES, UPLOADS, EXPORTS),
 )
 
 MOMENTS = st.sampled_from([BEFORE, AFTER])
@@ -111,5 +127,7 @@ CRASHES = st.one_of(
     st.builds(Crash, st.just("complete_task"), MOMENTS),
     st.builds(Crash, st.just("claim_results"), MOMENTS),
     st.builds(Crash, st.just("end_results"), MOMENTS),
+    st.builds(Crash, st.just("claim_export"), MOMENTS),
+    st.builds(Crash, st.just("complete_export"), MOMENTS),
 )
 """Points at which a worker can be killed."""

@@ -10,8 +10,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.machine.actions import (
     BeginUpload,
     Cancel,
+    ChangePassword,
     ChangePrice,
     Charge,
+    CreateExport,
+    EndSession,
     Grant,
     Price,
     RefundRecord,
@@ -63,7 +66,7 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.redeliver, **waits)
     step(one.charge, action=Charge(1, *SUM, None))
     step(one.top_up, action=Grant(1, Decimal(100), None))
-    step(one.cancel_resume_or_start, action=Resume(0, None))
+    step(one.cancel_resume_or_start, action=Resume(0, by=0, max_spend=(Decimal(100),)))
     step(one.crash_of_the_worker, **waits, crash=Crash("complete_task", BEFORE))
     step(one.deliver_two_concurrently, one=0, other=0, hurried=False)
     step(one.top_up, action=Grant(2, Decimal(100), None))
@@ -86,12 +89,12 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.refund, action=RefundTask(0, "one"))
     step(one.refund_concurrently, one=RefundTask(0, None), other=RefundRecord(0, None), held=True)
     step(one.upload, action=BeginUpload(2, (SUM, ROOT)))
-    step(one.put_file, task=2)
+    step(one.put_file, task=0, again=False)
     step(one.deliver_during_action, **waits, action=Charge(1, *SUM, None))
     while one.driver.service.waiting:
         step(one.deliver, **waits)
     step(one.upload, action=BeginUpload(2, (SUM, ROOT, ("cube", TWO)), dry_run=True))
-    step(one.put_file, task=3)
+    step(one.put_file, task=0, again=False)
     step(one.crash_of_the_worker, **waits, crash=Crash("end_chunk", AFTER))
     step(one.deliver, **waits)
     step(one.cancel_resume_or_start, action=Start(0, None))
@@ -109,5 +112,20 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     calls = [Charge(2, *arguments, None, by_key=True) for arguments in (SUM, OTHER_SUM)]
     step(one.execute_two_concurrently, one=calls[0], other=calls[1], held=True)
     step(one.upload, action=SendFile(2, (SUM,) * 5, by_key=True))
+    step(one.let_an_hour_pass)
+    step(one.charge, action=Charge(2, *SUM, None))
+    changes = [ChangePassword(1, session) for session in (0, 1)]
+    step(one.sign_in, action=SignIn("1@example.com"))
+    step(one.change_sessions_concurrently, one=changes[0], other=changes[1], held=True)
+    step(one.sign_in, action=SignIn("1@example.com", wrong=True))
+    step(one.sign_in, action=SignIn("1@example.com"))
+    step(one.change_password_or_end_session, action=ChangePassword(1, session=2, wrong=True))
+    for ended in (0, 1):
+        step(one.change_password_or_end_session, action=EndSession(1, session=2, ended=ended))
+    for _ in range(2):
+        step(one.export, action=CreateExport(2, "records", "csv", "one"))
+    step(one.crash_of_a_function, action=CreateExport(0, "ledger", "jsonl", None), moment=AFTER)
+    last = len(machine.service.waiting) - 1
+    step(one.crash_of_the_worker, which=last, hurried=False, crash=Crash("complete_export", BEFORE))
     one.teardown()
     assert missing(machine.service.outcomes) == []

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -38,6 +39,8 @@ def event(
     }
     if body is not None:
         event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+    if query:
+        event["queryStringParameters"] = dict(parse_qsl(query))
     if cookies is not None:
         event["cookies"] = cookies
     return event
