@@ -17,8 +17,8 @@ UPLOADS_PER_SECOND = 0.1
 """The upload bucket of a user: its capacity, and the tokens that it gains per second."""
 RESUMES_AT_ONCE = 6
 RESUMES_PER_SECOND = 0.1
-"""The bucket of a user's resumptions and starts of quoted tasks. Each sends a message to the queue that all
-users share."""
+"""The bucket of a user's resumptions and starts of quoted tasks. Each may send a message to the queue that
+all users share."""
 
 
 def create(
@@ -79,7 +79,8 @@ def get(task_id: UUID, owner: UUID | None) -> Row:
 
 
 Send = Callable[[UUID, UUID], None]
-"""Sends a task's message, given its owner's and its own id. Called before the commit."""
+"""Sends a task's message, given its owner's and its own id. Called before the commit, but not
+while a message of the task is under way: its worker reads what was committed."""
 
 
 def cancel(task_id: UUID, owner: UUID | None, send: Send, admin_id: UUID | None = None) -> str:
@@ -96,7 +97,8 @@ def cancel(task_id: UUID, owner: UUID | None, send: Send, admin_id: UUID | None 
         row = _found(uow.one("cancel_task", id=task_id, owner=owner, admin_id=admin_id, audit_id=uuid7()))
         if row["body"] is None:
             raise Conflict(f"The task is {row['status']}: it has already ended, so it cannot be cancelled.")
-        if not row["has_live_worker"]:  # that worker stops, and then writes the results itself
+        # A live worker stops, and then writes the results itself.
+        if not row["has_live_worker"] and uow.one("claim_message", id=task_id):
             send(row["user_id"], task_id)
         uow.commit()
     return str(row["body"])
@@ -200,7 +202,8 @@ def _requeue(
         raise Conflict("The task was refunded, so it cannot be resumed. Upload the file again.")
     if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: {_REQUEUED[statement]}")
-    send(row["user_id"], task_id)
+    if transaction.one("claim_message", id=task_id):
+        send(row["user_id"], task_id)
     return str(row["body"])
 
 

@@ -118,9 +118,11 @@ def _run(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> 
 def _end_without_work(upload: Upload, redelivered: bool) -> End | None:
     """Return the end for a message that needs no work, or None.
 
-    It runs one or two short statements and waits for no lock, so a user who causes many messages can't keep a
-    worker busy.
+    It runs at most three short statements. For a message from S3 none waits for a chunk, so a user who causes
+    many can't keep a worker busy. The service sends at most one message per task, which may wait for a chunk.
     """
+    if not upload.announced:
+        database.run("receive_message", id=upload.task_id, user_id=upload.user_id)
     task = database.one("peek_task", id=upload.task_id, user_id=upload.user_id)
     if task is None:
         raise InvalidMessage(f"there is no task {upload.task_id}")

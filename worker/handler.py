@@ -7,6 +7,7 @@ from uuid import UUID
 from aws_lambda_powertools import Logger
 
 from shared import aws, database, metrics
+from shared.database import UnitOfWork
 from shared.errors import DomainError
 from worker.batch import End, begin_turn, run_task
 from worker.messages import Export, InvalidMessage, Upload, files
@@ -71,7 +72,7 @@ def _process(record: dict[str, Any], context: Any) -> None:
 def _process_upload(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> None:
     end = run_task(upload, redelivered, out_of_time)
     if end is End.HANDED_OVER:
-        aws.enqueue(upload.key)
+        _send_message(upload.user_id, upload.task_id)
     elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
         # The previous worker may have died before this step, or the owner may have cancelled the task between
         # two workers. Ignore first deliveries of messages from S3: a client can cause any number of them by
@@ -79,7 +80,7 @@ def _process_upload(upload: Upload, redelivered: bool, out_of_time: Callable[[],
         _start_next(upload.user_id)
     # Last, so that the owner's next task need not wait for it.
     if end.may_lack_results and not write_results_of_ended_task(upload, redelivered, out_of_time):
-        aws.enqueue(upload.key)
+        _send_message(upload.user_id, upload.task_id)
     logger.info("task processed", task_id=str(upload.task_id), end=end.value)
 
 
@@ -92,6 +93,14 @@ def _process_export(export: Export, redelivered: bool, out_of_time: Callable[[],
 
 
 def _start_next(user_id: UUID) -> None:
-    """Send a message for the owner's next waiting task. If that fails, SQS retries the current message."""
+    """Send a message for the owner's next waiting task."""
     if task := database.one("next_task", user_id=user_id):
-        aws.enqueue(aws.upload_key(user_id, task["id"]))
+        _send_message(user_id, task["id"])
+
+
+def _send_message(user_id: UUID, task_id: UUID) -> None:
+    """Send a task's message, unless one is under way. If that fails, SQS retries the current message."""
+    with UnitOfWork() as uow:
+        if uow.one("claim_message", id=task_id):
+            aws.enqueue(aws.upload_key(user_id, task_id))
+        uow.commit()

@@ -49,6 +49,7 @@ COLUMNS: dict[str, tuple[sa.Column[Any], ...]] = {
         sa.Column("refunded_at", TIME),
         sa.Column("refund_id", sa.Uuid),
         sa.Column("results_at", TIME),
+        sa.Column("has_message", sa.Boolean, nullable=False, server_default=sa.false()),
     ),
 }
 

@@ -205,6 +205,8 @@ tasks = Table(
     Column("refund_id", Uuid),
     # When the results of an ended task were complete; null for tasks that completed before version 1.2.
     Column("results_at", TIME),
+    # Whether the service has sent a message of this task that no worker has received. S3's do not count.
+    Column("has_message", Boolean, nullable=False, server_default=false()),
     CheckConstraint(
         "status IN ('awaiting_upload', 'queued', 'processing', 'completed',"
         " 'out_of_credit', 'failed', 'cancelled', 'quoted')",

@@ -1,6 +1,7 @@
 """The work queue: which events send messages, how many, and that one user cannot fill it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -9,13 +10,15 @@ from functions.housekeeping import restart_tasks
 from localstack.cloud import BUCKET
 from localstack.context import LambdaContext
 from shared import aws
+from shared.errors import Conflict
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.support.batch.harness import Harness, Task, mixed_file
+from tests.support.batch.harness import Harness, Task, count_messages, mixed_file
 from tests.support.batch.stage import BEFORE, Fault
 from tests.support.eventually import eventually
 from worker.messages import files
 
 CHUNKS = 5
+ROUNDS = 12
 FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=2)
 MakeDeliveries = Callable[..., Deliveries]
 
@@ -87,8 +90,8 @@ def test_next_task_starts_after_the_running_one_is_cancelled_between_two_workers
     second = harness.upload(first.owner, FILE)
     deliver(hurried, *(first, second))
     harness.cancel(first)
-    deliver(deliveries, first, first)  # the hand-over and the cancellation
-    deliver(deliveries, second, second)
+    deliver(deliveries, first)  # of the hand-over; the cancellation sends none
+    deliver(deliveries, second)
     assert statuses(harness, first, second) == ["cancelled", "completed"]
 
 
@@ -107,6 +110,36 @@ def test_next_task_starts_after_the_running_one_is_cancelled_under_a_worker(
     harness.stage.expect(Fault("begin_chunk", BEFORE, cancel_it, nth=2))
     deliveries.until_idle()
     assert statuses(harness, first, second) == ["cancelled", "completed"]
+
+
+def test_user_who_cancels_and_resumes_has_at_most_one_message_per_task(
+    harness: Harness, deliveries: Deliveries, hurried: Deliveries
+) -> None:
+    """Cancel and resume all tasks between two workers and before each chunk of a worker."""
+    owner = harness.client()
+    found = [harness.upload(owner, FILE) for _ in range(3)]
+    deliver(hurried, *found)
+    counts = list[int]()
+
+    def attack() -> bool:
+        for task in found:
+            for act in (harness.cancel, harness.resume, harness.cancel, harness.resume):
+                harness.sql("DELETE FROM rate_limits")
+                with suppress(Conflict):
+                    act(task)
+        counts.append(count_messages(harness.cloud, harness.queue))
+        return True
+
+    harness.stage.expect(Fault("begin_chunk", BEFORE, attack, times=ROUNDS))
+    for _ in range(ROUNDS):
+        attack()
+        message = deliveries.receive()
+        deliveries.settle(message, deliveries.deliver(message, deliveries.worker()))
+    harness.stage.expect(None)
+    assert max(counts) <= len(found) + 1  # and the one that is delivered
+    deliveries.until_idle()
+    assert statuses(harness, *found) == ["completed"] * len(found)
+    harness.check_accounting(*found)
 
 
 def test_repeated_upload_of_a_file_causes_no_work_and_waits_for_no_lock(

@@ -110,10 +110,9 @@ def test_peek_waits_for_a_resumption_but_not_for_a_chunk(client: Person, sql: Sq
 
 def test_six_resumptions_are_accepted_and_the_seventh_is_throttled(client: Person, sql: Sql) -> None:
     task_id = task(client, sql, "cancelled")
-    sent = list[UUID]()
 
     def resume(owner: UUID | None) -> None:
-        tasks.resume(task_id, owner, lambda _, resumed: sent.append(resumed))
+        tasks.resume(task_id, owner, lambda *_: None)
         tasks.cancel(task_id, owner, lambda *_: None)
 
     for _ in range(6):
@@ -123,9 +122,47 @@ def test_six_resumptions_are_accepted_and_the_seventh_is_throttled(client: Perso
     assert 1 <= caught.value.retry_after <= 10
     assert tasks.get(task_id, client.id)["status"] == "cancelled"
     resume(None)  # an admin is not throttled
-    assert len(sent) == 7
     sql("UPDATE rate_limits SET filled_at = filled_at - interval '10 seconds'")
     resume(client.id)
+
+
+def test_task_has_one_message_until_a_worker_receives_it(client: Person, sql: Sql) -> None:
+    sent = list[UUID]()
+
+    def send(_: UUID, task_id: UUID) -> None:
+        sent.append(task_id)
+
+    stopped = task(client, sql, "cancelled")
+    for messages in (1, 2):
+        for _ in range(2):
+            tasks.resume(stopped, client.id, send)
+            tasks.cancel(stopped, client.id, send)
+        assert sent == [stopped] * messages
+        database.run("receive_message", id=stopped, user_id=client.id)
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"), [("restart_tasks", "processing"), ("restart_results", "cancelled")]
+)
+def test_message_of_housekeeping_is_under_way(client: Person, sql: Sql, statement: str, status: str) -> None:
+    stalled = task(client, sql, status)
+    sql("UPDATE tasks SET updated_at = now() - interval '61 seconds', finished_at = now()")
+    assert [row["id"] for row in database.run(statement, row_limit=10)] == [stalled]
+    assert database.one("claim_message", id=stalled) is None
+
+
+def test_message_that_is_received_before_the_commit_is_no_longer_under_way(client: Person, sql: Sql) -> None:
+    stopped = task(client, sql, "cancelled")
+
+    def send(*_: UUID) -> None:
+        receiving.append(pool.submit(database.run, "receive_message", id=stopped, user_id=client.id))
+        eventually(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+    with ThreadPoolExecutor() as pool:
+        receiving = list[Any]()
+        tasks.resume(stopped, client.id, send)
+        receiving[0].result()
+    assert sql("SELECT has_message FROM tasks WHERE id = :id", id=stopped) == [[False]]
 
 
 def test_late_worker_of_a_dry_run_cannot_complete_the_started_task(client: Person, sql: Sql) -> None:

@@ -19,6 +19,23 @@ NEXT = UUID("0190d7a6-3f5e-7c3a-9b1e-000000000001")
 NEXT_KEY = f"uploads/{OWNER}/{NEXT}.csv"
 
 
+class FakeUnitOfWork:
+    """A transaction in which no message of a task is under way."""
+
+    def __enter__(self) -> "FakeUnitOfWork":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def one(self, statement: str, /, *, id: UUID) -> dict[str, object]:
+        assert statement == "claim_message"
+        return {"id": id}
+
+    def commit(self) -> None:
+        pass
+
+
 class Queue:
     """Record the worker's calls of SQS."""
 
@@ -68,6 +85,7 @@ def stub_run_task(
     monkeypatch.setattr(handler, "run_task", run_task)
     monkeypatch.setattr(handler, "write_results_of_ended_task", lambda *_: results_are_written)
     monkeypatch.setattr(database, "one", one)
+    monkeypatch.setattr(handler, "UnitOfWork", FakeUnitOfWork)
 
 
 @pytest.mark.parametrize(

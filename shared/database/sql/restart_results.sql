@@ -10,7 +10,7 @@ WITH lost AS MATERIALIZED (
     LIMIT :row_limit::bigint
     FOR UPDATE SKIP LOCKED
 )
-UPDATE tasks t SET restarted_at = now()
+UPDATE tasks t SET restarted_at = now(), has_message = true
 FROM lost
 WHERE t.id = lost.id
 RETURNING t.id, t.user_id

@@ -9,7 +9,7 @@ from typing import Any
 from deploy.redrive import redrive
 from localstack.event_source import check_response, record
 from localstack.execution import InvocationFailed
-from tests.support.batch.harness import Harness
+from tests.support.batch.harness import Harness, count_messages
 from tests.support.batch.processes import Overrides, WorkerDied, WorkerProcess
 
 CHUNK_ROWS = 32
@@ -119,15 +119,8 @@ class Deliveries:
 
     def _waiting(self) -> int:
         """Redrive the dead-letter queue, and return the number of messages in the work queue."""
-        if self._count(self._harness.dead_letters):
+        if count_messages(self._harness.cloud, self._harness.dead_letters):
             # Skip the minute in which the task of a dead worker counts as being processed.
             self._harness.sql("UPDATE tasks SET has_worker = false WHERE has_worker")
             redrive(self._harness.cloud.sqs, self._harness.queue, wait_seconds=0)
-        return self._count(self._harness.queue)
-
-    def _count(self, queue: str) -> int:
-        attributes = self._harness.cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
-        return sum(
-            int(attributes["Attributes"][f"ApproximateNumberOfMessages{kind}"])
-            for kind in ("", "NotVisible", "Delayed")
-        )
+        return count_messages(self._harness.cloud, self._harness.queue)

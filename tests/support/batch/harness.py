@@ -43,6 +43,12 @@ class Task:
         return aws.upload_key(self.owner.id, self.id)
 
 
+def count_messages(cloud: Cloud, queue: str) -> int:
+    """Return the number of messages in a queue: visible, in flight and delayed."""
+    found = cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return sum(int(found[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
+
+
 class Harness:
     """A running stack without an event source: the test delivers the messages.
 

@@ -18,6 +18,7 @@ from localstack.cloud import Cloud
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from shared.database.url import PostgresUrl
+from tests.support.batch.harness import count_messages
 from tests.support.data_folder import data_folder
 
 PASSWORD = "correct-horse-1!"
@@ -64,9 +65,8 @@ class RunningService:
         return account
 
     def count(self, queue: str) -> int:
-        """Return the number of messages in a queue: visible, in flight and delayed."""
-        found = self.cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-        return sum(int(found[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
+        """Return the number of messages in a queue."""
+        return count_messages(self.cloud, queue)
 
     def redrive(self) -> int:
         return redrive(self.cloud.sqs, self.queue, wait_seconds=0)

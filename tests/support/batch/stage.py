@@ -38,7 +38,7 @@ WRITING = (
 )
 """The steps of a worker whose rows are all billed."""
 
-WRITING_ENDED = ("claim_results", *WRITING[:5], "end_results")
+WRITING_ENDED = ("receive_message", "claim_results", *WRITING[:5], "end_results")
 """The steps of a worker that writes the results of a task that ended without completing."""
 
 
