@@ -22,8 +22,10 @@ LARGE = b"operation,arguments\n" + b'addition,"[1, 2]"\ncube,[3]\n' * 75_000
 LOOPS = 2
 WAITING = 4
 """The number of the attacker's tasks that wait for the large one."""
-MESSAGES_LIMIT = 15
-"""The limit of messages in the queue: for the victim, the attacker's tasks, and their resumptions."""
+WORKERS = 2
+MESSAGES_LIMIT = 2 * (1 + WAITING) + WORKERS + 1
+"""The limit of messages in the queue: for each of the attacker's tasks one from S3 and one from the service,
+those that workers are processing, and the victim's."""
 
 
 def process_small_file(account: Account) -> float:
