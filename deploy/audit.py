@@ -28,7 +28,7 @@ def main() -> int:
     if "findings" not in result:
         print("The audit failed: the deployed version has no audit. Run `make deploy`.", file=sys.stderr)
         return 2
-    return report(result["findings"])
+    return report(result["findings"], result.get("usage_counted", True))
 
 
 if __name__ == "__main__":

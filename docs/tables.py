@@ -45,6 +45,9 @@ charge and refund update it.""",
 The newest ledger entry of each user that the audit has verified, with the balance after it and what was spent
 in its hour. `is_suspect` marks users whose balance or usage did not match.""",
     "audit_state": "One row: how far the audit has verified the ledger and compared the users.",
+    "usage_backfill": """\
+After an upgrade from 1.1: one row, with the newest ledger entry whose usage is not counted yet. Empty when
+all is counted.""",
     "exports": "Files of records or ledger entries that the worker writes. Deleted after 7 days.",
     "audit_log": "The changes by admins. Append-only, like the ledger.",
     "sessions": "One row for each signed-in device. `refresh_id` names the newest refresh token.",

@@ -1,4 +1,4 @@
-"""The Lambda function that migrates the schema and inserts the default rows that are missing.
+"""The Lambda function that migrates the schema, inserts missing default rows, and counts past usage.
 
 `make deploy` and `make build-local-db` invoke it. The stack's database is private, so this function also runs
 the audit for `make audit`.
@@ -6,14 +6,16 @@ the audit for `make audit`.
 
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from aws_lambda_powertools import Logger
 from sqlalchemy.exc import DBAPIError
 
 from shared import accounts, database
-from shared.billing import audit
+from shared.billing import audit, usage_backfill
 from shared.billing.charges import OPENING_CREDIT
 from shared.database import UnitOfWork
 from shared.errors import ServiceUnavailable
@@ -42,6 +44,10 @@ AUDIT_SECONDS = 100.0
 AUDIT_STATEMENT_TIMEOUT = 60.0
 """Seconds until Postgres cancels a statement of the audit. After AUDIT_SECONDS the function runs the last
 step, and checks suspects for 60 s and a last statement: together 280 s, before the function times out."""
+BACKFILL_SECONDS = 200.0
+"""Seconds of the function after which it leaves the rest of the backfill to the hourly cleanup."""
+
+logger = Logger(service="restcalculator")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -50,17 +56,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Returns:
         `{"revision": the schema's, "created": [names of the inserted rows]}`, or
         `{"finished": whether no further call is needed, "progress": a sentence, "findings": [a line for each
-        user whose balance or usage does not match the ledger]}`.
+        user whose balance or usage does not match the ledger], "usage_counted": whether usage was compared}`.
 
     Raises:
         SettingsError: a password is a published default in production, or Postgres rejected the
             connection. Nothing was changed.
         ServiceUnavailable: a table was in use, so nothing was migrated; or the audit failed to run.
     """
+    began = monotonic()
     if event.get("audit"):
         with database.statement_timeout(AUDIT_STATEMENT_TIMEOUT):
+            usage_counted = usage_backfill.is_finished()
             progress, findings = audit.continue_full_audit(AUDIT_SECONDS)
-        return {"finished": progress.is_finished, "progress": str(progress), "findings": findings}
+        return {
+            "finished": progress.is_finished,
+            "progress": str(progress),
+            "findings": findings,
+            "usage_counted": usage_counted,
+        }
     client_password, admin_password = settings().passwords()
     revision = _migrate()
     with UnitOfWork() as uow:
@@ -74,6 +87,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 accounts.create_user(email, password, role, credit, uow)
                 created.append(email)
         uow.commit()
+    _count_past_usage(began + BACKFILL_SECONDS - monotonic())
     return {"revision": revision, "created": created}
 
 
@@ -95,6 +109,16 @@ def _migrate() -> str:
         ) from None
     revision: str = config.attributes["revision"]
     return revision
+
+
+def _count_past_usage(seconds: float) -> None:
+    """Begin or continue the backfill. It does not fail a deploy, because the hourly cleanup continues it."""
+    try:
+        usage_counted = usage_backfill.advance(seconds)
+    except ServiceUnavailable:
+        usage_counted = False
+    if not usage_counted:
+        logger.warning("usage from before the upgrade is not all counted: the hourly cleanup continues")
 
 
 def _price(uow: UnitOfWork, operation: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared import database
-from shared.billing import audit
+from shared.billing import audit, usage_backfill
 
 SECONDS = 700.0
 """Seconds after which the function begins no further step. The next night continues."""
@@ -28,9 +28,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
         ServiceUnavailable: the audit did not run, because the database can't be reached.
     """
     with database.statement_timeout(STATEMENT_TIMEOUT):
+        usage_counted = usage_backfill.is_finished()
         progress = audit.advance(SECONDS)
         has_findings = bool(audit.check_suspects())
     logger.info(str(progress), extra={"finished": progress.is_finished})
     if has_findings:
         raise LedgerMismatch(LedgerMismatch.__doc__)
-    return {"status": audit.PASSED if progress.is_finished else f"{progress} The next audit continues."}
+    return {
+        "status": audit.passed(usage_counted)
+        if progress.is_finished
+        else f"{progress} The next audit continues."
+    }

@@ -1,4 +1,4 @@
-"""Hourly cleanup: delete expired rows and cancel abandoned tasks.
+"""Hourly cleanup: delete expired rows, cancel abandoned tasks, and continue the backfill of usage.
 
 Each statement processes a limited number of rows in its own transaction and skips rows that another
 transaction has locked, so a request waits for at most one such statement.
@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared import database
+from shared.billing import usage_backfill
 from shared.database import STATEMENT_TIMEOUT
 
 STATEMENTS = (
@@ -28,7 +29,7 @@ logger = Logger(service="restcalculator")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Run each statement until no rows remain or time is short.
+    """Run each statement until no rows remain or time is short. Use the rest of the time for the backfill.
 
     Returns:
         The number of rows that each statement deleted or cancelled.
@@ -37,7 +38,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         ServiceUnavailable: the database can't be reached; earlier statements stay committed.
     """
     expired = {statement: _all_of(statement, context) for statement in STATEMENTS}
-    logger.info("housekeeping", extra=expired)
+    seconds = context.get_remaining_time_in_millis() / 1000 - usage_backfill.MARGIN
+    usage_counted = seconds > 0 and usage_backfill.advance(seconds)
+    logger.info("housekeeping", extra={**expired, "usage_counted": usage_counted})
     return expired
 
 

@@ -31,7 +31,7 @@ COLUMNS: dict[str, tuple[sa.Column[Any], ...]] = {
             "scopes",
             postgresql.ARRAY(sa.Text),
             nullable=False,
-            server_default=sa.text("'{read,compute,batch}'"),
+            server_default=sa.text("'{read,compute,batch,admin}'"),
         ),
         sa.Column("expires_at", TIME),
         sa.Column("limit_amount", MONEY),
@@ -75,71 +75,12 @@ WIDER_CHECKS = {
     ),
 }
 
-# Existing keys keep all rights of their user.
-KEEP_RIGHTS = "UPDATE api_keys SET scopes = '{read,compute,batch,admin}'"
+# Existing keys keep all rights of their user, which are the default with which the column was added.
+DEFAULT_SCOPES = "ALTER TABLE api_keys ALTER scopes SET DEFAULT '{read,compute,batch}'"
 
-# Count the billed rows of existing tasks and their price, by operation.
-TASK_OPERATIONS = """
-INSERT INTO task_operations (task_id, type, rows, spent)
-SELECT r.task_id, o.type, count(*), sum(r.amount)
-FROM records r JOIN operations o ON o.id = r.operation_id
-WHERE r.task_id IS NOT NULL
-GROUP BY r.task_id, o.type
-"""
-
-USAGE_OF_CALLS = """
-INSERT INTO usage_hours (user_id, hour, type, calls, spent)
-SELECT l.user_id, date_trunc('hour', l.date, 'UTC'), o.type, count(*), -sum(l.amount)
-FROM ledger l
-JOIN records r ON r.id = (l.reference ->> 'record_id')::uuid
-JOIN operations o ON o.id = r.operation_id
-WHERE l.kind = 'charge'
-GROUP BY 1, 2, 3
-"""
-
-USAGE_OF_FILES = """
-INSERT INTO usage_hours AS u (user_id, hour, type, rows, spent)
-SELECT l.user_id, date_trunc('hour', l.date, 'UTC'), o.type, count(*), sum(r.amount)
-FROM ledger l
-JOIN records r ON r.task_id = (l.reference ->> 'task_id')::uuid
-    AND r.task_row BETWEEN (l.reference ->> 'first_row')::bigint AND (l.reference ->> 'last_row')::bigint
-JOIN operations o ON o.id = r.operation_id
-WHERE l.kind = 'batch'
-GROUP BY 1, 2, 3
-ON CONFLICT (user_id, hour, type) DO UPDATE SET rows = excluded.rows, spent = u.spent + excluded.spent
-"""
-
-# Admins may have corrected the amounts of a file's rows. The ledger has what was charged, so the difference
-# goes to the operation with the most rows.
-USAGE_OF_CORRECTED_ROWS = """
-UPDATE usage_hours u SET spent = u.spent + l.spent - counted.spent
-FROM (
-    SELECT user_id, date_trunc('hour', date, 'UTC') AS hour, -sum(amount) AS spent
-    FROM ledger WHERE kind IN ('charge', 'batch') GROUP BY 1, 2
-) l
-JOIN (
-    SELECT user_id, hour, sum(spent) AS spent, (array_agg(type ORDER BY rows DESC, type))[1] AS type
-    FROM usage_hours GROUP BY 1, 2
-) counted USING (user_id, hour)
-WHERE u.user_id = l.user_id AND u.hour = l.hour AND u.type = counted.type AND l.spent <> counted.spent
-"""
-
-TASK_OPERATIONS_OF_CORRECTED_ROWS = """
-UPDATE task_operations o SET spent = o.spent + t.spent - counted.spent
-FROM tasks t
-JOIN (
-    SELECT task_id, sum(spent) AS spent, (array_agg(type ORDER BY rows DESC, type))[1] AS type
-    FROM task_operations GROUP BY 1
-) counted ON counted.task_id = t.id
-WHERE o.task_id = t.id AND o.type = counted.type AND t.spent <> counted.spent
-"""
-
-CHARGES_OF_CORRECTED_RECORDS = """
-UPDATE records r SET charged = -l.amount, charged_user_id = l.user_id
-FROM ledger l
-WHERE l.kind = 'charge' AND r.id = (l.reference ->> 'record_id')::uuid
-  AND (r.amount <> -l.amount OR r.user_id <> l.user_id)
-"""
+# `shared.billing.usage_backfill` counts the entries that exist now; the trigger and 1.2 count the later ones.
+# No other transaction that has written an entry is open, because this one has locked the table.
+BEGIN_BACKFILL = "INSERT INTO usage_backfill (seq) SELECT seq FROM ledger ORDER BY seq DESC LIMIT 1"
 
 # Version 1.1, which serves during the deploy and after a rollback, does not count usage. It also ignores dry
 # runs, even once started, and spending limits of tasks, so its charges of their rows are rejected; a worker
@@ -372,14 +313,6 @@ BEGIN ATOMIC
 END
 """
 
-BACKFILL = (
-    TASK_OPERATIONS,
-    TASK_OPERATIONS_OF_CORRECTED_ROWS,
-    USAGE_OF_CALLS,
-    USAGE_OF_FILES,
-    USAGE_OF_CORRECTED_ROWS,
-    CHARGES_OF_CORRECTED_RECORDS,
-)
 OLD_CODE = (COUNT_USAGE, COUNT_USAGE_OF_OLD_CODE)
 # Insert a `'` where a spreadsheet could start a formula (OWASP, CSV injection): at the start of a cell, and
 # after `;`, tab and line breaks, which some spreadsheets treat as separators. ASCII and full-width signs are
@@ -426,15 +359,15 @@ FUNCTIONS = (
 
 def upgrade() -> None:
     # In the order in which a chunk of 1.1 reaches the tables, so that it cannot deadlock with this migration.
+    # Calls wait until the end, so no statement below reads a whole table.
     op.execute("LOCK TABLE tasks, users, api_keys, records, ledger IN ACCESS EXCLUSIVE MODE")
     for table, columns in COLUMNS.items():
         for column in columns:
             op.add_column(table, column)
-    for name, (table, condition) in CHECKS.items():
-        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})")
-    for name, (table, condition) in WIDER_CHECKS.items():
+    for name, (table, _) in WIDER_CHECKS.items():
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})")
+    for name, (table, condition) in (CHECKS | WIDER_CHECKS).items():
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
     op.create_table(
         "usage_hours",
         sa.Column("user_id", sa.Uuid, sa.ForeignKey("users.id", name="usage_hours_user_id_fkey")),
@@ -523,14 +456,14 @@ def upgrade() -> None:
         sa.CheckConstraint("id = 1", name="one_row"),
     )
     op.execute("INSERT INTO audit_state DEFAULT VALUES")
-    # For the tasks that have ended and whose results are not written yet.
-    op.create_index(
-        "tasks_without_results_idx",
-        "tasks",
-        ["finished_at"],
-        postgresql_where=sa.text("finished_at IS NOT NULL AND results_at IS NULL AND status <> 'completed'"),
+    op.create_table(
+        "usage_backfill",
+        sa.Column("id", sa.Integer, autoincrement=False, server_default="1"),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="usage_backfill_pkey"),
+        sa.CheckConstraint("id = 1", name="one_row"),
     )
-    for statement in (KEEP_RIGHTS, *BACKFILL, *OLD_CODE, *FUNCTIONS):
+    for statement in (DEFAULT_SCOPES, BEGIN_BACKFILL, *OLD_CODE, *FUNCTIONS):
         op.execute(statement)
 
 

@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared import database
+from shared.billing import usage_backfill
 from shared.database import Row, UnitOfWork
 from shared.errors import DomainError
 
 PASSED = "Every balance is the sum of its ledger entries, and usage matches the ledger."
 """The report of an audit without findings."""
+PASSED_WITHOUT_USAGE = (
+    "Every balance is the sum of its ledger entries. Usage was not compared: the usage of charges from before"
+    " the upgrade is still being counted."
+)
+"""The report of an audit without findings that began before the end of the backfill of usage."""
 AUDIT_TIMEOUT = 3600.0
 """Seconds. Postgres sends no byte before a statement ends, so without a statement timeout the connection
 would time out after a minute."""
@@ -113,7 +119,7 @@ def continue_full_audit(seconds: float) -> tuple[Progress, list[str]]:
     """
     with UnitOfWork() as uow:
         if not uow.only("lock_audit")["is_full"]:
-            uow.run("start_full_audit")
+            uow.run("restart_audit", is_full=True)
         uow.commit()
     progress = advance(seconds)
     if not progress.is_finished:
@@ -137,18 +143,24 @@ def findings() -> list[str]:
             print(progress, file=sys.stderr)
 
 
-def report(findings: Sequence[str]) -> int:
+def passed(usage_counted: bool) -> str:
+    """Return the report of an audit without findings, given whether past usage was counted when it began."""
+    return PASSED if usage_counted else PASSED_WITHOUT_USAGE
+
+
+def report(findings: Sequence[str], usage_counted: bool) -> int:
     """Print the findings and return the exit status: 0 without findings, otherwise 1."""
     for line in findings:
         print(line)
-    print("Balances or usage do not match the ledger." if findings else PASSED)
+    print("Balances or usage do not match the ledger." if findings else passed(usage_counted))
     return 1 if findings else 0
 
 
 def main() -> int:
     """Run a full audit and return the exit status: as `report`, or 2 if the audit failed."""
     try:
-        return report(findings())
+        usage_counted = usage_backfill.is_finished()
+        return report(findings(), usage_counted)
     except DomainError as error:
         print(f"The audit failed: {error.detail}", file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ from shared.ids import uuid7
 ATTEMPTS = 3
 """Times that the refund of a task runs. It changes nothing if the task's last chunk was committed while it
 waited for the task's lock, because it does not see all rows of that chunk."""
+UNCOUNTED = "The service still counts the charges from before its last upgrade. Try again in an hour."
 USER_DELETED = "The account was deleted, so its balance can no longer change."
 
 
@@ -19,7 +20,8 @@ def refund_record(admin: Caller, record_id: UUID, reason: str, statements: State
 
     Raises:
         NotFound: the record does not exist or was deleted.
-        Conflict: the record or its task was refunded before, it was charged nothing, or its user was deleted.
+        Conflict: the record or its task was refunded before, it was charged nothing, its user was deleted, or
+            the record is a call's and the backfill after an upgrade from 1.1 has not finished.
     """
     row = statements.one("refund_record", id=record_id, **_parameters(admin, reason))
     if row is None:
@@ -30,6 +32,8 @@ def refund_record(admin: Caller, record_id: UUID, reason: str, statements: State
         raise Conflict("The record or its task was refunded before. A charge is refunded once.")
     if not row["charged"]:
         raise Conflict("The record was charged nothing, so there is nothing to refund.")
+    if row["unknown"]:
+        raise Conflict(UNCOUNTED)
     raise Conflict(USER_DELETED)
 
 
@@ -38,8 +42,8 @@ def refund_task(admin: Caller, task_id: UUID, reason: str, statements: Statement
 
     Raises:
         NotFound: there is no such task.
-        Conflict: the task has not ended, was refunded before, has nothing to refund, or its owner was
-            deleted.
+        Conflict: the task has not ended, was refunded before, has nothing to refund, its owner was deleted,
+            or the backfill after an upgrade from 1.1 has not counted its rows yet.
     """
     for _ in range(ATTEMPTS):
         row = statements.one("refund_task", id=task_id, **_parameters(admin, reason))
@@ -55,6 +59,8 @@ def refund_task(admin: Caller, task_id: UUID, reason: str, statements: Statement
             raise Conflict("Nothing is left to refund: no row was charged, or all were refunded.")
         if row["user_deleted"]:
             raise Conflict(USER_DELETED)
+        if row["uncounted"]:
+            raise Conflict(UNCOUNTED)
     raise Conflict("The task changed during the refund. Try again.")
 
 

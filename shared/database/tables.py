@@ -230,6 +230,7 @@ tasks = Table(
         "tasks_without_results_idx",
         "finished_at",
         postgresql_where=text("finished_at IS NOT NULL AND results_at IS NULL AND status <> 'completed'"),
+        postgresql_concurrently=True,  # migrations/env.py builds it, because the table may be large
     ),
     Index("tasks_newest_idx", "user_id", text("created_at DESC"), text("id DESC")),
     Index("tasks_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
@@ -295,6 +296,16 @@ audit_state = Table(
     Column("verified_seq", BigInteger, nullable=False, server_default="0"),
     Column("compared_user_id", Uuid),
     Column("is_full", Boolean, nullable=False, server_default=false()),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+# While the usage of charges from before version 1.2 is being counted: one row, with the `seq` of the newest
+# ledger entry that is not counted yet.
+usage_backfill = Table(
+    "usage_backfill",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, server_default="1"),
+    Column("seq", BigInteger, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )
 

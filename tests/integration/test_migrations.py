@@ -23,6 +23,7 @@ from shared.operations.catalog import CATALOG
 from shared.settings import SettingsError, settings
 from tests.integration.conftest import Server
 from tests.support.charging import charge
+from tests.support.old_schema import ALL_MIGRATIONS, migrate_to, name_of
 from tests.support.users import Person, create_api_key
 
 Sql = Callable[..., list[list[Any]]]
@@ -38,10 +39,6 @@ def upgrade() -> None:
     op.execute("CREATE TABLE half_done ()")
     op.execute("ALTER TABLE records ADD COLUMN note text")
 """
-
-
-def name_of(url: str) -> str:
-    return PostgresUrl.parse(url).database
 
 
 def test_migrated_schema_matches_the_metadata(server: Server, database_url: str) -> None:
@@ -195,78 +192,33 @@ def test_migration_normalizes_stored_emails_unless_the_result_is_in_use(
     ]
 
 
-EARLIER_CHARGES = """
-INSERT INTO users (id, email, password_hash, role, balance)
-VALUES (id_of(1), 'a@x.yz', '', 'client', 0), (id_of(2), 'b@x.yz', '', 'client', 0);
-INSERT INTO operations (id, type, cost)
-VALUES (id_of(11), 'addition', 5), (id_of(12), 'division', 0.1);
-INSERT INTO tasks (id, user_id, filename, status, bytes_total, rows_done, spent)
-VALUES (id_of(21), id_of(1), 'a.csv', 'completed', 9, 3, 10.1);
-INSERT INTO records (id, user_id, operation_id, arguments, amount, user_balance, task_id, task_row)
-VALUES (id_of(31), id_of(1), id_of(11), '[]', 5, 0, NULL, NULL),
-       (id_of(32), id_of(2), id_of(11), '[]', 7, 0, NULL, NULL),
-       (id_of(33), id_of(1), id_of(11), NULL, 100, 0, NULL, NULL),
-       (id_of(34), id_of(1), id_of(11), '[]', 5, 0, id_of(21), 1),
-       (id_of(35), id_of(1), id_of(11), '[]', 99, 0, id_of(21), 2),
-       (id_of(36), id_of(1), id_of(12), '[]', 0.1, 0, id_of(21), 3);
-INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference, date)
-SELECT gen_random_uuid(), id_of(1), kind, amount, 0 - least(amount, 0), greatest(amount, 0), reference::jsonb,
-       date::timestamptz
-FROM (VALUES
-    ('opening', 20.1, '{}', '2026-01-01 00:00Z'),
-    ('charge', -5, '{"record_id": "' || id_of(31) || '"}', '2026-01-01 00:30Z'),
-    ('charge', -5, '{"record_id": "' || id_of(32) || '"}', '2026-01-01 00:59Z'),
-    ('batch', -10, '{"task_id": "' || id_of(21) || '", "first_row": 1, "last_row": 2}', '2026-01-01 01:3Z'),
-    ('batch', -0.1, '{"task_id": "' || id_of(21) || '", "first_row": 3, "last_row": 3}', '2026-01-01 01:4Z')
-) entry (kind, amount, reference, date)"""
-"""Charges of version 1.1. Admins have corrected the user and amount of record 32 and the amount of 35."""
-
-
-def migrate_to(folder: Path, patch: pytest.MonkeyPatch, *later: str) -> None:
-    """Migrate without the `later` migrations, and without seeding, which needs the newest schema."""
-    ignored = shutil.ignore_patterns("__pycache__", *later)
-    shutil.copytree(migrations.handler.MIGRATIONS, folder / "migrations", ignore=ignored)
-    with patch.context() as before:
-        before.setattr(migrations.handler, "MIGRATIONS", folder / "migrations")
-        migrations.handler._migrate()
-
-
-@pytest.mark.parametrize("when", ["before the migration", "by version 1.1 after the migration"])
-def test_usage_contains_charges_of_version_1_1(
-    server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+def test_migrating_transaction_reads_no_large_table(
+    server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if when == "before the migration":
-        migrate_to(tmp_path, monkeypatch, "0009*")
-    else:
-        migrations.handler._migrate()
+    """Indexes are built and constraints validated later, and a failure of that fails no deploy."""
+    invalid = "SELECT conname FROM pg_constraint WHERE NOT convalidated ORDER BY 1"
+    index = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('tasks_without_results_idx')"
+    migrate_to(tmp_path, monkeypatch, "0009*")
     with server.connect(name_of(empty_database_url)) as connection:
-        connection.run(
-            """CREATE FUNCTION id_of(n int) RETURNS uuid LANGUAGE sql
-               RETURN lpad(n::text, 32, '0')::uuid"""
-        )
-        charges = EARLIER_CHARGES
-        if when != "before the migration":  # they are counted before an admin can correct them
-            charges = charges.replace("'[]', 7,", "'[]', 5,").replace("'[]', 99,", "'[]', 5,")
-        for statement in charges.split(";\n"):
-            connection.run(statement)
-        connection.run("DROP FUNCTION id_of")
-        migrations.handler._migrate()
-        usage = connection.run(
-            "SELECT right(user_id::text, 1), left(hour::text, 13), type, calls, rows, spent FROM usage_hours"
-            " ORDER BY 2, 3"
-        )
-        operations = connection.run("SELECT type, rows, spent FROM task_operations ORDER BY 1")
-        charged = connection.run(
-            "SELECT right(id::text, 2), charged, right(charged_user_id::text, 1) FROM records"
-            " WHERE charged IS NOT NULL"
-        )
-    assert usage == [
-        ["1", "2026-01-01 00", "addition", 2, 0, 10],
-        ["1", "2026-01-01 01", "addition", 0, 2, 10],
-        ["1", "2026-01-01 01", "division", 0, 1, Decimal("0.1")],
-    ]
-    assert operations == [["addition", 2, 10], ["division", 1, Decimal("0.1")]]
-    assert charged == ([["32", 5, "1"]] if when == "before the migration" else [])
+        with monkeypatch.context() as slow:
+            slow.setattr(migrations.handler, "MIGRATIONS", tmp_path / "next")
+            shutil.copytree(ALL_MIGRATIONS, tmp_path / "next")
+            environment = tmp_path / "next" / "env.py"
+            environment.write_text(environment.read_text("utf-8").replace('"30s"', '"broken"'), "utf-8")
+            handler({}, None)
+        assert connection.run(index) == []
+        assert [name for (name,) in connection.run(invalid)] == [
+            "api_keys_limit_check",
+            "ledger_kind_check",
+            "tasks_max_spend_check",
+            "tasks_status_check",
+            "users_status_check",
+        ]
+        handler({}, None)
+        assert (connection.run(index), connection.run(invalid)) == ([[True]], [])
+        connection.run(f"UPDATE pg_index SET indisvalid = false {index[index.index('WHERE') :]}")
+        handler({}, None)
+        assert connection.run(index) == [[True]]
 
 
 @pytest.mark.parametrize("ignored", ["cost = 0", "max_spend = 1", "api_key_id = (SELECT id FROM api_keys)"])

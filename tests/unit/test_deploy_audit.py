@@ -8,7 +8,7 @@ import pytest
 
 from deploy import audit
 from deploy.release import MigrationFailed
-from shared.billing.audit import PASSED
+from shared.billing.audit import PASSED, PASSED_WITHOUT_USAGE
 
 UNFINISHED = {"finished": False, "progress": "Verified the ledger up to entry 1 of 2.", "findings": []}
 
@@ -40,6 +40,14 @@ def test_audit_continues_until_it_is_finished(results: list[Any], capsys: pytest
     output = capsys.readouterr()
     assert output.out == f"{PASSED}\n"
     assert output.err == f"{UNFINISHED['progress']}\n" * 2
+
+
+def test_audit_during_a_backfill_does_not_say_that_usage_matches(
+    results: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    results.append({"finished": True, "progress": "", "findings": [], "usage_counted": False})
+    assert audit.main() == 0
+    assert capsys.readouterr().out == f"{PASSED_WITHOUT_USAGE}\n"
 
 
 def test_findings_are_printed(results: list[Any], capsys: pytest.CaptureFixture[str]) -> None:

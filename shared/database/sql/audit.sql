@@ -1,8 +1,8 @@
 -- Return each of the users (all without `user_ids`) whose balance differs from the sum of the ledger entries or from the
 -- newest entry's balance_after, who has an entry whose balance_before differs from the previous balance_after
 -- (`broken_at` is the `seq` of the first such entry), or whose usage (`usage_spent`) differs from the ledger's charges
--- less refunds (`ledger_spent`). Amounts are in credits. No row means that balances and usage are correct. Reads all
--- entries of the users, each user's by the index.
+-- less refunds (`ledger_spent`). Usage is not compared until the backfill has finished. Amounts are in credits. No row
+-- means that balances and usage are correct. Reads all entries of the users, each user's by the index.
 SELECT u.id, u.email, u.balance, b.total AS ledger_total, newest.balance AS ledger_newest, b.broken_at,
        coalesce(b.spent, 0) AS ledger_spent, coalesce(used.spent, 0) AS usage_spent
 FROM users u
@@ -19,7 +19,10 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT balance_after AS balance FROM ledger WHERE user_id = u.id ORDER BY seq DESC LIMIT 1
 ) newest ON true
-CROSS JOIN LATERAL (SELECT sum(spent) AS spent FROM usage_hours WHERE user_id = u.id) used
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN EXISTS (SELECT FROM usage_backfill) THEN b.spent
+           ELSE (SELECT sum(spent) FROM usage_hours WHERE user_id = u.id) END AS spent
+) used
 WHERE u.id = ANY(coalesce(:user_ids::uuid[], ARRAY(SELECT id FROM users)))
   AND (u.balance IS DISTINCT FROM coalesce(b.total, 0)
        OR u.balance IS DISTINCT FROM coalesce(newest.balance, 0)

@@ -1,8 +1,8 @@
 -- Verify the next `row_limit` entries of the ledger and move each user's point to the newest of them. A user becomes a
 -- suspect if an entry does not continue the point, or if the usage of the hours that end before the new point's hour
--- differs from the charges less refunds. Stops before the first entry that is younger than `settled_seconds`: an
--- entry with a lower `seq` may still be in an open transaction. `rows` counts the verified entries. Run it in the
--- transaction of lock_audit. LIMIT 1 keeps the lookup of a point by the index: a cached plan may be older than the points.
+-- differs from the charges less refunds. Usage is not compared until the backfill has finished. Stops before the first
+-- entry that is younger than `settled_seconds`: an entry with a lower `seq` may still be in an open transaction. `rows`
+-- counts the verified entries. Run it in the transaction of lock_audit. LIMIT 1 keeps the lookup of a point by the index: a cached plan may be older than the points.
 WITH young AS MATERIALIZED (
     SELECT seq FROM (
         SELECT seq, date FROM ledger
@@ -43,8 +43,9 @@ WITH young AS MATERIALIZED (
     SELECT v.user_id, v.seq, v.balance, v.to_hour, v.hour_spent, v.broken OR v.ended_spent <> used.spent
     FROM verified v
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(spent), 0) AS spent FROM usage_hours
-        WHERE user_id = v.user_id AND hour >= v.from_hour AND hour < v.to_hour
+        SELECT CASE WHEN EXISTS (SELECT FROM usage_backfill) THEN v.ended_spent
+               ELSE (SELECT coalesce(sum(spent), 0) FROM usage_hours
+                     WHERE user_id = v.user_id AND hour >= v.from_hour AND hour < v.to_hour) END AS spent
     ) used
     ON CONFLICT (user_id) DO UPDATE
     SET seq = excluded.seq, balance = excluded.balance, hour = excluded.hour, hour_spent = excluded.hour_spent,

@@ -1,7 +1,7 @@
 -- Compare the next `row_limit` users, by id, with their point and the entries after it. A user becomes a suspect if the
 -- point's entry is missing or changed, if an entry after it does not continue it, if the balance differs from the newest
--- entry's balance_after, or if the usage since the point's hour differs from the charges less refunds. `rows`
--- counts the users. Run it in the transaction of lock_audit.
+-- entry's balance_after, or if the usage since the point's hour differs from the charges less refunds. Usage is not
+-- compared until the backfill has finished. `rows` counts the users. Run it in the transaction of lock_audit.
 WITH page AS MATERIALIZED (
     SELECT u.id, u.balance, coalesce(p.seq, 0) AS seq, coalesce(p.balance, 0) AS point_balance,
            coalesce(p.hour, '-infinity') AS hour, coalesce(p.hour_spent, 0) AS hour_spent
@@ -29,7 +29,9 @@ WITH page AS MATERIALIZED (
         ) entry
     ) tail
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(spent), 0) AS spent FROM usage_hours WHERE user_id = page.id AND hour >= page.hour
+        SELECT CASE WHEN EXISTS (SELECT FROM usage_backfill) THEN page.hour_spent + tail.spent
+               ELSE (SELECT coalesce(sum(spent), 0) FROM usage_hours
+                     WHERE user_id = page.id AND hour >= page.hour) END AS spent
     ) used
     WHERE tail.broken
        OR page.seq > 0 AND tail.first IS DISTINCT FROM page.seq

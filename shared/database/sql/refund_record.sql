@@ -1,11 +1,13 @@
 -- Refund a record: return what the call was charged to the user who paid, once, and subtract it from the usage and
 -- from the record's task. Locks the record, its task and then the user, like every statement that locks both of the
--- latter. `charged` is in credits: 0 for a manual record, which alone has no arguments. `body` is null if nothing was
--- refunded; the other columns give the reason.
+-- latter. `charged` is in credits: 0 for a manual record, which alone has no arguments. `unknown` is whether it may be
+-- wrong, because an admin may have corrected the record of a call in version 1.1 and the backfill, which then restores
+-- what was charged, has not finished. `body` is null if nothing was refunded; the other columns give the reason.
 WITH found AS MATERIALIZED (
     SELECT id, task_id, refunded_at, coalesce(charged_user_id, user_id) AS user_id,
            coalesce(charged_operation_id, operation_id) AS operation_id,
-           CASE WHEN arguments IS NULL THEN 0 ELSE coalesce(charged, amount) END AS charged
+           CASE WHEN arguments IS NULL THEN 0 ELSE coalesce(charged, amount) END AS charged,
+           task_id IS NULL AND EXISTS (SELECT FROM usage_backfill) AS unknown
     FROM records
     WHERE id = :id::uuid AND deleted_at IS NULL
     FOR NO KEY UPDATE
@@ -16,6 +18,7 @@ WITH found AS MATERIALIZED (
            found.charged AS amount
     FROM found JOIN operations o ON o.id = found.operation_id LEFT JOIN task ON true
     WHERE found.refunded_at IS NULL AND task.refunded_at IS NULL AND found.charged > 0
+      AND NOT found.unknown
 ), credit AS (
     UPDATE users u SET balance = u.balance + r.amount
     FROM refundable r
@@ -40,7 +43,7 @@ WITH found AS MATERIALIZED (
     SELECT user_id, date_trunc('hour', entry.date, 'UTC'), type, -amount FROM credit, entry
     ON CONFLICT (user_id, hour, type) DO UPDATE SET spent = u.spent + excluded.spent
 )
-SELECT found.charged, found.refunded_at IS NOT NULL OR task.refunded_at IS NOT NULL AS refunded,
+SELECT found.charged, found.unknown, found.refunded_at IS NOT NULL OR task.refunded_at IS NOT NULL AS refunded,
        (SELECT json_build_object(
                    'id', :entry_id::uuid, 'user_id', user_id, 'record_id', id, 'task_id', task_id,
                    'amount', trim_scale(amount), 'reason', :reason::text,

@@ -1,7 +1,8 @@
 -- Refund an ended task: return what its rows were charged, less the refunds of single records, once, and subtract it
 -- from the usage. Locks the task and then its owner, like every statement that locks both. `amount` is in credits.
 -- `body` is null if nothing was refunded; the other columns give the reason, or the statement began before the chunk
--- that ended the task was committed and did not see all of its operations. Then run it again.
+-- that ended the task was committed and did not see all of its operations. Then run it again. `uncounted` is whether
+-- the backfill may not have counted all of them yet.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status, refunded_at, spent - refunded AS amount,
            status IN ('awaiting_upload', 'queued', 'processing') AS unfinished
@@ -32,7 +33,7 @@ WITH found AS MATERIALIZED (
     FROM credit, entry, by_type
     ON CONFLICT (user_id, hour, type) DO UPDATE SET spent = u.spent + excluded.spent
 )
-SELECT status, unfinished, amount, refunded_at IS NOT NULL AS refunded,
+SELECT status, unfinished, amount, EXISTS (SELECT FROM usage_backfill) AS uncounted, refunded_at IS NOT NULL AS refunded,
        (SELECT deleted_at IS NOT NULL FROM users WHERE id = found.user_id) AS user_deleted,
        (SELECT json_build_object(
                    'id', :entry_id::uuid, 'user_id', user_id, 'record_id', NULL, 'task_id', id,
