@@ -16,7 +16,7 @@ from functions.housekeeping import expire
 from localstack.context import LambdaContext
 from shared import database
 from shared.billing import audit, refunds, usage_backfill
-from shared.database import dispose_connections
+from shared.database import UnitOfWork, dispose_connections
 from shared.errors import Conflict
 from shared.ids import uuid7
 from tests.integration.conftest import Server
@@ -272,3 +272,32 @@ def test_existing_api_keys_keep_all_rights(upgraded: Connection) -> None:
         [["read", "compute", "batch", "admin"]],
         [["read", "compute", "batch"]],
     ]
+
+
+def test_batch_reads_records_in_proportion_to_its_size(upgraded: Connection) -> None:
+    upgraded.run(
+        """WITH record AS (
+               INSERT INTO records (id, user_id, operation_id, arguments, amount, user_balance)
+               SELECT gen_random_uuid(), users.id, operations.id, '[]', 0, 0
+               FROM users, operations, generate_series(1, 5000)
+               WHERE users.email = 'b@x.yz' AND operations.type = 'addition'
+               RETURNING id, user_id
+           ), entry AS (
+               INSERT INTO ledger (id, user_id, kind, amount, balance_before, balance_after, reference, in_usage)
+               SELECT id, user_id, 'charge', 0, 0, 0, jsonb_build_object('record_id', id), true FROM record
+               RETURNING seq
+           )
+           UPDATE usage_backfill SET seq = (SELECT max(seq) FROM entry)"""
+    )
+    upgraded.run("ANALYZE")
+    for _ in range(7):  # Postgres may choose another plan after five executions
+        with UnitOfWork() as uow:
+            uow.run("lock_usage_backfill")
+            uow.run("count_past_usage", row_limit=100)
+            (row,) = uow.query(
+                "SELECT sum(seq_tup_read + idx_tup_fetch) AS rows FROM pg_stat_xact_user_tables"
+                " WHERE relname IN ('records', 'ledger')",
+                {},
+            )
+            uow.commit()
+        assert 200 <= row["rows"] < 1000
