@@ -30,10 +30,10 @@ def refund_record(admin: Caller, record_id: UUID, reason: str, statements: State
         return str(row["body"])
     if row["refunded"]:
         raise Conflict("The record or its task was refunded before. A charge is refunded once.")
-    if not row["charged"]:
-        raise Conflict("The record was charged nothing, so there is nothing to refund.")
     if row["unknown"]:
         raise Conflict(UNCOUNTED)
+    if not row["charged"]:
+        raise Conflict("The record was charged nothing, so there is nothing to refund.")
     raise Conflict(USER_DELETED)
 
 

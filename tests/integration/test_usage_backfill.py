@@ -236,6 +236,9 @@ def test_refund_waits_until_the_charge_is_counted(upgraded: Connection) -> None:
     def refund_call() -> str:
         return refunds.refund_record(admin, id_of(32), "x", database)
 
+    upgraded.run("UPDATE records SET amount = 0 WHERE id = :id", id=id_of(32))  # as version 1.1
+    with pytest.raises(Conflict, match="charged nothing"):
+        refunds.refund_record(admin, id_of(33), "x", database)  # a manual record
     for _ in range(2):  # the entries of the task, the newest first
         for refund in (refund_task, refund_call):
             with pytest.raises(Conflict, match="still counts"):

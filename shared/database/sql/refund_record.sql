@@ -7,7 +7,7 @@ WITH found AS MATERIALIZED (
     SELECT id, task_id, refunded_at, coalesce(charged_user_id, user_id) AS user_id,
            coalesce(charged_operation_id, operation_id) AS operation_id,
            CASE WHEN arguments IS NULL THEN 0 ELSE coalesce(charged, amount) END AS charged,
-           task_id IS NULL AND EXISTS (SELECT FROM usage_backfill) AS unknown
+           arguments IS NOT NULL AND task_id IS NULL AND EXISTS (SELECT FROM usage_backfill) AS unknown
     FROM records
     WHERE id = :id::uuid AND deleted_at IS NULL
     FOR NO KEY UPDATE
