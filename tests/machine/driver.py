@@ -11,7 +11,7 @@ from uuid import UUID
 
 from shared import aws
 from tests.machine import batch_model, database_state
-from tests.machine.actions import Action, Request, SignIn, StopNow, request_event
+from tests.machine.actions import Action, Request, SignIn, StopNow, as_csv, request_event
 from tests.machine.linearizability import Crash, ExecutedAction, finish, linearize, mismatch
 from tests.machine.model import ADMIN, UNFINISHED, ApiKey, Caller, Model, Steps
 from tests.machine.registry import Registry
@@ -80,6 +80,13 @@ class Driver:
         expected = finish(request.steps(self.model))
         self._record_response(action, request, response)
         assert (found := mismatch(expected, response)) == "", found
+
+    def put_file(self, task: str) -> None:
+        """Upload the file of a task to the bucket, and receive its message."""
+        self._read_ids()
+        found, ids = self.model.tasks[task], self.registry.ids
+        self.service.store(aws.upload_key(UUID(ids[found.owner]), UUID(ids[task])), as_csv(found.rows))
+        found.stored = True
 
     def execute_both(self, one: Action, other: Action, hold: str = "") -> None:
         """Execute two actions at the same time. Some order of their steps must explain the outcome.
@@ -256,9 +263,12 @@ class Driver:
         self.outcomes.update(f"task {task.status}" for task in self.model.tasks.values())
         self.outcomes.update(f"export {export.status}" for export in self.model.exports.values())
 
-    def _request(self, action: Action) -> Request | None:
-        """Build the request, after the ids of all existing objects are read from the database."""
+    def _read_ids(self) -> None:
+        """Store the ids of all objects that have names of their own in the database."""
         self.registry.ids |= database_state.ids(self.service.sql)
+
+    def _request(self, action: Action) -> Request | None:
+        self._read_ids()
         return action.request(self.registry)
 
     def _record_response(self, action: Action, request: Request, response: Response | None) -> None:
@@ -293,7 +303,7 @@ class Driver:
         self.outcomes["concurrent actions linearized"] += len(actions) == 2
 
     def _stored_state(self) -> dict[str, Any]:
-        self.registry.ids |= database_state.ids(self.service.sql)
+        self._read_ids()
         return database_state.read(
             self.service.sql, self.registry.names(), self.service.results, self.service.exported
         )

@@ -7,15 +7,22 @@ import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, ClassVar
-from uuid import UUID
 
 from hypothesis import stateful
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition
 
-from shared import aws
 from tests.machine import database_state, strategies
-from tests.machine.actions import Action, Charge, Price, SendFile, SetStatus, SignIn, as_csv
+from tests.machine.actions import (
+    Action,
+    ChangePassword,
+    Charge,
+    EndSession,
+    Price,
+    SendFile,
+    SetStatus,
+    SignIn,
+)
 from tests.machine.driver import Driver
 from tests.machine.linearizability import Crash
 from tests.machine.model import ARGUMENTS, PASSWORD, UNFINISHED, Rows
@@ -83,7 +90,9 @@ class Machine(RuleBasedStateMachine):
         self.driver.execute(action)
 
     @rule(action=strategies.SESSION_CHANGES)
-    def change_password_or_end_session(self, action: Action) -> None:
+    def change_password_or_end_session(self, action: ChangePassword | EndSession) -> None:
+        """Do it with at least two sessions, because the user of a single one would be signed out."""
+        self._sign_in_again(action)
         self.driver.execute(action)
 
     @rule(
@@ -91,7 +100,10 @@ class Machine(RuleBasedStateMachine):
         other=strategies.SESSION_CHANGES | strategies.SIGN_INS | strategies.CALLS,
         held=st.booleans(),
     )
-    def change_sessions_concurrently(self, one: Action, other: Action, held: bool) -> None:
+    def change_sessions_concurrently(
+        self, one: ChangePassword | EndSession, other: Action, held: bool
+    ) -> None:
+        self._sign_in_again(one)
         self.driver.execute_both(one, other, HOLD_ROWS if held else "")
 
     @rule(action=strategies.CALLS)
@@ -157,9 +169,21 @@ class Machine(RuleBasedStateMachine):
     def upload(self, action: Action) -> None:
         self.driver.execute(action)
 
-    @rule(action=strategies.EXPORTS)
-    def export(self, action: Action) -> None:
+    @rule(action=strategies.EXPORTS, again=st.booleans())
+    def export(self, action: Action, again: bool) -> None:
+        """Create an export. Sent again with a key, the request creates no other one."""
         self.driver.execute(action)
+        if again:
+            self.driver.execute(action)
+
+    @rule(action=strategies.DRY_RUNS)
+    def price_file(self, action: Action) -> None:
+        """Begin a dry run, upload its file and process it."""
+        known = set(self.driver.model.tasks)
+        self.driver.execute(action)
+        for name in self.driver.model.tasks.keys() - known:
+            self.driver.put_file(name)
+            self.driver.deliver(self.service.waiting[-1], hurried=False)
 
     @rule()
     def let_an_hour_pass(self) -> None:
@@ -171,13 +195,9 @@ class Machine(RuleBasedStateMachine):
     @rule(task=strategies.INDEX, again=st.booleans())
     def put_file(self, task: int, again: bool) -> None:
         """Upload the file of a task to the bucket: of any task, or preferably of one that awaits its file."""
-        registry = self.driver.registry
-        name = registry.task(task, () if again else ("awaiting_upload",))
+        name = self.driver.registry.task(task, () if again else ("awaiting_upload",))
         assert name
-        found = registry.model.tasks[name]
-        key = aws.upload_key(UUID(registry.ids[found.owner]), UUID(registry.ids[name]))
-        self.service.store(key, as_csv(found.rows))
-        found.stored = True
+        self.driver.put_file(name)
 
     @if_a_message_waits
     @rule(which=strategies.INDEX, hurried=st.booleans())
@@ -252,6 +272,10 @@ class Machine(RuleBasedStateMachine):
         assert not {task.status for task in found if task.stored} & {"queued", "processing"}
         assert all(task.results is not None for task in found if task.status not in UNFINISHED)
         assert all(export.status == "completed" for export in self.driver.model.exports.values())
+
+    def _sign_in_again(self, action: ChangePassword | EndSession) -> None:
+        if who := self.driver.registry.client(action.client):
+            self.driver.execute(SignIn(self.driver.model.users[who].email))
 
     def _deliver_all(self) -> None:
         for _ in range(MAX_DELIVERIES):

@@ -72,6 +72,7 @@ CALLS = st.builds(
     st.booleans(),
 )
 SENT_FILES = st.builds(SendFile, who=INDEX, rows=ROWS, by_key=st.booleans())
+DRY_RUNS = st.builds(BeginUpload, who=INDEX, rows=ROWS, dry_run=st.just(True), max_spend=LIMITS)
 UPLOADS = SENT_FILES | st.builds(BeginUpload, who=INDEX, rows=ROWS, dry_run=st.booleans(), max_spend=LIMITS)
 GRANTS = st.builds(Grant, who=INDEX, amount=AMOUNTS, key=KEYS)
 BALANCES_SET = st.builds(SetBalance, who=INDEX, balance=BALANCES)
