@@ -112,6 +112,10 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     calls = [Charge(2, *arguments, None, by_key=True) for arguments in (SUM, OTHER_SUM)]
     step(one.execute_two_concurrently, one=calls[0], other=calls[1], held=True)
     step(one.upload, action=SendFile(2, (SUM,) * 5, by_key=True))
+    step(one.upload, action=SendFile(2, (SUM,) * 5))
+    last = len(machine.service.waiting) - 1
+    # After the task's start and one chunk, a hurried worker commits only that it has sent a message.
+    step(one.interrupt_the_worker, which=last, hurried=True, commit=3, action=Grant(2, Decimal(100), None))
     step(one.let_an_hour_pass)
     step(one.charge, action=Charge(2, *SUM, None))
     changes = [ChangePassword(1, session) for session in (0, 1)]

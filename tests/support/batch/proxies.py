@@ -101,6 +101,8 @@ class PostgresConnection(Connection):
     _names: dict[bytes, str]
     _unnamed = ""
     _copy = ""
+    _last = ("", "")
+    """The last two steps."""
 
     def up(self) -> None:
         self._names = {}
@@ -146,7 +148,13 @@ class PostgresConnection(Connection):
             step, self._copy, self._unnamed = self._unnamed, self._unnamed, ""
         elif kind in (b"d", b"c"):
             step = f"{self._copy} {'data' if kind == b'd' else 'end'}"
-        self.step = step or self.step
+        if not step:
+            return ""
+        # The worker's own transaction that only sends a message. It changes no other row.
+        if step == "commit" and self._last == ("begin", "claim_message"):
+            step = "commit message"
+        self._last = (self._last[1], step)
+        self.step = step
         return step
 
 
