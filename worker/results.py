@@ -93,7 +93,7 @@ def write_results(
     """
     writer, row = _resume(key, done)
     checkpoint = done.row
-    try:
+    with writer:
         if row == 1:
             writer.write(HEADER)
         while row <= rows:
@@ -101,16 +101,11 @@ def write_results(
             row += ROWS_AT_ONCE
             if writer.has_full_part and row <= rows:
                 writer.upload_part()
-                if not _save_checkpoint(task_id, finished_at, writer, checkpoint, row):
-                    raise Fenced
+                _save_checkpoint(task_id, finished_at, writer, checkpoint, row)
                 checkpoint = row
                 if out_of_time():
                     return False
         writer.complete()
-    except BaseException:
-        if checkpoint == 1:  # no checkpoint names this upload, so no worker could resume it
-            writer.abort()
-        raise
     return True
 
 
@@ -122,8 +117,8 @@ def _resume(key: str, done: Checkpoint) -> tuple[S3ObjectWriter, int]:
 
 def _save_checkpoint(
     task_id: UUID, finished_at: datetime | None, writer: S3ObjectWriter, row: int, next_row: int
-) -> bool:
-    """Move the checkpoint from `row` to `next_row`. Return False if another worker has moved it."""
+) -> None:
+    """Move the checkpoint from `row` to `next_row`. Raises: Fenced if another worker has moved it."""
     saved = database.one(
         "checkpoint_results",
         id=task_id,
@@ -133,7 +128,9 @@ def _save_checkpoint(
         row=row,
         next_row=next_row,
     )
-    return saved is not None
+    if saved is None:
+        raise Fenced
+    writer.has_checkpoint = True
 
 
 def _statement(task_id: UUID, first: int, last: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PART_SIZE = 5 * 1024 * 1024
 """Bytes. One part is held in memory, so it is S3's smallest; S3's limit of 10,000 parts allows 50 GB."""
+BUFFER_SIZE = 4 * PART_SIZE
+"""Bytes that a writer holds in memory at most, however many it receives between two checkpoints."""
 
 
 @contextmanager
@@ -27,7 +29,11 @@ def s3_errors_as_domain_errors() -> Iterator[None]:
 
 
 class S3ObjectWriter:
-    """A file-like object whose bytes become one S3 object at `complete`. Before that, it does not exist."""
+    """A file-like object whose bytes become one S3 object at `complete`. Before that, it does not exist.
+
+    As a context manager it deletes the uploaded parts after an error in the block, unless the upload
+    `has_checkpoint`: then another worker can continue it.
+    """
 
     def __init__(self, key: str, upload_id: str | None = None, parts: int = 0, media_type: str = CSV) -> None:
         """Continue a multipart upload after its first `parts` parts, or start one.
@@ -35,6 +41,7 @@ class S3ObjectWriter:
         Raises: ClientError with the code NoSuchUpload if the upload was completed or aborted.
         """
         self._bucket, self._key = settings().bucket, key
+        self.has_checkpoint = upload_id is not None
         self._buffer = bytearray()
         self._parts: list[CompletedPartTypeDef] = []
         if upload_id is None:
@@ -59,8 +66,13 @@ class S3ObjectWriter:
         return len(self._buffer) >= PART_SIZE
 
     def write(self, data: bytes) -> None:
-        """Append to the buffer."""
+        """Append to the buffer. Upload a full buffer, except for a last part that a checkpoint can upload."""
         self._buffer += data
+        if len(self._buffer) >= BUFFER_SIZE:
+            rest = self._buffer[-PART_SIZE:]
+            del self._buffer[-PART_SIZE:]
+            self.upload_part()
+            self._buffer = rest
 
     def upload_part(self) -> None:
         """Upload the buffer as the next part."""
@@ -86,9 +98,12 @@ class S3ObjectWriter:
             MultipartUpload={"Parts": self._parts},
         )
 
-    def abort(self) -> None:
-        """Delete the uploaded parts."""
-        s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self.upload_id)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None and not self.has_checkpoint:
+            s3().abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self.upload_id)
 
 
 def resume_writer(
