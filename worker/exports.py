@@ -23,7 +23,7 @@ from worker.messages import Export
 from worker.results import Fenced
 from worker.s3_writer import S3ObjectWriter, resume_writer, s3_errors_as_domain_errors
 
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 10_000
 """Rows that one statement reads."""
 MEDIA_TYPES = {"csv": aws.CSV, "jsonl": "application/jsonl"}
 COPY_OPTIONS = {
@@ -64,31 +64,51 @@ def _write(export: Export, row: Row, out_of_time: Callable[[], bool]) -> bool:
     position: list[str] | None = json.loads(row["cursor"]) if resumed else None
     rows, checkpoint = row["rows_done"] if resumed else 0, row["rows_done"]
     shape, values = _list_query(listing, row)
-    if position is None and format == "csv":
-        writer.write(csv_header(listing, shape))
-    while end := _window_end(listing, shape, values, position):
-        rows += _copy(listing, shape, values, format, position, end, writer)
-        position = end
-        if writer.has_full_part:
-            writer.upload_part()
-            _save_checkpoint(export.export_id, writer, position, rows, checkpoint)
-            checkpoint = rows
-            if out_of_time():
-                database.one("release_export", id=export.export_id, rows=rows)
-                return False
-    rows += _copy(listing, shape, values, format, position, None, writer)
-    writer.complete()
+    with writer:
+        if position is None and format == "csv":
+            writer.write(csv_header(shape))
+        while True:
+            _continue(export.export_id, checkpoint)
+            end = _window_end(listing, shape, values, position)
+            rows += _copy(listing, shape, values, format, position, end, writer)
+            if end is None:
+                break
+            position = end
+            if writer.has_full_part:
+                writer.upload_part()
+                _save_checkpoint(export.export_id, writer, position, rows, checkpoint)
+                checkpoint = rows
+                if out_of_time():
+                    database.one("release_export", id=export.export_id, rows=rows)
+                    return False
+        writer.complete()
     if not database.one("complete_export", id=export.export_id, rows=rows, rows_before=checkpoint):
         raise Fenced
     return True
 
 
+def _continue(export_id: UUID, checkpoint: int) -> None:
+    """Record that this worker is alive.
+
+    Raises: Fenced if another worker has moved the checkpoint, or if the export has failed because its user is
+        inactive or deleted.
+    """
+    export = database.one("continue_export", id=export_id, rows_done=checkpoint)
+    if export is None or export["error"] is not None:
+        raise Fenced
+
+
 def _list_query(listing: Listing, row: Row) -> tuple[Shape, dict[str, Any]]:
-    """Return the list's query, limited to the export's owner."""
+    """Return the list's query, limited to the export's owner.
+
+    It names all fields if the export names none: selecting fields takes Postgres half the time of the list's
+    JSON function.
+    """
     query = parse(row["query"], listing.public)
     owner: UUID | None = row["owner"]
     caller = Caller(owner or UUID(int=0), "admin" if owner is None else "client")
-    return split_query(listing, query, caller)
+    shape, values = split_query(listing, query, caller)
+    return replace(shape, fields=shape.fields or tuple(listing.public)), values
 
 
 def _window_end(
@@ -158,3 +178,4 @@ def _save_checkpoint(
     )
     if saved is None:
         raise Fenced
+    writer.has_checkpoint = True

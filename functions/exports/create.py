@@ -23,7 +23,8 @@ app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
     description=(
         "Writes all rows that the list would return, newest first, to a CSV or JSON Lines file in the "
         "background. `filters` and `fields` are those of the list. A client exports their own rows; an admin "
-        "those of all users. Free. The file is kept for 7 days. Too many exports at once return 429."
+        "those of all users. Free. The file is kept for 7 days. The export fails if its user is deactivated "
+        "or deleted. Too many exports at once return 429."
     ),
     operation_id="createExport",
     responses=documented(

@@ -405,6 +405,7 @@ def upgrade() -> None:
         sa.Column("updated_at", TIME, nullable=False, server_default=CLOCK),
         sa.Column("finished_at", TIME),
         sa.Column("expires_at", TIME),
+        sa.Column("restarted_at", TIME),
         sa.PrimaryKeyConstraint("id", name="exports_pkey"),
         sa.CheckConstraint("status IN ('queued', 'processing', 'completed', 'failed')", name="status"),
         sa.CheckConstraint("resource IN ('records', 'ledger')", name="resource"),
@@ -414,6 +415,18 @@ def upgrade() -> None:
         "exports_newest_idx", "exports", ["owner", sa.text("created_at DESC"), sa.text("id DESC")]
     )
     op.create_index("exports_newest_of_all_idx", "exports", [sa.text("created_at DESC"), sa.text("id DESC")])
+    op.create_index(
+        "exports_unfinished_idx",
+        "exports",
+        ["created_at"],
+        postgresql_where=sa.text("status IN ('queued', 'processing')"),
+    )
+    op.create_index(
+        "exports_finished_idx",
+        "exports",
+        ["finished_at"],
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
     op.create_table(
         "audit_log",
         sa.Column("seq", sa.BigInteger, sa.Identity(always=True)),

@@ -330,11 +330,19 @@ exports = Table(
     Column("updated_at", TIME, nullable=False, server_default=CLOCK),
     Column("finished_at", TIME),
     Column("expires_at", TIME),
+    # As for tasks.
+    Column("restarted_at", TIME),
     CheckConstraint("status IN ('queued', 'processing', 'completed', 'failed')", name="status"),
     CheckConstraint("resource IN ('records', 'ledger')", name="resource"),
     CheckConstraint("format IN ('csv', 'jsonl')", name="format"),
     Index("exports_newest_idx", "owner", text("created_at DESC"), text("id DESC")),
     Index("exports_newest_of_all_idx", text("created_at DESC"), text("id DESC")),
+    Index(
+        "exports_unfinished_idx",
+        "created_at",
+        postgresql_where=text("status IN ('queued', 'processing')"),
+    ),
+    Index("exports_finished_idx", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
 )
 
 # Changes by admins. Append-only, like the ledger.

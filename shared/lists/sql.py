@@ -102,9 +102,9 @@ def export_sql(listing: Listing, shape: Shape, *, is_csv: bool, has_end: bool) -
     return _text(statement.where(not_(_after(sort_keys(listing, shape), "end"))) if has_end else statement)
 
 
-def csv_header(listing: Listing, shape: Shape) -> bytes:
+def csv_header(shape: Shape) -> bytes:
     """Return the header line of an export."""
-    return f"{','.join(shape.fields or listing.public)}\n".encode()
+    return f"{','.join(shape.fields)}\n".encode()
 
 
 def sort_keys(listing: Listing, shape: Shape) -> list[SortKey]:
@@ -176,7 +176,7 @@ def _body(listing: Listing, shape: Shape) -> ColumnElement[str]:
 def _cells(listing: Listing, shape: Shape) -> list[ColumnElement[Any]]:
     """Return the fields as cells of a CSV file, in which no text is a formula."""
     cells = list[ColumnElement[Any]]()
-    for name in shape.fields or listing.public:
+    for name in shape.fields:
         expression = listing.expression(name)
         if isinstance(expression.type, JSONB):
             cells.append(func.csv_json(expression))

@@ -1,22 +1,31 @@
 """Exports under hand-overs, kills and faults: the file is always the same."""
 
 import json
+import re
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from deploy.serverless_file import Function
 from functions.exports.create import app
+from functions.housekeeping import restart_tasks
 from localstack.cloud import BUCKET
-from shared import aws, database, exports
+from localstack.context import LambdaContext
+from shared import accounts, aws, database, exports, users
 from shared.auth import tokens
 from tests.support.batch.deliveries import Deliveries
 from tests.support.batch.harness import Harness
+from tests.support.batch.stage import BEFORE, Fault
 from tests.support.lambda_event import event
 from tests.support.users import Person
+from worker.s3_writer import S3ObjectWriter
 
 ROWS = 500
-SMALL = {"worker.exports.ROWS_AT_ONCE": 32, "worker.s3_writer.PART_SIZE": 1}
+WINDOW = {"worker.exports.ROWS_AT_ONCE": 32}
+SMALL = {**WINDOW, "worker.s3_writer.PART_SIZE": 1}
+ATTEMPTS = 3
+"""The number of attempts that boto makes for a request."""
 MakeDeliveries = Callable[..., Deliveries]
 
 
@@ -49,10 +58,35 @@ def lines(harness: Harness, key: str) -> list[str]:
     return list(content.decode().splitlines())
 
 
+def id_of(key: str) -> UUID:
+    return UUID(key.rpartition("/")[2].partition(".")[0])
+
+
 def status(harness: Harness, key: str) -> list[object]:
-    export_id = key.rpartition("/")[2].partition(".")[0]
-    ((found, rows),) = harness.sql("SELECT status, rows_done FROM exports WHERE id = :id", id=export_id)
+    ((found, rows),) = harness.sql("SELECT status, rows_done FROM exports WHERE id = :id", id=id_of(key))
     return [found, rows]
+
+
+def unfinished_uploads(harness: Harness, key: str) -> list[str]:
+    """Return the ids of the multipart uploads of this key."""
+    found = harness.cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+    return [upload["UploadId"] for upload in found if upload["Key"] == key]
+
+
+def restart(harness: Harness, key: str) -> None:
+    """Run the function that replaces lost messages, as if the export had not changed for two minutes."""
+    harness.sql(
+        "UPDATE exports SET updated_at = updated_at - interval '2 minutes' WHERE id = :id", id=id_of(key)
+    )
+    restart_tasks.handler({}, LambdaContext(Function("restartTasks", "", 300, 512)))
+
+
+@pytest.fixture
+def reference(harness: Harness, owner: Person, deliveries: Deliveries) -> list[str]:
+    """The lines of an undisturbed export."""
+    key = start(owner)
+    deliveries.until_idle()
+    return lines(harness, key)
 
 
 def test_export_handed_over_after_every_part_has_the_same_file(
@@ -112,7 +146,136 @@ def test_retry_sends_a_message_only_until_a_worker_starts(
 
 def test_second_worker_leaves_an_export_that_is_being_written(harness: Harness, owner: Person) -> None:
     key = start(owner)
-    ids = {"id": UUID(key.rpartition("/")[2].partition(".")[0]), "user_id": owner.id}
+    ids = {"id": id_of(key), "user_id": owner.id}
     assert database.one("claim_export", **ids, redelivered=False)
     assert database.one("claim_export", **ids, redelivered=False) is None
     assert database.one("claim_export", **ids, redelivered=True)
+
+
+@pytest.mark.parametrize(
+    ("step", "nth"),
+    [("continue_export", 1), ("PUT results", 3), ("checkpoint_export", 3), ("complete_export", 1)],
+)
+def test_export_whose_worker_was_killed_continues_after_minutes(
+    harness: Harness,
+    owner: Person,
+    reference: list[str],
+    deliveries_with: MakeDeliveries,
+    step: str,
+    nth: int,
+) -> None:
+    key, small = start(owner), deliveries_with(overrides=SMALL)
+    worker = small.worker()
+    harness.stage.expect(Fault(step, BEFORE, lambda: bool(worker.kill()), nth))
+    message = small.receive()
+    assert small.deliver(message, worker) == "died"  # SQS delivers its message again after 90 minutes
+    restart(harness, key)
+    small.until_idle(until=lambda: status(harness, key) == ["completed", ROWS])
+    assert lines(harness, key) == reference
+    small.settle(message, "died")
+    small.until_idle()
+    assert lines(harness, key) == reference
+
+
+def test_worker_shows_that_it_is_alive_in_each_window(
+    harness: Harness, owner: Person, deliveries_with: MakeDeliveries
+) -> None:
+    key, alive = start(owner), list[bool]()
+
+    def age() -> bool:
+        ((updated,),) = harness.sql(
+            """UPDATE exports new SET updated_at = now() - interval '1 hour' FROM exports old
+               WHERE new.id = :id AND old.id = new.id
+               RETURNING old.updated_at > now() - interval '1 minute'""",
+            id=id_of(key),
+        )
+        alive.append(updated)
+        return True
+
+    harness.stage.expect(Fault("continue_export", BEFORE, age, times=ROWS))
+    deliveries_with(overrides=WINDOW).until_idle()
+    assert alive == [True] * (ROWS // 32 + 1)
+
+
+@pytest.mark.parametrize("overrides", [WINDOW, SMALL], ids=["last part", "first part"])
+def test_export_that_fails_before_its_first_checkpoint_leaves_no_upload(
+    harness: Harness,
+    owner: Person,
+    reference: list[str],
+    deliveries_with: MakeDeliveries,
+    overrides: dict[str, int],
+) -> None:
+    key, small = start(owner), deliveries_with(overrides=overrides)
+    harness.stage.expect(Fault("PUT results", BEFORE, lambda: False, times=ATTEMPTS))
+    message = small.receive()
+    outcome = small.deliver(message, small.worker())
+    assert (outcome, unfinished_uploads(harness, key)) == ("failed", [])
+    small.settle(message, outcome)
+    small.until_idle()
+    assert lines(harness, key) == reference
+
+
+@pytest.mark.parametrize("window", [1, 5], ids=["queued", "running"])
+@pytest.mark.parametrize(
+    ("stop", "error"),
+    [
+        (
+            lambda user_id: accounts.update_user(uuid4(), user_id, {"status": "inactive"}),
+            "The account is inactive. Create the export again after an admin has activated the account.",
+        ),
+        (lambda user_id: users.delete(user_id, uuid4()), "The account was deleted."),
+    ],
+    ids=["inactive", "deleted"],
+)
+def test_export_of_an_inactive_or_deleted_user_fails(
+    harness: Harness,
+    owner: Person,
+    deliveries_with: MakeDeliveries,
+    stop: Callable[[UUID], object],
+    error: str,
+    window: int,
+) -> None:
+    key = start(owner)
+    harness.stage.expect(Fault("continue_export", BEFORE, lambda: stop(owner.id) is None, nth=window))
+    deliveries_with(overrides=WINDOW).until_idle()
+    assert status(harness, key) == ["failed", 0]
+    assert harness.sql(
+        "SELECT error, finished_at IS NOT NULL FROM exports WHERE user_id = :id", id=owner.id
+    ) == [[error, True]]
+    assert unfinished_uploads(harness, key) == []
+    assert "Contents" not in harness.cloud.s3.list_objects_v2(Bucket=BUCKET, Prefix=key)
+
+
+def test_export_whose_message_version_1_1_rejected_is_completed_once(
+    harness: Harness,
+    owner: Person,
+    reference: list[str],
+    deliveries: Deliveries,
+    deliveries_with: MakeDeliveries,
+) -> None:
+    key = start(owner)
+    # Like version 1.1, this worker knows no messages about exports.
+    old = deliveries_with(overrides={"worker.messages._EXPORT": re.compile("uploads")})
+    while message := old.receive():
+        old.settle(message, old.deliver(message, old.worker()))
+    assert old.outcomes == {"failed": 5}
+    assert status(harness, key) == ["queued", 0]
+    restart(harness, key)
+    deliveries.until_idle(until=lambda: status(harness, key) == ["completed", ROWS])
+    written = harness.stage.history["PUT results", BEFORE]
+    deliveries.until_idle()  # moves the dead letter back, as `make redrive` does
+    assert harness.stage.history["PUT results", BEFORE] == written
+    assert status(harness, key) == ["completed", ROWS]
+    assert lines(harness, key) == reference
+
+
+def test_writer_uploads_parts_between_checkpoints_and_keeps_enough_for_one(harness: Harness) -> None:
+    key, megabyte = f"exports/{uuid4()}.csv", 1024**2
+    pieces = [bytes([number]) * megabyte for number in range(41)]
+    with S3ObjectWriter(key) as writer:
+        for piece in pieces:
+            writer.write(piece)
+            assert writer.parts == 0 or writer.has_full_part
+        assert writer.parts == 2  # of 15 MiB each, because 5 of the buffer's 20 MiB stay
+        writer.complete()
+    assert harness.cloud.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"".join(pieces)

@@ -1,6 +1,7 @@
 """The scheduled functions: what they delete or cancel, what they keep, and that they block no request."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from deploy.serverless_file import Function
 from functions.housekeeping import audit, expire
 from localstack.context import LambdaContext
-from shared import database, tasks
+from shared import database, exports, tasks
 from shared.auth import sessions
 from shared.billing import charges
+from shared.database import statement_text
 from shared.errors import ServiceUnavailable, WrongCredentials
 from tests.integration.conftest import use
 from tests.support.charging import charge
@@ -228,6 +230,85 @@ def test_ended_task_is_not_changed(
     ended = create_aged_task(status, timedelta(days=400))
     assert housekeep()["expire_tasks"] == 0
     assert tasks.get(ended, client.id)["status"] == status
+
+
+def create_export(owner: Person, sql: Sql, status: str, *, age: timedelta, unchanged: timedelta) -> UUID:
+    """Create an export this long ago, which has not changed, or ended, for as long as `unchanged`."""
+    sql("DELETE FROM rate_limits")
+    export_id = UUID(json.loads(exports.create(owner.caller, "records", "csv", ""))["id"])
+    sql(
+        """UPDATE exports
+           SET status = :status, created_at = now() - CAST(:age AS interval),
+               updated_at = now() - CAST(:unchanged AS interval),
+               finished_at = CASE WHEN :status = 'completed' THEN now() - CAST(:unchanged AS interval) END
+           WHERE id = :id""",
+        status=status,
+        age=age,
+        unchanged=unchanged,
+        id=export_id,
+    )
+    return export_id
+
+
+@pytest.mark.parametrize("status", ["queued", "processing"])
+def test_export_without_a_worker_for_a_minute_is_restarted_once_an_hour(
+    client: Person, sql: Sql, status: str
+) -> None:
+    def restarted() -> list[UUID]:
+        return [row["id"] for row in database.run("restart_exports", row_limit=10)]
+
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    stalled = create_export(client, sql, status, age=hour, unchanged=minute + MOMENT)
+    create_export(client, sql, status, age=hour, unchanged=minute - MOMENT)
+    create_export(client, sql, "completed", age=hour, unchanged=hour)
+    assert restarted() == [stalled]
+    assert restarted() == []
+    sql("UPDATE exports SET restarted_at = now() - interval '61 minutes' WHERE id = :id", id=stalled)
+    assert restarted() == [stalled]
+
+
+@pytest.mark.parametrize("status", ["queued", "processing"])
+def test_export_that_is_not_written_fails_after_a_day(client: Person, sql: Sql, status: str) -> None:
+    day, minute = timedelta(days=1), timedelta(minutes=1)
+    abandoned = create_export(client, sql, status, age=day + MOMENT, unchanged=11 * minute)
+    create_export(client, sql, status, age=day + MOMENT, unchanged=9 * minute)
+    create_export(client, sql, status, age=day - MOMENT, unchanged=11 * minute)
+    assert housekeep()["expire_exports"] == 1
+    assert sql("SELECT id, error, finished_at IS NOT NULL FROM exports WHERE status = 'failed'") == [
+        [abandoned, "No worker could finish the export within a day. Create it again.", True]
+    ]
+
+
+def test_export_is_deleted_when_its_file_expires(client: Person, sql: Sql) -> None:
+    week = timedelta(days=7)
+    create_export(client, sql, "completed", age=2 * week, unchanged=week + MOMENT)
+    kept = create_export(client, sql, "completed", age=2 * week, unchanged=week - MOMENT)
+    assert housekeep()["expire_exports"] == 1
+    assert sql("SELECT id FROM exports") == [[kept]]
+
+
+@pytest.mark.parametrize(
+    ("statement", "indexes"),
+    [
+        ("restart_exports", {"exports_unfinished_idx"}),
+        ("expire_exports", {"exports_unfinished_idx", "exports_finished_idx"}),
+    ],
+)
+def test_exports_are_restarted_and_expired_by_index(
+    client: Person, sql: Sql, statement: str, indexes: set[str]
+) -> None:
+    sql(
+        """INSERT INTO exports (id, user_id, resource, format, query, status, finished_at)
+           SELECT gen_random_uuid(), :id, 'records', 'csv', '', 'completed', now() - n * interval '1 second'
+           FROM generate_series(1, 5000) n""",
+        id=client.id,
+    )
+    create_export(client, sql, "queued", age=timedelta(days=2), unchanged=timedelta(days=2))
+    sql("ANALYZE exports")
+    text = statement_text(statement).replace(":row_limit::bigint", "10")
+    plan = "\n".join(line for (line,) in sql(f"EXPLAIN (COSTS OFF) {text}"))
+    assert "Seq Scan on exports" not in plan
+    assert set(re.findall(r"using (exports_\w+_idx)", plan)) == indexes
 
 
 def insert_old_buckets(sql: Sql, rows: int) -> None:

@@ -298,9 +298,17 @@ class Model:
         """Yield the steps of a worker that writes an export."""
         export = self.exports[name]
         yield "claim_export"
-        if export.status == "completed" or (export.status == "processing" and not redelivered):
+        if export.status not in ("queued", "processing") or (
+            export.status == "processing" and not redelivered
+        ):
             return None
         export.status = "processing"
+        yield "continue_export"
+        if export.status != "processing":
+            return None
+        if (user := self.users[export.who]).deleted or not user.active:
+            export.status = "failed"
+            return None
         yield "read rows"
         rows = self._listed(export)
         # A worker whose message was delivered again, too, may replace the file that the other one wrote.

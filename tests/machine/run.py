@@ -62,6 +62,7 @@ REQUIRED = (
     "task out_of_credit",
     "task cancelled",
     "export completed",
+    "export failed",
     "usage in several periods",
     "access to another user's object rejected",
 )

@@ -129,6 +129,7 @@ CRASHES = st.one_of(
     st.builds(Crash, st.just("claim_results"), MOMENTS),
     st.builds(Crash, st.just("end_results"), MOMENTS),
     st.builds(Crash, st.just("claim_export"), MOMENTS),
+    st.builds(Crash, st.just("continue_export"), MOMENTS),
     st.builds(Crash, st.just("complete_export"), MOMENTS),
 )
 """Points at which a worker can be killed."""

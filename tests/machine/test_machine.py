@@ -129,5 +129,6 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
     step(one.crash_of_a_function, action=CreateExport(0, "ledger", "jsonl", None), moment=AFTER)
     last = len(machine.service.waiting) - 1
     step(one.crash_of_the_worker, which=last, hurried=False, crash=Crash("complete_export", BEFORE))
+    step(one.activate_or_deactivate, action=SetStatus(2, "inactive"))
     one.teardown()
     assert missing(machine.service.outcomes) == []

@@ -1,7 +1,9 @@
 -- Housekeeping: fail exports that no worker could finish within a day, and delete exports 7 days after their end.
+-- An export that a worker has updated within 10 minutes is being written, so it may finish.
 WITH abandoned AS MATERIALIZED (
     SELECT id FROM exports
     WHERE status IN ('queued', 'processing') AND created_at <= now() - interval '1 day'
+      AND updated_at <= now() - interval '10 minutes'
     ORDER BY created_at
     LIMIT :row_limit::bigint
     FOR UPDATE SKIP LOCKED

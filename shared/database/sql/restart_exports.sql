@@ -1,11 +1,15 @@
--- Select exports whose message was lost: unfinished ones that did not change for an hour. Exports locked by
--- another transaction are skipped.
-UPDATE exports SET updated_at = now(), status = 'queued'
-WHERE id IN (
+-- Select exports whose message was lost: unfinished ones that no worker has updated for a minute. Each is
+-- selected at most once an hour, because SQS retries a failing message for 43 minutes. Exports locked by another
+-- transaction are skipped.
+WITH lost AS MATERIALIZED (
     SELECT id FROM exports
-    WHERE status IN ('queued', 'processing') AND updated_at <= now() - interval '1 hour'
+    WHERE status IN ('queued', 'processing') AND updated_at <= now() - interval '1 minute'
+      AND (restarted_at IS NULL OR restarted_at <= now() - interval '1 hour')
     ORDER BY created_at
     LIMIT :row_limit::bigint
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, user_id, format
+UPDATE exports e SET restarted_at = now()
+FROM lost
+WHERE e.id = lost.id
+RETURNING e.id, e.user_id, e.format
