@@ -14,8 +14,10 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pg8000.native
 
@@ -60,17 +62,39 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the embedded Postgres may run as another user
-        with Stack(Settings(port=0, edge_port=0, data_dir=Path(folder), gateway_workers=1)) as stack:
-            stack.kill("batch")  # the benchmark runs the worker itself
+    with stack_without_worker() as (folder, database):
+        watch, rounds = Watch(database), []
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds} …", file=sys.stderr, flush=True)
+            rounds.append(_round(options.rows, folder, watch))
+        _report(options.rows, rounds, database)
+
+
+@contextmanager
+def stack_without_worker() -> Iterator[tuple[Path, pg8000.native.Connection]]:
+    """Start a stack whose worker the benchmark runs itself, and set the settings of this process to it.
+
+    Yields:
+        The stack's folder, and a connection to its database.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the embedded Postgres may run as another user
+        with Stack(Settings(port=0, edge_port=0, data_dir=folder, gateway_workers=1)) as stack:
+            stack.kill("batch")
             os.environ.update(stack.environment)
             with connect(settings().aws_pgsql_path.get_secret_value()) as database:
-                watch, rounds = Watch(database), []
-                for number in range(options.rounds):
-                    print(f"round {number + 1} of {options.rounds} …", file=sys.stderr, flush=True)
-                    rounds.append(_round(options.rows, Path(folder), watch))
-                _report(options.rows, rounds, database)
+                yield folder, database
+
+
+def run_worker(key: str, watch: Watch) -> tuple[dict[str, Any], Busy]:
+    """Run the worker in its own process for the message about a key, and return both measurements."""
+    with subprocess.Popen([sys.executable, "-m", WORKER, key], stdout=subprocess.PIPE, text=True) as worker:
+        busy = watch.until(lambda: worker.poll() is not None)
+        output = worker.communicate()[0]
+    assert worker.returncode == 0
+    run: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return run, busy
 
 
 def _round(rows: int, folder: Path, watch: Watch) -> Round:
@@ -98,15 +122,13 @@ def _round(rows: int, folder: Path, watch: Watch) -> Round:
         size=len(body),
         capacity=6,
         per_second=1,
+        api_key_id=None,
+        dry_run=False,
+        max_spend=None,
     )
     aws.store(aws.upload_key(user_id, task_id), body.encode())
     _psql("VACUUM ANALYZE", "CHECKPOINT")
-    command = [sys.executable, "-m", WORKER, aws.upload_key(user_id, task_id)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
-        busy = watch.until(lambda: worker.poll() is not None)
-        output = worker.communicate()[0]
-    assert worker.returncode == 0
-    run = json.loads(output.splitlines()[-1])
+    run, busy = run_worker(aws.upload_key(user_id, task_id), watch)
     copy = _copy(task_id, folder)
     return Round(run["billing"], run["results"], copy, run["rss_mb"], run["cpu"], busy, run["steps"])
 
