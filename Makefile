@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
+# Where it is set, each of the many processes of the service and its tests would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 RUN := $(BIN)/python -m localstack.run
