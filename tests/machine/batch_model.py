@@ -225,7 +225,7 @@ def _exceeds_max_spend(task: Task, more: Decimal, cost: Decimal) -> bool:
 def _price_chunk(model: Model, task: Task) -> None:
     for written, arguments in task.rows[task.done : task.done + CHUNK_ROWS]:
         operation = ALIASES.get(written, written)
-        cost = model.prices.get(operation)
+        arguments, cost = used_arguments(operation, arguments), model.prices.get(operation)
         task.done += 1
         if compute(operation, arguments) is None:
             task.refused[task.done] = written, arguments
