@@ -87,8 +87,6 @@ VIOLATIONS = {
         WHERE NOT t.dry_run
         GROUP BY t.id HAVING count(task_row) <> t.rows_done OR count(DISTINCT task_row) <> t.rows_done
                           OR max(task_row) <> t.rows_done""",
-    "a task that spent more than its max_spend": """
-        SELECT id, spent, max_spend FROM tasks WHERE spent > max_spend""",
     "a dry run that recorded a row or spent credit, or does not report each bad row once": """
         SELECT id FROM tasks t
         WHERE dry_run AND (spent <> 0 OR EXISTS (SELECT FROM records WHERE task_id = t.id)
