@@ -19,7 +19,8 @@ app = Api(access=Access.SESSION)
         "The response shows the key once; the service stores only its hash. A program sends it as "
         "`Authorization: Bearer rc_…`. `scopes` are what it may do: `read` (GET), `compute` (single "
         "operations), `batch` (tasks and exports), and `admin`, which only an admin may choose "
-        "(403) and without which an admin's key acts as a client's. `spend_limit` is what the key may spend "
+        "(403) and without which an admin's key acts as a client's. A key with `admin` can create admins and "
+        "set passwords, so its revocation and limits do not stop a thief. `spend_limit` is what it may spend "
         "per UTC day, UTC month or in total, for single operations and files. A user has at most 100 keys "
         "(409): revoke one to create another."
     ),

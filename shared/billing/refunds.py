@@ -12,6 +12,9 @@ ATTEMPTS = 3
 """Times that the refund of a task runs. It changes nothing if the task's last chunk was committed while it
 waited for the task's lock, because it does not see all rows of that chunk."""
 UNCOUNTED = "The service still counts the charges from before its last upgrade. Try again in an hour."
+EXCEEDS_TASK = (
+    "The amount was corrected before the upgrade and is more than the file was charged. Grant credit instead."
+)
 USER_DELETED = "The account was deleted, so its balance can no longer change."
 
 
@@ -20,8 +23,9 @@ def refund_record(admin: Caller, record_id: UUID, reason: str, statements: State
 
     Raises:
         NotFound: the record does not exist or was deleted.
-        Conflict: the record or its task was refunded before, it was charged nothing, its user was deleted, or
-            the record is a call's and the backfill after an upgrade from 1.1 has not finished.
+        Conflict: the record or its task was refunded before, it was charged nothing, its user was deleted,
+            its amount exceeds what its task was charged and not refunded, or the record is a call's and the
+            backfill after an upgrade from 1.1 has not finished.
     """
     row = statements.one("refund_record", id=record_id, **_parameters(admin, reason))
     if row is None:
@@ -34,6 +38,8 @@ def refund_record(admin: Caller, record_id: UUID, reason: str, statements: State
         raise Conflict(UNCOUNTED)
     if not row["charged"]:
         raise Conflict("The record was charged nothing, so there is nothing to refund.")
+    if row["exceeds_task"]:
+        raise Conflict(EXCEEDS_TASK)
     raise Conflict(USER_DELETED)
 
 

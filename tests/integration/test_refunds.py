@@ -267,6 +267,21 @@ def test_refund_of_a_task_leaves_out_records_refunded_singly(admin: Person, clie
     check_books(sql)
 
 
+def test_record_is_not_refunded_beyond_what_its_task_was_charged(
+    admin: Person, client: Person, sql: Sql
+) -> None:
+    """Version 1.1 does not keep what a record was charged when an admin corrects it."""
+    task_id = ended_task(client, sql)
+    corrected, *others = rows_of(task_id, sql)
+    sql("UPDATE records SET amount = 100 WHERE id = :id", id=corrected)
+    with pytest.raises(Conflict, match="was corrected"):
+        refund_record(admin, corrected)
+    for row in others:
+        refund_record(admin, row)
+    assert refund_task(admin, task_id)["amount"] == Decimal("1.5")
+    check_books(sql)
+
+
 def test_task_whose_records_were_all_refunded_has_nothing_to_refund(
     admin: Person, client: Person, sql: Sql
 ) -> None:
