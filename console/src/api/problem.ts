@@ -9,8 +9,12 @@ export class ApiError extends Error {
   readonly requestId: string;
   readonly faults: readonly { pointer: string; detail: string }[];
 
-  constructor(problem: Problem) {
+  /** Seconds after which the request may succeed, if the response says so. */
+  readonly retryAfter: number | null;
+
+  constructor(problem: Problem, retryAfter: number | null = null) {
     super(problem.detail);
+    this.retryAfter = retryAfter;
     this.status = problem.status;
     this.type = problem.type;
     this.requestId = problem.instance;
@@ -39,7 +43,9 @@ export function unreachable(): ApiError {
 
 /** Return the error for a response that is not successful. API Gateway's own errors are no problems. */
 export function errorOf(response: Response, body: unknown): ApiError {
-  if (typeof body === "object" && body !== null && "detail" in body) return new ApiError(body as Problem);
+  if (typeof body === "object" && body !== null && "detail" in body) {
+    return new ApiError(body as Problem, Number(response.headers.get("Retry-After")) || null);
+  }
   return new ApiError({
     type: "about:blank",
     title: response.statusText,

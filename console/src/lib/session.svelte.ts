@@ -42,6 +42,12 @@ class Session {
     onSessionEnd(() => this.#signInAgain());
   }
 
+  /** Read the balance, because a task has spent some of it. Throws ApiError. */
+  async refreshBalance(): Promise<void> {
+    const user = await data(api.GET("/api/v1/users/me"));
+    this.setBalance(user.balance);
+  }
+
   /** Sign in, or create the account. Throws ApiError. */
   async signIn(email: string, password: string): Promise<void> {
     const before = this.user?.id;
