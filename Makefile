@@ -16,7 +16,7 @@ LOCALSTACK_TESTS := tests/e2e/test_uploads.py tests/batch/test_from_outside.py t
 # npm writes this file when it installs packages.
 NODE_INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help all up up-localstack up-docker down logs test coverage test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
+.PHONY: help all up up-localstack up-docker down demo logs test coverage test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
 	deploy smoke remove build-local-db build-prod-db chaos fuzz faults memory soak redrive audit audit-deps bench bench-batch openapi pin
 
 help: ## Show this list
@@ -35,6 +35,9 @@ up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C s
 
 down: $(INSTALLED) ## Stop the service that `make up` started in another terminal
 	@$(RUN) down
+
+demo: $(INSTALLED) ## Fill the running service with a month of believable use
+	@$(RUN) demo
 
 logs: $(INSTALLED) ## Follow the log of the running service
 	@$(RUN) logs
