@@ -27,6 +27,18 @@ export function relative(time: string, now = Date.now()): string {
   return "just now";
 }
 
+/** Return a UTC time as the value of a datetime-local input, in the reader's zone. */
+export function toInput(time: string | undefined): string {
+  if (!time) return "";
+  const date = new Date(time);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** Return the UTC time of a datetime-local input. */
+export function fromInput(value: string): string {
+  return value && new Date(value).toISOString();
+}
+
 /** Return a duration as "2 h 5 min", "3 min 20 s" or "8 s". */
 export function duration(seconds: number): string {
   const [h, min, s] = [
