@@ -18,16 +18,11 @@ export const PAGES: readonly Page[] = [
   { path: "records", title: "History", load: () => import("./pages/records/Records.svelte") },
   { path: "ledger", title: "Statement", load: () => import("./pages/ledger/Ledger.svelte") },
   { path: "usage", title: "Usage", load: () => import("./pages/usage/Usage.svelte") },
+  { path: "operations", title: "Prices", load: () => import("./pages/operations/Operations.svelte") },
   { path: "exports", title: "Exports", load: () => import("./pages/exports/Exports.svelte") },
   { path: "api_keys", title: "API keys", load: () => import("./pages/api_keys/ApiKeys.svelte") },
   { path: "account", title: "Account", load: () => import("./pages/account/Account.svelte") },
   { path: "users", title: "Users", load: () => import("./pages/users/Users.svelte"), isForAdmins: true },
-  {
-    path: "operations",
-    title: "Prices",
-    load: () => import("./pages/operations/Operations.svelte"),
-    isForAdmins: true,
-  },
   {
     path: "audit_log",
     title: "Audit log",

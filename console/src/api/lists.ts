@@ -1,6 +1,7 @@
 /** Read pages of the API's lists. */
 
 import { api, data } from "./client";
+import { notFound } from "./problem";
 import type { paths } from "./schema";
 
 /** The path of each list, by the name of its rows in a page. */
@@ -40,4 +41,11 @@ export async function readPage<N extends ListName>(name: N, query: ListQuery): P
   const body = await data(api.GET(path, { params: { query: query as never } }));
   const page = body as unknown as { next_cursor?: string | null } & Record<N, Row<N>[]>;
   return { rows: page[name], nextCursor: page.next_cursor ?? null };
+}
+
+/** Return one row by its id, also a deleted one. For admins. Throws ApiError. */
+export async function readRow<N extends "users" | "operations">(name: N, id: string): Promise<Row<N>> {
+  const [row] = (await readPage(name, { id, deleted: "true" })).rows;
+  if (!row) throw notFound();
+  return row;
 }

@@ -41,6 +41,16 @@ export function unreachable(): ApiError {
   });
 }
 
+export function notFound(): ApiError {
+  return new ApiError({
+    type: "/problems/not-found",
+    title: "Not found",
+    status: 404,
+    detail: "There is nothing with this id. Check the link.",
+    instance: "",
+  });
+}
+
 /** Return the error for a response that is not successful. API Gateway's own errors are no problems. */
 export function errorOf(response: Response, body: unknown): ApiError {
   if (typeof body === "object" && body !== null && "detail" in body) {

@@ -19,6 +19,12 @@ export function toText(units: bigint): string {
   return (units < 0n ? "-" : "") + digits.slice(0, -PLACES) + (fraction && `.${fraction}`);
 }
 
+/** Return what is wrong with a text as an amount for a request, or "" if nothing is. */
+export function faultOf(text: string): string {
+  if (parse(text) === null) return `Write an amount with at most ${PLACES} decimal places.`;
+  return isExact(text) ? "" : "Write an amount with at most 15 digits.";
+}
+
 /** Return the sum of amounts that the API sent. */
 export function sum(amounts: Iterable<string>): string {
   let total = 0n;
@@ -40,10 +46,13 @@ export function format(amount: string): string {
 
 /** Return an amount as a JSON number for a request body, with all its digits. Throws RangeError. */
 export function toJson(text: string): number {
-  const units = parse(text);
-  // Request bodies have numbers. A double has 15 exact digits, which is more than the API's limit of amounts.
-  if (units === null || toText(units) !== toText(parse(String(Number(text))) ?? -1n)) {
-    throw new RangeError(`Not an amount with at most ${PLACES} decimal places: ${text}`);
-  }
+  const fault = faultOf(text);
+  if (fault) throw new RangeError(fault);
   return Number(text);
+}
+
+/** Whether a JSON number keeps all digits of an amount. */
+function isExact(text: string): boolean {
+  const units = parse(text);
+  return units !== null && units === parse(String(Number(text)));
 }

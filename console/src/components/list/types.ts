@@ -10,6 +10,26 @@ export interface Column {
 }
 
 /** A filter of a list. `name` is the API's query parameter, and the page's. */
-export type Filter =
-  | { kind: "choice"; name: string; label: string; choices: readonly string[] }
-  | { kind: "text" | "search" | "time"; name: string; label: string; placeholder?: string };
+export type Filter = ChoiceFilter | TextFilter;
+
+export interface ChoiceFilter {
+  kind: "choice";
+  name: string;
+  label: string;
+  choices: readonly (string | Choice)[];
+  /** The text of no choice. */
+  none?: string;
+}
+
+export interface Choice {
+  value: string;
+  label: string;
+}
+
+/** `contains` is a pattern of `__like` around the text. */
+export interface TextFilter {
+  kind: "text" | "search" | "time" | "contains";
+  name: string;
+  label: string;
+  placeholder?: string;
+}
