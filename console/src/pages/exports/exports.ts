@@ -1,8 +1,8 @@
 /** What can be exported, and the requests of exports. */
 
 import { api, data, type Schemas } from "../../api/client";
-import { readPage } from "../../api/lists";
 import { download } from "../../lib/download";
+import { implemented } from "../../lib/operations";
 
 export type Export = Schemas["Export"];
 export type NewExport = Schemas["NewExport"];
@@ -83,8 +83,7 @@ const KINDS: Schemas["LedgerKind"][] = ["opening", "charge", "batch", "grant", "
 /** Return the values of the filter that the form offers. Throws ApiError. */
 export async function readChoices(resource: Resource): Promise<string[]> {
   if (resource === "ledger") return KINDS;
-  const { rows } = await readPage("operations", { page_size: "100", fields: "type", sort: "type" });
-  return rows.map((operation) => operation.type);
+  return (await implemented()).map((operation) => operation.type);
 }
 
 export function isChanging({ status }: Pick<Export, "status">): boolean {

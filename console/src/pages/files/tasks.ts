@@ -6,18 +6,17 @@ import { download } from "../../lib/download";
 import type { IdempotencyKey } from "../../lib/idempotency";
 
 export type Task = Schemas["Task"];
-type Status = Schemas["TaskStatus"];
 
-export const STATUSES: Record<Status, { label: string; look: "good" | "warn" | "bad" | "busy" | "" }> = {
-  awaiting_upload: { label: "Awaiting upload", look: "warn" },
-  queued: { label: "Queued", look: "busy" },
-  processing: { label: "Processing", look: "busy" },
-  completed: { label: "Completed", look: "good" },
-  out_of_credit: { label: "Out of credit", look: "warn" },
-  failed: { label: "Failed", look: "bad" },
-  cancelled: { label: "Cancelled", look: "" },
-  quoted: { label: "Quoted", look: "good" },
-};
+export const STATUSES: readonly Task["status"][] = [
+  "awaiting_upload",
+  "queued",
+  "processing",
+  "completed",
+  "out_of_credit",
+  "failed",
+  "cancelled",
+  "quoted",
+];
 
 /** Milliseconds after the end of a task during which its results may still be written. */
 const WRITING_MS = 10 * 60_000;
@@ -58,6 +57,12 @@ export async function startTask(id: string, key: IdempotencyKey): Promise<Task> 
 /** Continue a task. `max_spend` replaces its limit, and null removes it. */
 export function resumeTask(id: string, body: { max_spend?: number | null }): Promise<Task> {
   return data(api.POST("/api/v1/tasks/{task_id}/resume", { ...at(id), body }));
+}
+
+/** Return what the rows of a task were charged to its user. For admins. */
+export async function refundTask(id: string, reason: string, key: string): Promise<void> {
+  const headers = { "Idempotency-Key": key };
+  await data(api.POST("/api/v1/tasks/{task_id}/refund", { ...at(id), headers, body: { reason } }));
 }
 
 /** Return a link to the result CSV, valid for 15 minutes. */
