@@ -1,6 +1,6 @@
 """Build the zip that all functions share: `python -m deploy.package`.
 
-The zip contains the service's code, its pinned dependencies as wheels for Lambda, and byte code for Lambda's
+The zip contains the service's code, the built console, its pinned dependencies as wheels for Lambda, and byte code for Lambda's
 Python. Without byte code a cold start takes three times as long. The build is reproducible: the same sources
 produce the same bytes.
 """
@@ -31,7 +31,11 @@ TARGET = ("--python-platform", PLATFORM, "--python-version", PYTHON_VERSION)
 UNPACKED_AT = "/var/task"
 UV = (sys.executable, "-m", "uv")
 
-SERVICE = ("functions", "shared", "worker", "migrations", "docs/openapi.json", "docs/page.html")
+# `make package` builds the console first.
+SERVICE = (
+    *("functions", "shared", "worker", "migrations"),
+    *("build/console", "docs/openapi.json", "docs/page.html"),
+)
 
 EXCLUDED = {
     # Lambda's Python includes these, and they would add 17 MB to the zip. The service's calls of S3 and SQS
