@@ -18,7 +18,10 @@ TIMEOUT_SECONDS = 60
 
 
 def main() -> None:
-    if subprocess.run(["make", "--question", PAGE], cwd=ROOT, capture_output=True, check=False).returncode == 0:
+    if (
+        subprocess.run(["make", "--question", PAGE], cwd=ROOT, capture_output=True, check=False).returncode
+        == 0
+    ):
         return
     if shutil.which("npm") is None:
         print("The console is missing or outdated. Install Node 20.19 or newer, from which it is built.")

@@ -21,6 +21,7 @@ from localstack.stack_settings import CannotStart, Settings
 _SCREEN = """
   restcalculator is ready, after {seconds:.1f} s
 
+  console    {url}/
   API        {url}
   docs       {url}/docs
   health     {url}/health

@@ -21,7 +21,11 @@ RESPONSES: Any = {
         "headers": ETAG,
         "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
     },
-    304: {"description": "The page of the `ETag` in `If-None-Match` is current.", "headers": ETAG, "content": {}},
+    304: {
+        "description": "The page of the `ETag` in `If-None-Match` is current.",
+        "headers": ETAG,
+        "content": {},
+    },
 }
 
 app = Api()
