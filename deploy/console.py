@@ -1,7 +1,7 @@
 """Build the console for `make up`, if it is missing or outdated: `python -m deploy.console`.
 
-The service works without the console. Without npm, after a failed build or after a minute, this command prints
-what to do and succeeds.
+The service works without the console, so this command also succeeds without npm, after a failed build and
+after its time limit. It then prints what to do.
 """
 
 import os
@@ -18,21 +18,17 @@ TIMEOUT_SECONDS = 60
 
 
 def main() -> None:
-    if (
-        subprocess.run(["make", "--question", PAGE], cwd=ROOT, capture_output=True, check=False).returncode
-        == 0
-    ):
+    if _make("--question").wait() == 0:
         return
     if shutil.which("npm") is None:
-        print("The console is missing or outdated. Install Node 20.19 or newer, from which it is built.")
+        print("The console is missing or outdated. To build it, install Node 20.19 or newer.")
     elif not _build():
         print(f"The console was not built, and the service starts without it. `make {PAGE}` shows the cause.")
 
 
 def _build() -> bool:
     """Build the console and return whether this succeeded within the time limit."""
-    # A session of its own, so that the time limit ends npm's processes too.
-    process = subprocess.Popen(["make", "--silent", PAGE], cwd=ROOT, start_new_session=True)
+    process = _make("--silent")
     try:
         return process.wait(TIMEOUT_SECONDS) == 0
     except subprocess.TimeoutExpired:
@@ -41,6 +37,12 @@ def _build() -> bool:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
+
+
+def _make(option: str) -> "subprocess.Popen[bytes]":
+    # A session of its own, so that the time limit ends npm's processes too.
+    command = ["make", option, PAGE]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Build the zip that all functions share: `python -m deploy.package`.
 
-The zip contains the service's code, the built console, its pinned dependencies as wheels for Lambda, and byte code for Lambda's
-Python. Without byte code a cold start takes three times as long. The build is reproducible: the same sources
-produce the same bytes.
+The zip contains the service's code, the built console, the pinned dependencies as wheels for Lambda, and byte
+code for Lambda's Python. Without byte code a cold start takes three times as long. The build is reproducible: the
+same sources produce the same bytes.
 """
 
 import os
@@ -20,8 +20,8 @@ ZIP = ROOT / "build" / "restcalculator.zip"
 BUDGET = 10_700_000
 """Size limit of the zip in bytes. Lambda downloads and unpacks it before the first request of a version.
 
-500 kB of it are for the console: its first page may have 150 kB compressed, and each file is in the zip in three
-forms.
+500 kB of it are for the console: its first page may have 150 kB compressed, and the zip has each file plain
+and compressed in two ways.
 """
 
 COMPRESSION = 9

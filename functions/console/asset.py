@@ -34,8 +34,8 @@ app = Api()
     tags=["console"],
     summary="Get a file of the console.",
     description=(
-        "Returns a script, style or image that the console's page loads. Its name has a hash of its content, so "
-        "clients may keep it for ever."
+        "Returns a script, style or image that the console's page loads. Its name has a hash of its content, "
+        "so clients may keep it for ever."
     ),
     operation_id="getConsoleAsset",
     responses=RESPONSES,

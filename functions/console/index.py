@@ -36,9 +36,8 @@ app = Api()
     tags=["console"],
     summary="Open the console.",
     description=(
-        "Returns the console as one HTML page, whose scripts and styles are `/assets/{file}`. It loads nothing "
-        "from other hosts, except uploads and results from the bucket. `If-None-Match` with the page's `ETag` "
-        "returns 304."
+        "Returns the console's HTML page, whose scripts and styles are `/assets/{file}`. It sends requests "
+        "only to the service and its bucket. `If-None-Match` with the page's `ETag` returns 304."
     ),
     operation_id="getConsole",
     responses=RESPONSES,
