@@ -1,8 +1,8 @@
 """Build the zip that all functions share: `python -m deploy.package`.
 
 The zip contains the service's code, the built console, the pinned dependencies as wheels for Lambda, and byte
-code for Lambda's Python. Without byte code a cold start takes three times as long. The build is reproducible: the
-same sources produce the same bytes.
+code for Lambda's Python. Without byte code a cold start takes three times as long. The build is reproducible:
+the same sources produce the same bytes.
 """
 
 import os
