@@ -1,6 +1,7 @@
 /** What an entry of the audit log changed, field by field. */
 
 import type { Row } from "../../api/lists";
+import { title } from "../../lib/operations";
 
 export interface Change {
   field: string;
@@ -9,14 +10,17 @@ export interface Change {
   after: unknown;
 }
 
-type Fields = Record<string, unknown>;
+/** The entry itself has the resource's id, and a creation's time. */
+const KNOWN = new Set(["id", "created_at"]);
 
-/** The entry itself names the resource. */
-const KNOWN = new Set(["id"]);
+/** Return a field's name as people write it. */
+export function label(field: string): string {
+  return field === "email" ? "E-mail" : title(field.replace(/_id$/, ""));
+}
 
 export function changesOf(entry: Row<"audit_log">): Change[] {
-  const before = (entry.before ?? {}) as Fields;
-  const after = (entry.after ?? {}) as Fields;
+  const before = (entry.before ?? {}) as Record<string, unknown>;
+  const after = (entry.after ?? {}) as Record<string, unknown>;
   const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return fields
     .filter((field) => !KNOWN.has(field) && (hasValue(before[field]) || hasValue(after[field])))
