@@ -41,7 +41,7 @@ def _build() -> bool:
 
 def _make(option: str) -> "subprocess.Popen[bytes]":
     # A session of its own, so that the time limit ends npm's processes too.
-    command = ["make", option, PAGE]
+    command = ["make", "--no-print-directory", option, PAGE]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
