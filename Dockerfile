@@ -1,5 +1,12 @@
 # The service on the offline cloud, for localstack/docker-compose.yml. AWS runs a zip (deploy/package.py), not this
 # image.
+FROM node:22.20-slim AS console
+
+WORKDIR /srv/restcalculator
+COPY docs docs
+COPY console console
+RUN cd console && npm ci --no-audit --no-fund && npm run --silent build
+
 FROM python:3.13-slim
 
 WORKDIR /srv/restcalculator
@@ -17,6 +24,7 @@ COPY migrations migrations
 COPY resources resources
 COPY shared shared
 COPY worker worker
+COPY --from=console /srv/restcalculator/build build
 RUN python -m compileall -q .
 
 USER service

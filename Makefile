@@ -17,8 +17,12 @@ LOCALSTACK_INSTALLED := .venv-localstack/installed
 LOCALSTACK_TESTS := tests/e2e/test_uploads.py tests/batch/test_from_outside.py tests/batch/test_client.py
 # npm writes this file when it installs packages.
 NODE_INSTALLED := node_modules/.package-lock.json
+CONSOLE_INSTALLED := console/node_modules/.package-lock.json
+CONSOLE := build/console/index.html
+# Without schema.ts, which `npm run check` writes anew.
+CONSOLE_SOURCES := $(shell find console -name node_modules -prune -o -type f ! -name schema.ts -print)
 
-.PHONY: help all up up-localstack up-docker down logs test coverage test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
+.PHONY: help all up up-localstack up-docker down demo logs test coverage test-localstack unit-tests e2e-tests test-deploy lint lint-template lint-workflows format package templates \
 	deploy smoke remove build-local-db build-prod-db chaos fuzz faults memory soak redrive audit audit-deps bench bench-batch openapi pin
 
 help: ## Show this list
@@ -27,9 +31,11 @@ help: ## Show this list
 all: lint test package ## Lint, test and package
 
 up: $(INSTALLED) ## Start the service on this machine in the foreground; Ctrl-C stops it
+	@$(BIN)/python -m deploy.console
 	@$(RUN) up
 
 up-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Start the service on a real LocalStack without Docker; uploaded files are lost when it stops
+	@$(BIN)/python -m deploy.console
 	@LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(RUN) up
 
 up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C stops it
@@ -38,32 +44,36 @@ up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C s
 down: $(INSTALLED) ## Stop the service that `make up` started in another terminal
 	@$(RUN) down
 
+demo: $(INSTALLED) ## Fill the running service with a month of believable use
+	@$(RUN) demo
+
 logs: $(INSTALLED) ## Follow the log of the running service
 	@$(RUN) logs
 
-test: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests against an embedded Postgres, S3 and SQS; WORKERS=6 processes
+test: $(INSTALLED) $(NODE_INSTALLED) $(CONSOLE) ## Run all tests against an embedded Postgres, S3 and SQS; WORKERS=6 processes
 	$(BIN)/pytest -n $(or $(WORKERS),6)
 
 test-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Run the upload and batch tests against a real LocalStack without Docker
 	LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(BIN)/pytest $(LOCALSTACK_TESTS)
 
-coverage: $(INSTALLED) $(NODE_INSTALLED) ## Run all tests with coverage, processes that they start included; slower than `make test`
+coverage: $(INSTALLED) $(NODE_INSTALLED) $(CONSOLE) ## Run all tests with coverage, processes that they start included; slower than `make test`
 	$(BIN)/pytest -n $(or $(WORKERS),6) --cov --cov-report=term
 
 unit-tests: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
 
-e2e-tests: $(INSTALLED) $(NODE_INSTALLED) ## Run the end-to-end tests; URL=https://… runs them against a deployed service
+e2e-tests: $(INSTALLED) $(NODE_INSTALLED) $(CONSOLE) ## Run the end-to-end tests; URL=https://… runs them against a deployed service
 	URL="$(URL)" $(BIN)/pytest tests/e2e
 
-test-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Deploy the whole stack to an emulated cloud, test it, and remove it
+test-deploy: $(INSTALLED) $(NODE_INSTALLED) $(CONSOLE) ## Deploy the whole stack to an emulated cloud, test it, and remove it
 	$(BIN)/pytest tests/deploy
 
-lint: $(INSTALLED) ## Check format, style, types, templates and workflows
+lint: $(INSTALLED) $(CONSOLE_INSTALLED) ## Check format, style, types, templates and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	npm --prefix console run --silent check
 	@$(MAKE) --no-print-directory lint-template lint-workflows
 
 # .cfnlintrc and .checkov.yml list the disabled checks with their reasons.
@@ -82,7 +92,7 @@ format: $(INSTALLED) ## Format the code, and apply automatic fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: $(INSTALLED) $(NODE_INSTALLED) ## Build the deployable zip and the templates; needs no credentials
+package: $(INSTALLED) $(NODE_INSTALLED) $(CONSOLE) ## Build the deployable zip and the templates; needs no credentials
 	@$(BIN)/python -m deploy.package
 	@$(MAKE) --no-print-directory templates
 
@@ -94,7 +104,7 @@ templates: $(INSTALLED) $(NODE_INSTALLED)
 	AWS_PGSQL_PATH= DATABASE_PROXY=true BUDGET_DOLLARS=50 ALARM_EMAIL=alarms@example.com npx --no-install serverless package --package build/templates/proxy
 	AWS_PGSQL_PATH=postgresql://db.example.com DATABASE_PROXY= npx --no-install serverless package --package build/templates/given
 
-deploy: $(INSTALLED) $(NODE_INSTALLED) ## Package, deploy to AWS and migrate; STAGE=… chooses the stage
+deploy: $(INSTALLED) $(NODE_INSTALLED) $(CONSOLE) ## Package, deploy to AWS and migrate; STAGE=… chooses the stage
 	@$(BIN)/python -m deploy.validate_settings
 	@$(BIN)/python -m deploy.package
 	@$(BIN)/python -m deploy.release
@@ -134,7 +144,7 @@ redrive: $(INSTALLED) ## Move messages from the dead-letter queue to the work qu
 audit: $(INSTALLED) ## Check that balances and usage match the ledger; STAGE=… on AWS
 	@$(if $(STAGE),$(BIN)/python -m deploy.audit,$(RUN) audit)
 
-bench: $(INSTALLED) ## Run all benchmarks and write docs/results/performance-tables.md; takes half an hour
+bench: $(INSTALLED) $(CONSOLE) ## Run all benchmarks and write docs/results/performance-tables.md; takes half an hour
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.sign_in
 	$(BIN)/python -m benchmarks.charge
@@ -185,3 +195,15 @@ $(LOCALSTACK_INSTALLED): requirements-localstack.txt | $(INSTALLED)
 $(NODE_INSTALLED): package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
+
+$(CONSOLE_INSTALLED): console/package-lock.json
+	@echo "installing the console's packages (once) …"
+	@npm --prefix console ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(CONSOLE): $(CONSOLE_SOURCES) docs/openapi.json $(CONSOLE_INSTALLED)
+	@echo "building the console …"
+	@npm --prefix console run --silent build
+
+# The console's build writes its page before it compresses the files.
+.DELETE_ON_ERROR:

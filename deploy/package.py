@@ -1,8 +1,8 @@
 """Build the zip that all functions share: `python -m deploy.package`.
 
-The zip contains the service's code, its pinned dependencies as wheels for Lambda, and byte code for Lambda's
-Python. Without byte code a cold start takes three times as long. The build is reproducible: the same sources
-produce the same bytes.
+The zip contains the service's code, the built console, the pinned dependencies as wheels for Lambda, and byte
+code for Lambda's Python. Without byte code a cold start takes three times as long. The build is reproducible:
+the same sources produce the same bytes.
 """
 
 import os
@@ -17,8 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGING_FOLDER = ROOT / "build" / "lambda"
 ZIP = ROOT / "build" / "restcalculator.zip"
 
-BUDGET = 10_200_000
-"""Size limit of the zip in bytes. Lambda downloads and unpacks it before the first request of a version."""
+BUDGET = 10_700_000
+"""Size limit of the zip in bytes. Lambda downloads and unpacks it before the first request of a version.
+
+500 kB of it are for the console: its first page may have 150 kB compressed, and the zip has each file plain
+and compressed in two ways.
+"""
 
 COMPRESSION = 9
 """The level of zlib, 1 to 9."""
@@ -31,7 +35,11 @@ TARGET = ("--python-platform", PLATFORM, "--python-version", PYTHON_VERSION)
 UNPACKED_AT = "/var/task"
 UV = (sys.executable, "-m", "uv")
 
-SERVICE = ("functions", "shared", "worker", "migrations", "docs/openapi.json", "docs/page.html")
+# `make package` builds the console first.
+SERVICE = (
+    *("functions", "shared", "worker", "migrations"),
+    *("build/console", "docs/openapi.json", "docs/page.html"),
+)
 
 EXCLUDED = {
     # Lambda's Python includes these, and they would add 17 MB to the zip. The service's calls of S3 and SQS

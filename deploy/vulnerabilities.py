@@ -1,7 +1,8 @@
 """Look up known vulnerabilities of every pinned package: `python -m deploy.vulnerabilities`.
 
-Runs pip-audit for Python's packages and npm audit for the deploy's tools. The exit status is 0 without known
-vulnerabilities, 2 with any, and 1 if a vulnerability database is unreachable and packages were not checked.
+Runs pip-audit for Python's packages and npm audit for the deploy's tools and the console. The exit status is
+0 without known vulnerabilities, 2 with any, and 1 if a vulnerability database is unreachable and packages
+were not checked.
 """
 
 import json
@@ -40,6 +41,7 @@ def main() -> int:
     audits = {
         **{pins: ([sys.executable, "-m", *python, "-r", pins], judge_pip_audit) for pins in PINS},
         "package-lock.json": (["npm", "audit", "--json"], judge_npm_audit),
+        "console/package-lock.json": (["npm", "--prefix", "console", "audit", "--json"], judge_npm_audit),
     }
     verdicts = list[Verdict]()
     for name, (command, judge) in audits.items():

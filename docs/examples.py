@@ -253,6 +253,7 @@ COLLECTIONS = {
 HEADERS = {
     "Set-Cookie": "access_token_cookie=…; HttpOnly; SameSite=Lax; Path=/; Max-Age=900",
     "Idempotent-Replayed": "true",
+    "ETag": '"9f86d081884c7d659a2feaa0c55ad015"',
 }
 
 

@@ -20,6 +20,7 @@ from docs import examples, list_schemas
 from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import FIELD
 from shared.http.money import PREFERENCE
+from shared.operations.catalog import CATALOG
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "openapi.json"
@@ -80,6 +81,7 @@ def build() -> dict[str, Any]:
     components["securitySchemes"] = SECURITY_SCHEMES
     components["responses"] = examples.problems_by_status()
     components["schemas"] = _own(components["schemas"] | list_schemas.pages() | examples.problem_schemas())
+    components["schemas"]["OperationType"]["x-operations"] = _operations()
     for item in document["paths"].values():
         for operation in item.values():
             _add_money_preference(operation, components["schemas"])
@@ -168,6 +170,19 @@ def _upload_form() -> dict[str, Any]:
         "additionalProperties": False,
     }
     return {"required": True, "content": {MULTIPART: {"schema": schema}}}
+
+
+def _operations() -> list[dict[str, Any]]:
+    """Return what a form for a call needs to know of each operation."""
+    return [
+        {
+            "type": name,
+            "summary": operation.summary,
+            "minArguments": operation.min_arguments,
+            "maxArguments": operation.max_arguments,
+        }
+        for name, operation in CATALOG.items()
+    ]
 
 
 def _problem(status: str) -> dict[str, str]:

@@ -1,5 +1,5 @@
 """The offline cloud's command line:
-`python -m localstack.run [up | down | logs | reset-db | audit | exec COMMAND…]`.
+`python -m localstack.run [up | down | logs | reset-db | audit | demo | exec COMMAND…]`.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from localstack.stack_settings import CannotStart, Settings
 _SCREEN = """
   restcalculator is ready, after {seconds:.1f} s
 
+  console    {url}/
   API        {url}
   docs       {url}/docs
   health     {url}/health
@@ -136,6 +137,21 @@ def audit(settings: Settings) -> int:
             postgres.stop()
 
 
+def demo(settings: Settings) -> int:
+    """Fill the running service with a month of use."""
+    from localstack.demo import PASSWORD, fill
+
+    environment = DataFolder(settings.data_dir).published()
+    if environment is None:
+        raise CannotStart("The service is not running. Start it with `make up` in another terminal.")
+    url = environment["RESTCALCULATOR_URL"]
+    fill(url, environment["AWS_PGSQL_PATH"], settings.variables.get("ADMIN_PASSWORD") or "adminpass")
+    _print(
+        f"\n  The demo is ready: {url}\n  Sign in as ada@example.com / {PASSWORD}, or as the default admin.\n"
+    )
+    return 0
+
+
 def execute(settings: Settings, command: list[str]) -> int:
     """Run a command with the functions' variables. If the service is not running, run it for the command."""
     from localstack.stack import Stack
@@ -149,7 +165,7 @@ def execute(settings: Settings, command: list[str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m localstack.run", description=__doc__)
     parsers = parser.add_subparsers(dest="action")
-    for name in ("up", "down", "logs", "reset-db", "audit"):
+    for name in ("up", "down", "logs", "reset-db", "audit", "demo"):
         parsers.add_parser(name)
     parsers.add_parser("exec").add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -157,7 +173,7 @@ def main() -> int:
         settings = Settings.from_environment()
         if arguments.action == "exec":
             return execute(settings, arguments.command)
-        actions = {"down": down, "logs": logs, "reset-db": reset_db, "audit": audit}
+        actions = {"down": down, "logs": logs, "reset-db": reset_db, "audit": audit, "demo": demo}
         return actions.get(arguments.action, up)(settings)
     except CannotStart as reason:
         print(f"\n{reason}", file=sys.stderr)

@@ -122,7 +122,7 @@ class Stack:
         if not self.settings.database_url:
             self._start_postgres()
         self._start_service()
-        self._folder.publish(self.environment)
+        self._folder.publish({**self.environment, "RESTCALCULATOR_URL": self.url})
 
     def _choose_ports(self) -> None:
         port = ports.available(self.settings.port, self.settings.host, "PORT")

@@ -24,4 +24,10 @@ const withDomain = {
   },
 };
 
-module.exports = () => ({ isSet: Boolean(DOMAIN), template: DOMAIN ? withDomain : {} });
+const defaultOrigin = { 'Fn::Sub': 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}' };
+
+module.exports = () => ({
+  isSet: Boolean(DOMAIN),
+  origin: DOMAIN ? `https://${DOMAIN}` : defaultOrigin,
+  template: DOMAIN ? withDomain : {},
+});

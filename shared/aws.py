@@ -45,7 +45,8 @@ _CALL = Config(
 _S3 = _CALL.merge(
     Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path"},
+        # The same host in every region. By default, us-east-1 has the global one.
+        s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
         # AWS_USE_DUALSTACK_ENDPOINT is for SQS only: S3's IPv6 addresses bypass its VPC endpoint.
         use_dualstack_endpoint=False,
     )

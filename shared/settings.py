@@ -35,6 +35,7 @@ class Settings(BaseModel):
     origin_secret: SecretStr | None = Field(None, min_length=32)
     """The X-Origin-Secret that the deployer's proxy or CDN sends; see shared/http/source_address.py."""
     aws_endpoint_url: str | None = None
+    aws_region: str = "us-east-1"
     bucket: str = "buckeeto"
     queue_url: str = ""
     outbound_ipv6_only: bool = False
@@ -46,6 +47,13 @@ class Settings(BaseModel):
     def production(self) -> bool:
         """Whether this is a production deployment."""
         return self.config_type == "production"
+
+    @property
+    def bucket_url(self) -> str:
+        """The URL with which every presigned URL of `shared/aws.py` begins."""
+        domain = "amazonaws.com.cn" if self.aws_region.startswith("cn-") else "amazonaws.com"
+        endpoint = self.aws_endpoint_url or f"https://s3.{self.aws_region}.{domain}"
+        return f"{endpoint.rstrip('/')}/{self.bucket}"
 
     def signing_key(self) -> str:
         """Return JWT_SECRET_KEY.

@@ -7,6 +7,7 @@ An endpoint is `app = Api(...)` and one decorated function. Lambda calls `app(ev
 import base64
 import json
 import logging
+import re
 import time
 from collections.abc import Mapping
 from decimal import Decimal
@@ -44,6 +45,9 @@ LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
 """Largest body in bytes, by media type: JSON, or a form with a file of 4 MB."""
 
 INVALID_REQUEST = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+# Pydantic calls the characters of a string items, if another check came before that of its length.
+_COUNTED = re.compile(r"^Value (should have at \w+ \d+) item(s?) after validation, not \d+$")
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -332,7 +336,10 @@ def _as_domain_error(error: Exception) -> DomainError:
     if isinstance(error, NotFoundError):
         return NotFound("No route has this path.")
     if isinstance(error, RequestValidationError):
-        faults: list[Fault] = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
+        faults: list[Fault] = [
+            {"pointer": _pointer(e["loc"]), "detail": _COUNTED.sub(r"String \1 character\2", e["msg"])}
+            for e in error.errors()
+        ]
         return InvalidInput(
             "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults[:5]), errors=faults[:100]
         )

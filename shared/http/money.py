@@ -19,7 +19,10 @@ MONEY = frozenset(
 )
 """The members that are money."""
 CONTAINERS = frozenset(
-    {"api_keys", "ledger", "operations", "records", "spend_limit", "tasks", "usage", "users"}
+    {
+        *{"after", "api_keys", "audit_log", "before", "ledger", "operations", "records", "spend_limit"},
+        *{"tasks", "usage", "users"},
+    }
 )
 """The members whose objects may contain money. Others, such as `arguments`, may contain any JSON."""
 

@@ -1,5 +1,6 @@
 """Make the responses of endpoints, and declare them for the OpenAPI document."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,13 @@ def location(body: str, collection: str) -> str:
 def no_content() -> Response[str]:
     """Return 204 with an empty body."""
     return Response(204, None, "")
+
+
+def binary(content: bytes, content_type: str, headers: Mapping[str, str], status: int = 200) -> Response[str]:
+    """Return a response of any bytes: the body is base64, which API Gateway decodes."""
+    response = Response(status, content_type, base64.b64encode(content).decode("ascii"), dict(headers))
+    response.base64_encoded = True
+    return response
 
 
 def done(message: str, *, cookies: Any = (), **members: Any) -> Response[str]:

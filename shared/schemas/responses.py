@@ -186,6 +186,25 @@ class Usage(ResponseBody):
     usage: list[OperationUsage]
 
 
+class SpendLimit(ResponseBody):
+    amount: Credits
+    per: LimitPeriod
+
+
+class AuditedFields(ResponseBody):
+    """Fields of the resource, by their names. Those that are money are declared."""
+
+    model_config = ConfigDict(extra="allow")
+
+    amount: Credits = LEFT_OUT
+    balance: Credits = LEFT_OUT
+    cost: Credits = LEFT_OUT
+    max_spend: Credits | None = LEFT_OUT
+    spend_limit: SpendLimit | None = LEFT_OUT
+    spent: Credits = LEFT_OUT
+    user_balance: Credits = LEFT_OUT
+
+
 class AuditEntry(ResponseBody):
     id: UUID
     date: Rfc3339
@@ -193,13 +212,12 @@ class AuditEntry(ResponseBody):
     action: AuditedAction
     resource: AuditedResource
     resource_id: UUID
-    before: Annotated[Any, Field(description="The changed fields before; all fields of what was deleted.")]
-    after: Annotated[Any, Field(description="The changed fields after; all fields of what was created.")]
-
-
-class SpendLimit(ResponseBody):
-    amount: Credits
-    per: LimitPeriod
+    before: AuditedFields | None = Field(
+        description="The changed fields before; all fields of what was deleted."
+    )
+    after: AuditedFields | None = Field(
+        description="The changed fields after; all fields of what was created."
+    )
 
 
 class ApiKey(ResponseBody):

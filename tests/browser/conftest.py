@@ -8,17 +8,21 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
+from tests.support.console import Complaints
 from tests.support.data_folder import data_folder
+from tests.support.http_client import Client
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
     "no browser: install Chromium (`apt-get install chromium`) or Google Chrome,"
     " or run `.venv/bin/playwright install chromium`"
 )
+TIMEOUT_SECONDS = 30
+"""For each step of a console's test, because `make test` runs six processes."""
 ARGUMENTS = [
     "--no-sandbox",  # Chromium's sandbox does not run as root
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -35,6 +39,7 @@ def executable(playwright: Playwright) -> str | None:
 # Not session-scoped: while Playwright runs, its event loop makes asyncio.run() fail in other tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
     with sync_playwright() as playwright:
         path = executable(playwright)
         if path is None:
@@ -115,3 +120,40 @@ def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
 def url(stack: Stack) -> str:
     """The service's URL on the front end's site, because browsers send a Lax cookie only within a site."""
     return stack.url.replace("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def context(browser: Browser, url: str) -> Iterator[BrowserContext]:
+    """A browser without cookies, whose pages are the console."""
+    context = browser.new_context(
+        base_url=url,
+        locale="en-GB",
+        timezone_id="Europe/Berlin",
+        reduced_motion="reduce",
+        viewport={"width": 1280, "height": 900},
+    )
+    context.set_default_timeout(TIMEOUT_SECONDS * 1000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def complaints(context: BrowserContext) -> Iterator[Complaints]:
+    """What the browser reports about the console. The test fails on anything unexpected."""
+    complaints = Complaints(context)
+    yield complaints
+    assert complaints.unexpected == []
+
+
+@pytest.fixture
+def console(context: BrowserContext, complaints: Complaints) -> Page:
+    """A tab that is not signed in. It shows nothing yet."""
+    return context.new_page()
+
+
+@pytest.fixture(scope="module")
+def admin(stack: Stack) -> Iterator[Client]:
+    """The default admin's client of the API."""
+    with Client(stack.url) as client:
+        assert client.sign_in("defaultadmin@admin.as", "adminpass").is_success
+        yield client

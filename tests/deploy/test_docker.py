@@ -15,7 +15,9 @@ from deploy.environment import ROOT
 from shared.database.url import PostgresUrl
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-COPIED = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+BUILD, _, IMAGE = DOCKERFILE.rpartition("FROM ")
+COPY = re.compile(r"^COPY (?!--from)(.+) \S+$", re.MULTILINE)
+COPIED = COPY.findall(IMAGE)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def services() -> dict[str, Any]:
 
 
 def test_copied_files_exist_and_are_not_ignored() -> None:
-    sources = {source for line in COPIED for source in line.split()}
+    sources = {source for line in COPY.findall(DOCKERFILE) for source in line.split()}
     assert sources
     assert all((ROOT / source).exists() for source in sources)
     allowed = {
@@ -45,6 +47,12 @@ def test_copied_files_suffice_to_import_the_service(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, check=True)
 
 
+def test_image_contains_the_console_that_its_own_stage_builds() -> None:
+    assert "npm run --silent build" in BUILD
+    assert {"console", "docs"} <= set(COPY.findall(BUILD)[0].split() + COPY.findall(BUILD)[1].split())
+    assert "COPY --from=console /srv/restcalculator/build build\n" in IMAGE
+
+
 def test_image_contains_no_secrets_and_no_build_output() -> None:
     assert {".env", ".venv", ".data", "build"}.isdisjoint(" ".join(COPIED).split())
     assert "\n*\n" in (ROOT / ".dockerignore").read_text("utf-8")
@@ -53,7 +61,7 @@ def test_image_contains_no_secrets_and_no_build_output() -> None:
 def test_every_image_is_pinned(services: dict[str, Any]) -> None:
     images = [service["image"] for service in services.values() if "image" in service]
     images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(images) == 3
+    assert len(images) == 4
     assert all(re.search(r":\d+\.\d+", image) for image in images)
 
 

@@ -15,23 +15,28 @@ import pytest
 from deploy import package
 from deploy.environment import ROOT
 from deploy.serverless_file import Function, Service
+from functions.console import asset
 from tests.support.data_folder import data_folder
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
-# Runs with only the package and Lambda's own libraries: imports all handlers, migrates, sends two requests.
+# Runs with only the package and Lambda's own libraries: imports all handlers, migrates, sends four requests.
 START_PROGRAM = """
 import importlib, json, sys
 sys.path[:0] = sys.argv[1:3]
 for name in json.loads(sys.argv[3]):
     importlib.import_module(name)
+from functions.console import asset, index
 from functions.docs import health, page
 from migrations.handler import handler
 revision = handler({}, None)["revision"]
 statuses = []
-for app, path in ((health.app, "/health"), (page.app, "/docs")):
+script = "/assets/" + next(path.name for path in asset.FOLDER.glob("index-*.js"))
+for app, path in ((health.app, "/health"), (page.app, "/docs"), (index.app, "/"), (asset.app, script)):
     context = {"requestId": "1", "stage": "$default", "http": {"method": "GET", "path": path}}
-    statuses.append(app({"rawPath": path, "headers": {}, "requestContext": context}, None)["statusCode"])
+    headers = {"accept-encoding": "br"}
+    response = app({"rawPath": path, "headers": headers, "requestContext": context}, None)
+    statuses.append([response["statusCode"], response["headers"].get("Content-Encoding")])
 print(json.dumps([revision, statuses]))
 """
 
@@ -59,6 +64,15 @@ def test_zip_contains_every_statement_and_document(names: set[str]) -> None:
         for path in ROOT.glob(pattern)
     ]
     assert {path.relative_to(ROOT).as_posix() for path in data} <= names
+
+
+def test_zip_contains_the_console_with_the_compressed_form_and_the_content_type_of_each_file(
+    names: set[str],
+) -> None:
+    files = {name for name in names if name.startswith("build/console/")}
+    plain = {name for name in files if not name.endswith((".br", ".gz"))}
+    assert files == {f"{name}{suffix}" for name in plain for suffix in ("", ".br", ".gz")}
+    assert {Path(name).suffix for name in plain} == {".html", *asset.CONTENT_TYPES}
 
 
 def test_zip_is_within_its_size_limit(archive: zipfile.ZipFile) -> None:
@@ -92,6 +106,7 @@ def test_zip_contains_hash_based_byte_code_of_all_sources(archive: zipfile.ZipFi
     assert {archive.read(path.as_posix())[4:8] for path in compiled} == {UNCHECKED_HASH}
 
 
+@pytest.mark.usefixtures("make_package")
 def test_same_files_produce_the_same_zip(tmp_path: Path) -> None:
     stage = tmp_path / "lambda"
     zips = []
@@ -121,6 +136,7 @@ importlib.util.module_from_spec(spec)"""
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.usefixtures("make_package")
 def test_package_starts_and_migrates(tmp_path: Path) -> None:
     """Build with this machine's wheels, to show that no excluded file is needed."""
     from localstack.postgres import Postgres
@@ -156,4 +172,7 @@ def test_package_starts_and_migrates(tmp_path: Path) -> None:
             postgres.stop()
     assert started.returncode == 0, started.stderr
     newest = max(path.stem for path in (ROOT / "migrations" / "versions").glob("*.py")).partition("_")[0]
-    assert json.loads(started.stdout.splitlines()[-1]) == [newest, [200, 200]]
+    assert json.loads(started.stdout.splitlines()[-1]) == [
+        newest,
+        [[200, None], [200, None], [200, "br"], [200, "br"]],
+    ]

@@ -29,6 +29,8 @@ DYNAMIC_REFERENCES = 60
 """CloudFormation's documented limit for a template."""
 ADDITIONAL_FUNCTIONS = 40
 NO_SIGNING_KEY = {
+    "functions/console/asset.app",
+    "functions/console/index.app",
     "functions/docs/health.app",
     "functions/docs/not_found.app",
     "functions/docs/openapi.app",
@@ -252,6 +254,8 @@ def test_custom_domain_replaces_the_default_endpoint(default_template: Template,
     template = packaged(tmp_path, DOMAIN="api.example.com", CERTIFICATE_ARN=certificate)
     resources, outputs = template["Resources"], template["Outputs"]
     assert resources["HttpApi"]["Properties"]["DisableExecuteApiEndpoint"] is True
+    (rule,) = resources["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert "https://api.example.com" in rule["AllowedOrigins"]
     (domain,) = of_type(resources, "AWS::ApiGatewayV2::DomainName").values()
     assert domain["DomainName"] == "api.example.com"
     assert domain["DomainNameConfigurations"] == [

@@ -186,7 +186,6 @@ def test_unsupported_method_returns_405_with_the_allowed_methods(caller: Client,
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nonsense",
         "/api",
         "/api/v1",

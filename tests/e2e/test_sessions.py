@@ -187,4 +187,6 @@ def test_routes_without_a_required_sign_in_are_exactly_these() -> None:
         "GET /openapi.json",
         "GET /docs",
         "GET /health",
+        "GET /",
+        "GET /assets/{file}",
     }

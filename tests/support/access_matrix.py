@@ -16,8 +16,8 @@ from tests.support.declared_routes import OPERATIONS, Declared
 from tests.support.http_client import Client
 
 FOR_ADMINS = {f"{method} {path}" for method, path in contract.FOR_ADMINS}
-WITHOUT_OWNER = {"GET /api/v1/operations", "GET /api/v1/operations/{id}"}
-"""The price list, which has no owner."""
+WITHOUT_OWNER = {"GET /api/v1/operations", "GET /api/v1/operations/{id}", "GET /assets/{file}"}
+"""The price list and the console's files, which have no owner."""
 OPTIONAL_SIGN_IN = {"POST /refresh", "POST /logout"}
 """Routes without a required sign-in that read cookies."""
 

@@ -1,5 +1,6 @@
 """The API wrapper that all endpoints share: request checks, response headers, and errors as problems."""
 
+import json
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from shared.http.api import Access, Api
 from shared.http.problems import PROBLEMS
 from shared.http.responses import done
 from shared.operations.requests import OperationCall
+from shared.schemas.requests import Refund
 from tests.support.lambda_event import event, operation_endpoint, problem
 
 STATUSES = {
@@ -141,6 +143,24 @@ def test_invalid_uuid_in_path_returns_422_with_its_pointer(path: str) -> None:
     assert body["status"] in (404, 422)
     if body["status"] == 422:
         assert [fault["pointer"] for fault in body["errors"]] == ["#/path/id"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail"),
+    [
+        ("", "String should have at least 1 character"),
+        ("x" * 501, "String should have at most 500 characters"),
+    ],
+)
+def test_wrong_length_of_a_string_is_given_in_characters(reason: str, detail: str) -> None:
+    app = Api()
+
+    @app.post("/")
+    def refund(body: Refund) -> Response[str]:
+        raise AssertionError("the reason is invalid")
+
+    body = problem(app(event("POST", body=json.dumps({"reason": reason})), None))
+    assert body["errors"] == [{"pointer": "#/reason", "detail": detail}]
 
 
 @pytest.mark.parametrize("key", ["x", "k" * 255, "a b~!"])

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from shared import aws
+from shared.settings import settings
 
 
 @pytest.fixture
@@ -33,6 +34,19 @@ def test_sqs_client_uses_the_dualstack_endpoint_and_s3_client_the_vpc_endpoint()
     assert urlsplit(aws.sqs().meta.endpoint_url).hostname == "sqs.eu-west-1.api.aws"
     assert urlsplit(aws.presign_download("results/a.csv", "a.csv")).hostname == "s3.eu-west-1.amazonaws.com"
     assert urlsplit(aws.presign_upload("uploads/a.csv", 1)["url"]).hostname == "s3.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "us-gov-west-1", "cn-north-1"])
+@pytest.mark.usefixtures("on_aws")
+def test_presigned_urls_begin_with_the_url_of_the_bucket_in_the_settings(
+    environment: pytest.MonkeyPatch, region: str
+) -> None:
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):  # Lambda sets both
+        environment.setenv(variable, region)
+    assert aws.presign_upload("uploads/a.csv", 1)["url"] == settings().bucket_url
+    assert aws.presign_download("results/a.csv", "a.csv").startswith(
+        f"{settings().bucket_url}/results/a.csv?"
+    )
 
 
 @pytest.mark.usefixtures("on_aws")

@@ -64,6 +64,10 @@ def test_every_decimal_of_a_response_is_declared_as_credits() -> None:
         (f'{{"records" : [{{"amount" : {EXACT}}}]}}', f'{{"records" : [{{"amount" : "{EXACT}"}}]}}'),
         ('{"max_spend" : null}', '{"max_spend" : null}'),
         ('{"spend_limit" : {"amount" : 0.0001}}', '{"spend_limit" : {"amount" : "0.0001"}}'),
+        (
+            '{"audit_log" : [{"before" : {"cost" : 1.50}, "after" : {"operation_response" : 1.50}}]}',
+            '{"audit_log" : [{"before" : {"cost" : "1.50"}, "after" : {"operation_response" : 1.50}}]}',
+        ),
         ('{"operation_response" : {"amount" : 1.50}}', '{"operation_response" : {"amount" : 1.50}}'),
         ('{"records" : [{"arguments" : [1E+2]}]}', '{"records" : [{"arguments" : [1E+2]}]}'),
         ('{"message" : "\\"amount\\" : 5 é"}', None),

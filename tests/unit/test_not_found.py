@@ -12,6 +12,8 @@ from tests.support.lambda_event import event, problem
     ("method", "path", "allowed"),
     [
         ("GET", "/login", "POST"),
+        ("POST", "/", "GET"),
+        ("DELETE", "/assets/index.js", "GET"),
         ("DELETE", "/refresh", "GET, POST"),
         ("PUT", "/api/v1/records", "GET, POST"),
         ("POST", "/api/v1/users/me", "GET"),
@@ -26,7 +28,7 @@ def test_wrong_method_returns_405_with_the_allowed_methods(method: str, path: st
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "HEAD"])
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v1/users/a/b", "/login/", "/LOGIN"])
+@pytest.mark.parametrize("path", ["/nowhere", "/assets", "/api/v1", "/api/v1/users/a/b", "/login/", "/LOGIN"])
 def test_unknown_path_returns_404_for_any_method(method: str, path: str) -> None:
     response = app(event(method, path), None)
     assert problem(response)["status"] == 404

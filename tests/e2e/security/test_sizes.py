@@ -39,7 +39,9 @@ def test_too_large_body_returns_413_or_is_ignored(caller: Client, route: Declare
 @at_risk(Risk.SIZES)
 def test_too_long_id_query_or_header_causes_no_server_error(caller: Client, route: Declared) -> None:
     if route.has_parameter:
-        expect.problem(send_request(caller, route, LONG), 422)
+        response = send_request(caller, route, LONG)
+        assert response.status_code in (404, 422)
+        expect.any_problem(response)
     responses = [
         send_request(caller, route, params={"x": LONG}),
         send_request(caller, route, params={f"x{n}": "1" for n in range(300)}),

@@ -1,0 +1,66 @@
+/** A list that grows by its cursor while the reader scrolls. */
+
+import { type ListName, type ListQuery, readPage, type Row } from "../api/lists";
+import { type ApiError, asApiError } from "../api/problem";
+
+const PAGE_SIZE = "50";
+
+export class List<N extends ListName> {
+  rows = $state.raw<Row<N>[]>([]);
+  error = $state.raw<ApiError | null>(null);
+  isLoading = $state(false);
+  /** Whether the first page has been read. */
+  isReady = $state(false);
+  hasMore = $state(false);
+
+  #cursor: string | null = null;
+  #query: ListQuery = {};
+  #run = 0;
+
+  constructor(readonly name: N) {}
+
+  /** Read the first page of a query. */
+  async load(query: ListQuery): Promise<void> {
+    this.#query = query;
+    this.#cursor = null;
+    this.#run += 1;
+    await this.#read((rows) => rows);
+  }
+
+  /** Read the next page, unless a page is being read. */
+  async more(): Promise<void> {
+    if (!this.isLoading && this.hasMore) await this.#read((rows) => [...this.rows, ...rows]);
+  }
+
+  /** Read the first page again and keep the rows below it, for lists that change while they are shown. */
+  async refresh(id: (row: Row<N>) => string): Promise<void> {
+    const page = await readPage(this.name, { ...this.#query, page_size: PAGE_SIZE }).catch(() => null);
+    if (!page) return;
+    const known = new Set(page.rows.map(id));
+    this.rows = [...page.rows, ...this.rows.filter((row) => !known.has(id(row)))];
+  }
+
+  /** Replace a row that an action changed. */
+  replace(row: Row<N>, id: (row: Row<N>) => string): void {
+    this.rows = this.rows.map((old) => (id(old) === id(row) ? row : old));
+  }
+
+  async #read(merge: (rows: Row<N>[]) => Row<N>[]): Promise<void> {
+    const run = this.#run;
+    this.isLoading = true;
+    this.error = null;
+    try {
+      const cursor: ListQuery = this.#cursor ? { cursor: this.#cursor } : {};
+      const page = await readPage(this.name, { ...this.#query, ...cursor, page_size: PAGE_SIZE });
+      if (run !== this.#run) return; // another query began meanwhile
+      this.rows = merge(page.rows);
+      this.#cursor = page.nextCursor;
+      this.hasMore = page.nextCursor !== null;
+      this.isReady = true;
+    } catch (error) {
+      if (run === this.#run) this.error = asApiError(error);
+    } finally {
+      if (run === this.#run) this.isLoading = false;
+    }
+  }
+}

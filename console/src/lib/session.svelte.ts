@@ -1,0 +1,88 @@
+/** The signed-in user, the balance, and what happens when the session ends. All tabs agree on them. */
+
+import { api, data, type Schemas } from "../api/client";
+import { onSessionEnd } from "../api/transport";
+
+type Message = "signed-out" | "signed-in" | "balance";
+
+class Session {
+  user = $state<Schemas["User"] | null>(null);
+  /** Whether the page waits for the user to sign in again, and then repeats its requests. */
+  isExpired = $state(false);
+
+  #continue: (() => void)[] = [];
+  #tabs = new BroadcastChannel("session");
+
+  constructor() {
+    this.#tabs.onmessage = ({ data: message }: MessageEvent<Message>) => this.#receive(message);
+  }
+
+  get isSignedIn(): boolean {
+    return this.user !== null;
+  }
+
+  get isAdmin(): boolean {
+    return this.user?.role === "admin";
+  }
+
+  get balance(): string {
+    return this.user?.balance ?? "0";
+  }
+
+  /** Show a balance that a response contained. Other tabs then read theirs. */
+  setBalance(balance: string): void {
+    if (!this.user || this.user.balance === balance) return;
+    this.user.balance = balance;
+    this.#tabs.postMessage("balance" satisfies Message);
+  }
+
+  /** Read the user with the present cookies. Throws ApiError: 401 if they are not valid. */
+  async load(): Promise<void> {
+    this.user = await data(api.GET("/api/v1/users/me"));
+    onSessionEnd(() => this.#signInAgain());
+  }
+
+  /** Read the balance, because a task has spent some of it. Throws ApiError. */
+  async refreshBalance(): Promise<void> {
+    const user = await data(api.GET("/api/v1/users/me"));
+    this.setBalance(user.balance);
+  }
+
+  /** Sign in, or create the account. Throws ApiError. */
+  async signIn(email: string, password: string): Promise<void> {
+    const before = this.user?.id;
+    await data(api.POST("/login", { body: { email, password, token: false } }));
+    await this.load();
+    if (before && before !== this.user?.id) return location.reload(); // the page shows another user's data
+    this.#signedIn();
+    this.#tabs.postMessage("signed-in" satisfies Message);
+  }
+
+  async signOut(): Promise<void> {
+    await data(api.POST("/logout"));
+    this.#tabs.postMessage("signed-out" satisfies Message);
+    location.reload();
+  }
+
+  /** Ask the user to sign in, and return when they have. */
+  #signInAgain(): Promise<void> {
+    this.isExpired = true;
+    return new Promise((resolve) => this.#continue.push(resolve));
+  }
+
+  #signedIn(): void {
+    this.isExpired = false;
+    for (const resolve of this.#continue.splice(0)) resolve();
+  }
+
+  #receive(message: Message): void {
+    if (message === "signed-out") return location.reload();
+    const before = this.user?.id;
+    void this.load().then(() => {
+      if (before !== this.user?.id) location.reload();
+      if (message === "signed-in") this.#signedIn();
+    });
+  }
+}
+
+export const session = new Session();

@@ -1,0 +1,47 @@
+"""Move what a block of actions wrote into the past, for demo data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.database.connection import Database
+
+TIMES = {
+    "users": ("created_at",),
+    "operations": ("created_at", "deleted_at"),
+    "records": ("date", "refunded_at"),
+    "ledger": ("date",),
+    "tasks": ("created_at", "started_at", "updated_at", "finished_at", "results_at", "refunded_at"),
+    "api_keys": ("created_at", "last_used_at"),
+    "audit_log": ("date",),
+}
+"""Columns with the time of an action, by table."""
+APPEND_ONLY = ("ledger", "audit_log")
+
+
+@contextmanager
+def hours_ago(database: Database, hours: int) -> Iterator[None]:
+    """Let all that the block writes appear to have happened whole hours ago.
+
+    Nothing else may write meanwhile. Whole hours keep the usage of each hour equal to its ledger entries.
+    """
+    (began,) = database.query("SELECT clock_timestamp() AS time", {})
+    yield
+    database.begin()
+    for table in APPEND_ONLY:
+        database.query(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only", {})
+    values = {"began": began["time"], "hours": hours}
+    for table, columns in TIMES.items():
+        for column in columns:
+            database.query(
+                f"UPDATE {table} SET {column} = {column} - make_interval(hours => :hours::int)"  # noqa: S608
+                f" WHERE {column} >= :began",
+                values,
+            )
+    database.query(
+        "UPDATE usage_hours SET hour = hour - make_interval(hours => :hours::int)"
+        " WHERE hour >= date_trunc('hour', :began::timestamptz, 'UTC')",
+        values,
+    )
+    for table in APPEND_ONLY:
+        database.query(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only", {})
+    database.commit()

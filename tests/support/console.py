@@ -1,0 +1,106 @@
+"""The console as its users see it: signing in, moving between pages, and what the browser complains about."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.support.http_client import API, PASSWORD, Client, new_email
+
+SIGNED_OUT = "status of 401"
+"""Part of Chromium's message for the console's first request without a session. It is expected."""
+
+
+class Complaints:
+    """What Chromium reports about all pages of a context: uncaught errors, console errors, CSP violations."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._texts = list[str]()
+        self._expected = [SIGNED_OUT]
+        context.on("weberror", lambda error: self._texts.append(str(error.error)))
+        context.on("console", lambda message: self._note(message.type, message.text))
+
+    def expect(self, text: str) -> None:
+        """Accept messages that contain the text."""
+        self._expected.append(text)
+
+    @property
+    def unexpected(self) -> Sequence[str]:
+        return [text for text in self._texts if not any(one in text for one in self._expected)]
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self._texts.append(text)
+
+
+def fill_sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    """Fill the form of the sign-in page or dialog, and send it."""
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Continue").click()
+
+
+def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    """Sign in by the API, and open the console."""
+    body = {"email": email, "password": password}
+    assert page.request.post("/login", data=body).ok
+    page.goto("/")
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+
+
+@contextmanager
+def new_client(page: Page, admin: Client, balance: int = 20) -> Iterator[Client]:
+    """Create an account and sign it in in the browser. Yield the account's client of the API."""
+    email = new_email()
+    body = {"email": email, "password": PASSWORD, "balance": balance}
+    assert admin.post(f"{API}/users", json=body).status_code == 201
+    sign_in(page, email)
+    with Client(str(admin.base_url)) as api:
+        assert api.sign_in(email).is_success
+        yield api
+
+
+def open_page(page: Page, name: str) -> None:
+    """Follow the link of the navigation to a page."""
+    page.get_by_role("navigation", name="Main").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+
+def balance(page: Page) -> Locator:
+    """The balance at the top of each page."""
+    return page.get_by_role("group", name="Balance").locator("strong")
+
+
+def shown_balance(page: Page) -> Decimal:
+    return Decimal(balance(page).inner_text().replace(",", ""))
+
+
+def rows(page: Page, table: str) -> Locator:
+    """The rows of a list, without its header."""
+    return page.get_by_role("table", name=table).locator("tbody tr")
+
+
+def compute(page: Page, *numbers: str) -> None:
+    """Fill the form of the page Compute, and send it."""
+    fill_numbers(page, *numbers)
+    page.get_by_role("button", name="Compute", exact=True).click()
+
+
+def fill_numbers(page: Page, *numbers: str) -> None:
+    for position, number in enumerate(numbers, 1):
+        page.get_by_label(f"Number {position}", exact=True).fill(number)
+
+
+def result(page: Page) -> Locator:
+    """The result of a call, and what it cost."""
+    return page.get_by_role("region", name="Result")
+
+
+def figure(container: Locator, name: str) -> Locator:
+    """The value beside a name in a list of facts."""
+    pair = container.locator("dl > div").filter(
+        has=container.page.locator("dt", has_text=re.compile(f"^{name}$"))
+    )
+    return pair.locator("dd")
