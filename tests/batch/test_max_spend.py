@@ -1,6 +1,7 @@
 """`max_spend`: a task stops before it would spend more, and a higher limit lets it continue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
@@ -16,6 +17,16 @@ MakeDeliveries = Callable[..., Deliveries]
 
 def file_of(rows: int) -> bytes:
     return b"operation,arguments\n" + b'multiplication,"[2, 3]"\n' * rows
+
+
+@contextmanager
+def price_of_random_strings(harness: Harness, cost: int) -> Iterator[None]:
+    change = "UPDATE operations SET cost = :cost WHERE type = 'random_string' RETURNING old.cost"
+    ((before,),) = harness.sql(change, cost=cost)
+    try:
+        yield
+    finally:
+        harness.sql(change, cost=before)
 
 
 def stopped_at(row: int, limit: str) -> str:
@@ -104,3 +115,21 @@ def test_worker_fetches_only_the_random_strings_within_the_limit(
         assert sum(call["params"]["n"] for call in random_org.calls) == 2
     state = harness.state(task)
     assert (state["status"], state["rows_done"], state["error"]) == ("out_of_credit", 2, stopped_at(3, "12"))
+
+
+def test_free_random_strings_do_not_reach_a_limit_below_what_was_spent(
+    harness: Harness, deliveries_with: MakeDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(harness.proxied_environment, "RANDOM_STRING_API_KEY", KEY)
+    with RandomOrg.running() as random_org:
+        deliveries = deliveries_with(
+            overrides={"shared.operations.random_string.ENDPOINT": random_org.endpoint}
+        )
+        content = b"operation,arguments\n" + b"random_string,[]\n" * 3
+        task = harness.upload(harness.client(), content, max_spend=Decimal(10))
+        deliveries.until_idle()
+        with price_of_random_strings(harness, 0):
+            harness.resume(task, max_spend=Decimal(5))
+            deliveries.until_idle(limit=30)
+    state = harness.state(task)
+    assert (state["status"], state["rows_done"], state["spent"]) == ("completed", 3, 10)

@@ -23,5 +23,7 @@ WITH found AS MATERIALIZED (
 )
 SELECT coalesce(started.status, found.status) AS status, found.bytes_done, found.lines_done, found.rows_done,
        started.etag, found.dry_run,
-       found.max_spend - found.spent AS task_credit, found.results_upload, found.results_parts, found.results_row
+       -- Not below 0: `max_spend` may have become less than the task has spent. Null without a limit.
+       found.max_spend - least(found.spent, found.max_spend) AS task_credit,
+       found.results_upload, found.results_parts, found.results_row
 FROM found LEFT JOIN started ON true
