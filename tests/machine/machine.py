@@ -22,6 +22,7 @@ from tests.machine.actions import (
     SendFile,
     SetStatus,
     SignIn,
+    Start,
 )
 from tests.machine.driver import Driver
 from tests.machine.linearizability import Crash
@@ -31,8 +32,8 @@ from tests.support.lambda_event import event
 
 LIST_CHECK_INTERVAL = 10
 """Number of steps between two checks of all lists of all users."""
-KEY_LIMIT = Decimal("12.5")
-"""Credits that each API key may spend: two calls or rows at the first price."""
+KEY_LIMIT = Decimal("7.5")
+"""Credits that each API key may spend: one call or row at the first price."""
 MAX_DELIVERIES = 100
 """Limit for the deliveries at the end of a run. With more, some message would be delivered forever."""
 Step = Callable[..., None]
@@ -176,14 +177,16 @@ class Machine(RuleBasedStateMachine):
         if again:
             self.driver.execute(action)
 
-    @rule(action=strategies.DRY_RUNS)
-    def price_file(self, action: Action) -> None:
-        """Begin a dry run, upload its file and process it."""
+    @rule(action=strategies.DRY_RUNS, starts=st.booleans())
+    def price_file(self, action: Action, starts: bool) -> None:
+        """Begin a dry run, upload its file and process it. Then start a quoted task."""
         known = set(self.driver.model.tasks)
         self.driver.execute(action)
         for name in self.driver.model.tasks.keys() - known:
             self.driver.put_file(name)
             self.driver.deliver(self.service.waiting[-1], hurried=False)
+        if starts:
+            self.driver.execute(Start(0, by=None))
 
     @rule()
     def let_an_hour_pass(self) -> None:

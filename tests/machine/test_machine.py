@@ -126,7 +126,7 @@ def test_each_rule_produces_its_outcomes(machine: type[Machine]) -> None:
         step(one.change_password_or_end_session, action=EndSession(1, session=2, ended=ended))
     step(one.export, action=CreateExport(2, "records", "csv", "one"), again=True)
     strings = ("random_string", (*TWO, Decimal(3)))  # the service ignores the arguments
-    step(one.price_file, action=BeginUpload(2, (SUM, strings), dry_run=True))
+    step(one.price_file, action=BeginUpload(2, (SUM, strings), dry_run=True), starts=True)
     step(one.crash_of_a_function, action=CreateExport(0, "ledger", "jsonl", None), moment=AFTER)
     last = len(machine.service.waiting) - 1
     step(one.crash_of_the_worker, which=last, hurried=False, crash=Crash("complete_export", BEFORE))
