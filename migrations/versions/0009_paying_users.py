@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[sa.Column[Any], ...]] = {
             "scopes",
             postgresql.ARRAY(sa.Text),
             nullable=False,
+            # Keys of version 1.1, also those that it creates later, have all rights of their user.
             server_default=sa.text("'{read,compute,batch,admin}'"),
         ),
         sa.Column("expires_at", TIME),
@@ -74,9 +75,6 @@ WIDER_CHECKS = {
         " 'out_of_credit', 'failed', 'cancelled', 'quoted')",
     ),
 }
-
-# Existing keys keep all rights of their user, which are the default with which the column was added.
-DEFAULT_SCOPES = "ALTER TABLE api_keys ALTER scopes SET DEFAULT '{read,compute,batch}'"
 
 # `shared.billing.usage_backfill` counts the entries that exist now; the trigger and 1.2 count the later ones.
 # No other transaction that has written an entry is open, because this one has locked the table.
@@ -298,18 +296,34 @@ RETURN json_build_object(
 
 # Return the active user of a session or an API key that is neither revoked nor expired, and the key. The
 # planner inlines the function because it is STABLE, not STRICT, and a single SELECT.
-CALLER = """
-CREATE FUNCTION caller(session_id uuid, api_key_hash bytea)
+CALLER_WITH_KEY = """
+CREATE FUNCTION caller_with_key(session_id uuid, api_key_hash bytea)
 RETURNS TABLE (id uuid, role text, balance numeric, api_key_id uuid, scopes text[])
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT u.id, u.role, u.balance, k.id, k.scopes
-    FROM (SELECT caller.session_id AS session_id, caller.api_key_hash AS api_key_hash) presented
+    FROM (SELECT caller_with_key.session_id AS session_id,
+                 caller_with_key.api_key_hash AS api_key_hash) presented
     LEFT JOIN api_keys k ON k.key_hash = presented.api_key_hash AND k.revoked_at IS NULL
         AND (k.expires_at IS NULL OR k.expires_at > now())
     LEFT JOIN sessions s ON s.id = presented.session_id AND s.revoked_at IS NULL AND s.expires_at > now()
     JOIN users u ON u.id = coalesce(s.user_id, k.user_id)
     WHERE u.deleted_at IS NULL AND u.status = 'active';
+END
+"""
+
+# Version 1.1 looks callers up with this function and knows neither scopes nor spending limits, so it rejects
+# (401) a key that lacks a scope or has a limit. Remove the function once no deploy starts from 1.1.
+CALLER_OF_OLD_CODE = """
+CREATE OR REPLACE FUNCTION caller(session_id uuid, api_key_hash bytea)
+RETURNS TABLE (id uuid, role text, balance numeric)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT found.id, found.role, found.balance
+    FROM caller_with_key(caller.session_id, caller.api_key_hash) found
+    LEFT JOIN api_keys k ON k.id = found.api_key_id
+    WHERE found.api_key_id IS NULL
+       OR k.limit_amount IS NULL AND k.scopes @> '{read,compute,batch,admin}';
 END
 """
 
@@ -352,8 +366,8 @@ FUNCTIONS = (
     CHANGED_MEMBERS,
     ENTRY_OF_AUDIT_LOG_JSON,
     EXPORT_JSON,
-    "DROP FUNCTION caller(uuid, bytea)",
-    CALLER,
+    CALLER_WITH_KEY,
+    CALLER_OF_OLD_CODE,
 )
 
 
@@ -476,7 +490,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="usage_backfill_pkey"),
         sa.CheckConstraint("id = 1", name="one_row"),
     )
-    for statement in (DEFAULT_SCOPES, BEGIN_BACKFILL, *OLD_CODE, *FUNCTIONS):
+    for statement in (BEGIN_BACKFILL, *OLD_CODE, *FUNCTIONS):
         op.execute(statement)
 
 

@@ -387,7 +387,7 @@ api_keys = Table(
     Column("key_hash", LargeBinary, nullable=False),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("revoked_at", TIME),
-    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,compute,batch}'")),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,compute,batch,admin}'")),
     Column("expires_at", TIME),
     Column("limit_amount", MONEY),
     Column("limit_per", Text),

@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +237,53 @@ def test_version_1_1_charges_no_rows_of_a_task_whose_limits_it_ignores(
     sql(f"UPDATE tasks SET {ignored}")
     with pytest.raises(DatabaseError, match="cannot process a dry run"):
         sql(charge)
+
+
+ALL_SCOPES = ["read", "compute", "batch", "admin"]
+OLD_CALLER = "SELECT id, role FROM caller(CAST(:session_id AS uuid), CAST(:api_key_hash AS bytea))"
+OLD_CHARGE = "SELECT id, balance FROM caller(CAST(:session_id AS uuid), CAST(:api_key_hash AS bytea))"
+"""How version 1.1 looks the caller up, in `caller.sql` and `charge.sql`."""
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "is_found"),
+    [
+        ({}, "active", True),
+        ({"expires_at": datetime.now(UTC) + timedelta(days=1)}, "active", True),
+        ({}, "inactive", False),
+        ({"expires_at": datetime.now(UTC) - timedelta(days=1)}, "active", False),
+        ({"limit_amount": Decimal(9), "limit_per": "day"}, "active", False),
+        *(
+            ({"scopes": [kept for kept in ALL_SCOPES if kept != scope]}, "active", False)
+            for scope in ALL_SCOPES
+        ),
+    ],
+    ids=["all rights", "future expiry", "inactive", "expired", "limited", *(f"no {it}" for it in ALL_SCOPES)],
+)
+def test_version_1_1_finds_no_caller_for_a_key_whose_limits_it_ignores(
+    admin: Person, sql: Sql, key: dict[str, Any], status: str, is_found: bool
+) -> None:
+    presented = create_api_key(admin.id, **{"scopes": ALL_SCOPES, **key}).credentials.parameters()
+    sql("UPDATE users SET status = :status WHERE id = :id", status=status, id=admin.id)
+    assert sql(OLD_CALLER, **presented) == ([[admin.id, "admin"]] if is_found else [])
+    assert sql(OLD_CHARGE, **presented) == ([[admin.id, 20]] if is_found else [])
+
+
+def test_version_1_1_finds_the_active_user_of_a_session(client: Person, sql: Sql) -> None:
+    presented = client.credentials.parameters()
+    assert sql(OLD_CALLER, **presented) == [[client.id, "client"]]
+    sql("UPDATE users SET status = 'inactive' WHERE id = :id", id=client.id)
+    assert sql(OLD_CALLER, **presented) == []
+
+
+def test_version_1_1_finds_the_user_of_a_key_that_it_created(client: Person, sql: Sql) -> None:
+    sql(
+        """INSERT INTO api_keys (id, user_id, name, key_hash)
+           VALUES (gen_random_uuid(), :user_id, 'old', sha256('old'))""",
+        user_id=client.id,
+    )
+    presented = {"session_id": None, "api_key_hash": sha256(b"old").digest()}
+    assert sql(OLD_CALLER, **presented) == [[client.id, "client"]]
 
 
 def columns(sql: Sql) -> list[list[Any]]:

@@ -3,7 +3,7 @@
 -- row. `signed_in` is whether the session is still valid, and `id` is null if nothing was changed: the session has
 -- ended, the hash is no longer the verified one, or the throttle's `wait` in seconds is not 0.
 WITH caller AS MATERIALIZED (
-    SELECT id FROM caller(:session_id::uuid, NULL)
+    SELECT id FROM caller_with_key(:session_id::uuid, NULL)
 ), throttle AS MATERIALIZED (
     SELECT sign_in_wait(
         :address_bucket::text, :address_capacity::numeric, :email_bucket::text, :email_capacity::numeric) AS wait

@@ -4,7 +4,7 @@
 -- charged; the other columns give the reason. `balance` and `cost` are in credits; `prior` is the stored
 -- response of an earlier request with the same key. For an API key, use charge_by_key.
 WITH caller AS MATERIALIZED (
-    SELECT id, balance FROM caller(:session_id::uuid, :api_key_hash::bytea)
+    SELECT id, balance FROM caller_with_key(:session_id::uuid, :api_key_hash::bytea)
 ),
 -- include parts/charge_lookup.sql
 ,

@@ -3,7 +3,7 @@
 -- whether the key may compute; the columns after it are the key's spending limit, null without one.
 WITH caller AS MATERIALIZED (
     SELECT id, balance, api_key_id, 'compute' = ANY (scopes) AS in_scope
-    FROM caller(:session_id::uuid, :api_key_hash::bytea)
+    FROM caller_with_key(:session_id::uuid, :api_key_hash::bytea)
 ),
 -- include parts/charge_lookup.sql
 ,

@@ -2,7 +2,7 @@
 -- reads both; `holds_key` and `body` are constants.
 WITH caller AS MATERIALIZED (
     SELECT id, balance, api_key_id, scopes IS NULL OR 'compute' = ANY (scopes) AS in_scope
-    FROM caller(:session_id::uuid, :api_key_hash::bytea)
+    FROM caller_with_key(:session_id::uuid, :api_key_hash::bytea)
 ),
 -- include parts/charge_lookup.sql
 SELECT
