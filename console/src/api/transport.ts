@@ -1,12 +1,15 @@
 /** How a request reaches the service: headers, retries, and the exchange of an expired token. */
 
-import { unreachable } from "./problem";
+import { errorOf, unreachable } from "./problem";
 
 /** Waits before the second, third and fourth attempt of a request that is safe to repeat. */
 const RETRY_AFTER_MS = [300, 1_000, 3_000];
 const UNAVAILABLE = new Set([500, 502, 503, 504]);
 
-let refresh: Promise<boolean> | null = null;
+/** The service may refresh the token later. Any other error means that the session has ended. */
+const REFRESH_LATER = new Set([429, ...UNAVAILABLE]);
+
+let refresh: Promise<Response> | null = null;
 let signInAgain: (() => Promise<void>) | null = null;
 
 /** Set what lets the user sign in when the session has ended. Requests wait for it, and are then sent again. */
@@ -18,7 +21,9 @@ export function onSessionEnd(handler: () => Promise<void>): void {
 export async function send(request: Request): Promise<Response> {
   const response = await sendRepeatedly(request.clone());
   if (!(await isSignedOut(response))) return response;
-  if (!(await refreshOnce())) {
+  const refreshed = cookie("csrf_refresh_token") ? await refreshOnce() : response;
+  if (REFRESH_LATER.has(refreshed.status)) return refreshed.clone();
+  if (!refreshed.ok) {
     if (!signInAgain) return response;
     await signInAgain();
   }
@@ -28,17 +33,21 @@ export async function send(request: Request): Promise<Response> {
 /** Whether the token was missing or not valid. A wrong password gets 401 too. */
 async function isSignedOut(response: Response): Promise<boolean> {
   if (response.status !== 401) return false;
-  const problem: unknown = await response.clone().json();
-  return (problem as { type?: string }).type === "/problems/not-signed-in";
+  const problem = errorOf(
+    response,
+    await response
+      .clone()
+      .json()
+      .catch(() => null),
+  );
+  return problem.type === "/problems/not-signed-in";
 }
 
 /** Exchange the refresh token. Concurrent calls share one exchange. */
-function refreshOnce(): Promise<boolean> {
-  if (!cookie("csrf_refresh_token")) return Promise.resolve(false);
-  refresh ??= attempt(new Request("/refresh", { method: "POST" }), "csrf_refresh_token")
-    .then((response) => response.ok)
-    .catch(() => false)
-    .finally(() => (refresh = null));
+function refreshOnce(): Promise<Response> {
+  refresh ??= attempt(new Request("/refresh", { method: "POST" }), "csrf_refresh_token").finally(
+    () => (refresh = null),
+  );
   return refresh;
 }
 
@@ -49,15 +58,15 @@ async function sendRepeatedly(request: Request): Promise<Response> {
     if (response && !UNAVAILABLE.has(response.status)) return response;
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
-  return attempt(request).catch(() => {
-    throw unreachable();
-  });
+  return attempt(request);
 }
 
-function attempt(request: Request, csrfCookie = "csrf_access_token"): Promise<Response> {
+async function attempt(request: Request, csrfCookie = "csrf_access_token"): Promise<Response> {
   request.headers.set("Prefer", "money=string");
   if (request.method !== "GET") request.headers.set("X-CSRF-TOKEN", cookie(csrfCookie));
-  return fetch(request);
+  return fetch(request).catch(() => {
+    throw unreachable();
+  });
 }
 
 function cookie(name: string): string {

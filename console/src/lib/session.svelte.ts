@@ -77,11 +77,20 @@ class Session {
 
   #receive(message: Message): void {
     if (message === "signed-out") return location.reload();
+    void this.#adopt(message);
+  }
+
+  /** Show the session that another tab changed. */
+  async #adopt(message: Message): Promise<void> {
     const before = this.user?.id;
-    void this.load().then(() => {
-      if (before !== this.user?.id) location.reload();
-      if (message === "signed-in") this.#signedIn();
-    });
+    try {
+      await this.load();
+    } catch (reason) {
+      return console.error(reason); // this tab keeps what it shows, and its next request reports the error
+    }
+    // Another user's tab must not send the requests that wait for the first user.
+    if (before !== this.user?.id) return location.reload();
+    if (message === "signed-in") this.#signedIn();
   }
 }
 
