@@ -27,10 +27,10 @@ export function relative(time: string, now = Date.now()): string {
   return "just now";
 }
 
-/** Return a UTC time as the value of a datetime-local input, in the reader's zone. */
-export function toInput(time: string | undefined): string {
-  if (!time) return "";
+/** Return a UTC time as the value of a datetime-local input, in the reader's zone. Empty if it is no time. */
+export function toInput(time = ""): string {
   const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return "";
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
