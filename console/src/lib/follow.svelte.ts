@@ -26,7 +26,7 @@ export function follow<N extends ListName>(
     // After a lost connection the next repetition reads them.
     const page = await readPage(list.name, query).catch(() => null);
     if (!page) return;
-    for (const row of page.rows) list.replace(row, ({ id }) => id);
+    for (const row of page.rows) list.replace(row);
     onread(page.rows);
   }
 

@@ -5,6 +5,12 @@ import { type ApiError, asApiError } from "../api/problem";
 
 const PAGE_SIZE = "50";
 
+/** Return the rows that are not among others. */
+function without<R extends { id: string }>(rows: readonly R[], others: readonly R[]): R[] {
+  const ids = new Set(others.map((row) => row.id));
+  return rows.filter((row) => !ids.has(row.id));
+}
+
 export class List<N extends ListName> {
   rows = $state.raw<Row<N>[]>([]);
   error = $state.raw<ApiError | null>(null);
@@ -29,20 +35,27 @@ export class List<N extends ListName> {
 
   /** Read the next page, unless a page is being read. */
   async more(): Promise<void> {
-    if (!this.isLoading && this.hasMore) await this.#read((rows) => [...this.rows, ...rows]);
+    if (!this.isLoading && this.hasMore) {
+      // A row whose sorted value changes meanwhile may be on two pages.
+      await this.#read((rows) => [...without(this.rows, rows), ...rows]);
+    }
+  }
+
+  /** Read the first page again, because an action removed or moved rows. */
+  reload(): Promise<void> {
+    return this.load(this.#query);
   }
 
   /** Read the first page again and keep the rows below it, for lists that change while they are shown. */
-  async refresh(id: (row: Row<N>) => string): Promise<void> {
+  async refresh(): Promise<void> {
+    const run = this.#run;
     const page = await readPage(this.name, { ...this.#query, page_size: PAGE_SIZE }).catch(() => null);
-    if (!page) return;
-    const known = new Set(page.rows.map(id));
-    this.rows = [...page.rows, ...this.rows.filter((row) => !known.has(id(row)))];
+    if (page && run === this.#run) this.rows = [...page.rows, ...without(this.rows, page.rows)];
   }
 
   /** Replace a row that an action changed. */
-  replace(row: Row<N>, id: (row: Row<N>) => string): void {
-    this.rows = this.rows.map((old) => (id(old) === id(row) ? row : old));
+  replace(row: Row<N>): void {
+    this.rows = this.rows.map((old) => (old.id === row.id ? row : old));
   }
 
   async #read(merge: (rows: Row<N>[]) => Row<N>[]): Promise<void> {
