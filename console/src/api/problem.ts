@@ -23,9 +23,19 @@ export class ApiError extends Error {
 
   /** The details of the faults at a pointer such as `#/email`, and below it. Empty if there is none. */
   at(pointer: string): string {
-    const below = this.faults.filter((f) => f.pointer === pointer || f.pointer.startsWith(`${pointer}/`));
+    const below = this.faults.filter((fault) => isWithin(fault.pointer, pointer));
     return below.map((fault) => fault.detail).join(" ");
   }
+
+  /** Whether the error consists of faults, each at one of the pointers or below it. */
+  isWithin(pointers: readonly string[]): boolean {
+    const hasPlace = (fault: string): boolean => pointers.some((pointer) => isWithin(fault, pointer));
+    return this.faults.length > 0 && this.faults.every((fault) => hasPlace(fault.pointer));
+  }
+}
+
+function isWithin(pointer: string, parent: string): boolean {
+  return pointer === parent || pointer.startsWith(`${parent}/`);
 }
 
 /** Status of an error without a response. */

@@ -1,9 +1,10 @@
 /** The operations that the service implements, from the OpenAPI document that it serves. */
 
+import type { Schemas } from "../api/client";
 import { errorOf } from "../api/problem";
 
 export interface Operation {
-  type: string;
+  type: Schemas["OperationType"];
   summary: string;
   minArguments: number;
   maxArguments: number;
