@@ -13,7 +13,7 @@ export function parse(text: string): bigint | null {
 }
 
 /** Return the decimal string of ten-thousandths of a credit, without trailing zeros. */
-export function toText(units: bigint): string {
+function toText(units: bigint): string {
   const digits = (units < 0n ? -units : units).toString().padStart(PLACES + 1, "0");
   const fraction = digits.slice(-PLACES).replace(/0+$/, "");
   return (units < 0n ? "-" : "") + digits.slice(0, -PLACES) + (fraction && `.${fraction}`);

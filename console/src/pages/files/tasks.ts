@@ -1,4 +1,4 @@
-/** What the pages say about tasks, and the requests that change them. */
+/** The statuses of tasks, and the requests that change them. */
 
 import { api, data, type Schemas } from "../../api/client";
 import { ApiError } from "../../api/problem";
@@ -21,7 +21,7 @@ export const STATUSES: readonly Task["status"][] = [
 /** Milliseconds after the end of a task during which its results may still be written. */
 const WRITING_MS = 10 * 60_000;
 
-/** Whether the worker has the task, or will have it next. */
+/** Whether the worker processes the task, or its queue contains it. */
 export function isRunning({ status }: Task): boolean {
   return status === "queued" || status === "processing";
 }

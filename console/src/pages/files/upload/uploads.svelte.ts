@@ -1,6 +1,7 @@
-/** The uploads of this tab. They go on while the reader visits other pages of the console. */
+/** The uploads of this tab. They continue while the reader visits other pages of the console. */
 
 import { askBeforeLeaving } from "../../../lib/download";
+import { toJson } from "../../../lib/money";
 import type { Task } from "../tasks";
 import { findGrant } from "./grants";
 import { type Options, Upload } from "./upload.svelte";
@@ -23,7 +24,7 @@ class Uploads {
 
   /** Upload the file of a task that waits for it. Another task replaces it if its grant can't be used. */
   addFor(task: Task, file: File): Upload {
-    const max_spend = task.max_spend === null ? null : Number(task.max_spend);
+    const max_spend = task.max_spend === null ? null : toJson(task.max_spend);
     const upload = new Upload(file, { dry_run: task.dry_run, max_spend });
     upload.taskId = task.id;
     upload.grant = findGrant(task.id);
