@@ -22,9 +22,16 @@ APPEND_ONLY = ("ledger", "audit_log")
 def hours_ago(database: Database, hours: int) -> Iterator[None]:
     """Let all that the block writes appear to have happened whole hours ago.
 
-    Nothing else may write meanwhile. Whole hours keep the usage of each hour equal to its ledger entries.
+    Nothing else may write meanwhile, and the block may not charge users who were charged earlier in this
+    hour. Whole hours keep the usage of each hour equal to its ledger entries.
     """
     (began,) = database.query("SELECT clock_timestamp() AS time", {})
+    # The usage of these users in the present hour has entries from before the block, so it must stay.
+    earlier = database.query(
+        "SELECT DISTINCT user_id FROM usage_hours"
+        " WHERE hour >= date_trunc('hour', :began::timestamptz, 'UTC')",
+        {"began": began["time"]},
+    )
     yield
     database.begin()
     for table in APPEND_ONLY:
@@ -39,8 +46,8 @@ def hours_ago(database: Database, hours: int) -> Iterator[None]:
             )
     database.query(
         "UPDATE usage_hours SET hour = hour - make_interval(hours => :hours::int)"
-        " WHERE hour >= date_trunc('hour', :began::timestamptz, 'UTC')",
-        values,
+        " WHERE hour >= date_trunc('hour', :began::timestamptz, 'UTC') AND user_id <> ALL(:earlier::uuid[])",
+        {**values, "earlier": [row["user_id"] for row in earlier]},
     )
     for table in APPEND_ONLY:
         database.query(f"ALTER TABLE {table} ENABLE TRIGGER {table}_append_only", {})
