@@ -6,6 +6,7 @@ moved into the past by whole hours, so that usage, ledger and records still agre
 
 import random
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +47,10 @@ class Person:
 class Demo:
     """One demo: its people, its random choices, and the service that it fills."""
 
-    def __init__(self, url: str, database: Database, admin_password: str) -> None:
+    def __init__(self, url: str, database: Database, admin_password: str, exits: ExitStack) -> None:
         self._url = url
         self._database = database
+        self._exits = exits
         self._random = random.Random(1815)  # noqa: S311  the same demo each time
         self._admin = self._sign_in("defaultadmin@admin.as", admin_password)
         self._people: dict[str, Person] = {}
@@ -143,7 +145,7 @@ class Demo:
             time.sleep(0.1)
 
     def _sign_in(self, email: str, password: str) -> Person:
-        http = httpx.Client(base_url=self._url, trust_env=False, timeout=30)
+        http = self._exits.enter_context(httpx.Client(base_url=self._url, trust_env=False, timeout=30))
         body = {"email": email, "password": password, "token": True}
         response = http.post("/login", json=body)
         if response.status_code != httpx.codes.OK:
@@ -161,8 +163,7 @@ def _post(person: Person, path: str, **body: Any) -> Any:
 
 def fill(url: str, database_url: str, admin_password: str) -> None:
     """Fill the service at `url`, which uses this database. Raises: CannotStart."""
-    database = Database(database_url)
-    try:
-        Demo(url, database, admin_password).run()
-    finally:
-        database.dispose()
+    with ExitStack() as exits:
+        database = Database(database_url)
+        exits.callback(database.dispose)
+        Demo(url, database, admin_password, exits).run()

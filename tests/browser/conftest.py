@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from deploy.environment import ROOT
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from tests.support.console import Complaints
@@ -21,6 +22,7 @@ MISSING = (
     "no browser: install Chromium (`apt-get install chromium`) or Google Chrome,"
     " or run `.venv/bin/playwright install chromium`"
 )
+CONSOLE = ROOT / "build" / "console" / "index.html"
 TIMEOUT_SECONDS = 30
 """For each step of a console's test, because `make test` runs six processes."""
 ARGUMENTS = [
@@ -148,6 +150,7 @@ def complaints(context: BrowserContext) -> Iterator[Complaints]:
 @pytest.fixture
 def console(context: BrowserContext, complaints: Complaints) -> Page:
     """A tab that is not signed in. It shows nothing yet."""
+    assert CONSOLE.exists(), f"the console is not built: run `make {CONSOLE.relative_to(ROOT)}`"
     return context.new_page()
 
 

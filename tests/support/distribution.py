@@ -9,6 +9,8 @@ LARGE = (
     "deploy/test_stack.py",
     "batch",
     "e2e",
+    "browser/test_console_pages.py",
+    "browser",
     "fuzz",
     "deploy",
     "batch with the whole service",
@@ -16,7 +18,6 @@ LARGE = (
     "faults",
     "machine",
     "soak",
-    "browser",
 )
 """Groups in the order in which they start. The longest start first, so that none runs alone at the end."""
 
