@@ -119,6 +119,7 @@ def continue_full_audit(seconds: float) -> tuple[Progress, list[str]]:
     """
     with UnitOfWork() as uow:
         if not uow.only("lock_audit")["is_full"]:
+            uow.run("forget_audit_points")
             uow.run("restart_audit", is_full=True)
         uow.commit()
     progress = advance(seconds)

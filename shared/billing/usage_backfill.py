@@ -56,6 +56,7 @@ def _count() -> int:
             # The audit has not compared the usage of the entries that it has verified.
             uow.run("end_usage_backfill")
             uow.run("lock_audit")
+            uow.run("forget_audit_points")
             uow.run("restart_audit", is_full=False)
         uow.commit()
     return entries

@@ -192,7 +192,9 @@ def test_audit_compares_usage_that_it_left_out_before_the_end(upgraded: Connecti
     assert audit.advance(60).is_finished
     assert upgraded.run("SELECT count(*) FROM audit_points WHERE is_suspect") == [[0]]
     assert nightly.handler({}, None) == {"status": audit.PASSED_WITHOUT_USAGE}
+    file = upgraded.run("SELECT pg_relation_filenode('audit_points')")
     end(60)
+    assert upgraded.run("SELECT pg_relation_filenode('audit_points')") != file  # truncated, whatever its size
     upgraded.run("UPDATE usage_hours SET spent = spent + 1 WHERE hour = '2026-01-01 00:00Z'")
     with pytest.raises(nightly.LedgerMismatch):
         nightly.handler({}, None)
