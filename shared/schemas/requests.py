@@ -1,7 +1,7 @@
 """The JSON bodies of requests. Unknown members are rejected."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -24,6 +24,8 @@ from shared.schemas.field_types import (
     Time,
     UserStatus,
 )
+
+T = TypeVar("T")
 
 
 class Request(BaseModel):
@@ -81,6 +83,12 @@ class Resumption(Request):
     ] = None
 
 
+def _distinct(names: list[T]) -> list[T]:
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("distinct", "Input should contain each name once")
+    return names
+
+
 class NewExport(Request):
     resource: ExportResource
     format: ExportFormat = "csv"
@@ -94,14 +102,14 @@ class NewExport(Request):
     ] = {}
     fields: Annotated[
         list[Annotated[str, Field(max_length=64)]],
-        Field(max_length=100, description="The fields of each row, all by default.", examples=[["date"]]),
+        Field(
+            max_length=100,
+            description="The fields of each row, all by default.",
+            examples=[["date"]],
+            json_schema_extra={"uniqueItems": True},
+        ),
+        AfterValidator(_distinct),
     ] = []
-
-
-def _distinct(scopes: list[Scope]) -> list[Scope]:
-    if len(set(scopes)) < len(scopes):
-        raise PydanticCustomError("distinct", "Input should name each scope once")
-    return scopes
 
 
 class NewSpendLimit(Request):

@@ -182,7 +182,11 @@ def test_retried_export_is_written_once(client: Client) -> None:
         ({"resource": "records", "filters": {"page": "1"}}, "#/filters/page"),
         ({"resource": "records", "filters": {"amount": "much"}}, "#/filters/amount"),
         ({"resource": "ledger", "filters": {"task_id": "1"}}, "#/filters/task_id"),
+        ({"resource": "records", "filters": {"search": "1"}}, "#/filters/search"),
+        ({"resource": "records", "filters": {"sort": "date"}}, "#/filters/sort"),
+        ({"resource": "records", "filters": {"deleted": "true"}}, "#/filters/deleted"),
         ({"resource": "records", "fields": ["colour"]}, "#/fields"),
+        ({"resource": "records", "fields": ["date", "amount", "date"]}, "#/fields"),
         ({"resource": "records", "filters": {"operation": "a" * 9_999}}, "#/filters"),
     ],
 )
