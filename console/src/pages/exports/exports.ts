@@ -2,7 +2,6 @@
 
 import { api, data, type Schemas } from "../../api/client";
 import { download } from "../../lib/download";
-import { implemented } from "../../lib/operations";
 
 export type Export = Schemas["Export"];
 export type NewExport = Schemas["NewExport"];
@@ -76,14 +75,6 @@ const NOT_FILTERS = new Set([
 /** Return the filters in the query of a link to the page. */
 export function filtersOf(query: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(query).filter(([name]) => !NOT_FILTERS.has(name)));
-}
-
-const KINDS: Schemas["LedgerKind"][] = ["opening", "charge", "batch", "grant", "adjustment", "refund"];
-
-/** Return the values of the filter that the form offers. Throws ApiError. */
-export async function readChoices(resource: Resource): Promise<string[]> {
-  if (resource === "ledger") return KINDS;
-  return (await implemented()).map((operation) => operation.type);
 }
 
 export function isChanging({ status }: Pick<Export, "status">): boolean {
