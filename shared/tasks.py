@@ -125,7 +125,7 @@ def resume(
 
     Raises:
         NotFound: the owner has no such task.
-        Conflict: the task is neither out_of_credit nor cancelled, or it was refunded.
+        Conflict: the task is neither out_of_credit nor cancelled, it was refunded, or its upload expired.
         TooManyRequests: too many resumptions.
     """
     with UnitOfWork() as uow:
@@ -163,7 +163,7 @@ def start(
 
     Raises:
         NotFound: the owner has no such task.
-        Conflict: the task is not quoted.
+        Conflict: the task is not quoted, or its upload expired.
         TooManyRequests: too many starts and resumptions.
     """
     return _requeue(
@@ -200,6 +200,11 @@ def _requeue(
     throttle.check(row["wait"] or Decimal(0))
     if row["refunded"]:
         raise Conflict("The task was refunded, so it cannot be resumed. Upload the file again.")
+    if row["upload_expired_at"] is not None:
+        raise Conflict(
+            f"The uploaded file expired on {row['upload_expired_at']:%Y-%m-%d}. Upload the file again,"
+            " without any rows that were charged."
+        )
     if row["body"] is None:
         raise Conflict(f"The task is {row['status']}: {_REQUEUED[statement]}")
     if transaction.one("claim_message", id=task_id):

@@ -20,9 +20,9 @@ app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None, idempotent=Tr
     summary="Start a quoted task.",
     description=(
         "Processes the file of a dry run again and charges its rows. It is not uploaded again; the service "
-        "keeps it for 30 days. A row costs the price at the time when it is charged, so the sum may differ "
-        "from `cost`. If an API key starts it, its spending limit applies. The task must be `quoted` (409). "
-        "Too many starts at once return 429."
+        "keeps it for 30 days, and returns 409 afterwards. A row costs the price at the time when it is "
+        "charged, so the sum may differ from `cost`. If an API key starts it, its spending limit applies. "
+        "The task must be `quoted` (409). Too many starts at once return 429."
     ),
     operation_id="startTask",
     responses=documented(

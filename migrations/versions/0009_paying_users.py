@@ -237,6 +237,14 @@ RETURN json_build_object(
     'refunded_at', rfc3339(task.refunded_at), 'refund_id', task.refund_id)::text
 """
 
+# Return when a task's upload expired, or null before. S3 deletes it 30 days after the upload
+# (resources/batch.yml), at the next midnight; the upload begins at most 15 minutes after the task's creation.
+TASK_UPLOAD_EXPIRED_AT = """
+CREATE FUNCTION task_upload_expired_at(task tasks) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN task.created_at + interval '30 days' <= now() THEN task.created_at + interval '30 days' END
+"""
+
 # Return when S3 deletes the results of an ended task (resources/batch.yml). Tasks that completed before this
 # migration have no `results_at`.
 TASK_RESULTS_EXPIRE_AT = """
@@ -358,6 +366,7 @@ FUNCTIONS = (
     API_KEY_LIMIT,
     API_KEY_SPENT,
     API_KEY_JSON,
+    TASK_UPLOAD_EXPIRED_AT,
     TASK_RESULTS_EXPIRE_AT,
     TASK_RESULTS,
     TASK_SECONDS_LEFT,

@@ -15,6 +15,7 @@ from functions.tasks import results as task_results
 from shared import aws, database, records, tasks
 from shared.auth import tokens
 from shared.billing import charges
+from shared.database import UnitOfWork
 from shared.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable, TooManyRequests
 from shared.ids import uuid7
 from tests.support.lambda_event import event, problem
@@ -269,6 +270,51 @@ def test_eight_concurrent_resumes_send_one_message(client: Person, sql: Sql) -> 
 
     run_concurrently(8, resume)
     assert sent == [task_id]
+
+
+def start(task_id: UUID, owner: UUID, send: tasks.Send) -> str:
+    with UnitOfWork() as uow:
+        started = tasks.start(task_id, owner, send, uow)
+        uow.commit()
+    return started
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "is_uploaded"),
+    [
+        (start, "quoted", True),
+        (tasks.resume, "out_of_credit", True),
+        (tasks.resume, "cancelled", True),
+        (tasks.resume, "cancelled", False),
+    ],
+    ids=["start", "resume", "resume a cancelled task", "resume without an upload"],
+)
+def test_task_is_not_processed_again_once_its_upload_has_expired(
+    client: Person, sql: Sql, act: Callable[..., str], status: str, is_uploaded: bool
+) -> None:
+    task_id, sent = task(client, sql, status), list[tuple[UUID, ...]]()
+    age = "UPDATE tasks SET created_at = now() - CAST(:age AS interval) RETURNING created_at"
+    ((created_at,),) = sql(age, age=timedelta(days=30))
+    if not is_uploaded:
+        sql("UPDATE tasks SET etag = NULL")
+    before = sql("SELECT * FROM tasks"), sql("SELECT * FROM rate_limits")
+    expired_on = created_at + timedelta(days=30)
+    with pytest.raises(Conflict, match=f"expired on {expired_on:%Y-%m-%d}. Upload the file again"):
+        act(task_id, client.id, lambda *ids: sent.append(ids))
+    assert (sql("SELECT * FROM tasks"), sql("SELECT * FROM rate_limits"), sent) == (*before, [])
+    sql(age, age=timedelta(days=30) - timedelta(minutes=1))
+    act(task_id, client.id, lambda *_: None)
+    assert tasks.get(task_id, client.id)["status"] == ("queued" if is_uploaded else "awaiting_upload")
+
+
+@pytest.mark.parametrize("act", [start, tasks.resume], ids=["start", "resume"])
+def test_status_is_the_reason_even_after_the_upload_has_expired(
+    client: Person, sql: Sql, act: Callable[..., str]
+) -> None:
+    task_id = task(client, sql, "completed")
+    sql("UPDATE tasks SET created_at = now() - interval '31 days'")
+    with pytest.raises(Conflict, match="The task is completed"):
+        act(task_id, client.id, lambda *_: None)
 
 
 EXPIRED, ALMOST = timedelta(days=90), timedelta(days=90) - timedelta(minutes=1)

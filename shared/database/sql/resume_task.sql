@@ -1,18 +1,21 @@
--- Queue a task again that ran out of credit or was cancelled, unless it was refunded, if its owner may resume
--- another task now (a token bucket; admins have no limit). Run it in one transaction with sending the task's
+-- Queue a task again that ran out of credit or was cancelled, unless it was refunded or its upload expired, if its owner
+-- may resume another task now (a token bucket; admins have no limit). Run it in one transaction with sending the task's
 -- message, so that neither happens alone. A task without an ETag has no file yet and awaits its upload. The results
 -- of the rows before are no longer published; those of all rows replace them. `body` is null if nothing was resumed;
 -- `wait` is the seconds until the owner may resume.
 -- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
-    SELECT id, user_id, status, max_spend, refunded_at IS NOT NULL AS refunded FROM tasks
+    SELECT id, user_id, status, max_spend, refunded_at IS NOT NULL AS refunded,
+           CASE WHEN status IN ('out_of_credit', 'cancelled') THEN task_upload_expired_at(tasks) END
+               AS upload_expired_at
+    FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
     FOR UPDATE
 ), token AS MATERIALIZED (
     SELECT CASE WHEN :owner::uuid IS NULL THEN 0
                 ELSE take_token('resume:' || user_id, :capacity::numeric, :per_second::numeric) END AS wait
     FROM found
-    WHERE status IN ('out_of_credit', 'cancelled') AND NOT refunded
+    WHERE status IN ('out_of_credit', 'cancelled') AND NOT refunded AND upload_expired_at IS NULL
 ), resumed AS (
     UPDATE tasks t
     SET status = CASE WHEN t.etag IS NULL THEN 'awaiting_upload' ELSE 'queued' END,
@@ -33,4 +36,6 @@ WITH found AS MATERIALIZED (
     FROM resumed
     WHERE user_id <> :admin_id::uuid
 )
-SELECT user_id, status, refunded, (SELECT wait FROM token) AS wait, (SELECT body FROM resumed) AS body FROM found
+SELECT user_id, status, refunded, upload_expired_at, (SELECT wait FROM token) AS wait,
+       (SELECT body FROM resumed) AS body
+FROM found

@@ -1,18 +1,20 @@
--- Queue a quoted task, to charge its rows, if its owner may resume another task now (a token bucket; admins have no
--- limit). Run it in one transaction with sending the task's message, so that neither happens alone. The file and
+-- Queue a quoted task, to charge its rows, unless its upload expired, if its owner may resume another task now (a token
+-- bucket; admins have no limit). Run it in one transaction with sending the task's message, so that neither happens alone. The file and
 -- `cost` stay; the counts begin again, and the dry run's results are no longer published. Each chunk deletes the bad
 -- rows that the dry run stored of its rows: there may be too many for one call. `body` is null if nothing was started;
 -- `wait` is the seconds until the owner may start it.
 -- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
-    SELECT id, user_id, status FROM tasks
+    SELECT id, user_id, status,
+           CASE WHEN status = 'quoted' THEN task_upload_expired_at(tasks) END AS upload_expired_at
+    FROM tasks
     WHERE id = :id::uuid AND (:owner::uuid IS NULL OR user_id = :owner::uuid)
     FOR UPDATE
 ), token AS MATERIALIZED (
     SELECT CASE WHEN :owner::uuid IS NULL THEN 0
                 ELSE take_token('resume:' || user_id, :capacity::numeric, :per_second::numeric) END AS wait
     FROM found
-    WHERE status = 'quoted'
+    WHERE status = 'quoted' AND upload_expired_at IS NULL
 ), started AS (
     UPDATE tasks t
     SET status = 'queued', dry_run = false, api_key_id = :api_key_id::uuid,
@@ -29,6 +31,6 @@ WITH found AS MATERIALIZED (
     FROM found JOIN started ON true
     WHERE started.user_id <> :admin_id::uuid
 )
-SELECT user_id, status, (SELECT wait FROM token) AS wait, (SELECT body FROM started) AS body,
-       false AS refunded
+SELECT user_id, status, upload_expired_at, (SELECT wait FROM token) AS wait,
+       (SELECT body FROM started) AS body, false AS refunded
 FROM found
