@@ -25,7 +25,10 @@ from localstack import ports
 from localstack.postgres import DATABASE, Postgres
 from tests.support.eventually import eventually
 
-PACKAGED = ["deploy", "functions", "shared", "worker", "migrations", "docs", "localstack", "resources"]
+PACKAGED = [
+    *("deploy", "functions", "shared", "worker", "migrations", "docs", "localstack", "resources"),
+    "build/console",
+]
 FILES = ["serverless.yml", "package.json", "requirements.txt"]
 # Compression takes half the time of packaging, and the size of the zip matters only on AWS.
 HOST_WHEELS = """
