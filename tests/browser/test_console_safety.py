@@ -1,0 +1,131 @@
+"""The console in a hurry: waiting requests, the keyboard's focus, filters, late responses, long numbers."""
+
+import re
+
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+
+from tests.support.console import compute, fill_sign_in, new_client, open_page, result, rows, sign_in
+from tests.support.http_client import Client, new_email
+
+
+def button(container: Page | Locator, name: str) -> Locator:
+    return container.get_by_role("button", name=name, exact=True)
+
+
+def test_waiting_call_is_not_sent_when_another_user_signs_in(
+    console: Page, admin: Client, context: BrowserContext
+) -> None:
+    with new_client(console, admin) as api:
+        open_page(console, "Compute")
+        context.clear_cookies()
+        compute(console, "1", "2")
+        expect(console.get_by_role("dialog", name="Your session has ended")).to_be_visible()
+        other = context.new_page()
+        other.goto("/")
+        email = new_email()
+        fill_sign_in(other, email)
+        expect(console.get_by_role("navigation", name="Main")).to_contain_text(email)
+        assert other.request.get("/api/v1/records").json()["records"] == []
+        assert api.rows("records") == []
+
+
+def test_dialog_of_an_ended_session_stays_open_on_escape(
+    console: Page, admin: Client, context: BrowserContext
+) -> None:
+    with new_client(console, admin):
+        open_page(console, "Compute")
+        context.clear_cookies()
+        compute(console, "1", "2")
+        dialog = console.get_by_role("dialog", name="Your session has ended")
+        expect(dialog).to_be_visible()
+        for _ in range(3):
+            console.keyboard.press("Escape")
+        button(dialog, "Continue").click(trial=True)
+
+
+def test_focus_returns_to_the_button_that_opened_a_dialog(console: Page, admin: Client) -> None:
+    with new_client(console, admin):
+        open_page(console, "API keys")
+        for close in ("Escape", "button"):
+            button(console, "Create a key").click()
+            dialog = console.get_by_role("dialog", name="Create an API key")
+            expect(dialog.get_by_label("Name")).to_be_focused()
+            if close == "Escape":
+                console.keyboard.press("Escape")
+            else:
+                button(dialog, "Close").click()
+            expect(button(console, "Create a key")).to_be_focused()
+
+
+def test_focus_moves_to_the_page_of_a_row(console: Page, admin: Client) -> None:
+    with new_client(console, admin):
+        open_page(console, "Compute")
+        compute(console, "1", "2")
+        expect(result(console)).to_be_visible()
+        open_page(console, "History")
+        rows(console, "Records").get_by_role("link").first.click()
+        expect(console.get_by_role("heading", level=1, name="Addition")).to_be_visible()
+        expect(console.get_by_role("main")).to_be_focused()
+
+
+def test_file_links_to_its_own_rows(console: Page, admin: Client) -> None:
+    with new_client(console, admin):
+        open_page(console, "Compute")
+        compute(console, "1", "2")
+        expect(result(console)).to_be_visible()
+        open_page(console, "Files")
+        console.get_by_label("Check the price first").uncheck()
+        file = {
+            "name": "own.csv",
+            "mimeType": "text/csv",
+            "buffer": b'operation,arguments\naddition,"[3, 4]"\n',
+        }
+        console.get_by_label("CSV files").set_input_files(file)  # type: ignore[arg-type]
+        rows(console, "Files").get_by_role("link", name="own.csv").click()
+        console.get_by_role("link", name="Its rows in the history").click()
+        expect(rows(console, "Records")).to_have_count(1)
+        expect(rows(console, "Records")).to_contain_text("[3,4]")
+
+
+def test_typed_filter_is_kept_by_a_choice_that_follows_at_once(console: Page, admin: Client) -> None:
+    sign_in(console, "defaultadmin@admin.as", "adminpass")
+    open_page(console, "Users")
+    filters = console.get_by_role("search", name="Filters")
+    filters.get_by_label("E-mail").fill("defaultadmin")
+    filters.get_by_label("Role").select_option("admin")
+    expect(console).to_have_url(re.compile("email__like=.*role=admin"))
+
+
+def test_usage_of_a_range_that_was_left_does_not_replace_the_present_one(
+    console: Page, admin: Client
+) -> None:
+    held = list[Route]()
+
+    def hold_hours(route: Route) -> None:
+        if "by=hour" in route.request.url:
+            held.append(route)
+        else:
+            route.continue_()
+
+    with new_client(console, admin):
+        open_page(console, "Compute")
+        compute(console, "1", "2")
+        expect(result(console)).to_be_visible()
+        console.route("**/api/v1/usage?*", hold_hours)
+        open_page(console, "Usage")
+        button(console, "24 hours").click()
+        button(console, "12 months").click()
+        chart = console.get_by_role("img", name="Credits spent by month")
+        expect(chart).to_be_visible()
+        with console.expect_response(lambda response: "by=hour" in response.url) as late:
+            held[0].continue_()
+        late.value.finished()
+        console.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")
+        assert chart.is_visible()
+
+
+def test_numbers_are_sent_with_all_their_digits(console: Page, admin: Client) -> None:
+    with new_client(console, admin):
+        console.goto("/#/compute?operation=substraction")
+        compute(console, "12345678901234567891", "12345678901234567890")
+        expect(result(console).locator(".figure")).to_have_text("1")
