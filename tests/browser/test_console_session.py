@@ -122,6 +122,7 @@ def test_list_that_was_not_reached_is_read_when_asked_again(
     with new_client(console, admin) as api:
         assert api.compute().is_success
         open_page(console, "History")
+        expect(rows(console, "Records")).to_have_count(1)
         context.set_offline(True)
         console.get_by_role("columnheader", name="Cost").get_by_role("button").click()
         expect(console.get_by_role("alert")).to_contain_text("can't be reached")
