@@ -8,7 +8,9 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 LARGE = (
     "deploy/test_stack.py",
     "batch",
+    "batch: ends of tasks",
     "e2e",
+    "e2e/security",
     "browser/test_console_pages.py",
     "browser",
     "fuzz",
@@ -27,6 +29,11 @@ BY_FILE = {"unit", "integration"}
 WHOLE_SERVICE = {"test_attack.py", "test_client.py", "test_dead_letters.py", "test_from_outside.py"}
 """Files of tests/batch that use the fixture `running`. The others use `harness`."""
 
+ENDS_OF_TASKS = {
+    *("test_credit.py", "test_dry_run.py", "test_ended_results.py", "test_key_limit.py", "test_max_spend.py"),
+}
+"""Files of tests/batch with a harness of their own. In one process with the others, they would end last."""
+
 
 def group_of(nodeid: str) -> str:
     """Return the group of a test. One process runs all tests of a group, in their order."""
@@ -36,6 +43,10 @@ def group_of(nodeid: str) -> str:
         return file
     if folder == "batch" and rest[-1] in WHOLE_SERVICE:
         return "batch with the whole service"
+    if folder == "batch" and rest[-1] in ENDS_OF_TASKS:
+        return "batch: ends of tasks"
+    if folder == "e2e" and rest[0] == "security":
+        return "e2e/security"
     return folder
 
 
