@@ -27,7 +27,7 @@ def connect(stack: Stack) -> socket.socket:
 
 def meet(stack: Stack, name: str) -> set[int]:
     """Send four requests that respond only once all four are being handled. Return their process ids."""
-    with httpx.Client(timeout=15) as client, ThreadPoolExecutor(4) as threads:
+    with httpx.Client(timeout=15, verify=False) as client, ThreadPoolExecutor(4) as threads:
         responses = list(threads.map(lambda _: client.get(f"{stack.url}/meet/{name}"), range(4)))
     assert [response.status_code for response in responses] == [200] * 4
     return {response.json()["pid"] for response in responses}
@@ -41,7 +41,7 @@ def test_idle_connections_block_no_process(stack: Stack) -> None:
     with ExitStack() as idle:
         for _ in range(12):
             idle.enter_context(connect(stack))  # silent, like a browser's spare connections
-            client = idle.enter_context(httpx.Client())
+            client = idle.enter_context(httpx.Client(verify=False))
             assert client.post(f"{stack.url}/echo", content="x").status_code == 200  # then kept alive
         assert len(meet(stack, "beside_idle_ones")) == 4
 
@@ -62,7 +62,7 @@ def test_incomplete_requests_do_not_delay_other_clients(stack: Stack, part: byte
             slow.enter_context(connect(stack)).sendall(part)
         assert len(meet(stack, f"beside_{HALF_SENT.index(part)}")) == 4
         for _ in range(20):
-            assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
+            assert httpx.get(f"{stack.url}/echo", timeout=2, verify=False).status_code == 200
 
 
 def test_clients_that_do_not_read_or_close_do_not_delay_other_clients(stack: Stack) -> None:
@@ -75,7 +75,7 @@ def test_clients_that_do_not_read_or_close_do_not_delay_other_clients(stack: Sta
             unread.sendall(head.encode() + b"x" * size)
             slow.enter_context(connect(stack)).sendall(b"GET /echo HTTP/1.0\r\n\r\n")
         for _ in range(20):
-            assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
+            assert httpx.get(f"{stack.url}/echo", timeout=2, verify=False).status_code == 200
 
 
 def test_slow_reader_receives_the_whole_response(stack: Stack) -> None:
@@ -132,11 +132,11 @@ def test_malformed_chunks_do_not_block_the_server(stack: Stack, chunks: bytes) -
         client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
         client.shutdown(socket.SHUT_WR)
         assert not client.recv(1000).startswith(b"HTTP/1.1 200")
-    assert httpx.get(f"{stack.url}/echo", timeout=2).status_code == 200
+    assert httpx.get(f"{stack.url}/echo", timeout=2, verify=False).status_code == 200
 
 
 def test_process_handles_one_request_at_a_time(stack: Stack) -> None:
-    with httpx.Client(timeout=15) as client, ThreadPoolExecutor(16) as threads:
+    with httpx.Client(timeout=15, verify=False) as client, ThreadPoolExecutor(16) as threads:
         responses = threads.map(lambda _: client.get(f"{stack.url}/alone"), range(120))
     assert {response.status_code for response in responses} == {200}
 
@@ -162,17 +162,17 @@ def test_pipelined_requests_all_get_responses(stack: Stack) -> None:
 
 
 def test_body_over_the_limit_returns_413_with_a_message(stack: Stack) -> None:
-    response = httpx.post(f"{stack.url}/echo", content=b"x" * (BODY_LIMIT + 1), timeout=15)
+    response = httpx.post(f"{stack.url}/echo", content=b"x" * (BODY_LIMIT + 1), timeout=15, verify=False)
     assert (response.status_code, response.json()) == (413, {"message": "Request Entity Too Large"})
 
 
 def test_chunked_body_over_the_limit_returns_413(stack: Stack) -> None:
     chunks = (b"x" * 100_000 for _ in range(BODY_LIMIT // 100_000 + 2))
-    assert httpx.post(f"{stack.url}/echo", content=chunks, timeout=15).status_code == 413
+    assert httpx.post(f"{stack.url}/echo", content=chunks, timeout=15, verify=False).status_code == 413
 
 
 def test_failing_handler_returns_500_without_the_reason(stack: Stack) -> None:
-    response = httpx.get(f"{stack.url}/fail")
+    response = httpx.get(f"{stack.url}/fail", verify=False)
     assert (response.status_code, response.json()) == (500, {"message": "Internal Server Error"})
 
 
@@ -201,6 +201,6 @@ def test_malformed_request_returns_an_error_of_the_gateway(
 
 def test_function_that_times_out_returns_500_and_its_process_is_replaced(stack: Stack) -> None:
     before = meet(stack, "before_hanging")
-    assert httpx.get(f"{stack.url}/hang", timeout=10).status_code == 500
+    assert httpx.get(f"{stack.url}/hang", timeout=10, verify=False).status_code == 500
     after = meet(stack, "after_hanging")
     assert len(before & after) == 3

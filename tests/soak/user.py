@@ -33,7 +33,7 @@ class User:
         """
         self._client = Client(url, address=address).sign_up()
         self._admin = Client(url, address=address, bearer=admin_key)
-        self._bucket = httpx.Client(trust_env=False, timeout=30)
+        self._bucket = httpx.Client(trust_env=False, timeout=30, verify=False)
         self._responses, self._stop, self._random = responses, stop, random.Random(seed)
         self.id = self._client.id
         self.charged: dict[str, tuple[float, str]] = {}
