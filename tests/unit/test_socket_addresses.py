@@ -45,23 +45,28 @@ class Remote(BaseHTTPRequestHandler):
 def port() -> Iterator[int]:
     """The port of a server on ::1; the same port of 127.0.0.1 accepts no connection and rejects none."""
     with ExitStack() as ended:
-        server = ended.enter_context(Ipv6Server(("::1", 0), Remote))
-        port = server.server_port
+        # IPv4 first, because few other processes use the ports of ::1.
+        port = swallow_connections(ended)
+        server = ended.enter_context(Ipv6Server(("::1", port), Remote))
         ended.callback(server.shutdown)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        swallow_connections(ended, port)
         yield port
 
 
-def swallow_connections(ended: ExitStack, port: int) -> None:
-    """Listen with a full backlog: the kernel drops further connection requests, as a missing route does."""
+def swallow_connections(ended: ExitStack) -> int:
+    """Listen with a full backlog: the kernel drops further connection requests, as a missing route does.
+
+    Return the port.
+    """
     listener = ended.enter_context(socket.socket())
-    listener.bind(("127.0.0.1", port))
+    listener.bind(("127.0.0.1", 0))
     listener.listen(0)
+    port: int = listener.getsockname()[1]
     for _ in range(3):
         client = ended.enter_context(socket.socket())
         client.setblocking(False)
         client.connect_ex(("127.0.0.1", port))
+    return port
 
 
 @pytest.fixture
