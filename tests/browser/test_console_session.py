@@ -1,7 +1,7 @@
 """The console's session: a lost connection, expired cookies, and two tabs."""
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
 
 from tests.support.console import (
     Complaints,
@@ -14,6 +14,7 @@ from tests.support.console import (
     result,
     rows,
 )
+from tests.support.eventually import eventually
 from tests.support.http_client import PASSWORD, Client, new_email
 
 REFRESHED = {"access_token_cookie", "csrf_access_token"}
@@ -164,6 +165,30 @@ def test_signing_in_again_in_one_tab_continues_the_other(
             expect(result(tab)).to_contain_text("3")
             expect(tab.get_by_role("dialog")).to_be_hidden()
         assert len(api.rows("records")) == 2
+        for tab in (console, other):
+            expect(balance(tab)).to_have_text("10")
+
+
+def test_read_of_the_balance_does_not_replace_a_newer_one(
+    console: Page, admin: Client, context: BrowserContext
+) -> None:
+    with new_client(console, admin):
+        other = context.new_page()
+        other.goto("/#/compute")
+        open_page(console, "Compute")
+        held = list[tuple[Route, APIResponse]]()
+        console.route(
+            "**/users/me",
+            lambda route: route.continue_() if held else held.append((route, route.fetch())),
+        )
+        compute(other, "1", "2")  # and the first tab reads the balance of 15
+        expect(result(other)).to_contain_text("3")
+        eventually(lambda: console.evaluate("1") and held)
+        compute(console, "3", "4")
+        expect(balance(console)).to_have_text("10")
+        for route, response in held:
+            route.fulfill(response=response)
+        console.wait_for_load_state("networkidle")
         for tab in (console, other):
             expect(balance(tab)).to_have_text("10")
 

@@ -3,7 +3,7 @@
 import { api, data, type Schemas } from "../api/client";
 import { onSessionEnd } from "../api/transport";
 
-type Message = "signed-out" | "signed-in" | "balance";
+type Message = { event: "signed-out" } | { event: "signed-in" } | { event: "balance"; balance: string };
 
 class Session {
   user = $state<Schemas["User"] | null>(null);
@@ -11,6 +11,8 @@ class Session {
   isExpired = $state(false);
 
   #continue: (() => void)[] = [];
+  /** Counts the balances of responses, so that a read that began before one does not replace it. */
+  #balances = 0;
   #tabs = new BroadcastChannel("session");
 
   constructor() {
@@ -31,14 +33,18 @@ class Session {
 
   /** Show a balance that a response contained. Other tabs then read theirs. */
   setBalance(balance: string): void {
+    this.#balances += 1;
     if (!this.user || this.user.balance === balance) return;
     this.user.balance = balance;
-    this.#tabs.postMessage("balance" satisfies Message);
+    this.#post({ event: "balance", balance });
   }
 
   /** Read the user with the present cookies. Throws ApiError: 401 if they are not valid. */
   async load(): Promise<void> {
-    this.user = await data(api.GET("/api/v1/users/me"));
+    const known = this.#balances;
+    const user = await data(api.GET("/api/v1/users/me"));
+    if (known !== this.#balances) return this.load();
+    this.user = user;
     onSessionEnd(() => this.#signInAgain());
   }
 
@@ -55,12 +61,12 @@ class Session {
     await this.load();
     if (before && before !== this.user?.id) return location.reload(); // the page shows another user's data
     this.#signedIn();
-    this.#tabs.postMessage("signed-in" satisfies Message);
+    this.#post({ event: "signed-in" });
   }
 
   async signOut(): Promise<void> {
     await data(api.POST("/logout"));
-    this.#tabs.postMessage("signed-out" satisfies Message);
+    this.#post({ event: "signed-out" });
     location.reload();
   }
 
@@ -75,8 +81,12 @@ class Session {
     for (const resolve of this.#continue.splice(0)) resolve();
   }
 
+  #post(message: Message): void {
+    this.#tabs.postMessage(message);
+  }
+
   #receive(message: Message): void {
-    if (message === "signed-out") return location.reload();
+    if (message.event === "signed-out") return location.reload();
     void this.#adopt(message);
   }
 
@@ -90,7 +100,11 @@ class Session {
     }
     // Another user's tab must not send the requests that wait for the first user.
     if (before !== this.user?.id) return location.reload();
-    if (message === "signed-in") this.#signedIn();
+    if (message.event === "signed-in") this.#signedIn();
+    // The other tab's response may be older than a charge of this tab, so let it read the balance too.
+    if (message.event === "balance" && message.balance !== this.balance) {
+      this.#post({ event: "balance", balance: this.balance });
+    }
   }
 }
 
