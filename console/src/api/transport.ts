@@ -19,8 +19,12 @@ export function onSessionEnd(handler: () => Promise<void>): void {
 
 /** Send a request of openapi-fetch. After 401, refresh the token or let the user sign in, and send it again. */
 export async function send(request: Request): Promise<Response> {
+  const before = cookie("csrf_access_token");
   const response = await sendRepeatedly(request.clone());
   if (!(await isSignedOut(response))) return response;
+  // Another request or tab may have exchanged the token since this request was sent.
+  const present = cookie("csrf_access_token");
+  if (present && present !== before) return sendRepeatedly(request);
   const refreshed = cookie("csrf_refresh_token") ? await refreshOnce() : response;
   if (REFRESH_LATER.has(refreshed.status)) return refreshed.clone();
   if (!refreshed.ok) {
