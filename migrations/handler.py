@@ -66,7 +66,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     began = monotonic()
     if event.get("audit"):
         with database.statement_timeout(AUDIT_STATEMENT_TIMEOUT):
-            usage_counted = usage_backfill.is_finished()
+            usage_counted = audit.usage_is_counted()
             progress, findings = audit.continue_full_audit(AUDIT_SECONDS)
         return {
             "finished": progress.is_finished,

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from shared import database
-from shared.billing import audit, usage_backfill
+from shared.billing import audit
 
 SECONDS = 700.0
 """Seconds after which the function begins no further step. The next night continues."""
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
         ServiceUnavailable: the audit did not run, because the database can't be reached.
     """
     with database.statement_timeout(STATEMENT_TIMEOUT):
-        usage_counted = usage_backfill.is_finished()
+        usage_counted = audit.usage_is_counted()
         progress = audit.advance(SECONDS)
         has_findings = bool(audit.check_suspects())
     logger.info(str(progress), extra={"finished": progress.is_finished})

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared import database
-from shared.billing import usage_backfill
 from shared.database import Row, UnitOfWork
 from shared.errors import DomainError
 
@@ -108,6 +107,21 @@ def check_suspects() -> list[str]:
     return [*lines[:LINES_LIMIT], *([f"… and {more} more"] if more else [])]
 
 
+def usage_is_counted() -> bool:
+    """Return whether past usage is counted, so that the audit compares usage. Raises: as `Database.run`."""
+    return bool(database.only("usage_is_counted")["counted"])
+
+
+def restart(uow: UnitOfWork, *, is_full: bool) -> None:
+    """Forget what is verified. Call it in the transaction of lock_audit.
+
+    Args:
+        is_full: begin a full audit; otherwise, an unfinished full audit stays one.
+    """
+    uow.run("forget_audit_points")
+    uow.run("restart_audit", is_full=is_full)
+
+
 def continue_full_audit(seconds: float) -> tuple[Progress, list[str]]:
     """Continue the unfinished full audit, or begin one, and stop after about this many seconds.
 
@@ -119,8 +133,7 @@ def continue_full_audit(seconds: float) -> tuple[Progress, list[str]]:
     """
     with UnitOfWork() as uow:
         if not uow.only("lock_audit")["is_full"]:
-            uow.run("forget_audit_points")
-            uow.run("restart_audit", is_full=True)
+            restart(uow, is_full=True)
         uow.commit()
     progress = advance(seconds)
     if not progress.is_finished:
@@ -160,7 +173,7 @@ def report(findings: Sequence[str], usage_counted: bool) -> int:
 def main() -> int:
     """Run a full audit and return the exit status: as `report`, or 2 if the audit failed."""
     try:
-        usage_counted = usage_backfill.is_finished()
+        usage_counted = usage_is_counted()
         return report(findings(), usage_counted)
     except DomainError as error:
         print(f"The audit failed: {error.detail}", file=sys.stderr)

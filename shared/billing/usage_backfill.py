@@ -8,7 +8,7 @@ position, so an interrupted backfill counts no entry twice. Remove it together w
 import time
 from contextlib import suppress
 
-from shared import database
+from shared.billing import audit
 from shared.database import STATEMENT_TIMEOUT, UnitOfWork
 from shared.errors import ServiceUnavailable
 
@@ -19,11 +19,6 @@ ATTEMPTS = 3
 """Times that a batch runs if it had to wait too long for a lock."""
 MARGIN = ATTEMPTS * STATEMENT_TIMEOUT + 5
 """Seconds that the last batch may take."""
-
-
-def is_finished() -> bool:
-    """Return whether all usage is counted. Raises: as `Database.run`."""
-    return bool(database.only("usage_is_counted")["counted"])
 
 
 def advance(seconds: float) -> bool:
@@ -56,7 +51,6 @@ def _count() -> int:
             # The audit has not compared the usage of the entries that it has verified.
             uow.run("end_usage_backfill")
             uow.run("lock_audit")
-            uow.run("forget_audit_points")
-            uow.run("restart_audit", is_full=False)
+            audit.restart(uow, is_full=False)
         uow.commit()
     return entries

@@ -155,7 +155,7 @@ def test_charges_of_version_1_1_after_the_migration_are_counted_by_the_trigger(
     with server.connect(name_of(empty_database_url)) as connection:
         # They are counted before an admin can correct them.
         insert_charges(connection, CHARGES.replace("'[]', 7,", "'[]', 5,").replace("'[]', 99,", "'[]', 5,"))
-        assert usage_backfill.is_finished()
+        assert audit.usage_is_counted()
         assert counted(connection) == (*COUNTED[:2], [])
 
 
