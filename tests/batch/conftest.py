@@ -20,12 +20,17 @@ def session_harness() -> Iterator[Harness]:
 
 @pytest.fixture
 def harness(session_harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-    """The harness with empty queues. Its settings apply to this process within the test."""
+    """The harness with empty queues, for which no message of an earlier test's task is sent again.
+
+    Its settings apply to this process within the test.
+    """
     for name, value in session_harness.environment.items():
         monkeypatch.setenv(name, value)
     clear_caches()
     for queue in (session_harness.queue, session_harness.dead_letters):
         session_harness.cloud.sqs.purge_queue(QueueUrl=queue)
+    for table in ("tasks", "exports"):
+        session_harness.sql(f"UPDATE {table} SET restarted_at = now()")
     session_harness.stage.expect(None)
     yield session_harness
     clear_caches()
