@@ -167,18 +167,19 @@ openapi: $(INSTALLED) ## Generate docs/openapi.json and docs/reference/tables.md
 
 pin: $(INSTALLED) ## Pin the newest versions that the requirements allow
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements.in -o requirements.txt
-	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-dev.in client/pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-lint.in -o requirements-lint.txt
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements-localstack.in -o requirements-localstack.txt
 
 # Compile byte code once: without it every start takes three times as long.
-$(INSTALLED): requirements-dev.txt
+$(INSTALLED): requirements-dev.txt client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is required. Choose one with PYTHON=, for example: make up PYTHON=python3.12"; exit 1; }
 	@echo "creating the virtual environment (once) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable client
 	@touch $@
 
 $(LINT_INSTALLED): requirements-lint.txt | $(INSTALLED)
