@@ -123,10 +123,7 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
     if app.access is not Access.ANYONE:
         statuses |= {"401", "403"}
         operation["security"] = [{"cookie": []}, {"bearer": []}]
-        scope = app.required_scope(method.upper())
-        operation["description"] += " " + (
-            f"An API key needs the scope `{scope}`." if scope else "API keys are not accepted."
-        )
+        operation["description"] += " " + _key_rule(app, method)
     if "security" in operation and method != "get":
         operation.setdefault("parameters", []).append(_header("X-CSRF-TOKEN", CSRF_HEADER, {}))
     if app.idempotent:
@@ -137,6 +134,14 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
         **{status: responses[status] for status in own_success},
         **{status: _problem(status) for status in sorted(statuses)},
     }
+
+
+def _key_rule(app: Api, method: str) -> str:
+    """Return the sentence that says which API keys an endpoint accepts."""
+    if app.access is Access.OWN_KEY:
+        return "An API key needs no scope, and is accepted only for itself."
+    scope = app.required_scope(method.upper())
+    return f"An API key needs the scope `{scope}`." if scope else "API keys are not accepted."
 
 
 def _add_money_preference(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -101,6 +101,16 @@ def check_scope(caller: Caller, scope: Scope | None) -> None:
         raise insufficient_scope(scope)
 
 
+def check_own_key(caller: Caller, api_key_id: UUID) -> None:
+    """Check that an API key acts on itself. A session may act on all keys of its user.
+
+    Raises:
+        InsufficientScope: the caller's API key is another one.
+    """
+    if caller.api_key_id not in (None, api_key_id):
+        raise InsufficientScope("An API key can do this only to itself. Sign in with POST /login.")
+
+
 def insufficient_scope(scope: Scope | None) -> InsufficientScope:
     """Return the error for an API key that lacks a scope, or that no scope allows to call the endpoint."""
     if scope is None:

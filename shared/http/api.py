@@ -67,6 +67,7 @@ class Access(Enum):
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     SESSION = "signed in with a session, not with an API key"
+    OWN_KEY = "signed in with a session, or with the API key that the request is about"
     ADMIN = "admin"
     CHARGED = "signed in; the charging statement checks it"
 
@@ -130,8 +131,8 @@ class Api(APIGatewayHttpResolver):
         return response
 
     def required_scope(self, method: str) -> Scope | None:
-        """Return the scope that an API key needs for a request; None if the endpoint accepts no API key."""
-        if self.access is Access.SESSION:
+        """Return the scope that an API key needs for a request; None if no scope allows it."""
+        if self.access in (Access.SESSION, Access.OWN_KEY):
             return None
         if self.access is Access.ADMIN:
             return "admin"
@@ -234,7 +235,8 @@ class Api(APIGatewayHttpResolver):
 
     def _look_up(self, method: str) -> auth.Caller:
         caller = auth.look_up(self.credentials, admin=self.access is Access.ADMIN)
-        auth.check_scope(caller, self.required_scope(method))
+        if self.access is not Access.OWN_KEY:  # only the endpoint knows which key the request is about
+            auth.check_scope(caller, self.required_scope(method))
         return caller
 
     def _authentication_error(self) -> DomainError | None:

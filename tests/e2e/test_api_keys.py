@@ -52,6 +52,17 @@ def test_revoked_key_is_rejected(client: Client, connect: Connect) -> None:
     expect.problem(client.delete(f"{KEYS}/{created['id']}"), 404)
 
 
+@pytest.mark.parametrize("scope", ["read", "compute", "batch"])
+def test_key_can_revoke_itself_and_no_other_key(client: Client, connect: Connect, scope: str) -> None:
+    own, another = create_key(client, scopes=[scope]), create_key(client, "another")
+    program = connect(bearer=own["key"])
+    problem = expect.problem(program.delete(f"{KEYS}/{another['id']}"), 403)
+    assert problem["type"] == "/problems/insufficient-scope"
+    assert exact(program.delete(f"{KEYS}/{own['id'].upper()}"))["status"] == "success"
+    expect.problem(program.delete(f"{KEYS}/{own['id']}"), 401)
+    assert [key["id"] for key in client.rows("api_keys")] == [another["id"]]
+
+
 def test_key_of_another_user_is_neither_shown_nor_revocable_even_for_an_admin(
     client: Client, other: Client, admin: Client, connect: Connect
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import ADMIN_PASSWORD
+from tests.e2e.conftest import ADMIN_PASSWORD, Connect
 from tests.support import expect
 from tests.support.access_matrix import FOR_ADMINS
 from tests.support.http_client import API, PASSWORD, Client, exact, new_email
@@ -80,11 +80,12 @@ def test_every_change_by_an_admin_has_one_entry(operator: Client, client: Client
 
 
 def test_admin_has_entries_for_own_keys_and_for_tasks_of_others(
-    account: Callable[..., Client], client: Client
+    account: Callable[..., Client], client: Client, connect: Connect
 ) -> None:
     one = account(role="admin")
-    key = exact(one.post(f"{API}/api_keys", json={"name": "x"}))
+    key, own = (exact(one.post(f"{API}/api_keys", json={"name": name})) for name in ("x", "own"))
     assert one.delete(f"{API}/api_keys/{key['id']}").status_code == 200
+    assert connect(bearer=own["key"]).delete(f"{API}/api_keys/{own['id']}").status_code == 200
     tasks = [
         exact(who.post(f"{API}/tasks", json={"filename": "x", "size": 1}))["id"] for who in (client, one)
     ]
@@ -95,7 +96,9 @@ def test_admin_has_entries_for_own_keys_and_for_tasks_of_others(
     assert [(entry["action"], entry["resource_id"]) for entry in log] == [
         ("resume", tasks[0]),
         ("cancel", tasks[0]),
+        ("revoke", own["id"]),
         ("revoke", key["id"]),
+        ("create", own["id"]),
         ("create", key["id"]),
     ]
     assert [(entry["before"], entry["after"]) for entry in log[:2]] == [

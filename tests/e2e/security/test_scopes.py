@@ -16,19 +16,20 @@ BATCH = re.compile(r"POST /api/v1/(process_csv|(tasks|exports)(/.*)?)$")
 SESSION_ONLY = {
     "GET /refresh",
     "POST /api/v1/api_keys",
-    "DELETE /api/v1/api_keys/{id}",
     "DELETE /api/v1/sessions/{id}",
     "POST /api/v1/users/me/password",
 }
 """Routes that accept no API key. With those that change something, a stolen key could outlive its limit and
 its revocation; the CSRF token is of no use to a key."""
+OWN_KEY = {"DELETE /api/v1/api_keys/{id}"}
+"""Routes that accept an API key of any scopes, but only for itself."""
 
 
 def scope_of(route: Declared) -> str | None:
-    """Return the scope that a route must require, or None if it must accept no API key."""
+    """Return the scope that a route must require, or None if no scope allows it."""
     if str(route) in FOR_ADMINS:
         return "admin"
-    if str(route) in SESSION_ONLY:
+    if str(route) in SESSION_ONLY | OWN_KEY:
         return None
     if route.method == "GET":
         return "read"
@@ -65,14 +66,22 @@ def test_key_is_accepted_exactly_on_the_routes_of_its_scope(
         return
     problem = expect.problem(response, 403)
     assert problem["type"] == "/problems/insufficient-scope"
-    assert (f"scope '{required}'" if required else "accepts no API key") in problem["detail"]
+    assert _rule(route, required, "scope '{}'", "accepts no API key", "only to itself") in problem["detail"]
 
 
 @pytest.mark.parametrize("route", SIGNED_IN, ids=str)
 def test_document_states_the_scope(route: Declared) -> None:
-    scope = scope_of(route)
-    expected = f"An API key needs the scope `{scope}`." if scope else "API keys are not accepted."
-    assert route.operation["description"].endswith(expected)
+    description = route.operation["description"]
+    own_key = "An API key needs no scope, and is accepted only for itself."
+    scope = "An API key needs the scope `{}`."
+    assert description.endswith(_rule(route, scope_of(route), scope, "API keys are not accepted.", own_key))
+
+
+def _rule(route: Declared, scope: str | None, scoped: str, no_key: str, own_key: str) -> str:
+    """Choose the text for a route: that of its scope, of no API key, or of its own API key."""
+    if str(route) in OWN_KEY:
+        return own_key
+    return scoped.format(scope) if scope else no_key
 
 
 @pytest.mark.parametrize("route", [route for route in SIGNED_IN if str(route) in FOR_ADMINS], ids=str)
