@@ -1,0 +1,218 @@
+"""Uploads, waiting and downloads, built on the routes of tasks and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from restcalc import retries
+from restcalc._async.runtime import in_thread, sleep
+from restcalc._async.tasks import AsyncTasks
+from restcalc.calls import Id
+from restcalc.codec import Number
+from restcalc.downloads import Part
+from restcalc.errors import NotFound, RestcalcError, no_export_file, transfer_failed, unreachable
+from restcalc.files import FilePath, Progress, Source
+from restcalc.models import ExportWithLink, Task, UploadGranted
+from restcalc.waiting import Intervals
+
+if TYPE_CHECKING:
+    import httpx
+
+BLOCK_BYTES = 1 << 18
+TRANSFER_SECONDS = 300.0
+"""The longest pause while S3 receives or sends a file."""
+WRITTEN_WITHIN = timedelta(hours=1)
+"""Results that are missing for longer after the end of their task have expired."""
+
+
+class AsyncFiles(AsyncTasks):
+    """Moves files to and from the service."""
+
+    async def upload(
+        self,
+        file: FilePath | BinaryIO,
+        *,
+        filename: str | None = None,
+        dry_run: bool = False,
+        max_spend: Number | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+    ) -> Task:
+        """Create a task, upload its file, and return the task. `wait` returns it when it has ended.
+
+        Args:
+            file: a path, or a file opened in binary mode. A pipe is copied to a temporary file first.
+            filename: the name to show. By default that of the file.
+            dry_run: check and price all rows, and charge none. `start_task` charges them later.
+            max_spend: end the task before it would spend more credits than this.
+            progress: called with the bytes sent and the size: `progress(done, total)`.
+            idempotency_key: within 15 minutes, a second call with the same key, name and size continues the
+                task of the first one.
+        """
+        with await in_thread(Source.open, file, filename) as source:
+            grant = await self.create_task(
+                source.name,
+                source.size,
+                dry_run=dry_run,
+                max_spend=max_spend,
+                idempotency_key=idempotency_key,
+            )
+            await self._upload(grant, source, progress)
+        return grant
+
+    async def upload_to(
+        self, grant: UploadGranted, file: FilePath | BinaryIO, *, progress: Progress | None = None
+    ) -> None:
+        """Upload the file of a task that `create_task` has created up to 15 minutes ago.
+
+        An interrupted upload may be repeated. Each row is still charged only once.
+        """
+        with await in_thread(Source.open, file, grant.filename) as source:
+            await self._upload(grant, source, progress)
+
+    async def wait(
+        self, task_id: Id, *, timeout: float | None = None, on_change: Callable[[Task], object] | None = None
+    ) -> Task:
+        """Wait until a task has ended and its results are written, and return it.
+
+        Args:
+            timeout: seconds. By default without end.
+            on_change: called with the task whenever it has changed.
+
+        Raises:
+            WaitTimeout: the task has not ended within the timeout. It continues.
+        """
+        intervals, seen = Intervals(timeout), None
+        while True:
+            task = await self.get_task(task_id)
+            if on_change and task != seen:
+                on_change(task)
+            seen = task
+            if task.finished_at and (task.results or await self._expired(task_id, task.finished_at)):
+                return task
+            await sleep(intervals.next(f"The task {task_id} is {task.status}"))
+
+    async def wait_export(
+        self,
+        id: Id,
+        *,
+        timeout: float | None = None,
+        on_change: Callable[[ExportWithLink], object] | None = None,
+    ) -> ExportWithLink:
+        """Wait until an export is completed or has failed, and return it. Takes the arguments of `wait`."""
+        intervals, seen = Intervals(timeout), None
+        while True:
+            export = await self.get_export(id)
+            if on_change and export != seen:
+                on_change(export)
+            seen = export
+            if export.finished_at:
+                return export
+            await sleep(intervals.next(f"The export {id} is {export.status}"))
+
+    async def download_results(
+        self, task_id: Id, path: FilePath, *, progress: Progress | None = None
+    ) -> Path:
+        """Download the results of a task that has ended. An interrupted download continues where it stopped.
+
+        Args:
+            path: the file to write. It appears once it is complete.
+            progress: called with the bytes received and the size: `progress(done, total)`.
+        """
+
+        async def link() -> str:
+            return (await self.get_task_results(task_id)).url
+
+        return await self._download(link, path, progress)
+
+    async def download_export(self, id: Id, path: FilePath, *, progress: Progress | None = None) -> Path:
+        """Download the file of a completed export. Takes the arguments of `download_results`."""
+
+        async def link() -> str:
+            export = await self.get_export(id)
+            if export.url is None:
+                raise no_export_file(export)
+            return export.url
+
+        return await self._download(link, path, progress)
+
+    async def _expired(self, task_id: Id, finished_at: datetime) -> bool:
+        """Return whether a task that has ended has no results any more."""
+        if datetime.now(UTC) - finished_at < WRITTEN_WITHIN:
+            return False
+        try:
+            await self.get_task_results(task_id)
+        except NotFound:
+            return True
+        return False
+
+    async def _upload(self, grant: UploadGranted, source: Source, progress: Progress | None) -> None:
+        import httpx
+
+        source.progress = progress
+        timeout = httpx.Timeout(self._timeout, read=TRANSFER_SECONDS, write=TRANSFER_SECONDS)
+
+        async def send() -> None:
+            files = {"file": (source.name, cast(IO[bytes], source), "text/csv")}
+            try:
+                response = await self._http(grant.url).post(
+                    grant.url, data=grant.fields, files=files, timeout=timeout
+                )
+            except httpx.RequestError as error:
+                raise unreachable(grant.url, error, "PUT") from error
+            if not response.is_success:
+                raise transfer_failed(response, "upload")
+
+        await self._transfer(send)
+
+    async def _download(
+        self, link: Callable[[], Awaitable[str]], path: FilePath, progress: Progress | None
+    ) -> Path:
+        import httpx
+
+        part = Part(path)
+        timeout = httpx.Timeout(self._timeout, read=TRANSFER_SECONDS)
+
+        async def receive() -> None:
+            url = await link()  # a new one for each attempt, because it expires
+            try:
+                for _ in range(
+                    2
+                ):  # the second request is for the whole content, if the part is of other content
+                    async with self._http(url).stream(
+                        "GET", url, headers=part.headers(), timeout=timeout
+                    ) as response:
+                        if response.is_error and response.status_code != 416:
+                            await response.aread()
+                            raise transfer_failed(response, "download")
+                        if stream := part.begin(response.status_code, response.headers):
+                            return await self._write(response, stream, part.total, progress)
+            except httpx.RequestError as error:
+                raise unreachable(url, error, "GET") from error
+
+        await self._transfer(receive)
+        return part.finish()
+
+    async def _write(
+        self, response: httpx.Response, stream: IO[bytes], total: int, progress: Progress | None
+    ) -> None:
+        with stream:
+            async for block in response.aiter_raw(BLOCK_BYTES):
+                stream.write(block)
+                if progress:
+                    progress(stream.tell(), total)
+
+    async def _transfer(self, once: Callable[[], Awaitable[None]]) -> None:
+        """Send or receive a file, and again if the connection breaks."""
+        for attempt in count():
+            try:
+                return await once()
+            except RestcalcError as error:
+                pause = retries.pause(error, attempt, repeatable=True)
+                if pause is None or attempt >= self._retries:
+                    raise
+            await sleep(pause)

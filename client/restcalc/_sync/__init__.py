@@ -1,0 +1,1 @@
+"""The synchronous client. Generated from `_async` by `python -m client.make_sync`, except `runtime.py`."""

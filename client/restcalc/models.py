@@ -1,0 +1,376 @@
+"""What the service returns: frozen objects with exact numbers.
+
+Money is `Decimal` in credits, times are `datetime` in UTC, ids are `UUID`. A newer service may send further
+members, which are ignored, and further values of an enum, which are kept as text.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from uuid import UUID
+
+import msgspec
+
+if TYPE_CHECKING:
+    Result = Decimal | str
+else:
+    Result = Any  # msgspec can't decode a union of Decimal and str
+
+T = TypeVar("T")
+
+
+class _OpenEnum(StrEnum):
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        """Return a member for a value that only a newer service knows."""
+        member = str.__new__(cls, str(value))
+        member._name_ = member._value_ = str(value)
+        return member
+
+
+class Role(_OpenEnum):
+    CLIENT = "client"
+    ADMIN = "admin"
+
+
+class UserStatus(_OpenEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class Scope(_OpenEnum):
+    READ = "read"
+    COMPUTE = "compute"
+    BATCH = "batch"
+    ADMIN = "admin"
+
+
+class LimitPeriod(_OpenEnum):
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+class UsagePeriod(_OpenEnum):
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+class TaskStatus(_OpenEnum):
+    AWAITING_UPLOAD = "awaiting_upload"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    OUT_OF_CREDIT = "out_of_credit"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    QUOTED = "quoted"
+
+
+class ExportStatus(_OpenEnum):
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class ExportResource(_OpenEnum):
+    RECORDS = "records"
+    LEDGER = "ledger"
+
+
+class ExportFormat(_OpenEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class LedgerKind(_OpenEnum):
+    OPENING = "opening"
+    CHARGE = "charge"
+    BATCH = "batch"
+    GRANT = "grant"
+    ADJUSTMENT = "adjustment"
+    REFUND = "refund"
+
+
+class AuditedAction(_OpenEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    GRANT = "grant"
+    REFUND = "refund"
+    REVOKE = "revoke"
+    START = "start"
+    CANCEL = "cancel"
+    RESUME = "resume"
+
+
+class AuditedResource(_OpenEnum):
+    USER = "user"
+    OPERATION = "operation"
+    RECORD = "record"
+    TASK = "task"
+    API_KEY = "api_key"
+
+
+class TotalRelation(_OpenEnum):
+    EQ = "eq"
+    GTE = "gte"
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A response of the service."""
+
+
+class SignedIn(Model, frozen=True):
+    status: str
+    message: str
+    csrf_token: str
+    expires_in: int
+    """Seconds until the access token expires. The client refreshes it."""
+    access_token: str | None = None
+
+
+class CsrfToken(Model, frozen=True):
+    csrf_token: str
+
+
+class User(Model, frozen=True):
+    id: UUID
+    email: str
+    role: Role
+    balance: Decimal
+    created_at: datetime
+    status: UserStatus
+    deleted_at: datetime | None = None
+
+
+class Session(Model, frozen=True):
+    id: UUID
+    created_at: datetime
+    refreshed_at: datetime | None
+    expires_at: datetime
+    current: bool
+    """Whether it is the session of this client."""
+
+
+class SpendLimit(Model, frozen=True):
+    amount: Decimal
+    per: LimitPeriod
+
+
+class ApiKey(Model, frozen=True):
+    id: UUID
+    name: str
+    created_at: datetime
+    scopes: list[Scope]
+    expires_at: datetime | None
+    spend_limit: SpendLimit | None
+    spent: Decimal
+    """Credits spent in the present period of the limit, or in total."""
+    last_used_at: datetime | None
+
+
+class ApiKeyCreated(ApiKey, frozen=True):
+    key: str
+    """The secret. The service shows it only once."""
+
+
+class Operation(Model, frozen=True):
+    """An operation and its price."""
+
+    id: UUID
+    type: str
+    cost: Decimal
+    created_at: datetime
+    deleted_at: datetime | None = None
+
+
+class Charged(Model, frozen=True):
+    """The result of a calculation and what it cost."""
+
+    status: str
+    message: str
+    result: Result
+    amount: Decimal
+    user_balance: Decimal
+    record_id: UUID
+
+    def __post_init__(self) -> None:
+        result: Any = self.result
+        if isinstance(result, int):
+            msgspec.structs.force_setattr(self, "result", Decimal(result))
+
+
+class Record(Model, frozen=True):
+    """One calculation. `task_id` and `task_row` say which row of which file it was."""
+
+    id: UUID
+    user_id: UUID
+    operation_id: UUID
+    arguments: Any
+    operation_response: Any
+    amount: Decimal
+    user_balance: Decimal
+    date: datetime
+    task_id: UUID | None
+    task_row: int | None
+    operation: str
+    refunded_at: datetime | None
+    refund_id: UUID | None
+    deleted_at: datetime | None = None
+
+
+class LedgerEntry(Model, frozen=True):
+    """One movement of money."""
+
+    id: UUID
+    user_id: UUID
+    kind: LedgerKind
+    amount: Decimal
+    balance_before: Decimal
+    balance_after: Decimal
+    reference: dict[str, Any]
+    date: datetime
+
+
+class AuditEntry(Model, frozen=True):
+    """One change by an admin."""
+
+    id: UUID
+    date: datetime
+    actor_id: UUID
+    action: AuditedAction
+    resource: AuditedResource
+    resource_id: UUID
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class Granted(Model, frozen=True):
+    id: UUID
+    user_id: UUID
+    amount: Decimal
+    reason: str
+    user_balance: Decimal
+
+
+class Refunded(Model, frozen=True):
+    id: UUID
+    user_id: UUID
+    record_id: UUID | None
+    task_id: UUID | None
+    amount: Decimal
+    reason: str
+    user_balance: Decimal
+
+
+class OperationUsage(Model, frozen=True):
+    period: datetime
+    operation: str
+    calls: int
+    rows: int
+    spent: Decimal
+
+
+class Usage(Model, frozen=True):
+    from_: datetime = msgspec.field(name="from")
+    to: datetime
+    by: UsagePeriod
+    usage: list[OperationUsage]
+
+
+class Task(Model, frozen=True):
+    """The processing of one file."""
+
+    id: UUID
+    user_id: UUID
+    filename: str
+    status: TaskStatus
+    bytes_total: int
+    bytes_done: int
+    rows_done: int
+    rows_failed: int
+    percentage: float
+    rows_per_second: float | None
+    seconds_left: int | None
+    spent: Decimal
+    error: str | None
+    """Why the task did not complete."""
+    results: str | None
+    """The path of the results, from when they are written until they expire."""
+    created_at: datetime
+    started_at: datetime | None
+    updated_at: datetime
+    finished_at: datetime | None
+    dry_run: bool
+    max_spend: Decimal | None
+    cost: Decimal | None
+    """The price of the rows that a dry run has checked."""
+    refunded_at: datetime | None
+    refund_id: UUID | None
+
+
+class TaskAccepted(Task, frozen=True):
+    task_id: UUID
+
+
+class UploadGranted(TaskAccepted, frozen=True):
+    """A new task, and the form with which its file is uploaded. The form is valid for 15 minutes."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class ResultsLink(Model, frozen=True):
+    url: str
+    expires_at: datetime
+
+
+class Export(Model, frozen=True):
+    id: UUID
+    user_id: UUID
+    resource: ExportResource
+    format: ExportFormat
+    query: str
+    status: ExportStatus
+    rows_done: int
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime | None
+
+
+class ExportWithLink(Export, frozen=True):
+    url: str | None
+    """A link to the file of a completed export, valid for 15 minutes."""
+
+
+class InputFault(Model, frozen=True):
+    """One fault of the input."""
+
+    pointer: str
+    """An RFC 6901 pointer into the body, or below `query`, `path` or `headers`."""
+    detail: str
+
+
+class Health(Model, frozen=True):
+    status: str
+    database: str
+
+
+class Page(Model, Generic[T], frozen=True):
+    """One page of a list."""
+
+    rows: list[T]
+    next_cursor: str | None
+    """The cursor of the next page. None on the last page."""
+    total: int | None = None
+    """The number of all rows, or a lower bound. None for a page that a cursor selected."""
+    total_relation: TotalRelation | None = None
+    total_pages: int | None = None
