@@ -13,6 +13,7 @@ LARGE = (
     "e2e/security",
     "browser/test_console_pages.py",
     "browser",
+    "docs",
     "fuzz",
     "deploy",
     "batch with the whole service",

@@ -1,0 +1,74 @@
+"""A shell in which a page's commands run one block after the other, as a reader would run them."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Timer
+from types import TracebackType
+from typing import Self
+
+PROGRAMS = Path(__file__).with_name("bin")
+"""Programs that replace others while a page runs."""
+PAGE_SECONDS = 180
+"""Timeout for all commands of a page."""
+
+
+class CommandFailed(AssertionError):
+    """A command of the page failed or took too long. The message contains its output."""
+
+
+class Terminal:
+    """A bash in the folder. It ends at the first failed command, as scripts should."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._blocks = TemporaryDirectory(prefix="page-")
+        self._count = 0
+        self._bash = subprocess.Popen(
+            ["bash", "-euo", "pipefail"],
+            cwd=folder,
+            env={**os.environ, **environment, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._watchdog = Timer(PAGE_SECONDS, self._kill)
+
+    def __enter__(self) -> Self:
+        self._watchdog.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._watchdog.cancel()
+        self._kill()
+        self._bash.communicate()
+        self._blocks.cleanup()
+
+    def run(self, commands: str, interpreter: str = "", **variables: str) -> str:
+        """Run the commands and return what they print. Raises: CommandFailed."""
+        self._count += 1
+        file = Path(self._blocks.name) / str(self._count)
+        file.write_text(commands, "utf-8")
+        end = f"end of block {self._count}"
+        assert self._bash.stdin
+        assert self._bash.stdout
+        exports = "".join(f"export {name}='{value}'; " for name, value in variables.items())
+        command = f"{exports}{interpreter or '.'} '{file}' </dev/null\nprintf '\\n{end}\\n'\n"
+        with suppress(BrokenPipeError):  # an earlier block has ended the shell
+            self._bash.stdin.write(command)
+            self._bash.stdin.flush()
+        lines = list[str]()
+        for line in self._bash.stdout:
+            if line == f"{end}\n":
+                return "".join(lines).removesuffix("\n")
+            lines.append(line)
+        raise CommandFailed("".join(lines))
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._bash.pid, signal.SIGKILL)
