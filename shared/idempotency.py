@@ -100,7 +100,7 @@ def prior_response(row: Row) -> StoredResponse | None:
             )
         return StoredResponse(row["prior"], replayed=True)
     if not row["holds_key"]:
-        raise Conflict("A request with this idempotency key is still running. Try again.")
+        raise Conflict("A request with this idempotency key is still running. Try again.", retry_after=1)
     return None
 
 

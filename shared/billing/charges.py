@@ -78,7 +78,7 @@ def charge(call: Call, result: Result) -> StoredResponse:
             if not response.replayed:
                 metrics.emit(call.operation, OperationsCharged=1, CreditsCharged=row["cost"])
             return response
-    raise Conflict("Concurrent calls of this account changed the balance. Try again.")
+    raise Conflict("Concurrent calls of this account changed the balance. Try again.", retry_after=1)
 
 
 def outcome(call: Call, result: Result) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
             raise NotFound("There is no such user.")
         if row["balance"] + amount < 0:
             raise InvalidInput.at("#/amount", f"The balance is {row['balance']} and cannot go below zero.")
-    raise Conflict("Concurrent calls of this account changed the balance. Try again.")
+    raise Conflict("Concurrent calls of this account changed the balance. Try again.", retry_after=1)
 
 
 def audit() -> list[Row]:

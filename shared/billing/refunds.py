@@ -67,7 +67,7 @@ def refund_task(admin: Caller, task_id: UUID, reason: str, statements: Statement
             raise Conflict(USER_DELETED)
         if row["uncounted"]:
             raise Conflict(UNCOUNTED)
-    raise Conflict("The task changed during the refund. Try again.")
+    raise Conflict("The task changed during the refund. Try again.", retry_after=1)
 
 
 def _parameters(admin: Caller, reason: str) -> dict[str, Any]:

@@ -60,7 +60,9 @@ _UNSTORABLE = ("22003", "22021", "22P05", "22P02", "22007", "22008")
 _CONSTRAINTS: Mapping[str, DomainError] = {
     "users_email_living_key": Conflict("That e-mail already has an account."),
     "operations_type_living_key": Conflict("That operation already has a price."),
-    "idempotency_keys_pkey": Conflict("A request with this idempotency key is still running. Try again."),
+    "idempotency_keys_pkey": Conflict(
+        "A request with this idempotency key is still running. Try again.", retry_after=1
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Request, expect
 from deploy.environment import ROOT
 from localstack.demo import PASSWORD, fill
 from localstack.stack import Stack
-from tests.e2e.conftest import run_audit
+from tests.support.audit import run_audit
 from tests.support.console import sign_in
 from tests.support.eventually import eventually
 from tests.support.http_client import API, Client

@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -11,9 +9,9 @@ from itertools import count
 import httpx
 import pytest
 
-from deploy.environment import ROOT
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
+from tests.support.audit import run_audit
 from tests.support.data_folder import data_folder
 from tests.support.http_client import PASSWORD, Client, new_email
 
@@ -52,13 +50,6 @@ def stack() -> Iterator[Stack]:
         yield running
         audit = run_audit(running)
         assert audit.returncode == 0, audit.stdout
-
-
-def run_audit(stack: Stack) -> "subprocess.CompletedProcess[str]":
-    """Run `make audit` on the stack's database."""
-    environment = {**os.environ, **stack.environment}
-    command = [sys.executable, "-m", "shared.billing.audit"]
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")

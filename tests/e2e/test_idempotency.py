@@ -104,6 +104,7 @@ def test_concurrent_requests_with_one_key_are_charged_once(client: Client, conne
     for response in responses:
         if response not in done:
             expect.problem(response, 409)
+            assert response.headers["Retry-After"] == "1"
     assert client.balance == 15
     assert len(client.rows("records")) == 1
 

@@ -117,6 +117,7 @@ def test_concurrent_creations_with_one_key_create_once(
     for response in responses:
         if response not in done:
             expect.problem(response, 409)
+            assert response.headers["Retry-After"] == "1"
 
 
 def test_rejected_creation_does_not_consume_its_key(admin: Client) -> None:

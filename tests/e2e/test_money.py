@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from localstack.stack import Stack
-from tests.e2e.conftest import Connect, run_audit
+from tests.e2e.conftest import Connect
 from tests.support import expect
+from tests.support.audit import run_audit
 from tests.support.http_client import API, Client, exact
 
 COST, PAID, CALLS = 5, 10, 50

@@ -9,9 +9,9 @@ from typing import Any
 from deploy.environment import ROOT
 from localstack.stack import Stack
 from shared.database.connection import Database
-from tests.e2e.conftest import run_audit
 from tests.soak.leaks import ResourceMonitor
 from tests.soak.user import User
+from tests.support.audit import run_audit
 from tests.support.batch.service import RunningService
 from tests.support.eventually import eventually
 

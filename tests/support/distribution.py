@@ -16,6 +16,7 @@ LARGE = (
     "docs",
     "fuzz",
     "deploy",
+    "client",
     "batch with the whole service",
     "integration/test_stack.py",
     "faults",

@@ -1,12 +1,14 @@
-"""A TCP proxy before a server. It can reset connections, stop forwarding, or delay data, and recover."""
+"""A TCP proxy before a server. It can close connections, stop forwarding, or delay data, and recover."""
 
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Literal
 
 Connect = Callable[[], socket.socket]
+Direction = Literal["requests", "responses"]
 
 BLOCK = 1 << 16
 """Bytes forwarded at a time."""
@@ -20,6 +22,7 @@ class TcpProxy:
         self._flows = threading.Event()
         self._flows.set()
         self._delay = 0.0
+        self._breaks = dict[Direction, list[int]]()
         self._ends = set[socket.socket]()
         self._listen(0)
         self.port: int = self._listener.getsockname()[1]
@@ -55,6 +58,19 @@ class TcpProxy:
         finally:
             self._delay = 0.0
 
+    @contextmanager
+    def breaking(self, direction: Direction, *after: int) -> Iterator[None]:
+        """Close one connection for each number of bytes, once it has carried that many within the block.
+
+        0 bytes of responses loses a response to a request that the server has received.
+        """
+        self._breaks[direction] = list(after)
+        try:
+            yield
+            assert not self._breaks[direction], "a connection that was to break has not carried enough"
+        finally:
+            self._breaks[direction] = []
+
     def close(self) -> None:
         """Stop listening and close all connections."""
         self._flows.set()
@@ -82,15 +98,23 @@ class TcpProxy:
                     continue
                 server.settimeout(None)  # the proxy itself must not time out
                 self._ends |= {client, server}
-                for source, target in ((client, server), (server, client)):
-                    threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+                flows: tuple[tuple[socket.socket, socket.socket, Direction], ...]
+                flows = ((client, server, "requests"), (server, client, "responses"))
+                for flow in flows:
+                    threading.Thread(target=self._carry, args=flow, daemon=True).start()
 
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+    def _carry(self, source: socket.socket, target: socket.socket, direction: Direction) -> None:
         """Forward data from `source` to `target`. When one closes, close both."""
+        carried = 0
         with suppress(OSError):
             while data := source.recv(BLOCK):
                 time.sleep(self._delay)
                 self._flows.wait()
+                carried += len(data)
+                if (breaks := self._breaks.get(direction)) and carried > breaks[0]:
+                    surplus = carried - breaks.pop(0)
+                    target.sendall(data[: max(0, len(data) - surplus)])
+                    break
                 target.sendall(data)
         for end in (source, target):
             with suppress(OSError):
