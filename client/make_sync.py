@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "restcalc"
+CONFIG = str(PACKAGE.parents[1] / "pyproject.toml")
 WRITTEN_BY_HAND = {"__init__.py", "runtime.py"}
 REPLACEMENTS = (
     (r"\basync (def|with|for)\b", r"\1"),
@@ -21,26 +22,25 @@ REPLACEMENTS = (
 """Regular expressions and what replaces them."""
 
 
-def generated() -> dict[Path, str]:
-    """Return the files of the synchronous client and their contents."""
-    sources = (file for file in (PACKAGE / "_async").glob("*.py") if file.name not in WRITTEN_BY_HAND)
-    return {PACKAGE / "_sync" / source.name: _converted(source) for source in sources}
+def generate(folder: Path) -> None:
+    """Write the synchronous client into a folder."""
+    for source in (PACKAGE / "_async").glob("*.py"):
+        if source.name not in WRITTEN_BY_HAND:
+            (folder / source.name).write_text(_converted(source.read_text("utf-8")), "utf-8")
+    _ruff("check", "--fix-only", "--unsafe-fixes", "--select=I,UP028", folder=folder)
+    _ruff("format", folder=folder)
 
 
-def _converted(source: Path) -> str:
-    text = source.read_text("utf-8")
+def _converted(text: str) -> str:
     for pattern, replacement in REPLACEMENTS:
         text = re.sub(pattern, replacement, text)
-    name = f"client/restcalc/_sync/{source.name}"
-    fixed = _ruff("check", "--fix-only", "--unsafe-fixes", "--select=I,UP028", name=name, text=text)
-    return _ruff("format", name=name, text=fixed)
+    return text
 
 
-def _ruff(*arguments: str, name: str, text: str) -> str:
-    command = [sys.executable, "-m", "ruff", *arguments, "--quiet", "--stdin-filename", name, "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+def _ruff(*arguments: str, folder: Path) -> None:
+    command = [sys.executable, "-m", "ruff", *arguments, "--quiet", "--config", CONFIG, str(folder)]
+    subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":
-    for file, content in generated().items():
-        file.write_text(content, "utf-8")
+    generate(PACKAGE / "_sync")

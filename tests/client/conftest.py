@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pg8000.native
 import pytest
 
 from localstack.cloud import EDGE_HOST
@@ -13,6 +15,7 @@ from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from restcalc import Client
 from restcalc._sync import connection
+from shared.database.url import PostgresUrl
 from tests.support.audit import run_audit
 from tests.support.data_folder import data_folder
 from tests.support.faults.emulator import emulator
@@ -34,10 +37,15 @@ class Service:
     cloud: TcpProxy
     """Before S3 and SQS."""
     stack: Stack
+    database: pg8000.native.Connection
 
     @property
     def unreliable_url(self) -> str:
         return f"http://localhost:{self.gateway.port}"
+
+    def sql(self, query: str) -> list[list[Any]]:
+        """Run a query on the service's database."""
+        return list(self.database.run(query) or [])
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +65,13 @@ def service() -> Iterator[Service]:
         gateway = TcpProxy.to(urlsplit(stack.url).port or 0)
         for proxy in (gateway, cloud):
             exits.callback(proxy.close)
-        yield Service(stack.url, gateway, cloud, stack)
+        url = PostgresUrl.parse(stack.environment["AWS_PGSQL_PATH"])
+        database = exits.enter_context(
+            pg8000.native.Connection(
+                url.user, database=url.database, sock=url.open_socket(5), ssl_context=False
+            )
+        )
+        yield Service(stack.url, gateway, cloud, stack, database)
         audit = run_audit(stack)
         assert audit.returncode == 0, audit.stdout
 

@@ -19,30 +19,12 @@ from tests.support.declared_routes import SIGNED_IN
 from tests.support.functions import HANDLER, Response
 from tests.support.http_client import API, PASSWORD, new_email
 from tests.support.lambda_event import event
+from tests.support.totals import TOTALS, totals
 
 FILE = b'operation,arguments\naddition,"[1, 2]"\n'
 FORM = "multipart/form-data; boundary=x"
 NEW_PASSWORD = "Another-1!"
 REASON = {"reason": "a mistake"}
-
-TOTALS = {
-    "credit": "SELECT sum(balance) FROM users",
-    "entries": "SELECT count(*) FROM ledger",
-    "users": "SELECT count(*) FROM users WHERE deleted_at IS NULL",
-    "sessions": "SELECT count(*) FROM sessions WHERE revoked_at IS NULL",
-    "keys": "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL",
-    "prices": "SELECT count(*) FROM operations WHERE deleted_at IS NULL",
-    "records": "SELECT count(*) FROM records WHERE deleted_at IS NULL",
-    "recorded": "SELECT sum(amount) FROM records",
-    "tasks": "SELECT count(*) FROM tasks",
-    "spent": "SELECT sum(spent) FROM tasks",
-    "unfinished": "SELECT count(*) FROM tasks WHERE finished_at IS NULL",
-    "exports": "SELECT count(*) FROM exports WHERE status = 'completed'",
-    "unfinished exports": "SELECT count(*) FROM exports WHERE status <> 'completed'",
-    "changes": "SELECT count(*) FROM audit_log WHERE before IS DISTINCT FROM after",
-    "responses": "SELECT count(*) FROM idempotency_keys",
-}
-"""Queries whose results one change must move as much as the same change without a fault."""
 
 
 class Service:
@@ -66,7 +48,7 @@ class Service:
         self._deliveries.until_idle()
 
     def totals(self) -> dict[str, Any]:
-        return {name: self.harness.sql(query)[0][0] or 0 for name, query in TOTALS.items()}
+        return totals(self.harness.sql)
 
 
 class User:

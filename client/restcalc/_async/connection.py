@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from restcalc import retries
 from restcalc._async.rows import AsyncRows
-from restcalc._async.runtime import Lock, sleep
+from restcalc._async.runtime import new_lock, sleep
 from restcalc.calls import Call, SessionTokens, http_options, parse, path
 from restcalc.errors import NotSignedIn, RestcalcError, error_of, session_expired, unreachable
 from restcalc.lists import Filter, Names, list_query, page_type
@@ -41,7 +41,7 @@ class AsyncConnection:
             raise ValueError(f"{self.url!r} is not a URL. It must begin with http:// or https://.")
         self._api_key = os.environ.get("RESTCALC_API_KEY") if api_key is None else api_key
         self._session: SessionTokens | None = None
-        self._refreshing = Lock()
+        self._refreshing = new_lock()
         self._timeout = timeout
         self._retries = retries
         self._clients: dict[tuple[str, ...], httpx.AsyncClient] = {}

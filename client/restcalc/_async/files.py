@@ -22,7 +22,6 @@ from restcalc.waiting import Intervals
 if TYPE_CHECKING:
     import httpx
 
-BLOCK_BYTES = 1 << 18
 TRANSFER_SECONDS = 300.0
 """The longest pause while S3 receives or sends a file."""
 WRITTEN_WITHIN = timedelta(hours=1)
@@ -201,7 +200,7 @@ class AsyncFiles(AsyncTasks):
         self, response: httpx.Response, stream: IO[bytes], total: int, progress: Progress | None
     ) -> None:
         with stream:
-            async for block in response.aiter_raw(BLOCK_BYTES):
+            async for block in response.aiter_raw():
                 stream.write(block)
                 if progress:
                     progress(stream.tell(), total)

@@ -26,10 +26,10 @@ class AsyncSignIn(AsyncConnection):
 
     async def logout(self) -> None:
         """End the session, if one is open."""
-        session, self._session = self._session, None
-        if session:
+        if self._session:
             # The refresh token is valid for longer than the access token, and ends the session too.
-            await self._send(Call("POST", "/logout", bearer=session.refresh, repeatable=True))
+            await self._send(Call("POST", "/logout", bearer=self._session.refresh, repeatable=True))
+            self._session = None
 
     async def refresh_tokens(self) -> SignedIn:
         """Exchange the tokens of the session for new ones, as the client does when they expire."""

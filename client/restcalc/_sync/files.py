@@ -22,7 +22,6 @@ from restcalc.waiting import Intervals
 if TYPE_CHECKING:
     import httpx
 
-BLOCK_BYTES = 1 << 18
 TRANSFER_SECONDS = 300.0
 """The longest pause while S3 receives or sends a file."""
 WRITTEN_WITHIN = timedelta(hours=1)
@@ -197,7 +196,7 @@ class Files(Tasks):
         self, response: httpx.Response, stream: IO[bytes], total: int, progress: Progress | None
     ) -> None:
         with stream:
-            for block in response.iter_raw(BLOCK_BYTES):
+            for block in response.iter_raw():
                 stream.write(block)
                 if progress:
                     progress(stream.tell(), total)

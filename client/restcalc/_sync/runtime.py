@@ -1,16 +1,15 @@
 """What synchronous code waits with."""
 
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock as new_lock
 from time import sleep
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
-__all__ = ["Lock", "in_thread", "sleep"]
+__all__ = ["in_thread", "new_lock", "sleep"]
 
 
-def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def in_thread(function: Callable[..., T], *arguments: object) -> T:
     """Call the function. The asynchronous client calls it in another thread."""
-    return function(*args, **kwargs)
+    return function(*arguments)

@@ -14,6 +14,22 @@ BLOCK = 1 << 16
 """Bytes forwarded at a time."""
 
 
+class Breaks:
+    """The numbers of bytes after which connections are to break, one after another."""
+
+    def __init__(self, after: list[int]) -> None:
+        self.after = after
+        self._carried = dict[socket.socket, int]()
+
+    def kept(self, source: socket.socket, data: bytes) -> bytes:
+        """Return the data, or only its beginning if the connection breaks."""
+        before = self._carried.get(source, 0)
+        self._carried[source] = before + len(data)
+        if not self.after or before + len(data) <= self.after[0]:
+            return data
+        return data[: self.after.pop(0) - before]
+
+
 class TcpProxy:
     """A local TCP port that forwards each connection to the socket that `connect` returns."""
 
@@ -22,7 +38,7 @@ class TcpProxy:
         self._flows = threading.Event()
         self._flows.set()
         self._delay = 0.0
-        self._breaks = dict[Direction, list[int]]()
+        self._breaks = dict[Direction, Breaks]()
         self._ends = set[socket.socket]()
         self._listen(0)
         self.port: int = self._listener.getsockname()[1]
@@ -64,12 +80,12 @@ class TcpProxy:
 
         0 bytes of responses loses a response to a request that the server has received.
         """
-        self._breaks[direction] = list(after)
+        breaks = self._breaks[direction] = Breaks(list(after))
         try:
             yield
-            assert not self._breaks[direction], "a connection that was to break has not carried enough"
+            assert not breaks.after, "a connection that was to break has not carried enough"
         finally:
-            self._breaks[direction] = []
+            self._breaks.pop(direction)
 
     def close(self) -> None:
         """Stop listening and close all connections."""
@@ -105,17 +121,15 @@ class TcpProxy:
 
     def _carry(self, source: socket.socket, target: socket.socket, direction: Direction) -> None:
         """Forward data from `source` to `target`. When one closes, close both."""
-        carried = 0
         with suppress(OSError):
             while data := source.recv(BLOCK):
                 time.sleep(self._delay)
                 self._flows.wait()
-                carried += len(data)
-                if (breaks := self._breaks.get(direction)) and carried > breaks[0]:
-                    surplus = carried - breaks.pop(0)
-                    target.sendall(data[: max(0, len(data) - surplus)])
+                breaks = self._breaks.get(direction)
+                kept = breaks.kept(source, data) if breaks else data
+                target.sendall(kept)
+                if kept is not data:
                     break
-                target.sendall(data)
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
