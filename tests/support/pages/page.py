@@ -61,10 +61,10 @@ Step = Commands | Edit
 
 
 def pages() -> list[str]:
-    """Return the README, the tutorials and the how-tos, relative to the repository."""
+    """Return the READMEs, the tutorials and the how-tos, relative to the repository."""
     folders = (ROOT / "docs" / "tutorial", ROOT / "docs" / "how-to")
     found = sorted(page for folder in folders for page in folder.glob("*.md"))
-    return ["README.md", *(page.relative_to(ROOT).as_posix() for page in found)]
+    return ["README.md", "client/README.md", *(page.relative_to(ROOT).as_posix() for page in found)]
 
 
 def steps(page: str) -> list[Step]:
