@@ -1,0 +1,1 @@
+"""`restcalc batch`: files of calculations."""

@@ -1,0 +1,120 @@
+"""login, logout and whoami."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from restcalc.cli.command import command
+from restcalc.cli.invocation import Invocation
+from restcalc.cli.limits import SpendLimitOption, spend_limit
+from restcalc.cli.profiles import Profile
+
+if TYPE_CHECKING:
+    from restcalc import Client
+    from restcalc.models import ApiKey
+
+SCOPES = ("read", "compute", "batch")
+
+
+def login(
+    run: Invocation,
+    email: Annotated[
+        str | None,
+        typer.Option(
+            "--email", metavar="EMAIL", envvar="RESTCALC_EMAIL", help="Your e-mail. Asked for by default."
+        ),
+    ] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="Let the key do what only admins may do.")] = False,
+    spend_limit_text: SpendLimitOption = None,
+) -> None:
+    """Sign in, and store an API key for this machine.
+
+    Asks for your e-mail and password, creates an API key that is named after this machine, and stores it in
+    the keyring of the operating system or in a file that only you can read. The password is not stored. An
+    e-mail that has no account yet gets one.
+
+    Without a terminal, set RESTCALC_EMAIL and RESTCALC_PASSWORD; or set only RESTCALC_API_KEY and skip
+    `login`.
+    """
+    limit = spend_limit(spend_limit_text)
+    with run.session(email) as client:
+        user = client.get_current_user()
+        scopes = (*SCOPES, "admin") if admin else SCOPES
+        key = client.create_api_key(_key_name(run.profile_name), scopes=scopes, spend_limit=limit)
+        store = run.credentials.store(str(key.id), key.key)
+        previous = run.profiles.find(run.profile_name)
+        run.profiles.put(Profile(run.profile_name, run.url, user.email, str(key.id), store))
+        if previous and previous.key_id:
+            _revoke_previous(run, client, previous)
+    where = "the keyring" if store == "keyring" else str(run.home.config / "credentials.json")
+    run.out.done(f"Signed in to {run.url} as {user.email} ({user.role}). The API key is in {where}.", user)
+
+
+def logout(run: Invocation) -> None:
+    """Revoke the API key of this machine, and forget it."""
+    from restcalc import Client, NotFound, NotSignedIn
+
+    profile = run.profiles.get(run.profile_name)
+    if key := run.credentials.load(profile):
+        with (
+            Client(profile.url, api_key=key) as client,
+            suppress(NotSignedIn, NotFound),
+        ):  # it is revoked already
+            client.revoke_api_key(profile.key_id)
+    run.profiles.remove(profile.name)
+    run.credentials.forget(profile)
+    run.out.done(f"Signed out of {profile.url}.")
+
+
+def whoami(run: Invocation) -> None:
+    """Show who you are: the profile, the service, your account and the API key."""
+    user = run.client.get_current_user()
+    key = _own_key(run)
+    facts = {
+        "profile": run.profile_name,
+        "url": run.url,
+        "user": user.email,
+        "role": user.role,
+        "balance": user.balance,
+        "key": _describe(key) if key else "from RESTCALC_API_KEY",
+    }
+    answer = {"profile": run.profile_name, "url": run.url, "user": user, "api_key": key}
+    run.out.facts(facts, answer)
+
+
+def register(app: typer.Typer) -> None:
+    examples = ("restcalc login", "restcalc login --url https://api.example.com --profile production")
+    command(app, "login", *examples)(login)
+    command(app, "logout", "restcalc logout", "restcalc logout --profile production")(logout)
+    command(app, "whoami", "restcalc whoami")(whoami)
+
+
+def _key_name(profile: str) -> str:
+    return f"restcalc on {socket.gethostname()} ({profile})"[:100]
+
+
+def _revoke_previous(run: Invocation, client: Client, previous: Profile) -> None:
+    """Revoke and forget the key that the new one replaces, unless it is of another user or service."""
+    from restcalc import RestcalcError
+
+    if previous.url == run.url:
+        with suppress(RestcalcError):
+            client.revoke_api_key(previous.key_id)
+    run.credentials.forget(previous)
+
+
+def _own_key(run: Invocation) -> ApiKey | None:
+    import os
+
+    if os.environ.get("RESTCALC_API_KEY"):
+        return None
+    return run.client.get_api_key(run.profile.key_id)
+
+
+def _describe(key: ApiKey) -> str:
+    text = f"{key.name} ({', '.join(key.scopes)})"
+    return f"{text}, until {key.expires_at:%Y-%m-%d}" if key.expires_at else text

@@ -1,0 +1,59 @@
+"""The commands of `restcalc batch` for tasks that are in the service."""
+
+import json
+
+from restcalc.cli.exit_codes import ExitCode
+from tests.client.cli.test_batch import GOOD, HEADER, spent, unfinished, write
+from tests.support.command_line.runner import CommandLine, plain
+
+ROW = 'addition,"[1, 2]"\n'
+
+
+def test_detached_file_is_followed_by_its_task(cli: CommandLine) -> None:
+    task = cli("batch", "run", write(GOOD), "--detach").out.strip()
+    assert unfinished(cli) == []
+    watched = cli("batch", "watch", task)
+    assert (watched.code, watched.out) == (ExitCode.DONE, "")
+    assert watched.err == "operations.csv: completed, 2 rows, 0 failed, 10 credits spent.\n"
+    facts = dict(cli("batch", "status", task).rows)
+    assert (facts["status"], facts["rows_done"], facts["spent"]) == ("completed", "2", "10")
+    assert cli("batch", "list", "--fields", "id,status").rows[1:] == [[task, "completed"]]
+    assert plain(cli("batch", "list", terminal=True, COLUMNS="140").out).split()[7] == task
+    assert json.loads(cli("batch", "watch", task, "--json").out)["task"]["id"] == task
+
+
+def test_stopped_task_is_resumed_with_another_limit(cli: CommandLine) -> None:
+    stopped = json.loads(cli("batch", "run", write(HEADER + ROW * 4), "--max-spend", 5, "--json").out)["task"]
+    resumed = cli("batch", "resume", stopped["id"], "--max-spend", 10)
+    assert (resumed.code, "2 rows, 0 failed, 10 credits" in resumed.err) == (ExitCode.NO_CREDIT, True)
+    both = cli("batch", "resume", stopped["id"], "--max-spend", 10, "--no-limit")
+    assert both.code == ExitCode.USAGE
+    assert cli("batch", "resume", stopped["id"], "--no-limit", "--detach").out.strip() == stopped["id"]
+    assert cli("batch", "watch", stopped["id"]).code == ExitCode.DONE
+    assert spent(cli) == 20
+
+
+def test_cancelled_file_continues_when_it_is_run_again(cli: CommandLine, root: CommandLine) -> None:
+    file = write(HEADER + ROW * 6)
+    stopped = json.loads(cli("batch", "run", file, "--json").out)["task"]
+    assert root("credit", cli.email, 100, "--reason", "more").code == 0
+    detached = cli("batch", "run", write(HEADER + ROW * 60_000, "large.csv"), "--detach").out.strip()
+    cancelled = cli("batch", "cancel", detached)
+    assert (cancelled.code, "large.csv is cancelled" in cancelled.out) == (ExitCode.DONE, True)
+    assert cli("batch", "watch", detached).code == ExitCode.REFUSED
+    continued = json.loads(cli("batch", "run", file, "--json").out)["task"]
+    assert (continued["id"], continued["status"], continued["spent"]) == (stopped["id"], "completed", 30)
+
+
+def test_refund_of_a_file_returns_what_it_cost(cli: CommandLine, root: CommandLine) -> None:
+    task = json.loads(cli("batch", "run", write(GOOD), "--json").out)["task"]["id"]
+    refunded = root("refund", "task", task, "--reason", "a mistake")
+    assert refunded.out == "Refunded 10. The user's balance is 20.\n"
+
+
+def test_unknown_task_is_not_found(cli: CommandLine) -> None:
+    unknown = "0193a1c2-7d6e-7f00-8000-000000000000"
+    for command in ("status", "watch", "cancel", "resume", "start", "results"):
+        result = cli("batch", command, unknown)
+        assert (result.code, result.out) == (ExitCode.REFUSED, ""), command
+        assert "There is no such task." in result.err

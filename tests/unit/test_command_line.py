@@ -1,0 +1,201 @@
+"""Parts of the command line that need no service."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import restcalc
+from restcalc.cli.app import Root, app
+from restcalc.cli.batch.outcome import Outcome, exit_code_of_all
+from restcalc.cli.exit_codes import MEANINGS, SEVEREST_FIRST, ExitCode
+from restcalc.cli.failures import Failure
+from restcalc.cli.help import HelpCommand, HelpGroup
+from restcalc.cli.journal import KEY_LIFETIME_SECONDS, Journal
+from restcalc.cli.times import clock, parse_time
+from restcalc.cli.values import as_text, parse_filter
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Yield each command that does something, with its name."""
+
+    def below(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            if isinstance(command, HelpGroup):
+                yield from below(command, f"{path} {name}")
+            else:
+                yield f"{path} {name}", command
+
+    yield from below(typer.main.get_command(app), "restcalc")
+
+
+COMMANDS = dict(commands())
+
+
+def test_help_lists_every_command_below_a_heading() -> None:
+    listed = [name for names in Root.headings.values() for name in names]
+    root: Any = typer.main.get_command(app)
+    assert sorted(listed) == sorted(root.commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_has_a_help_with_examples_of_itself(name: str) -> None:
+    command = COMMANDS[name]
+    assert isinstance(command, HelpCommand)
+    assert command.help
+    assert command.epilog
+    assert all(f"{name}" in example for example in command.epilog.splitlines())
+    # The context is the same class for all commands, so any name does.
+    page = command.get_help(typer.Context(command, info_name=name))
+    assert all(len(line) <= 80 for line in page.splitlines() if "restcalc" not in line)
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{name}: {parameter.name} has no help"
+
+
+def test_every_exit_code_is_explained_and_has_a_rank() -> None:
+    assert set(MEANINGS) == set(ExitCode)
+    assert set(SEVEREST_FIRST) | {ExitCode.USAGE} == set(ExitCode)
+
+
+def test_exit_code_of_several_files_is_the_severest() -> None:
+    failed = Outcome("a", failure=Failure("x", ExitCode.UNAVAILABLE))
+    refused = Outcome("b", failure=Failure("x"))
+    assert exit_code_of_all([refused, failed]) is ExitCode.UNAVAILABLE
+    assert exit_code_of_all([refused]) is ExitCode.REFUSED
+    assert exit_code_of_all([]) is ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("24h", timedelta(days=1)),
+        ("7d", timedelta(days=7)),
+        ("2w", timedelta(days=14)),
+        ("now", timedelta()),
+    ],
+)
+def test_age_is_a_time(text: str, age: timedelta) -> None:
+    assert abs(datetime.now(UTC) - age - parse_time(text)) < timedelta(seconds=5)
+
+
+def test_date_is_local_midnight_and_a_time_may_have_a_zone() -> None:
+    assert parse_time("2026-11-24") == datetime(2026, 11, 24).astimezone()
+    assert parse_time("2026-11-24T15:00Z") == datetime(2026, 11, 24, 15, tzinfo=UTC)
+    assert parse_time("yesterday") == parse_time("today") - timedelta(days=1)
+    for wrong in ("7", "d", "7x", "2026-13-01", "", "9999999d"):
+        with pytest.raises(typer.BadParameter):
+            parse_time(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("type=addition", ("type", "addition")),
+        ("amount>=5", ("amount__gte", "5")),
+        ("amount<5", ("amount__lt", "5")),
+        ("operation__in=a,b", ("operation__in", "a,b")),
+        ("seconds_left__gt=1", ("seconds_left__gt", "1")),
+        ("name=a=b", ("name", "a=b")),
+        ("name=", ("name", "")),
+    ],
+)
+def test_filter_is_parsed(text: str, parsed: tuple[str, str]) -> None:
+    assert parse_filter(text) == parsed
+
+
+@pytest.mark.parametrize("text", ["type", "=x", "amount__gte>=5", "page=2", "fields=id", "a b=c"])
+def test_other_text_is_no_filter(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        parse_filter(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (True, "yes"),
+        (Decimal("1E+2"), "100"),
+        (Decimal("1E+300"), "1E+300"),
+        (100.0, "100"),
+        (["read", "batch"], "read, batch"),
+        ([1, Decimal("0.5")], "[1,0.5]"),
+        ({"a": 1}, '{"a":1}'),
+        (datetime(2026, 11, 24, tzinfo=UTC), "2026-11-24T00:00:00Z"),
+        ("a\x1b[31mred\r\n\tb\x9b", "a [31mred b "),
+    ],
+    ids=repr,
+)
+def test_value_is_one_line_without_control_characters(value: Any, text: str) -> None:
+    assert as_text(value, for_people=False) == text
+
+
+def test_duration_is_minutes_and_seconds() -> None:
+    assert [clock(seconds) for seconds in (5, 65.4, 3725)] == ["0:05", "1:05", "1:02:05"]
+
+
+def test_unfinished_entry_is_found_again_and_a_finished_one_is_not(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "calls")
+    first = journal.begin("compute", [1, 2])
+    first.save(task="x")
+    first.keep()
+    again = journal.begin("compute", [1, 2])
+    assert (again.key, again.facts["task"]) == (first.key, "x")
+    other = journal.begin("compute", [1, 3])
+    assert other.key != again.key
+    again.finish()
+    assert journal.begin("compute", [1, 2]).key != again.key
+    assert (tmp_path / "calls").stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "calls").iterdir()} == {0o600}
+
+
+def test_entry_of_a_running_command_is_not_shared(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    running = journal.begin("random_string")
+    assert journal.is_running("random_string")
+    assert journal.begin("random_string").key != running.key
+    running.keep()
+
+
+def test_entry_that_was_half_written_keeps_the_facts_before(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    entry = journal.begin("x")
+    entry.keep()
+    (file,) = tmp_path.iterdir()
+    with file.open("ab") as broken:
+        broken.write(b'\n{"task": "y')
+    again = journal.begin("x")
+    assert (again.key, "task" in again.facts) == (entry.key, False)
+    again.save(task="z")
+    again.keep()
+    assert journal.begin("x").facts["task"] == "z"
+
+
+def test_entry_expires_with_its_key(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    entry = journal.begin("x")
+    entry.keep()
+    (file,) = tmp_path.iterdir()
+    old = file.stat().st_mtime - KEY_LIFETIME_SECONDS - 1
+    os.utime(file, (old, old))
+    assert journal.begin("x").key != entry.key
+    assert not file.exists()
+
+
+def test_names_of_the_package_are_imported_when_they_are_used() -> None:
+    assert {name for name in restcalc.__all__ if getattr(restcalc, name) is None} == set()
+    with pytest.raises(AttributeError):
+        _ = restcalc.Nothing
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    from restcalc.cli.running import run
+
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("restcalc 1.")
+    assert run(["--help"]) == 0
