@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from restcalc.codec import decode, to_json
-from restcalc.errors import unexpected
+from restcalc.problems import unexpected
 
 if TYPE_CHECKING:
     import httpx
@@ -65,9 +65,14 @@ def path(*parts: object) -> str:
     return "/".join([API, *(quote(str(part), safe="") for part in parts)])
 
 
+def new_key() -> str:
+    """Return a new idempotency key."""
+    return str(uuid4())
+
+
 def keyed(idempotency_key: str | None) -> dict[str, Any]:
     """Return the members of a Call to a route that honours Idempotency-Key, by default with a new key."""
-    return {"headers": {"Idempotency-Key": idempotency_key or str(uuid4())}, "repeatable": True}
+    return {"headers": {"Idempotency-Key": idempotency_key or new_key()}, "repeatable": True}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,15 @@ class Part:
         """The size of the whole file, once a response has told it."""
         self._file: Path | None = next(self._parts(), None)
 
+    def size(self) -> int:
+        """Return the bytes received so far."""
+        return self._file.stat().st_size if self._file else 0
+
     def headers(self) -> dict[str, str]:
         """Return the headers that request the content that is still missing."""
         headers = {"Accept-Encoding": "identity"}
         if self._file and (etag := self._etag(self._file)):
-            headers |= {"Range": f"bytes={self._file.stat().st_size}-", "If-Range": f'"{etag}"'}
+            headers |= {"Range": f"bytes={self.size()}-", "If-Range": f'"{etag}"'}
         return headers
 
     def begin(self, status: int, headers: Mapping[str, str]) -> IO[bytes] | None:

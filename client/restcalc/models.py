@@ -8,11 +8,26 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
+
+from restcalc.enums import (
+    AuditedAction,
+    AuditedResource,
+    ExportFormat,
+    ExportResource,
+    ExportStatus,
+    LedgerKind,
+    LimitPeriod,
+    Role,
+    Scope,
+    TaskStatus,
+    TotalRelation,
+    UsagePeriod,
+    UserStatus,
+)
 
 if TYPE_CHECKING:
     Result = Decimal | str
@@ -20,106 +35,6 @@ else:
     Result = Any  # msgspec can't decode a union of Decimal and str
 
 T = TypeVar("T")
-
-
-class _OpenEnum(StrEnum):
-    @classmethod
-    def _missing_(cls, value: object) -> Self:
-        """Return a member for a value that only a newer service knows."""
-        member = str.__new__(cls, str(value))
-        member._name_ = member._value_ = str(value)
-        return member
-
-
-class Role(_OpenEnum):
-    CLIENT = "client"
-    ADMIN = "admin"
-
-
-class UserStatus(_OpenEnum):
-    ACTIVE = "active"
-    INACTIVE = "inactive"
-
-
-class Scope(_OpenEnum):
-    READ = "read"
-    COMPUTE = "compute"
-    BATCH = "batch"
-    ADMIN = "admin"
-
-
-class LimitPeriod(_OpenEnum):
-    DAY = "day"
-    MONTH = "month"
-    TOTAL = "total"
-
-
-class UsagePeriod(_OpenEnum):
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
-
-
-class TaskStatus(_OpenEnum):
-    AWAITING_UPLOAD = "awaiting_upload"
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    OUT_OF_CREDIT = "out_of_credit"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    QUOTED = "quoted"
-
-
-class ExportStatus(_OpenEnum):
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-class ExportResource(_OpenEnum):
-    RECORDS = "records"
-    LEDGER = "ledger"
-
-
-class ExportFormat(_OpenEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
-class LedgerKind(_OpenEnum):
-    OPENING = "opening"
-    CHARGE = "charge"
-    BATCH = "batch"
-    GRANT = "grant"
-    ADJUSTMENT = "adjustment"
-    REFUND = "refund"
-
-
-class AuditedAction(_OpenEnum):
-    CREATE = "create"
-    UPDATE = "update"
-    DELETE = "delete"
-    GRANT = "grant"
-    REFUND = "refund"
-    REVOKE = "revoke"
-    START = "start"
-    CANCEL = "cancel"
-    RESUME = "resume"
-
-
-class AuditedResource(_OpenEnum):
-    USER = "user"
-    OPERATION = "operation"
-    RECORD = "record"
-    TASK = "task"
-    API_KEY = "api_key"
-
-
-class TotalRelation(_OpenEnum):
-    EQ = "eq"
-    GTE = "gte"
 
 
 class Model(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from restcalc import errors, models
+from restcalc import models, problems
 from tests.support.declared_routes import DOCUMENT
 from tests.support.documented_client import response_schemas
 
@@ -38,9 +38,9 @@ def test_model_has_the_documented_fields(name: str) -> None:
 
 
 def test_a_problem_has_the_documented_members() -> None:
-    problems = ("Problem", "CreditProblem", "InputProblem")
-    documented = set().union(*(ALL_SCHEMAS[name]["properties"] for name in problems))
-    fields = {field.name for field in msgspec.structs.fields(errors.Problem)}
+    schemas = ("Problem", "CreditProblem", "InputProblem")
+    documented = set().union(*(ALL_SCHEMAS[name]["properties"] for name in schemas))
+    fields = {field.name for field in msgspec.structs.fields(problems.Problem)}
     assert fields == documented - {"status"} | {"message"}  # the last one is API Gateway's
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from restcalc._async.connection import AsyncConnection
 from restcalc._async.rows import AsyncRows
 from restcalc.calls import Call, Id, SessionTokens, parse, path
-from restcalc.errors import not_signed_in
 from restcalc.lists import Filter, Names
 from restcalc.models import CsrfToken, Session, SignedIn, User
+from restcalc.problems import not_signed_in
 
 
 class AsyncSignIn(AsyncConnection):

@@ -12,9 +12,10 @@ from restcalc import retries
 from restcalc._sync.rows import Rows
 from restcalc._sync.runtime import new_lock, sleep
 from restcalc.calls import Call, SessionTokens, http_options, parse, path
-from restcalc.errors import NotSignedIn, RestcalcError, error_of, session_expired, unreachable
+from restcalc.errors import NotSignedIn, RestcalcError
 from restcalc.lists import Filter, Names, list_query, page_type
 from restcalc.models import Page
+from restcalc.problems import error_of, session_expired, unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -141,7 +142,7 @@ class Connection:
                 headers=headers,
             )
         except httpx.RequestError as error:
-            raise unreachable(self.url, error, call.method) from error
+            raise unreachable(self.url, error, changes=call.method != "GET") from error
 
     def _refresh(self, expired: SessionTokens) -> None:
         """Refresh the session, unless another caller has done it in the meantime."""

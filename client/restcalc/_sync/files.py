@@ -1,34 +1,30 @@
-"""Uploads, waiting and downloads, built on the routes of tasks and exports."""
+"""Uploads and downloads, built on the routes of tasks and exports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from restcalc import retries
 from restcalc._sync.runtime import in_thread, sleep
-from restcalc._sync.tasks import Tasks
-from restcalc.calls import Id
+from restcalc._sync.waits import Waits
+from restcalc.calls import Id, new_key
 from restcalc.codec import Number
 from restcalc.downloads import Part
-from restcalc.errors import NotFound, RestcalcError, no_export_file, transfer_failed, unreachable
+from restcalc.errors import RestcalcError
 from restcalc.files import FilePath, Progress, Source
-from restcalc.models import ExportWithLink, Task, UploadGranted
-from restcalc.waiting import Intervals
+from restcalc.models import Task, UploadGranted
+from restcalc.problems import no_export_file, transfer_failed, unreachable
 
 if TYPE_CHECKING:
     import httpx
 
 TRANSFER_SECONDS = 300.0
 """The longest pause while S3 receives or sends a file."""
-WRITTEN_WITHIN = timedelta(hours=1)
-"""Results that are missing for longer after the end of their task have expired."""
 
 
-class Files(Tasks):
+class Files(Waits):
     """Moves files to and from the service."""
 
     def upload(
@@ -52,15 +48,16 @@ class Files(Tasks):
             idempotency_key: within 15 minutes, a second call with the same key, name and size continues the
                 task of the first one.
         """
+        key = idempotency_key or new_key()
         with in_thread(Source.open, file, filename) as source:
             grant = self.create_task(
-                source.name,
-                source.size,
-                dry_run=dry_run,
-                max_spend=max_spend,
-                idempotency_key=idempotency_key,
+                source.name, source.size, dry_run=dry_run, max_spend=max_spend, idempotency_key=key
             )
-            self._upload(grant, source, progress)
+            try:
+                self._upload(grant, source, progress)
+            except RestcalcError as error:
+                error.uncertain, error.idempotency_key = True, key
+                raise
         return grant
 
     def upload_to(
@@ -72,46 +69,6 @@ class Files(Tasks):
         """
         with in_thread(Source.open, file, grant.filename) as source:
             self._upload(grant, source, progress)
-
-    def wait(
-        self, task_id: Id, *, timeout: float | None = None, on_change: Callable[[Task], object] | None = None
-    ) -> Task:
-        """Wait until a task has ended and its results are written, and return it.
-
-        Args:
-            timeout: seconds. By default without end.
-            on_change: called with the task whenever it has changed.
-
-        Raises:
-            WaitTimeout: the task has not ended within the timeout. It continues.
-        """
-        intervals, seen = Intervals(timeout), None
-        while True:
-            task = self.get_task(task_id)
-            if on_change and task != seen:
-                on_change(task)
-            seen = task
-            if task.finished_at and (task.results or self._expired(task_id, task.finished_at)):
-                return task
-            sleep(intervals.next(f"The task {task_id} is {task.status}"))
-
-    def wait_export(
-        self,
-        id: Id,
-        *,
-        timeout: float | None = None,
-        on_change: Callable[[ExportWithLink], object] | None = None,
-    ) -> ExportWithLink:
-        """Wait until an export is completed or has failed, and return it. Takes the arguments of `wait`."""
-        intervals, seen = Intervals(timeout), None
-        while True:
-            export = self.get_export(id)
-            if on_change and export != seen:
-                on_change(export)
-            seen = export
-            if export.finished_at:
-                return export
-            sleep(intervals.next(f"The export {id} is {export.status}"))
 
     def download_results(self, task_id: Id, path: FilePath, *, progress: Progress | None = None) -> Path:
         """Download the results of a task that has ended. An interrupted download continues where it stopped.
@@ -137,16 +94,6 @@ class Files(Tasks):
 
         return self._download(link, path, progress)
 
-    def _expired(self, task_id: Id, finished_at: datetime) -> bool:
-        """Return whether a task that has ended has no results any more."""
-        if datetime.now(UTC) - finished_at < WRITTEN_WITHIN:
-            return False
-        try:
-            self.get_task_results(task_id)
-        except NotFound:
-            return True
-        return False
-
     def _upload(self, grant: UploadGranted, source: Source, progress: Progress | None) -> None:
         import httpx
 
@@ -160,7 +107,7 @@ class Files(Tasks):
                     grant.url, data=grant.fields, files=files, timeout=timeout
                 )
             except httpx.RequestError as error:
-                raise unreachable(grant.url, error, "PUT") from error
+                raise unreachable(grant.url, error, changes=False) from error
             if not response.is_success:
                 raise transfer_failed(response, "upload")
 
@@ -175,9 +122,8 @@ class Files(Tasks):
         def receive() -> None:
             url = link()  # a new one for each attempt, because it expires
             try:
-                for _ in range(
-                    2
-                ):  # the second request is for the whole content, if the part is of other content
+                # If the part has other content, the second request is for the whole file.
+                for _ in range(2):
                     with self._http(url).stream(
                         "GET", url, headers=part.headers(), timeout=timeout
                     ) as response:
@@ -187,9 +133,9 @@ class Files(Tasks):
                         if stream := part.begin(response.status_code, response.headers):
                             return self._write(response, stream, part.total, progress)
             except httpx.RequestError as error:
-                raise unreachable(url, error, "GET") from error
+                raise unreachable(url, error, changes=False) from error
 
-        self._transfer(receive)
+        self._transfer(receive, part.size)
         return part.finish()
 
     def _write(
@@ -201,13 +147,21 @@ class Files(Tasks):
                 if progress:
                     progress(stream.tell(), total)
 
-    def _transfer(self, once: Callable[[], None]) -> None:
-        """Send or receive a file, and again if the connection breaks."""
-        for attempt in count():
+    def _transfer(self, once: Callable[[], None], received: Callable[[], int] = int) -> None:
+        """Send or receive a file, and again if the connection breaks.
+
+        Args:
+            received: returns the bytes that a failure keeps. Attempts that received some do not count.
+        """
+        failures, before = 0, received()
+        while True:
             try:
                 return once()
             except RestcalcError as error:
-                pause = retries.pause(error, attempt, repeatable=True)
-                if pause is None or attempt >= self._retries:
+                if received() > before:
+                    failures, before = 0, received()
+                pause = retries.pause(error, failures, repeatable=True)
+                failures += 1
+                if pause is None or failures > self._retries:
                     raise
             sleep(pause)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from restcalc._sync.connection import Connection
 from restcalc._sync.rows import Rows
 from restcalc.calls import Call, Id, SessionTokens, parse, path
-from restcalc.errors import not_signed_in
 from restcalc.lists import Filter, Names
 from restcalc.models import CsrfToken, Session, SignedIn, User
+from restcalc.problems import not_signed_in
 
 
 class SignIn(Connection):

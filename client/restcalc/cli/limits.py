@@ -27,7 +27,8 @@ def spend_limit(text: str | None) -> SpendLimit | None:
     """Parse a limit: `100/month`, or `100` in total. Raises: typer.BadParameter."""
     if text is None:
         return None
-    from restcalc.models import LimitPeriod, SpendLimit
+    from restcalc.enums import LimitPeriod
+    from restcalc.models import SpendLimit
 
     amount, _, period = text.partition("/")
     if (period or "total") not in PERIODS:

@@ -17,7 +17,8 @@ from uuid import UUID
 from restcalc import UNCHANGED, AsyncClient, Conflict, NotFound
 from restcalc.cli.exit_codes import ExitCode
 from restcalc.cli.failures import Failure
-from restcalc.models import Task, TaskStatus
+from restcalc.enums import TaskStatus
+from restcalc.models import Task
 
 if TYPE_CHECKING:
     from restcalc.cli.batch.bars import Bar
