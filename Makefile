@@ -158,8 +158,8 @@ bench: $(INSTALLED) $(CONSOLE) ## Run all benchmarks and write docs/results/perf
 audit-deps: $(INSTALLED) ## Check the pinned packages for known vulnerabilities; fails if a database is unreachable
 	@$(BIN)/python -m deploy.vulnerabilities
 
-bench-batch: $(INSTALLED) ## Compare the batch with psql's COPY; ROWS=1000000 ROUNDS=3
-	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3}
+bench-batch: $(INSTALLED) ## Compare the batch with psql's COPY; ROWS=1000000 ROUNDS=3 BEFORE=an earlier commit
+	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3} $${BEFORE:+--before $$BEFORE}
 
 openapi: $(INSTALLED) ## Generate docs/openapi.json and docs/reference/tables.md
 	$(BIN)/python -m docs.openapi

@@ -10,7 +10,6 @@ sign-in; the charge with an ORM, and by hand. If valgrind is installed, it count
 import importlib.util
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from benchmarks import money
 from benchmarks.charge import INSERT_USERS
 from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import get, post
+from benchmarks.instructions import INSTALLED, count, counted
 from benchmarks.report import Row, figure, write
 from benchmarks.runtime_api import TIMEOUT_SECONDS, RuntimeApi
 from benchmarks.tls import over_tls
@@ -53,7 +53,6 @@ BEYOND_FIXED_STATEMENTS = (
 )
 """Handlers that import more than fixed statements need: boto3 for files, Alembic for migrations."""
 PERSON = UUID(int=1)
-VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 VALGRIND_SLOWDOWN = 50
 """Factor by which the timeout is longer under valgrind."""
 
@@ -193,7 +192,7 @@ def _counts(starts: Mapping[str, Start], folder: Path) -> tuple[list[Row], list[
 
     One sample each is enough, because the counts hardly vary.
     """
-    if not shutil.which(VALGRIND[0]):
+    if not INSTALLED:
         return [], ["No instructions were counted, because valgrind is not installed on this machine."]
     rows = [Row(_counted(BARE), "M", [_instructions(None, folder)])]
     baseline = _counted(LEAN)
@@ -212,15 +211,12 @@ def _counted(name: str) -> str:
 def _instructions(start: Start | None, folder: Path) -> float:
     """Return the millions of instructions of a start; for None, those of Python with an empty program."""
     log = folder / "instructions"
-    count = (*VALGRIND, f"--log-file={log}")
     if start is None:
-        subprocess.run([*count, sys.executable, "-I", "-c", ""], check=True)
+        subprocess.run([*count(log), sys.executable, "-I", "-c", ""], check=True)
     else:
         with RuntimeApi(timeout=VALGRIND_SLOWDOWN * TIMEOUT_SECONDS) as runtime_api:
-            runtime_api.seconds([*count, *start.command], {**start.environment, "PYTHONHASHSEED": "0"})
-    counted = re.search(r"I\s+refs:\s+([\d,]+)", log.read_text())
-    assert counted, log.read_text()
-    return int(counted[1].replace(",", "")) / 1e6
+            runtime_api.seconds([*count(log), *start.command], {**start.environment, "PYTHONHASHSEED": "0"})
+    return counted(log) / 1e6
 
 
 def _zipped(stage: Path) -> list[Row]:

@@ -8,7 +8,7 @@ import json
 from argparse import ArgumentParser
 from uuid import UUID
 
-from benchmarks.batch import run_worker, stack_without_worker
+from benchmarks.batch_versions import Version, measurements, stack_without_worker
 from benchmarks.busy import Watch
 from shared import aws, database, exports
 from shared.auth.caller import Caller
@@ -33,11 +33,13 @@ FROM generate_series(1, {rows}) n, operations o, task WHERE o.type = 'addition'"
 FORMATS: tuple[ExportFormat, ...] = ("csv", "jsonl")
 
 
-def measure(owner: UUID, rows: int, format: ExportFormat, watch: Watch) -> None:
+def measure(version: Version, owner: UUID, rows: int, format: ExportFormat, watch: Watch) -> None:
     """Export all records of a user in a new worker process, and print the measurements."""
     body = json.loads(exports.create(Caller(owner, "client"), "records", format, ""))
     key = aws.export_key(owner, UUID(body["id"]), format)
-    run, busy = run_worker(key, watch)
+    with version.worker(key) as worker:
+        busy = watch.until(lambda: worker.poll() is not None)
+        run = measurements(worker)
     export = database.only("export", id=UUID(body["id"]), owner=owner)
     assert export["status"] == "completed", export
     assert json.loads(export["body"])["rows_done"] == rows
@@ -54,14 +56,14 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     options = parser.parse_args()
-    with stack_without_worker() as (_, connection):
-        watch = Watch(connection)
+    with stack_without_worker() as (_, version):
+        watch = Watch(version.database)
         for rows in options.rows:
             owner = uuid7()
-            connection.run(FILL.format(owner=owner, rows=rows))
-            connection.run("VACUUM ANALYZE")
+            version.database.run(FILL.format(owner=owner, rows=rows))
+            version.database.run("VACUUM ANALYZE")
             for format in FORMATS:
-                measure(owner, rows, format, watch)
+                measure(version, owner, rows, format, watch)
 
 
 if __name__ == "__main__":
