@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -346,6 +348,31 @@ def test_every_driver_error_becomes_a_domain_error() -> None:
         with pytest.raises(DomainError):
             database.query(statement, {})
     assert database.run("health") == [{"ok": 1}]
+
+
+def test_copy_out_writes_every_row_whatever_its_size(connection: Database) -> None:
+    sizes = [number * 37 % 20_011 for number in range(1, 3001)]
+    sink = BytesIO()
+    rows = connection.copy_out(
+        "COPY (SELECT repeat('x', n * 37 % 20011) || n FROM generate_series(1, 3000) n) TO STDOUT", sink
+    )
+    assert rows == 3000
+    assert sink.getvalue().decode().split() == [f"{'x' * size}{n}" for n, size in enumerate(sizes, 1)]
+
+
+def test_copy_out_writes_small_rows_together(connection: Database) -> None:
+    writes = list[bytes]()
+    sink = SimpleNamespace(write=writes.append)
+    assert connection.copy_out("COPY (SELECT generate_series(1, 3000)) TO STDOUT", sink) == 3000
+    assert len(writes) < 100
+
+
+def test_copy_out_that_fails_midway_raises_and_the_connection_stays_usable(connection: Database) -> None:
+    with pytest.raises(InternalError, match="22012"):
+        connection.copy_out(
+            "COPY (SELECT 1 / (1000 - n) FROM generate_series(1, 3000) n) TO STDOUT", BytesIO()
+        )
+    assert connection.run("health") == [{"ok": 1}]
 
 
 def test_database_reconnects_after_dispose(connection: Database) -> None:
