@@ -161,9 +161,10 @@ audit-deps: $(INSTALLED) ## Check the pinned packages for known vulnerabilities;
 bench-batch: $(INSTALLED) ## Compare the batch with psql's COPY; ROWS=1000000 ROUNDS=3 BEFORE=an earlier commit
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3} $${BEFORE:+--before $$BEFORE}
 
-openapi: $(INSTALLED) ## Generate docs/openapi.json and docs/reference/tables.md
-	$(BIN)/python -m docs.openapi
-	$(BIN)/python -m docs.tables
+openapi: $(INSTALLED) ## Generate docs/openapi.json and the tables of docs/reference/tables.md and docs/results/owasp.md
+	@$(BIN)/python -m docs.openapi
+	@$(BIN)/python -m docs.tables
+	@$(BIN)/python -m tests.support.access_matrix --write
 
 pin: $(INSTALLED) ## Pin the newest versions that the requirements allow
 	$(BIN)/uv pip compile -q --no-header --python-version 3.11 --universal --upgrade requirements.in -o requirements.txt

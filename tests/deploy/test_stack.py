@@ -23,12 +23,17 @@ from tests.support.emulated_deploy import (
     postgres_over_tcp,
 )
 from tests.support.eventually import eventually
+from tests.support.pages.output import difference
+from tests.support.pages.page import Commands, steps
+from tests.support.pages.runner import Reader
 
 SECRETS = {
     "JWT_SECRET_KEY": "0123456789abcdef" * 2,
     "CLIENT_PASSWORD": CLIENT_PASSWORD,
     "ADMIN_PASSWORD": ADMIN_PASSWORD,
 }
+AWS_URL = "https://….execute-api.us-east-1.amazonaws.com"
+"""The deployed service's URL in the tutorial."""
 HEAD = sorted(path.name for path in ROOT.glob("migrations/versions/0*.py"))[-1][:4]
 BROKEN_MIGRATION = f"""
 from alembic import op
@@ -58,8 +63,17 @@ def test_release_creates_the_stack_and_prints_its_url(deployment: Deployment) ->
     done = deployment.run("-m", "deploy.release")
     assert done.returncode == 0, done.stdout + done.stderr
     deployment.url = done.stdout.splitlines()[-1].partition("is deployed: ")[2]
+    deployment.released = done.stdout
     assert "defaultadmin@admin.as" in done.stdout
     assert httpx.get(f"{deployment.url}/health", timeout=30, verify=False).json()["status"] == "ok"
+
+
+def test_tutorial_of_the_first_deploy_works_and_shows_what_it_prints(deployment: Deployment) -> None:
+    tutorial = steps("docs/tutorial/first-deploy.md")
+    (deploy,) = (step for step in tutorial if isinstance(step, Commands) and step.text == "make deploy\n")
+    assert difference(deploy.output or "", deployment.released.replace(deployment.url, AWS_URL)) == ""
+    quoted = deployment.url.replace("$", "\\$")
+    Reader(deployment.folder, deployment.environment, {AWS_URL: quoted}).follow(tutorial)
 
 
 def test_database_is_private_encrypted_and_protected(deployment: Deployment) -> None:

@@ -1,33 +1,42 @@
 """A copy of the repository, in which the pages' commands run."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from deploy.environment import ROOT
 from localstack import ports
+from tests.support.checkout import check_out
 from tests.support.data_folder import data_folder
 from tests.support.pages.runner import Reader
 
-LEFT_OUT = shutil.ignore_patterns(
-    *(".git", ".venv*", "node_modules", ".data", ".env", "screenshots", "templates", "*.zip"),
-    *(".package", ".serverless", ".*_cache", ".hypothesis", ".coverage*"),
-)
-LINKED = (".venv", "node_modules", "console/node_modules")
+URL = "http://localhost:8080"
+"""The service's URL in the pages."""
+
+
+def environment(data: Path, port: int, home: Path) -> dict[str, str]:
+    """Return variables with which `make up` and its clients use this port and these folders."""
+    return {
+        "DATA_DIR": str(data),
+        "PORT": str(port),
+        "LOCALSTACK_PORT": "0",
+        "BATCH_RETRY_SECONDS": "1",
+        "RESTCALC_URL": f"http://localhost:{port}",
+        "HOME": str(home),
+        "NO_PROXY": "*",
+        "LANG": "C.UTF-8",
+    }
 
 
 @pytest.fixture(scope="session")
 def reader() -> Iterator[Reader]:
     """A reader with a checkout of the repository, who starts the service as the pages say."""
     with TemporaryDirectory(prefix="pages-", ignore_cleanup_errors=True) as name, data_folder() as data:
-        repository = Path(name) / "restcalculator"
-        shutil.copytree(ROOT, repository, ignore=LEFT_OUT)
-        for folder in LINKED:
-            if (ROOT / folder).exists():
-                (repository / folder).symlink_to(ROOT / folder)
-        reader = Reader(repository, data, ports.available(0, "127.0.0.1", ""))
+        repository = check_out(Path(name) / "restcalculator")
+        port = ports.available(0, "127.0.0.1", "")
+        reader = Reader(
+            repository, environment(data, port, home=Path(name)), {URL: f"http://localhost:{port}"}
+        )
         yield reader
         reader.stop_service()

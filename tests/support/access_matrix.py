@@ -1,9 +1,12 @@
-"""Which route is exposed to which of the OWASP API Security Top 10: `python -m tests.support.access_matrix`.
+"""Which route is exposed to which of the OWASP API Security Top 10.
+
+`python -m tests.support.access_matrix` prints the table; with `--write` it updates the table's page.
 
 Exposure is derived from the OpenAPI document, so new routes are tested automatically. The constants below
 list what the document cannot express; a test fails for a route that is missing there.
 """
 
+import sys
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.environment import ROOT
 from tests.support import contract
 from tests.support.declared_routes import OPERATIONS, Declared
 from tests.support.http_client import Client
@@ -18,6 +22,7 @@ from tests.support.http_client import Client
 FOR_ADMINS = {f"{method} {path}" for method, path in contract.FOR_ADMINS}
 WITHOUT_OWNER = {"GET /api/v1/operations", "GET /api/v1/operations/{id}", "GET /assets/{file}"}
 """The price list and the console's files, which have no owner."""
+PAGE = ROOT / "docs" / "results" / "owasp.md"
 OPTIONAL_SIGN_IN = {"POST /refresh", "POST /logout"}
 """Routes without a required sign-in that read cookies."""
 
@@ -88,5 +93,12 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def write() -> None:
+    """Replace the table at the end of PAGE."""
+    current = table()
+    before = PAGE.read_text("utf-8").partition(current.splitlines()[0])[0]
+    PAGE.write_text(f"{before}{current}\n", "utf-8")
+
+
 if __name__ == "__main__":
-    print(table())
+    write() if "--write" in sys.argv else print(table())

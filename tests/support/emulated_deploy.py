@@ -20,16 +20,11 @@ import httpx
 import pg8000.native
 import psutil
 
-from deploy.environment import ROOT
 from localstack import ports
 from localstack.postgres import DATABASE, Postgres
+from tests.support.checkout import check_out
 from tests.support.eventually import eventually
 
-PACKAGED = [
-    *("deploy", "functions", "shared", "worker", "migrations", "docs", "localstack", "resources"),
-    "build/console",
-]
-FILES = ["serverless.yml", "package.json", "requirements.txt"]
 # Compression takes half the time of packaging, and the size of the zip matters only on AWS.
 HOST_WHEELS = """
 import sys
@@ -47,7 +42,7 @@ class Deployment:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
-        self.url = ""
+        self.url = self.released = ""
         self._clients: dict[str, Any] = {}
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -120,12 +115,7 @@ class Deployment:
 
 
 def copy_of_the_project(folder: Path) -> Path:
-    folder.mkdir()
-    for name in PACKAGED:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
-        shutil.copyfile(ROOT / name, folder / name)
-    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    check_out(folder)
     shutil.copyfile(Path(__file__).with_name("ministack.cjs"), folder / "ministack.cjs")
     with (folder / "serverless.yml").open("a") as service:
         service.write("\nplugins: [./ministack.cjs]\n")

@@ -56,6 +56,7 @@ def test_block_without_a_purpose_is_an_error(block: str) -> None:
             '{"id" : "01a2280a-b816-7724-b35b-37c941e5a8a1"}',
             '{"id" : "01a2280a-bd6b-78db-b14f-0533a8e82a36"}',
         ),
+        (f'"{"a1" * 16}"', f'"-{"aB" * 15}_"'),
         ("3 passed in 0.31s", "3 passed in 12.7s\n"),
         ("http://localhost:8080/docs", "http://localhost:40123/docs"),
         ('{…, "cost" : 5}', '{"type" : "power", "cost" : 5}'),
@@ -118,7 +119,7 @@ def test_page_shares_its_shell_and_its_files_are_deleted(reader: Reader) -> None
 def test_edits_change_the_file_that_the_page_names(tmp_path: Path) -> None:
     for action, path, text in (
         ("Create", "a/b.yml", "one: 1\nthree: 3\n"),
-        ("Change", "a/b.yml", " one: 1\n+two: 2\n-three: 3\n+three: 33\n"),
+        ("Change", "a/b.yml", " one: 1\n+two: 2\n@@\n-three: 3\n+three: 33\n"),
         ("Append to", "a/b.yml", "four: 4\n"),
         ("From", "a/b.yml", "two: 2\nthree: 33\n"),
     ):
@@ -160,5 +161,6 @@ def reader(tmp_path: Path) -> Reader:
     repository = tmp_path / "repository"
     repository.mkdir()
     (repository / "Makefile").write_text("test remove:\n\ttrue\n")
+    (repository / ".env.example").write_text("")
     (repository / ".venv").symlink_to(ROOT / ".venv")
-    return Reader(repository, tmp_path, 1)
+    return Reader(repository, {}, {})

@@ -31,6 +31,4 @@ def test_unsafe_routes_with_a_token_need_the_csrf_token() -> None:
 
 def test_owasp_page_contains_the_current_table() -> None:
     page = (ROOT / "docs" / "results" / "owasp.md").read_text("utf-8")
-    assert table() in page, (
-        "put the output of `python -m tests.support.access_matrix` into docs/results/owasp.md"
-    )
+    assert table() in page, "run: make openapi"

@@ -116,16 +116,21 @@ def apply(edit: Edit, repository: Path) -> None:
     assert file.exists(), f"{edit.place}: there is no {edit.path}"
     before = file.read_text("utf-8")
     if edit.action == "Append to":
-        file.write_text(before + edit.text, "utf-8")
+        space = "\n\n" if file.suffix == ".py" else ""
+        file.write_text(before + space + edit.text, "utf-8")
     elif edit.action == "Change":
-        old, new = (_side(edit.text, sign) for sign in "-+")
-        assert before.count(old) == 1, f"{edit.place}: {edit.path} has these lines {before.count(old)} times"
-        file.write_text(before.replace(old, new), "utf-8")
+        after = before
+        for hunk in edit.text.split("@@\n"):
+            old, new = (_side(hunk, sign) for sign in "-+")
+            found = after.count(old)
+            assert found == 1, f"{edit.place}: {edit.path} has these lines {found} times"
+            after = after.replace(old, new)
+        file.write_text(after, "utf-8")
     else:
         assert edit.text in before, f"{edit.place}: {edit.path} does not contain these lines"
 
 
-def _side(diff: str, sign: str) -> str:
-    """Return the lines of a diff before (`-`) or after (`+`) the change."""
-    lines = diff.splitlines(keepends=True)
+def _side(hunk: str, sign: str) -> str:
+    """Return the lines of a hunk before (`-`) or after (`+`) the change."""
+    lines = hunk.splitlines(keepends=True)
     return "".join(line[1:] for line in lines if line[0] in (" ", sign))

@@ -1,7 +1,9 @@
 """Follow a page: apply its edits and run its commands in their order."""
 
 import os
+import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,35 +12,17 @@ from tests.support.pages.output import difference
 from tests.support.pages.page import Commands, Step, apply
 from tests.support.pages.terminal import CommandFailed, Terminal
 
-URL = "http://localhost:8080"
-"""The service's URL in the pages."""
-
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader with a checkout of the repository. `make up` serves at `port`, with its data in `data`."""
+    """A reader with a checkout of the repository.
+
+    `environment` is added to this process's variables. `urls` replace the service's URLs in the pages.
+    """
 
     repository: Path
-    data: Path
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables that make the service of `make up` and its clients use free ports and new folders."""
-        return {
-            "DATA_DIR": str(self.data),
-            "PORT": str(self.port),
-            "LOCALSTACK_PORT": "0",
-            "BATCH_RETRY_SECONDS": "1",
-            "RESTCALC_URL": self.url,
-            "HOME": str(self.repository.parent),
-            "NO_PROXY": "*",
-            "LANG": "C.UTF-8",
-        }
+    environment: Mapping[str, str]
+    urls: Mapping[str, str]
 
     def terminal(self) -> Terminal:
         return Terminal(self.repository, self.environment)
@@ -68,7 +52,8 @@ class Reader:
                 elif step.kind == "rehearsed":
                     self._rehearse(step, terminal)
         for name in set(os.listdir(self.repository)) - before:
-            (self.repository / name).unlink()
+            created = self.repository / name
+            shutil.rmtree(created) if created.is_dir() else created.unlink()
 
     def _run(self, step: Commands, terminal: Terminal) -> None:
         printed = self._print(step, terminal, OUTPUT_IS_SHOWN="yes" if step.output else "")
@@ -86,7 +71,9 @@ class Reader:
     def _print(self, step: Commands, terminal: Terminal, **variables: str) -> str:
         """Run the commands and return what they print."""
         try:
-            text = step.text.replace(URL, self.url)
+            text = step.text
+            for shown, url in self.urls.items():
+                text = text.replace(shown, url)
             return terminal.run(
                 text, step.interpreter, **{"OUTPUT_IS_SHOWN": "", "REHEARSED": "", **variables}
             )

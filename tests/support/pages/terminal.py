@@ -13,6 +13,7 @@ from typing import Self
 
 PROGRAMS = Path(__file__).with_name("bin")
 """Programs that replace others while a page runs."""
+OF_PYTEST = ("PYTEST_", "TESTS_", "COV_")
 PAGE_SECONDS = 180
 """Timeout for all commands of a page."""
 
@@ -27,10 +28,12 @@ class Terminal:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._blocks = TemporaryDirectory(prefix="page-")
         self._count = 0
+        # A page's pytest is no process of this one, and its checkout may have other migrations.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OF_PYTEST)}
         self._bash = subprocess.Popen(
             ["bash", "-euo", "pipefail"],
             cwd=folder,
-            env={**os.environ, **environment, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"},
+            env={**inherited, **environment, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
