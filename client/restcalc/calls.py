@@ -84,12 +84,15 @@ class SessionTokens:
 
     @classmethod
     def of(cls, response: httpx.Response) -> SessionTokens:
-        """Return the tokens in the cookies that a sign-in sets."""
-        cookies = dict(
-            cookie.partition(";")[0].strip().split("=", 1)
-            for cookie in response.headers.get_list("Set-Cookie")
+        """Return the tokens in the cookies that a sign-in sets. Raises: UnexpectedResponse."""
+        pairs = (
+            cookie.partition(";")[0].partition("=") for cookie in response.headers.get_list("Set-Cookie")
         )
-        return cls(cookies["access_token_cookie"], cookies["refresh_token_cookie"])
+        cookies = {name.strip(): value for name, _, value in pairs}
+        try:
+            return cls(cookies["access_token_cookie"], cookies["refresh_token_cookie"])
+        except KeyError:
+            raise unexpected(response, "it set no cookies of a session") from None
 
 
 def parse(response: httpx.Response, model: type[T]) -> T:

@@ -69,6 +69,27 @@ def test_ended_session_is_reported(client: Client) -> None:
     assert client._session is None
 
 
+def test_ended_session_is_not_replaced_by_the_api_key(stub: Callable[..., Client]) -> None:
+    """The key may belong to another user, whom the call must not charge."""
+    all_expired, bearers = Barrier(THREADS), set[str]()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        bearers.add(request.headers["Authorization"].removeprefix("Bearer "))
+        if request.url.path != "/refresh":
+            all_expired.wait(30)
+        return httpx.Response(401, json={"type": "/problems/not-signed-in", "detail": "Expired."})
+
+    def compute(number: int) -> None:
+        with pytest.raises(NotSignedIn):
+            client.compute("addition", number, 1)
+
+    client = stub(respond)
+    client._api_key, client._session = "the key", SessionTokens("access", "refresh")
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(compute, range(THREADS)))
+    assert bearers == {"access", "refresh"}
+
+
 def test_wrong_password_does_not_refresh_the_session(client: Client) -> None:
     tokens = client._session
     with pytest.raises(NotSignedIn) as caught:

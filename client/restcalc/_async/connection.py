@@ -119,6 +119,8 @@ class AsyncConnection:
         response = await self._request(call, session)
         if session and call.bearer is None and session_expired(response):
             await self._refresh(session)
+            if self._session is None:  # it has ended; the API key may be another user's
+                raise error_of(response)
             response = await self._request(call, self._session)
         if response.is_success or response.status_code == done_status:
             return response

@@ -117,6 +117,8 @@ class Connection:
         response = self._request(call, session)
         if session and call.bearer is None and session_expired(response):
             self._refresh(session)
+            if self._session is None:  # it has ended; the API key may be another user's
+                raise error_of(response)
             response = self._request(call, self._session)
         if response.is_success or response.status_code == done_status:
             return response
