@@ -14,7 +14,7 @@ TEMPLATES := $(foreach database,own proxy given,build/templates/$(database)/clou
 # LocalStack without Docker; it pins other versions of boto3 and cryptography than the service.
 LOCALSTACK := .venv-localstack/bin/python
 LOCALSTACK_INSTALLED := .venv-localstack/installed
-LOCALSTACK_TESTS := tests/e2e/test_uploads.py tests/batch/test_from_outside.py tests/batch/test_client.py
+LOCALSTACK_TESTS := tests/e2e/test_uploads.py tests/batch/test_from_outside.py
 # npm writes this file when it installs packages.
 NODE_INSTALLED := node_modules/.package-lock.json
 CONSOLE_INSTALLED := console/node_modules/.package-lock.json
@@ -161,9 +161,10 @@ audit-deps: $(INSTALLED) ## Check the pinned packages for known vulnerabilities;
 bench-batch: $(INSTALLED) ## Compare the batch with psql's COPY; ROWS=1000000 ROUNDS=3 BEFORE=an earlier commit
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3} $${BEFORE:+--before $$BEFORE}
 
-openapi: $(INSTALLED) ## Generate docs/openapi.json and the tables of docs/reference/tables.md and docs/results/owasp.md
+openapi: $(INSTALLED) ## Generate docs/openapi.json and the pages on tables, the command line and OWASP
 	@$(BIN)/python -m docs.openapi
 	@$(BIN)/python -m docs.tables
+	@$(BIN)/python -m docs.command_line
 	@$(BIN)/python -m tests.support.access_matrix --write
 
 pin: $(INSTALLED) ## Pin the newest versions that the requirements allow

@@ -6,10 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from threading import Event, Thread
 
-from client.batch import ClientError
+from restcalc import RestcalcError
 from shared.tasks import RESUMES_AT_ONCE, RESUMES_PER_SECOND
 from tests.support.batch.harness import mixed_file
 from tests.support.batch.service import Account, RunningService
@@ -31,9 +30,9 @@ those that workers are processing, and the victim's."""
 def process_small_file(account: Account) -> float:
     task_id = account.begin(mixed_file(1, 1))
     task = eventually(lambda: account.ended(task_id), 60)
-    assert task["status"] == "completed"
-    created, finished = (datetime.fromisoformat(task[name]) for name in ("created_at", "finished_at"))
-    return (finished - created).total_seconds()
+    assert task.status == "completed"
+    assert task.finished_at
+    return (task.finished_at - task.created_at).total_seconds()
 
 
 def process_small_files(
@@ -71,10 +70,13 @@ class Attack:
 
     def _cancel_and_resume(self) -> None:
         for task_id in self._tasks:
-            for act in ("cancel", "resume"):
-                with suppress(ClientError):
-                    self._account.call("POST", f"/api/v1/tasks/{task_id}/{act}")
-                    self.accepted[act] += 1
+            for name, act in {
+                "cancel": self._account.cancel_task,
+                "resume": self._account.resume_task,
+            }.items():
+                with suppress(RestcalcError):
+                    act(task_id)
+                    self.accepted[name] += 1
 
 
 def test_user_who_resumes_and_cancels_in_a_loop_does_not_delay_others(running: RunningService) -> None:

@@ -1,5 +1,6 @@
 """Dead letters, through the real event source."""
 
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +24,7 @@ def test_invalid_messages_delay_no_others_and_can_be_redriven(running: RunningSe
         running.cloud.sqs.send_message(QueueUrl=running.queue, MessageBody=body)
     account = running.client()
     task_id = account.begin(mixed_file(50, 1))
-    assert eventually(lambda: account.ended(task_id), 30)["status"] == "completed"
+    assert eventually(lambda: account.ended(task_id), 30).status == "completed"
     for _ in range(2):
         eventually(lambda: running.count(running.dead_letters) == len(INVALID_BODIES), 30)
         assert bodies(running) == sorted(INVALID_BODIES)
@@ -35,14 +36,13 @@ def test_file_uploaded_while_the_database_was_stopped_is_billed_after_a_redrive(
     running: RunningService,
 ) -> None:
     account, content = running.client(), mixed_file(50, 1)
-    size = {"filename": "file.csv", "size": len(content)}
-    task = account.call("POST", "/api/v1/tasks", json=size).json()
+    grant = account.create_task("file.csv", len(content))
     with running.stack.database_stopped():
         before = running.count(running.dead_letters)
-        account.upload(task, content)
+        account.upload_to(grant, BytesIO(content))
         eventually(lambda: running.count(running.dead_letters) == before + 1, 30)
     assert running.redrive() == before + 1
-    assert eventually(lambda: account.ended(task["id"]), 30)["status"] == "completed"
+    assert eventually(lambda: account.ended(grant.id), 30).status == "completed"
 
 
 def test_redrive_leaves_messages_that_arrived_after_its_start_visible(

@@ -5,11 +5,12 @@ import statistics
 import time
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
-import httpx
 import pytest
 
-from client.batch import ClientError
+from restcalc import Conflict, TooManyRequests
+from restcalc.models import Task
 from tests.support.batch.harness import mixed_file
 from tests.support.batch.service import Account, RunningService
 from tests.support.eventually import eventually
@@ -20,18 +21,18 @@ HEADER = b"operation,arguments\n"
 TIMEOUT_SECONDS = 60
 
 
-def results(account: Account, task_id: str) -> list[dict[str, str]]:
-    link = account.call("GET", f"/api/v1/tasks/{task_id}/results").headers["Location"]
-    return list(csv.DictReader(httpx.get(link, trust_env=False, verify=False).text.splitlines()))
+def results(account: Account, task_id: UUID, folder: Path) -> list[dict[str, str]]:
+    file = account.download_results(account.wait(task_id).id, folder / "results.csv")
+    return list(csv.DictReader(file.read_text("utf-8").splitlines()))
 
 
 def test_progress_is_updated_every_second_with_speed_and_remaining_time(running: RunningService) -> None:
     account = running.client()
     task_id = account.begin(HEADER + LINE * 80_000)
-    eventually(lambda: account.task(task_id)["rows_done"], TIMEOUT_SECONDS)
-    progress, change_times = list[dict[str, object]](), [time.monotonic()]
-    while (task := account.task(task_id))["status"] == "processing" and task["percentage"] < 100:
-        if not progress or task["rows_done"] != progress[-1]["rows_done"]:
+    eventually(lambda: account.get_task(task_id).rows_done, TIMEOUT_SECONDS)
+    progress, change_times = list[Task](), [time.monotonic()]
+    while (task := account.get_task(task_id)).status == "processing" and task.percentage < 100:
+        if not progress or task.rows_done != progress[-1].rows_done:
             progress.append(task)
             change_times.append(time.monotonic())
     intervals = [later - earlier for earlier, later in pairwise(change_times)]
@@ -39,41 +40,43 @@ def test_progress_is_updated_every_second_with_speed_and_remaining_time(running:
     assert max(intervals) < 5  # a busy machine may delay single updates
     assert len(progress) >= 3
     for name in ("rows_done", "bytes_done", "percentage", "spent"):
-        assert [one[name] for one in progress] == sorted(one[name] for one in progress)  # type: ignore[type-var]
-    assert all(one["rows_per_second"] and one["seconds_left"] is not None for one in progress)
+        values = [getattr(one, name) for one in progress]
+        assert values == sorted(values)
+    assert all(one.rows_per_second and one.seconds_left is not None for one in progress)
     ended = eventually(lambda: account.ended(task_id), TIMEOUT_SECONDS)
-    assert (ended["status"], ended["rows_done"], ended["percentage"]) == ("completed", 80_000, 100)
-    assert ended["seconds_left"] is None
+    assert (ended.status, ended.rows_done, ended.percentage) == ("completed", 80_000, 100)
+    assert ended.seconds_left is None
 
 
 def test_cancelling_takes_effect_within_a_chunk_and_a_resumption_completes_the_file(
-    running: RunningService,
+    running: RunningService, tmp_path: Path
 ) -> None:
     account, rows = running.client(), 150_000
     task_id = account.begin(HEADER + LINE * rows)
-    eventually(lambda: account.task(task_id)["rows_done"], TIMEOUT_SECONDS)
-    cancelled = account.call("POST", f"/api/v1/tasks/{task_id}/cancel").json()
-    assert cancelled["status"] == "cancelled"
-    with pytest.raises(ClientError) as caught:
-        account.call("POST", f"/api/v1/tasks/{task_id}/cancel")
-    assert caught.value.status == 409
-    account.call("POST", f"/api/v1/tasks/{task_id}/resume")
+    eventually(lambda: account.get_task(task_id).rows_done, TIMEOUT_SECONDS)
+    cancelled = account.cancel_task(task_id)
+    assert cancelled.status == "cancelled"
+    with pytest.raises(Conflict):
+        account.cancel_task(task_id)
+    account.resume_task(task_id)
     ended = eventually(lambda: account.ended(task_id), TIMEOUT_SECONDS)
     # No chunk may be billed after the cancellation: at most the one that was billed when it took effect.
-    assert cancelled["rows_done"] % CHUNK_ROWS == 0
-    assert cancelled["rows_done"] < rows
-    assert (ended["status"], ended["rows_done"], ended["spent"]) == ("completed", rows, 5 * rows)
-    assert [int(row["row"]) for row in results(account, task_id)] == list(range(1, rows + 1))
+    assert cancelled.rows_done % CHUNK_ROWS == 0
+    assert cancelled.rows_done < rows
+    assert (ended.status, ended.rows_done, ended.spent) == ("completed", rows, 5 * rows)
+    assert [int(row["row"]) for row in results(account, task_id, tmp_path)] == list(range(1, rows + 1))
 
 
-def test_results_have_the_order_of_the_file_and_a_reason_for_each_failed_row(running: RunningService) -> None:
+def test_results_have_the_order_of_the_file_and_a_reason_for_each_failed_row(
+    running: RunningService, tmp_path: Path
+) -> None:
     account = running.client(credit=0)
     task_id = account.begin(
         HEADER + LINE + b"cube,[3]\n\n" + LINE + b'=division,"[1, 0]"\ndivision,"[1, 0]"\n'
     )
     ended = eventually(lambda: account.ended(task_id), TIMEOUT_SECONDS)
-    assert (ended["status"], ended["rows_failed"], ended["spent"]) == ("completed", 3, 10)
-    found = results(account, task_id)
+    assert (ended.status, ended.rows_failed, ended.spent) == ("completed", 3, 10)
+    found = results(account, task_id, tmp_path)
     assert [row["row"] for row in found] == ["1", "2", "3", "4", "5"]
     assert [row["result"] for row in found] == ["3", "", "3", "", ""]
     assert [row["user_balance"] for row in found] == ["15", "", "10", "", ""]
@@ -93,30 +96,29 @@ def test_ten_large_files_of_one_user_do_not_delay_another_users_small_file(
 ) -> None:
     heavy_user, light_user = running.client(), running.client()
     huge = HEADER + LINE * 150_000
-    task_ids = list[str]()
+    task_ids = list[UUID]()
     for _ in range(10):
         running.reset_rate_limits()
         task_ids.append(heavy_user.begin(huge))
-    eventually(lambda: any(heavy_user.task(one)["rows_done"] for one in task_ids), TIMEOUT_SECONDS)
+    eventually(lambda: any(heavy_user.get_task(one).rows_done for one in task_ids), TIMEOUT_SECONDS)
     started = time.monotonic()
     small = light_user.begin(mixed_file(100, 1))
-    assert eventually(lambda: light_user.ended(small), TIMEOUT_SECONDS)["status"] == "completed"
+    assert eventually(lambda: light_user.ended(small), TIMEOUT_SECONDS).status == "completed"
     seconds = time.monotonic() - started
-    states = [heavy_user.task(one)["status"] for one in task_ids]
+    states = [heavy_user.get_task(one).status for one in task_ids]
     for one in task_ids:
         if heavy_user.ended(one) is None:
-            heavy_user.call("POST", f"/api/v1/tasks/{one}/cancel")
+            heavy_user.cancel_task(one)
     assert states.count("completed") < 3
     assert states.count("processing") <= 1
     assert seconds < 10
 
 
 def test_seventh_upload_within_ten_seconds_is_throttled(running: RunningService) -> None:
-    account, size = running.client(credit=0), {"filename": "file.csv", "size": 10}
+    account = running.client(credit=0)
     for _ in range(6):
-        account.call("POST", "/api/v1/tasks", json=size)
-    with pytest.raises(ClientError) as caught:
-        account.call("POST", "/api/v1/tasks", json=size)
-    assert caught.value.status == 429
-    assert "try again in" in str(caught.value)
-    assert 1 <= int(str(caught.value).rpartition("try again in ")[2].partition(" ")[0]) <= 10
+        account.create_task("file.csv", 10)
+    with pytest.raises(TooManyRequests) as caught:
+        account.create_task("file.csv", 10)
+    assert caught.value.retry_after is not None
+    assert 1 <= caught.value.retry_after <= 10

@@ -23,6 +23,7 @@ def environment(data: Path, port: int, home: Path) -> dict[str, str]:
         "LOCALSTACK_PORT": "0",
         "BATCH_RETRY_SECONDS": "1",
         "RESTCALC_URL": f"http://localhost:{port}",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
         "HOME": str(home),
         "NO_PROXY": "*",
         "LANG": "C.UTF-8",

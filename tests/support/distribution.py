@@ -28,7 +28,7 @@ LARGE = (
 BY_FILE = {"unit", "integration"}
 """Folders whose files share no service, except an empty Postgres, which each process starts once."""
 
-WHOLE_SERVICE = {"test_attack.py", "test_client.py", "test_dead_letters.py", "test_from_outside.py"}
+WHOLE_SERVICE = {"test_attack.py", "test_dead_letters.py", "test_from_outside.py"}
 """Files of tests/batch that use the fixture `running`. The others use `harness`."""
 
 ENDS_OF_TASKS = {

@@ -4,7 +4,7 @@ import re
 from dataclasses import fields
 
 from deploy.environment import ROOT
-from docs import tables
+from docs import command_line, tables
 from localstack.stack_settings import Settings as LocalSettings
 from shared.settings import Settings
 
@@ -25,6 +25,17 @@ def first_column(text: str) -> set[str]:
     """Return the names in the first column of a page's tables."""
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     return {name for cell in rows for name in named(cell)}
+
+
+def test_command_line_page_is_current() -> None:
+    current = command_line.page()
+    assert command_line.PAGE.read_text("utf-8") == current, "run: python -m docs.command_line"
+
+
+def test_command_line_page_has_every_environment_variable() -> None:
+    sources = (ROOT / "client" / "restcalc").rglob("*.py")
+    read = {name for source in sources for name in re.findall(r"RESTCALC_[A-Z_]+", source.read_text("utf-8"))}
+    assert read == {name for name in command_line.ENVIRONMENT if name != "NO_COLOR"}
 
 
 def test_tables_page_is_current() -> None:

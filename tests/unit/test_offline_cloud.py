@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from ministack.services import sqs
 
-from client.batch import _local_url
 from deploy.environment import read_dotenv
 from localstack import ports
 from localstack.cloud import Cloud, queue_url
@@ -177,11 +176,6 @@ def test_prepare_fails_if_s3_does_not_send_to_the_queue(monkeypatch: pytest.Monk
     client: Any = AwsWithoutTestEvent()
     with pytest.raises(CannotStart, match="S3 does not send to the queue http://queue"):
         Cloud(client, client).prepare("http://localhost:3000")
-
-
-def test_client_uses_the_port_of_make_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", "8099")
-    assert _local_url() == "http://localhost:8099"
 
 
 def test_metrics_line_is_formatted() -> None:
