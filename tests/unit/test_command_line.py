@@ -1,10 +1,8 @@
 """Parts of the command line that need no service."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from restcalc.cli.batch.outcome import Outcome, exit_code_of_all
 from restcalc.cli.exit_codes import MEANINGS, SEVEREST_FIRST, ExitCode
 from restcalc.cli.failures import Failure
 from restcalc.cli.help import HelpCommand, HelpGroup
-from restcalc.cli.journal import KEY_LIFETIME_SECONDS, Journal
 from restcalc.cli.times import clock, parse_time
 from restcalc.cli.values import as_text, parse_filter
 
@@ -137,54 +134,6 @@ def test_value_is_one_line_without_control_characters(value: Any, text: str) -> 
 
 def test_duration_is_minutes_and_seconds() -> None:
     assert [clock(seconds) for seconds in (5, 65.4, 3725)] == ["0:05", "1:05", "1:02:05"]
-
-
-def test_unfinished_entry_is_found_again_and_a_finished_one_is_not(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "calls")
-    first = journal.begin("compute", [1, 2])
-    first.save(task="x")
-    first.keep()
-    again = journal.begin("compute", [1, 2])
-    assert (again.key, again.facts["task"]) == (first.key, "x")
-    other = journal.begin("compute", [1, 3])
-    assert other.key != again.key
-    again.finish()
-    assert journal.begin("compute", [1, 2]).key != again.key
-    assert (tmp_path / "calls").stat().st_mode & 0o777 == 0o700
-    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "calls").iterdir()} == {0o600}
-
-
-def test_entry_of_a_running_command_is_not_shared(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    running = journal.begin("random_string")
-    assert journal.is_running("random_string")
-    assert journal.begin("random_string").key != running.key
-    running.keep()
-
-
-def test_entry_that_was_half_written_keeps_the_facts_before(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    entry = journal.begin("x")
-    entry.keep()
-    (file,) = tmp_path.iterdir()
-    with file.open("ab") as broken:
-        broken.write(b'\n{"task": "y')
-    again = journal.begin("x")
-    assert (again.key, "task" in again.facts) == (entry.key, False)
-    again.save(task="z")
-    again.keep()
-    assert journal.begin("x").facts["task"] == "z"
-
-
-def test_entry_expires_with_its_key(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    entry = journal.begin("x")
-    entry.keep()
-    (file,) = tmp_path.iterdir()
-    old = file.stat().st_mtime - KEY_LIFETIME_SECONDS - 1
-    os.utime(file, (old, old))
-    assert journal.begin("x").key != entry.key
-    assert not file.exists()
 
 
 def test_names_of_the_package_are_imported_when_they_are_used() -> None:

@@ -1,4 +1,4 @@
-"""What an unfinished command has done, so that the same command, started again after a kill, continues it.
+"""Log unfinished commands so that a restart continues them.
 
 A call that charges writes its idempotency key here before it sends it, and deletes the entry once the answer
 is printed. Started again in between, the same command finds the entry and sends the same key, which the
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from restcalc.cli.home import create_private, make_private
+from restcalc.cli.home import PRIVATE_FILE, create_private, make_private
 from restcalc.cli.locks import try_lock
 
 KEY_LIFETIME_SECONDS = 71 * 3600
@@ -28,16 +28,23 @@ CERTAIN_REFUSALS = {400, 402, 404, 413, 415, 422}
 
 
 class Entry:
-    """The facts about one unfinished command, in a locked file. Each change appends one line."""
+    """The facts about one unfinished command, in a locked file. Each change appends one line.
+
+    Args:
+        descriptor: the open and locked file. All access goes through it: another process may delete the file.
+    """
 
     def __init__(self, descriptor: int, file: Path) -> None:
         self._descriptor, self._file = descriptor, file
+        self.lock: int | None = None
+        """The descriptor of a lock that is held until the entry is closed."""
         self.facts: dict[str, Any] = {}
-        for line in file.read_bytes().splitlines():
-            with suppress(
-                ValueError
-            ):  # a line that a process was killed at while it wrote it, or an empty one
-                self.facts |= json.loads(line)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with open(descriptor, "rb", closefd=False) as content:
+            for line in content:
+                # Skip an empty line, and a line whose process was killed while it wrote it.
+                with suppress(ValueError):
+                    self.facts |= json.loads(line)
 
     @property
     def key(self) -> str:
@@ -52,19 +59,25 @@ class Entry:
 
     def renew(self) -> None:
         """Forget all facts, and choose a new key."""
-        os.truncate(self._file, 0)
+        os.ftruncate(self._descriptor, 0)
         self.facts = {}
         self.save(key=str(uuid4()), created=time.time())
 
     def keep(self) -> None:
         """End the command and keep the entry for the next one."""
         os.close(self._descriptor)
+        self._unlock()
 
     def finish(self) -> None:
         """Delete the entry."""
-        os.truncate(self._file, 0)  # a process that opened the file before its deletion finds no facts
+        os.ftruncate(self._descriptor, 0)  # for a process that opened the file before its deletion
         os.close(self._descriptor)
         self._file.unlink(missing_ok=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self.lock is not None:
+            os.close(self.lock)
 
 
 class Journal:
@@ -88,14 +101,21 @@ class Journal:
                 entry.keep()  # finished, or not yet begun by the process that has just created it
         return self._create(identity)
 
-    def is_running(self, *identity: object) -> bool:
-        """Return whether another process runs this command."""
-        for file in self._files(identity):
-            if entry := self._take(file):
-                entry.keep()
-            elif file.exists():
-                return True
-        return False
+    def begin_alone(self, *identity: object) -> Entry | None:
+        """Return the entry as `begin` does, or None if another process runs the same command.
+
+        The command's lock file is never deleted after it: two processes could then lock two files.
+        """
+        make_private(self._folder)
+        file = self._folder / f"lock.{_name(identity)}"
+        lock = os.open(file, os.O_CREAT | os.O_RDWR, PRIVATE_FILE)
+        os.utime(file)  # so that it does not expire
+        if not try_lock(lock):
+            os.close(lock)
+            return None
+        entry = self.begin(*identity)
+        entry.lock = lock
+        return entry
 
     @contextmanager
     def once(self, *identity: object) -> Iterator[str]:

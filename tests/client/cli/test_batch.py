@@ -1,12 +1,17 @@
 """batch run and quote: files from the upload to their results."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from restcalc.cli.batch.file_run import Options
+from restcalc.cli.batch.files_run import FilesRun
+from restcalc.cli.batch.local_file import local_files
 from restcalc.cli.exit_codes import ExitCode
+from restcalc.cli.invocation import Invocation
 from tests.support.command_line.runner import CommandLine, plain
 
 HEADER = "operation,arguments\n"
@@ -25,6 +30,15 @@ def spent(user: CommandLine) -> int:
     """Return the sum of all charges of files."""
     rows = user("ledger", "--json", "--where", "kind=batch").out.splitlines()
     return -sum(int(json.loads(row)["amount"]) for row in rows)
+
+
+@contextmanager
+def files_run(user: CommandLine) -> Iterator[FilesRun]:
+    """Yield the files of another command of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in user.variables().items():
+            patch.setenv(name, value)
+        yield FilesRun(Invocation(as_json=False, profile=None, url=None), Options(), [None])
 
 
 def task_of(result_json: str) -> str:
@@ -145,26 +159,17 @@ def test_terminal_shows_a_bar_and_the_end(cli: CommandLine) -> None:
 
 
 def test_two_runs_of_a_file_at_once_are_one(cli: CommandLine) -> None:
-    from restcalc.cli.batch.files_run import FilesRun
-    from restcalc.cli.batch.local_file import local_files
-    from restcalc.cli.invocation import Invocation
-
     file = write(GOOD)
-    assert cli("batch", "run", file, "--max-spend", "7.5").code == ExitCode.NO_CREDIT
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in cli.variables().items():
-            patch.setenv(name, value)
-        run = Invocation(as_json=False, profile=None, url=None)
-    with local_files([str(file)]) as (found,):
-        from restcalc.cli.batch.file_run import Wish
-
-        entry = FilesRun(run, Wish(), [None])._entry(found)
-        second = cli("batch", "run", file)
-        entry.keep()
-    assert (second.code, "Another `restcalc` is processing operations.csv." in second.err) == (
-        ExitCode.REFUSED,
-        True,
-    )
+    with local_files([str(file)]) as (found,), files_run(cli) as run:
+        for _ in range(2):  # without an unfinished entry, and with one
+            entry = run._entry(found)
+            second = cli("batch", "run", file)
+            entry.keep()
+            assert (second.code, "Another `restcalc` is processing operations.csv." in second.err) == (
+                ExitCode.REFUSED,
+                True,
+            )
+    assert cli("batch", "run", file).code == ExitCode.DONE
 
 
 @pytest.mark.parametrize(

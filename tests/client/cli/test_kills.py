@@ -14,19 +14,28 @@ import restcalc.cli.batch.files_run
 import restcalc.cli.commands.compute
 import restcalc.cli.journal
 from restcalc.cli.batch.file_run import UPLOAD_BEGINS_WITHIN
-from tests.client.cli.test_batch import GOOD, spent, unfinished, write
+from restcalc.cli.exit_codes import ExitCode
+from tests.client.cli.test_batch import GOOD, HEADER, spent, unfinished, write
 from tests.client.conftest import Service
-from tests.support.command_line.forks import Forks
+from tests.support.command_line.forks import Forks, Line
 from tests.support.command_line.runner import CommandLine
 from tests.support.stack_database import reset_rate_limits
 
 UPLOADS_AT_ONCE = 6
 """Uploads that a user may begin at the same moment."""
+BEFORE_UPLOAD, AFTER_UPLOAD = ".upload_to(", ".save(uploaded=True)"
+"""Texts of lines."""
 Users = Callable[..., CommandLine]
 
 
 def source(module: object) -> Path:
     return Path(str(vars(module)["__file__"]))
+
+
+def line_with(file: Path, text: str) -> Line:
+    """Return the only line of a file that contains a text."""
+    (number,) = [number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line]
+    return str(file), number
 
 
 @pytest.fixture
@@ -63,20 +72,60 @@ def files(tmp_path: Path) -> list[Path]:
     return [source(module) for module in (restcalc.cli.batch.file_run, restcalc.cli.batch.files_run)]
 
 
-def test_upload_whose_form_has_expired_begins_anew(
-    cli: CommandLine, tmp_path: Path, files: list[Path]
-) -> None:
-    environment = {**cli.variables(), "PWD": str(tmp_path)}
+Kill = Callable[..., None]
+
+
+@pytest.fixture
+def kill(tmp_path: Path, files: list[Path]) -> Kill:
+    """Return a function that runs a user's command and kills it before the line with a text."""
+
+    def run(user: CommandLine, text: str, *command: object) -> None:
+        with Forks(tmp_path, files) as forks:
+            killed = forks.run(command, {**user.variables(), "PWD": str(tmp_path)}, line_with(files[0], text))
+        assert killed.code == -SIGKILL, killed
+
+    return run
+
+
+def test_upload_whose_form_has_expired_begins_anew(cli: CommandLine, kill: Kill) -> None:
     command = ("batch", "run", write(GOOD))
-    (upload,) = [n for n, text in enumerate(files[0].read_text().splitlines(), 1) if ".upload_to(" in text]
-    with Forks(tmp_path, files) as forks:
-        assert forks.run(command, environment, kill_at=(str(files[0]), upload)).code == -SIGKILL
+    kill(cli, BEFORE_UPLOAD, *command)
     (entry,) = unfinished(cli)
     with entry.open("a") as journal:
         journal.write("\n" + json.dumps({"created": time.time() - UPLOAD_BEGINS_WITHIN}))
-    assert cli(*command).code == 0
+    assert cli(*command).code == ExitCode.DONE
     tasks = cli("batch", "list", "--fields", "status,spent").rows[1:]
     assert tasks == [["completed", "10"], ["cancelled", "0"]]
+
+
+@pytest.mark.parametrize("line", ["= await self._client.create_task(", BEFORE_UPLOAD])
+def test_killed_upload_continues_with_another_limit(cli: CommandLine, kill: Kill, line: str) -> None:
+    file = write(GOOD)
+    kill(cli, line, "batch", "run", file)
+    limited = cli("batch", "run", file, "--max-spend", "7.5")
+    assert (limited.code, "max_spend of 7.5" in limited.err) == (ExitCode.NO_CREDIT, True), limited.err
+    assert spent(cli) == 5
+
+
+def test_killed_run_that_began_anew_continues(new_user: Users, kill: Kill) -> None:
+    user = new_user(credit=100)
+    file = write(GOOD)
+    assert user("batch", "run", file, "--max-spend", "7.5").code == ExitCode.NO_CREDIT
+    kill(user, AFTER_UPLOAD, "batch", "run", file, "--anew")
+    assert user("batch", "run", file, "--anew").code == ExitCode.DONE
+    assert spent(user) == 5 + 10
+
+
+def test_quote_never_continues_a_charged_file(cli: CommandLine, root: CommandLine, kill: Kill) -> None:
+    command = ("batch", "quote", write(HEADER + 'addition,"[1, 2]"\n' * 6))
+    kill(cli, AFTER_UPLOAD, *command)
+    ((task,),) = cli("batch", "list", "--fields", "id").rows[1:]
+    assert cli("batch", "watch", task).code == ExitCode.DONE
+    assert cli("batch", "start", task).code == ExitCode.NO_CREDIT
+    assert root("credit", cli.email, 100, "--reason", "more").code == ExitCode.DONE
+    quoted = cli(*command)
+    assert (quoted.code, "quoted, 6 rows" in quoted.err) == (ExitCode.DONE, True), quoted.err
+    assert spent(cli) == 20
 
 
 @pytest.mark.parametrize("odd", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["even", "odd"])
@@ -100,9 +149,9 @@ def test_killed_files_are_charged_once(
     assert len(lines) > 20
     for begin in range(0, len(names), UPLOADS_AT_ONCE):
         reset_rate_limits(service.stack)
-        some = names[begin : begin + UPLOADS_AT_ONCE]
-        again = user("batch", "run", *some)
-        assert (again.code, again.out.split()) == (0, [f"{name}.results.csv" for name in some]), again.err
+        part = names[begin : begin + UPLOADS_AT_ONCE]
+        again = user("batch", "run", *part)
+        assert (again.code, again.out.split()) == (0, [f"{name}.results.csv" for name in part]), again.err
     tasks = user("batch", "list", "--fields", "filename,spent").rows[1:]
     charged = Counter(name for name, spent in tasks if spent == "10")
     assert charged.keys() == {"undisturbed.csv", *names}

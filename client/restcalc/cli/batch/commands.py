@@ -80,15 +80,14 @@ def run_files(
     Ctrl-C stops only the command: the service continues. Run the same command again to follow it. A file that
     stopped because the credit ran out continues at the same row.
     """
-    from restcalc.cli.batch.file_run import Wish
+    from restcalc.cli.batch.file_run import Options
     from restcalc.cli.batch.files_run import FilesRun
 
     with local_files(files) as found, TemporaryDirectory(prefix="restcalc-") as folder:
         targets = [_target(file, results, len(files), Path(folder)) for file in found]
         wanted: Sequence[Path | None] = [None] * len(files) if detach else targets
-        with FilesRun(run, Wish(max_spend=max_spend), wanted, detach=detach, anew=anew).process(
-            found
-        ) as outcomes:
+        options = Options(max_spend=max_spend, anew=anew)
+        with FilesRun(run, options, wanted, detach=detach).process(found) as outcomes:
             for outcome, target in zip(outcomes, targets, strict=True):
                 _print(run, outcome, to_output=target.parent == Path(folder))
     _exit(outcomes)
@@ -100,13 +99,13 @@ def quote(run: Invocation, files: FilesArgument) -> None:
     Prints the price by operation and the bad rows. `restcalc batch start` charges a quoted file without
     another upload.
     """
-    from restcalc.cli.batch.file_run import Wish
+    from restcalc.cli.batch.file_run import Options
     from restcalc.cli.batch.files_run import FilesRun
     from restcalc.cli.batch.quote import print_quote
 
     with local_files(files) as found, TemporaryDirectory(prefix="restcalc-") as folder:
         targets = [Path(folder) / str(number) for number in range(len(found))]
-        with FilesRun(run, Wish(dry_run=True), targets).process(found) as outcomes:
+        with FilesRun(run, Options(dry_run=True), targets).process(found) as outcomes:
             prices = {operation.type: operation.cost for operation in run.client.list_operations()}
             for file, outcome, bad_rows in zip(found, outcomes, targets, strict=True):
                 if not run.out.as_json and outcome.task and outcome.task.status == "quoted":

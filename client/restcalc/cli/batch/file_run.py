@@ -32,18 +32,25 @@ STOPPED = {TaskStatus.OUT_OF_CREDIT, TaskStatus.CANCELLED}
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user wants for the files."""
+class Options:
+    """How files are processed.
+
+    Args:
+        anew: whether to process a file again whose last task stopped.
+    """
 
     dry_run: bool = False
     max_spend: Decimal | None = None
+    anew: bool = False
 
 
 class FileRun:
-    """One file, and the entry of the journal that says how far it is."""
+    """One file and its log entry."""
 
-    def __init__(self, client: AsyncClient, file: LocalFile, entry: Entry, wish: Wish, bar: Bar) -> None:
-        self._client, self._file, self._entry, self._wish, self._bar = client, file, entry, wish, bar
+    def __init__(
+        self, client: AsyncClient, file: LocalFile, entry: Entry, options: Options, bar: Bar
+    ) -> None:
+        self._client, self._file, self._entry, self._options, self._bar = client, file, entry, options, bar
 
     async def start(self) -> Task:
         """Bring the file to the service, and return its task."""
@@ -55,9 +62,11 @@ class FileRun:
                 return await self._upload()
             # Cancelled first: the upload may have arrived without its task having begun.
             task = await self._cancel(task.id)
-            if not task.rows_done:
-                return await self._upload_anew()
-        if task.dry_run and task.status in STOPPED:
+            is_unwanted = not task.rows_done
+        else:
+            is_unwanted = self._options.anew and task.status in STOPPED
+        # Neither a stopped quote nor one that `batch start` has charged answers a quote.
+        if is_unwanted or (self._options.dry_run and (not task.dry_run or task.status in STOPPED)):
             return await self._upload_anew()
         return await self._continue(task)
 
@@ -65,15 +74,23 @@ class FileRun:
         """Download the results of the task."""
         await self._client.download_results(task.id, target, progress=self._bar.downloaded)
 
+    @property
+    def _limit(self) -> str | None:
+        limit = self._options.max_spend
+        return None if limit is None else str(limit)
+
     def _may_upload(self) -> bool:
-        return time.time() - float(self._entry.facts["created"]) < UPLOAD_BEGINS_WITHIN
+        """Return whether the creation can be replayed: its form is valid, and the same limit was sent."""
+        facts = self._entry.facts
+        is_valid = time.time() - float(facts["created"]) < UPLOAD_BEGINS_WITHIN
+        return is_valid and facts.get("max_spend", self._limit) == self._limit
 
     async def _earlier_task(self) -> Task | None:
         """Return the task of an earlier run that did not finish."""
         task_id = self._entry.facts.get("task")
         if task_id is None:
             if not self._may_upload():
-                self._entry.renew()  # the creation may have been sent, but its form has expired
+                self._entry.renew()  # a task that the creation made stays without a file
             return None
         try:
             return await self._client.get_task(task_id)
@@ -86,11 +103,12 @@ class FileRun:
         return await self._upload()
 
     async def _upload(self) -> Task:
+        self._entry.save(max_spend=self._limit)
         grant = await self._client.create_task(
             self._file.filename,
             self._file.path.stat().st_size,
-            dry_run=self._wish.dry_run,
-            max_spend=self._wish.max_spend,
+            dry_run=self._options.dry_run,
+            max_spend=self._options.max_spend,
             idempotency_key=self._entry.key,
         )
         self._entry.save(task=str(grant.id))
@@ -108,7 +126,7 @@ class FileRun:
     async def _continue(self, task: Task) -> Task:
         """Follow a task that has its file, and resume it if it has stopped."""
         self._bar.created(task.id)
-        limit = self._wish.max_spend
+        limit = self._options.max_spend
         if task.status in STOPPED:
             return await self._client.resume_task(task.id, max_spend=UNCHANGED if limit is None else limit)
         if limit is not None and limit != task.max_spend:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from restcalc import RestcalcError
 from restcalc.cli.batch.bars import Bar, Bars
-from restcalc.cli.batch.file_run import FileRun, Wish
+from restcalc.cli.batch.file_run import FileRun, Options
 from restcalc.cli.batch.outcome import Outcome
 from restcalc.cli.failures import Failure, failure_of
 from restcalc.cli.journal import Journal
@@ -34,26 +34,24 @@ class FilesRun:
     Args:
         targets: where the results of each file go. None to leave them in the service.
         detach: whether to return once the files are uploaded.
-        anew: whether to process files again whose last run did not complete.
     """
 
     def __init__(
         self,
         run: Invocation,
-        wish: Wish,
+        options: Options,
         targets: Sequence[Path | None],
         *,
         detach: bool = False,
-        anew: bool = False,
     ) -> None:
-        self._run, self._wish, self._targets, self._detach, self._anew = run, wish, targets, detach, anew
+        self._run, self._options, self._targets, self._detach = run, options, targets, detach
         self._journal = Journal(run.home.state / "files", UPLOADS_LIFETIME)
         self._limit = asyncio.Semaphore(AT_ONCE)
 
     @contextmanager
     def process(self, files: Sequence[LocalFile]) -> Iterator[list[Outcome]]:
         """Yield how the files ended. After the block, which prints it, the journal forgets the done ones."""
-        entries = [self._entry(file) for file in files]
+        entries = self._entries(files)
         try:
             outcomes = asyncio.run(self._process_all(files, entries))
         except BaseException as error:
@@ -71,14 +69,22 @@ class FilesRun:
         for outcome, entry in zip(outcomes, entries, strict=True):
             entry.finish() if outcome.is_final or (self._detach and outcome.task) else entry.keep()
 
+    def _entries(self, files: Sequence[LocalFile]) -> list[Entry]:
+        entries: list[Entry] = []
+        try:
+            for file in files:
+                entries.append(self._entry(file))
+        except BaseException:
+            for entry in entries:
+                entry.keep()
+            raise
+        return entries
+
     def _entry(self, file: LocalFile) -> Entry:
-        identity = (self._run.account, "quote" if self._wish.dry_run else "run", *file.identity)
-        if self._journal.is_running(*identity):
-            raise Failure(f"Another `restcalc` is processing {file.name}. Wait until it has ended.")
-        entry = self._journal.begin(*identity)
-        if self._anew:
-            entry.renew()
-        return entry
+        identity = (self._run.account, "quote" if self._options.dry_run else "run", *file.identity)
+        if entry := self._journal.begin_alone(*identity):
+            return entry
+        raise Failure(f"Another `restcalc` is processing {file.name}. Wait until it has ended.")
 
     async def _process_all(self, files: Sequence[LocalFile], entries: Sequence[Entry]) -> list[Outcome]:
         console = self._run.out.errors
@@ -98,7 +104,7 @@ class FilesRun:
         """Process one file. An error of one file does not stop the others."""
         try:
             async with self._limit:
-                run = FileRun(client, file, entry, self._wish, bar)
+                run = FileRun(client, file, entry, self._options, bar)
                 task = await run.start()
                 if self._detach:
                     return Outcome(file.name, task)
