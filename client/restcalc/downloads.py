@@ -21,7 +21,7 @@ class Part:
     def __init__(self, target: FilePath) -> None:
         self.target = Path(target)
         self.total = 0
-        """The size of the whole file, once a response has told it."""
+        """The size of the whole file in bytes; 0 until the first response."""
         self._file: Path | None = next(self._parts(), None)
 
     def size(self) -> int:
@@ -50,9 +50,14 @@ class Part:
         self._file, self.total = file, int(headers.get("Content-Length", 0))
         return file.open("wb")
 
+    def is_complete(self) -> bool:
+        """Return whether the part has as many bytes as the whole file, if S3 sent its size."""
+        return self._file is not None and self.total in (0, self.size())
+
     def finish(self) -> Path:
         """Give the complete file its name."""
-        return self._file.replace(self.target) if self._file else self.target
+        assert self._file  # noqa: S101 (is_complete)
+        return self._file.replace(self.target)
 
     def _delete(self) -> None:
         for file in self._parts():

@@ -86,7 +86,7 @@ def error_of(response: httpx.Response) -> RestcalcError:
     """Return the error that a response stands for."""
     status = response.status_code
     if status < 400:
-        return unexpected(response, f"it answered {status}")
+        return unexpected(response, f"it returned {status}")
     try:
         problem = decode(response.content, Problem)
     except msgspec.DecodeError:
@@ -114,6 +114,16 @@ def transfer_failed(response: httpx.Response, transfer: str) -> RestcalcError:
     error = Unreachable(text) if code == "RequestTimeout" else TransferFailed(text)
     error.status = response.status_code
     return error
+
+
+def no_file(response: httpx.Response) -> TransferFailed:
+    """Return the error for a response to a download that neither has the file nor explains why."""
+    return TransferFailed(f"S3 returned {response.status_code} instead of the file. Start again.")
+
+
+def incomplete(name: str) -> TransferFailed:
+    """Return the error for a download that has more or fewer bytes than the file."""
+    return TransferFailed(f"The download of {name} has the wrong size. Start again, and run it only once.")
 
 
 def _element(xml: str, name: str) -> str:
@@ -163,7 +173,7 @@ def unexpected(response: httpx.Response, reason: str) -> UnexpectedResponse:
     """Return the error for a response that does not have the form of this service."""
     url = response.request.url.copy_with(query=None)
     error = UnexpectedResponse(
-        f"{url} does not answer like restcalculator: {reason}. Check the URL of the service."
+        f"{url} is not a restcalculator service: {reason}. Check the URL of the service."
     )
     error.status = response.status_code
     return error

@@ -176,6 +176,19 @@ def test_part_that_the_service_does_not_continue_is_replaced(
     assert not part.exists()
 
 
+def test_download_into_which_another_process_writes_is_an_error(
+    admin: Client, failed: Task, tmp_path: Path
+) -> None:
+    def write(done: int, total: int) -> None:
+        (part,) = tmp_path.glob("r.csv.*.part")
+        with part.open("ab") as other:
+            other.write(b"x")
+
+    with pytest.raises(TransferFailed, match=r"The download of r.csv has the wrong size\. Start again"):
+        admin.download_results(failed.id, tmp_path / "r.csv", progress=write)
+    assert not (tmp_path / "r.csv").exists()
+
+
 def test_missing_results_are_an_error(client: Client, failed: Task, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         client.download_results(failed.id, tmp_path / "r.csv")

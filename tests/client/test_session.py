@@ -9,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from restcalc import Client, Forbidden, NotSignedIn
+from restcalc import Client, Forbidden, NotFound, NotSignedIn
 from restcalc.calls import SessionTokens
 from tests.client.conftest import JWT_SECRET_KEY
 from tests.support.http_client import PASSWORD
@@ -126,3 +126,22 @@ def test_key_of_the_environment_signs_the_calls(client: Client, monkeypatch: pyt
 def test_csrf_token_and_tokens_can_be_requested(client: Client) -> None:
     csrf = client.get_csrf_token()
     assert client.refresh_tokens().csrf_token != csrf
+
+
+def test_failed_refresh_does_not_count_as_an_attempt_of_the_call(stub: Callable[..., Client]) -> None:
+    """A DELETE that gets 404 after a lost response has succeeded. This one was never carried out before."""
+    cookies = [("Set-Cookie", f"{name}_token_cookie=new {name}; Path=/") for name in ("access", "refresh")]
+    refreshed = iter([503] * 2)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/refresh":
+            return httpx.Response(next(refreshed, 200), json={}, headers=cookies)
+        if request.headers["Authorization"] == "Bearer old access":
+            return httpx.Response(401, json={"type": "/problems/not-signed-in", "detail": "Expired."})
+        return httpx.Response(404, json={"type": "/problems/not-found", "detail": "Not found."})
+
+    client = stub(respond)
+    client._retries = 1
+    client._session = SessionTokens("old access", "old refresh")
+    with pytest.raises(NotFound):
+        client.delete_record("0" * 32)

@@ -152,7 +152,11 @@ class AsyncConnection:
         """Refresh the session, unless another caller has done it in the meantime."""
         async with self._refreshing:
             if self._session is expired:
-                await self._exchange(expired)
+                try:
+                    await self._exchange(expired)
+                except RestcalcError as error:
+                    error.uncertain = False  # the rejected call, which needs new tokens, did nothing
+                    raise
 
     async def _exchange(self, session: SessionTokens) -> httpx.Response:
         """Exchange the refresh token for new tokens. If the service rejects it, the session has ended."""

@@ -15,7 +15,7 @@ from restcalc.downloads import Part
 from restcalc.errors import RestcalcError
 from restcalc.files import FilePath, Progress, Source
 from restcalc.models import Task, UploadGranted
-from restcalc.problems import no_export_file, transfer_failed, unreachable
+from restcalc.problems import incomplete, no_export_file, no_file, transfer_failed, unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -136,10 +136,13 @@ class AsyncFiles(AsyncWaits):
                             raise transfer_failed(response, "download")
                         if stream := part.begin(response.status_code, response.headers):
                             return await self._write(response, stream, part.total, progress)
+                raise no_file(response)
             except httpx.RequestError as error:
                 raise unreachable(url, error, changes=False) from error
 
         await self._transfer(receive, part.size)
+        if not part.is_complete():
+            raise incomplete(part.target.name)
         return part.finish()
 
     async def _write(

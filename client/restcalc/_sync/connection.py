@@ -150,7 +150,11 @@ class Connection:
         """Refresh the session, unless another caller has done it in the meantime."""
         with self._refreshing:
             if self._session is expired:
-                self._exchange(expired)
+                try:
+                    self._exchange(expired)
+                except RestcalcError as error:
+                    error.uncertain = False  # the rejected call, which needs new tokens, did nothing
+                    raise
 
     def _exchange(self, session: SessionTokens) -> httpx.Response:
         """Exchange the refresh token for new tokens. If the service rejects it, the session has ended."""

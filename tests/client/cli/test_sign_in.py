@@ -1,5 +1,6 @@
 """login, logout, whoami and profiles."""
 
+import errno
 import json
 import stat
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from restcalc import Client, NotSignedIn
+from restcalc.cli import credentials
 from restcalc.cli.exit_codes import ExitCode
 from tests.client.conftest import Service
 from tests.support.command_line.runner import CommandLine
@@ -86,6 +88,24 @@ def test_second_login_replaces_the_key(cli: CommandLine) -> None:
     assert limit == {"amount": 7.5, "per": "month"}
     assert cli("compute", "addition", 1, 2).code == 0
     assert cli("compute", "addition", 1, 2).code == ExitCode.NO_CREDIT
+
+
+def test_login_as_another_user_revokes_the_key_of_the_first(cli: CommandLine) -> None:
+    first = key_of(cli)
+    assert cli("login", RESTCALC_EMAIL=new_email()).code == 0
+    with Client(cli.url, api_key=first) as client, pytest.raises(NotSignedIn):
+        client.get_current_user()
+
+
+def test_key_that_cannot_be_stored_is_revoked(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    before = keys_of(cli)
+    monkeypatch.setattr(credentials, "write_private", full)
+    result = cli("login")
+    assert (result.code, "No space left on device" in result.err) == (ExitCode.REFUSED, True)
+    assert keys_of(cli) == before
 
 
 def test_login_asks_for_email_and_password_in_a_terminal(service: Service, tmp_path: Path) -> None:

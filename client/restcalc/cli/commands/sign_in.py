@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restcalc.cli.command import command
+from restcalc.cli.failures import Failure
 from restcalc.cli.invocation import Invocation
 from restcalc.cli.limits import SpendLimitOption, spend_limit
 from restcalc.cli.profiles import Profile
 
 if TYPE_CHECKING:
-    from restcalc import Client
     from restcalc.models import ApiKey
 
 SCOPES = ("read", "compute", "batch")
@@ -40,31 +40,35 @@ def login(
     Without a terminal, set RESTCALC_EMAIL and RESTCALC_PASSWORD; or set only RESTCALC_API_KEY and skip
     `login`.
     """
+    from restcalc import RestcalcError
+
     limit = spend_limit(spend_limit_text)
     with run.session(email) as client:
         user = client.get_current_user()
         scopes = (*SCOPES, "admin") if admin else SCOPES
         key = client.create_api_key(_key_name(run.profile_name), scopes=scopes, spend_limit=limit)
-        store = run.credentials.store(str(key.id), key.key)
-        previous = run.profiles.find(run.profile_name)
-        run.profiles.put(Profile(run.profile_name, run.url, user.email, str(key.id), store))
-        if previous and previous.key_id:
-            _revoke_previous(run, client, previous)
+        try:
+            store = run.credentials.store(str(key.id), key.key)
+            previous = run.profiles.find(run.profile_name)
+            run.profiles.put(Profile(run.profile_name, run.url, user.email, str(key.id), store))
+        except BaseException:
+            client.revoke_api_key(key.id)
+            raise
+    if previous and previous.key_id:
+        with suppress(RestcalcError, Failure):  # revoked already, or its service or the keyring can't be reached
+            _revoke(run, previous)
+        run.credentials.forget(previous)
     where = "the keyring" if store == "keyring" else str(run.home.config / "credentials.json")
     run.out.done(f"Signed in to {run.url} as {user.email} ({user.role}). The API key is in {where}.", user)
 
 
 def logout(run: Invocation) -> None:
     """Revoke the API key of this machine, and forget it."""
-    from restcalc import Client, NotFound, NotSignedIn
+    from restcalc import NotFound, NotSignedIn
 
     profile = run.profiles.get(run.profile_name)
-    if key := run.credentials.load(profile):
-        with (
-            Client(profile.url, api_key=key) as client,
-            suppress(NotSignedIn, NotFound),
-        ):  # it is revoked already
-            client.revoke_api_key(profile.key_id)
+    with suppress(NotSignedIn, NotFound):  # it is revoked already
+        _revoke(run, profile)
     run.profiles.remove(profile.name)
     run.credentials.forget(profile)
     run.out.done(f"Signed out of {profile.url}.")
@@ -97,14 +101,13 @@ def _key_name(profile: str) -> str:
     return f"restcalc on {socket.gethostname()} ({profile})"[:100]
 
 
-def _revoke_previous(run: Invocation, client: Client, previous: Profile) -> None:
-    """Revoke and forget the key that the new one replaces, unless it is of another user or service."""
-    from restcalc import RestcalcError
+def _revoke(run: Invocation, profile: Profile) -> None:
+    """Revoke the key of a profile with the key itself."""
+    from restcalc import Client
 
-    if previous.url == run.url:
-        with suppress(RestcalcError):
-            client.revoke_api_key(previous.key_id)
-    run.credentials.forget(previous)
+    if key := run.credentials.load(profile):
+        with Client(profile.url, api_key=key) as client:
+            client.revoke_api_key(profile.key_id)
 
 
 def _own_key(run: Invocation) -> ApiKey | None:
