@@ -55,7 +55,9 @@ def login(
             client.revoke_api_key(key.id)
             raise
     if previous and previous.key_id:
-        with suppress(RestcalcError, Failure):  # revoked already, or its service or the keyring can't be reached
+        with suppress(
+            RestcalcError, Failure
+        ):  # revoked already, or its service or the keyring can't be reached
             _revoke(run, previous)
         run.credentials.forget(previous)
     where = "the keyring" if store == "keyring" else str(run.home.config / "credentials.json")
