@@ -89,6 +89,18 @@ def test_pipe_is_processed_and_results_go_to_standard_output(cli: CommandLine) -
     assert cli("batch", "run", write(GOOD), "-o", "-").out.splitlines()[2].startswith("2,multiplication")
 
 
+def test_json_names_only_results_that_stay(new_user: Callable[..., CommandLine]) -> None:
+    user = new_user(credit=100)
+    piped = json.loads(user("batch", "run", "-", "--json", input=GOOD).out)
+    assert len(Path(piped["results"]).read_text().splitlines()) == 3
+    file = write(GOOD)
+    assert json.loads(user("batch", "quote", file, "--json").out)["results"] is None
+    Path("sub").mkdir()
+    same = write(GOOD.replace("1, 2", "3, 4"), "sub/operations.csv")
+    printed = user("batch", "run", file, same, "-o", "-").out.splitlines()
+    assert [line.split(",")[-4] for line in printed] == ["result", "3", "6", "result", "7", "6"]
+
+
 def test_file_that_runs_out_of_credit_continues_at_the_same_row(cli: CommandLine, root: CommandLine) -> None:
     file = write(HEADER + 'addition,"[1, 2]"\n' * 6)
     broke = cli("batch", "run", file)
@@ -178,7 +190,13 @@ def test_two_runs_of_a_file_at_once_are_one(cli: CommandLine) -> None:
         (("none.csv",), "none.csv is not a file."),
         (("empty.csv",), "empty.csv is empty."),
         (("good.csv", "good.csv"), "A file is given twice."),
-        (("good.csv", "other.csv", "-o", "one.csv"), "Several files need a folder for --results"),
+        (
+            ("good.csv", "other.csv", "-o", "one.csv"),
+            "other.csv would overwrite one.csv, which belongs to good",
+        ),
+        (("good.csv", "sub/good.csv", "-o", "sub"), "sub/good.csv would overwrite sub/good.csv.results.csv"),
+        (("good.csv", "-o", "good.csv"), "would overwrite good.csv"),
+        (("good.csv", "-o", "-", "--json"), "--json and --results - both use standard output."),
         (("good.csv", "--max-spend", "0"), "0 is not more than 0"),
         (("good.csv", "--max-spend", "nan"), "'nan' is not a number of credits"),
     ],
@@ -188,7 +206,8 @@ def test_wrong_arguments_send_nothing(
     new_user: Callable[..., CommandLine], arguments: tuple[str, ...], message: str
 ) -> None:
     user = new_user()
-    for name, content in {"good.csv": GOOD, "other.csv": GOOD, "empty.csv": ""}.items():
+    Path("sub").mkdir()
+    for name, content in {"good.csv": GOOD, "sub/good.csv": GOOD, "other.csv": GOOD, "empty.csv": ""}.items():
         write(content, name)
     result = user("batch", "run", *arguments)
     assert (result.code, result.out, message in result.err) == (ExitCode.USAGE, "", True), result.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ import typer
 from restcalc.cli.batch.local_file import local_files
 from restcalc.cli.command import command, new_app
 from restcalc.cli.commands.lists import add_list
-from restcalc.cli.downloads import STANDARD_OUTPUT, OutputOption, print_file, save
+from restcalc.cli.downloads import OutputOption, print_file, save
 from restcalc.cli.exit_codes import ExitCode
 from restcalc.cli.failures import Failure
 from restcalc.cli.invocation import Invocation
@@ -21,7 +22,6 @@ from restcalc.cli.values import positive_credits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restcalc.cli.batch.local_file import LocalFile
     from restcalc.cli.batch.outcome import Outcome
 
 FACTS = (
@@ -82,14 +82,16 @@ def run_files(
     """
     from restcalc.cli.batch.file_run import Options
     from restcalc.cli.batch.files_run import FilesRun
+    from restcalc.cli.batch.targets import result_files
 
     with local_files(files) as found, TemporaryDirectory(prefix="restcalc-") as folder:
-        targets = [_target(file, results, len(files), Path(folder)) for file in found]
-        wanted: Sequence[Path | None] = [None] * len(files) if detach else targets
+        targets: Sequence[Path | None] = [None] * len(files)
+        if not detach:
+            targets = result_files(found, results, Path(folder), as_json=run.out.as_json)
         options = Options(max_spend=max_spend, anew=anew)
-        with FilesRun(run, options, wanted, detach=detach).process(found) as outcomes:
-            for outcome, target in zip(outcomes, targets, strict=True):
-                _print(run, outcome, to_output=target.parent == Path(folder))
+        with FilesRun(run, options, targets, detach=detach).process(found) as outcomes:
+            for outcome in outcomes:
+                _print(run, outcome, printed_folder=Path(folder))
     _exit(outcomes)
 
 
@@ -110,7 +112,7 @@ def quote(run: Invocation, files: FilesArgument) -> None:
             for file, outcome, bad_rows in zip(found, outcomes, targets, strict=True):
                 if not run.out.as_json and outcome.task and outcome.task.status == "quoted":
                     print_quote(run.out, outcome.task, file.path, bad_rows, prices)
-                _print(run, outcome, shows_results=False)
+                _print(run, replace(outcome, results=None))
     _exit(outcomes)
 
 
@@ -176,20 +178,6 @@ def results(run: Invocation, task: TaskArgument, output: OutputOption = None) ->
         run.out.result(str(file), {"file": str(file)})
 
 
-def _target(file: LocalFile, results: Path | None, count: int, folder: Path) -> Path:
-    """Return where the results of a file go. Those for standard output go into a temporary folder first."""
-    name = f"{file.filename}.results.csv"
-    if results == STANDARD_OUTPUT or (results is None and file.is_standard_input):
-        return folder / name
-    if results is None:
-        return file.path.with_name(name)
-    if results.is_dir():
-        return results / name
-    if count > 1:
-        raise Failure("Several files need a folder for --results, which exists.", ExitCode.USAGE)
-    return results
-
-
 def _follow(run: Invocation, tasks: list[str], detach: bool = False) -> None:
     from restcalc.cli.batch.follow import follow
 
@@ -199,12 +187,16 @@ def _follow(run: Invocation, tasks: list[str], detach: bool = False) -> None:
         return
     outcomes = follow(run, tasks)
     for outcome in outcomes:
-        _print(run, outcome, shows_results=False)
+        _print(run, outcome)
     _exit(outcomes)
 
 
-def _print(run: Invocation, outcome: Outcome, *, to_output: bool = False, shows_results: bool = True) -> None:
-    """Print how a file ended: a line on standard error, and on standard output the path of its results."""
+def _print(run: Invocation, outcome: Outcome, printed_folder: Path | None = None) -> None:
+    """Print how a file ended: a line on standard error, and on standard output the path of its results.
+
+    Args:
+        printed_folder: the folder of the results whose content is printed instead.
+    """
     from restcalc.cli.batch.outcome import summary
 
     if outcome.failure:
@@ -213,8 +205,9 @@ def _print(run: Invocation, outcome: Outcome, *, to_output: bool = False, shows_
         run.out.errors.print(summary(outcome.task, outcome.name))
     if run.out.as_json:
         run.out.json(outcome.as_json())
-    elif outcome.results and shows_results and outcome.task and outcome.task.results:
-        print_file(outcome.results) if to_output else run.out.line(str(outcome.results))
+    elif outcome.results:
+        printed = outcome.results.parent == printed_folder
+        print_file(outcome.results) if printed else run.out.line(str(outcome.results))
     elif outcome.task and not outcome.task.finished_at:
         run.out.line(str(outcome.task.id))
 

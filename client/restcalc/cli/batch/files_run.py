@@ -109,9 +109,10 @@ class FilesRun:
                 if self._detach:
                     return Outcome(file.name, task)
                 task = await client.wait(task.id, on_change=bar.changed)
-                if target and task.results:
-                    await run.fetch(task, target)
-                    bar.changed(task)
+                if target is None or not task.results:
+                    return Outcome(file.name, task)
+                await run.fetch(task, target)
+                bar.changed(task)
                 return Outcome(file.name, task, target)
         except RestcalcError as error:
             return Outcome(file.name, failure=failure_of(error))
