@@ -10,7 +10,7 @@ from tests.browser.conftest import browser as browser
 from tests.docs.conftest import URL
 from tests.support.console import compute, new_client, result
 from tests.support.http_client import Client
-from tests.support.pages.page import Edit, steps
+from tests.support.pages.page import Commands, Edit, steps
 from tests.support.pages.runner import Reader
 
 ADD_AN_OPERATION = "docs/tutorial/add-an-operation.md"
@@ -47,9 +47,20 @@ def test_added_operation_is_in_the_openapi_document(with_power: str) -> None:
 def test_added_operation_is_priced_called_and_batched(admin: Client) -> None:
     (price,) = admin.rows("operations", type="power")
     assert price["cost"] == 5
-    records = admin.rows("records", operation="power", sort="date")
-    results = [(record["operation_response"], record["task_row"]) for record in records]
-    assert results == [(1024, None), (1024, 1)]
+    charged = admin.compute("power", 2, 10).json()
+    assert (charged["result"], charged["amount"]) == (1024, 5)
+    by_row = {
+        record["task_row"]: record["operation_response"]
+        for record in admin.rows("records", operation="power")
+    }
+    assert by_row == {None: 1024, 1: 1024, 2: 0.5}
+
+
+def test_added_operation_is_in_the_command_line() -> None:
+    (call,) = (
+        one for one in steps(ADD_AN_OPERATION) if isinstance(one, Commands) and " compute power" in one.text
+    )
+    assert (call.text, call.output) == (".venv/bin/restcalc compute power 2 10\n", "1024\n")
 
 
 def test_added_operation_has_a_form_in_the_console(with_power: str, admin: Client, browser: Browser) -> None:
