@@ -168,6 +168,10 @@ def test_small_file_is_processed_through_the_api(client: httpx.Client) -> None:
     eventually(lambda: completed(client, sent.json()["task_id"]), within=60)
 
 
+def test_how_to_answer_an_alarm_shows_the_log_of_the_worker(deployment: Deployment) -> None:
+    Reader(deployment.folder, deployment.environment, {}).follow(steps("docs/how-to/answer-an-alarm.md"))
+
+
 def test_audit_finds_a_wrong_balance_in_the_stacks_database(deployment: Deployment) -> None:
     done = deployment.run("-m", "deploy.audit")
     assert (done.returncode, done.stdout) == (0, f"{PASSED}\n"), done

@@ -6,7 +6,7 @@ from difflib import unified_diff
 ANY_LINES, ANY_TEXT = "…\n", "…"
 VARYING = {
     "<id>": r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
-    "<time>": r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|\b[+-]\d\d:?\d\d|\b)",
+    "<time>": r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|\b[+-]\d\d:?\d\d|\b)",
     "<date>": r"\b\d{4}-\d\d-\d\d\b",
     "<token>": r"(?<![\w-])(?=[\w-]*[A-Z\d])[\w-]{30,}",
     "<run>": r"(?<=-)\d{9,}-\d+(?=@)",
