@@ -26,11 +26,10 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=300)
     rounds = parser.parse_args().rounds
-    with open(os.devnull, "w") as log:
-        with redirect_stdout(log):  # the handler's logger keeps the stream of its import
-            from functions.auth.login import app
-        with migrated():
-            samples = measure(app, accounts(rounds))
+    from functions.auth.login import app
+
+    with migrated(), open(os.devnull, "w") as log, redirect_stdout(log):
+        samples = measure(app, accounts(rounds))
     for name, milliseconds in samples.items():
         low, middle, high = statistics.quantiles(milliseconds, n=4, method="inclusive")
         print(f"{name:26} median {middle:6.2f} ms, middle half {low:.2f} to {high:.2f}")

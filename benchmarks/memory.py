@@ -11,7 +11,6 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
-from typing import TextIO
 from uuid import UUID
 
 from benchmarks import money
@@ -30,12 +29,13 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     rounds = parser.parse_args().rounds
-    with open(os.devnull, "w") as log, migrated() as postgres, connect(postgres.url) as database:
+    with migrated() as postgres, connect(postgres.url) as database:
         database.run(INSERT_USERS.format(count=1))
         rows, lines = list[Row](), ["| call | processor | waiting | " + " | ".join(header()) + " |"]
         lines.append("| --- " * (3 + len(SIZES)) + "|")
-        for name, call in calls(log).items():
-            computing, waiting = measure(call, rounds)
+        for name, call in calls().items():
+            with open(os.devnull, "w") as log, redirect_stdout(log):
+                computing, waiting = measure(call, rounds)
             rows += [Row(f"{name}: processor", "ms", computing), Row(f"{name}: waiting", "ms", waiting)]
             lines.append(line(name, median(computing), median(waiting)))
         command = f"python -m benchmarks.memory --rounds {rounds}"
@@ -73,11 +73,11 @@ def run_queue_seconds() -> float:
     return int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1]) / 1e9
 
 
-def calls(log: TextIO) -> dict[str, Callable[[], int]]:
-    with redirect_stdout(log):  # the handlers' loggers keep the stream of their import
-        from functions.auth.login import app as login
-        from functions.calculator.process_operation import app as charge
-        from functions.records.list import app as records
+def calls() -> dict[str, Callable[[], int]]:
+    from functions.auth.login import app as login
+    from functions.calculator.process_operation import app as charge
+    from functions.records.list import app as records
+
     person = UUID(int=1)
     token = tokens.issue(person, person, "client").access
     signed_in = {"authorization": f"Bearer {token}"}

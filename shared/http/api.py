@@ -34,7 +34,7 @@ from shared.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from shared.http import money, problems
+from shared.http import money, problems, request_log
 from shared.http.credentials import read_credentials
 from shared.idempotency import Request
 from shared.schemas.field_types import Scope
@@ -56,7 +56,7 @@ HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'",
 }
 
-logger = Logger(service="restcalculator")
+logger = Logger(service=request_log.SERVICE)
 # With POWERTOOLS_DEBUG, Powertools logs the arguments of functions, which may include passwords.
 logging.getLogger("aws_lambda_powertools").setLevel(logging.INFO)
 
@@ -111,7 +111,6 @@ class Api(APIGatewayHttpResolver):
         """Handle one API Gateway event (HTTP API, payload 2.0) and return the response."""
         started = time.perf_counter()
         self.request_id = event["requestContext"]["requestId"]
-        logger.set_correlation_id(self.request_id)
         try:
             self._check_body(event)
             self._authenticate(event)
@@ -122,12 +121,8 @@ class Api(APIGatewayHttpResolver):
         response["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **response.get("headers", {})}
         if money.prefers_strings(_headers(event).get("prefer", "")):
             _write_money_as_strings(response)
-        logger.info(
-            "response",
-            route=event.get("routeKey"),
-            status=response["statusCode"],
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
+        milliseconds = (time.perf_counter() - started) * 1000
+        request_log.write(self.request_id, event.get("routeKey"), response["statusCode"], milliseconds)
         return response
 
     def required_scope(self, method: str) -> Scope | None:
@@ -257,7 +252,8 @@ class Api(APIGatewayHttpResolver):
             known = self._authentication_error() or known
         status = problems.problem_of(known).status
         if status >= 500:
-            logger.error(str(known), exc_info=not isinstance(error, DomainError))
+            has_trace = not isinstance(error, DomainError)
+            logger.error(str(known), exc_info=has_trace, correlation_id=self.request_id)
         body = exact_json.dumps(problems.body(known, self.request_id))
         return Response(status, problems.PROBLEM, body, problems.headers(known))
 
