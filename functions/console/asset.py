@@ -45,6 +45,6 @@ def asset(file: str) -> Response[str]:
     path = next((path for path in FOLDER.glob("*") if path.name == file), None)
     if path is None or path.suffix not in CONTENT_TYPES:
         raise NotFound("The console has no such file. Reload the page: a newer version has other files.")
-    content, headers = console.read(path, app.current_event.headers.get("accept-encoding") or "")
+    content, headers = console.read(path, app.headers.get("accept-encoding", ""))
     headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return binary(content, CONTENT_TYPES[path.suffix], headers)

@@ -43,13 +43,12 @@ app = Api()
     responses=RESPONSES,
 )
 def index() -> Response[str]:
-    request_headers = app.current_event.headers
     page = PAGE if PAGE.is_file() else PAGE_WITHOUT_BUILD
-    content, headers = console.read(page, request_headers.get("accept-encoding") or "")
+    content, headers = console.read(page, app.headers.get("accept-encoding", ""))
     # A hash of the compressed bytes: a strong ETag differs between content codings (RFC 9110, 8.8.3.3).
     etag = f'"{sha256(content).hexdigest()[:32]}"'
     headers |= {"Cache-Control": "no-cache", "ETag": etag, "Content-Security-Policy": _policy()}
-    if etag in (request_headers.get("if-none-match") or ""):
+    if etag in app.headers.get("if-none-match", ""):
         return binary(b"", HTML, headers, status=304)
     return binary(content, HTML, headers)
 

@@ -83,6 +83,10 @@ class Api(APIGatewayHttpResolver):
         idempotent: whether the endpoint honours Idempotency-Key. Others reject a request that has one.
     """
 
+    event: Mapping[str, Any]
+    """The event of the request."""
+    headers: dict[str, str]
+    """The request's headers, with lower-case names."""
     credentials: auth.Credentials
     caller: auth.Caller
 
@@ -110,16 +114,18 @@ class Api(APIGatewayHttpResolver):
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle one API Gateway event (HTTP API, payload 2.0) and return the response."""
         started = time.perf_counter()
+        self.event = event
+        self.headers = {name.lower(): value for name, value in event["headers"].items()}
         self.request_id = event["requestContext"]["requestId"]
         try:
-            self._check_body(event)
-            self._authenticate(event)
-            self._check_idempotency_key(event)
-            response = self.resolve(event, context)
+            self._check_body()
+            self._authenticate()
+            self._check_idempotency_key()
+            response = self.resolve(self._resolved_event(), context)
         except Exception as error:  # the resolver handles the errors of its own steps
             response = self._as_event(self.problem(error))
         response["headers"] = {**HEADERS, "X-Request-Id": self.request_id, **response.get("headers", {})}
-        if money.prefers_strings(_headers(event).get("prefer", "")):
+        if money.prefers_strings(self.headers.get("prefer", "")):
             _write_money_as_strings(response)
         milliseconds = (time.perf_counter() - started) * 1000
         request_log.write(self.request_id, event.get("routeKey"), response["statusCode"], milliseconds)
@@ -141,36 +147,35 @@ class Api(APIGatewayHttpResolver):
 
         Raises: InvalidInput unless it has 1 to 255 printable ASCII characters.
         """
-        key = self.current_event.headers.get("idempotency-key")
+        key = self.headers.get("idempotency-key")
         if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
             raise InvalidInput.at("#/headers/Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
         return key
 
     def idempotent_request(self, payload: Any) -> Request:
         """Return the request for `run_once`. `payload` is all that the response depends on."""
-        route = str(self.current_event.raw_event["routeKey"])
+        route = str(self.event["routeKey"])
         return Request(self.caller.id, route, self.idempotency_key, payload)
 
     @property
     def content_type(self) -> str:
         """The request's Content-Type, or an empty string."""
-        return str(self.current_event.headers.get("content-type") or "")
+        return self.headers.get("content-type", "")
 
     def accepts(self, media_type: str) -> bool:
         """Whether the request's Accept header lists this media type. `*/*` does not count."""
-        accept = str(self.current_event.headers.get("accept") or "")
-        return media_type in [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+        accepted = self.headers.get("accept", "").split(",")
+        return media_type in [part.partition(";")[0].strip().lower() for part in accepted]
 
     @property
     def body(self) -> bytes:
         """The request's body in bytes, for an endpoint that parses it itself."""
-        event = self.current_event.raw_event
-        text = event.get("body") or ""
-        return base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+        text = self.event.get("body") or ""
+        return base64.b64decode(text) if self.event.get("isBase64Encoded") else text.encode()
 
     @property
     def query_string(self) -> str:
-        return str(self.current_event.raw_event.get("rawQueryString") or "")
+        return str(self.event.get("rawQueryString") or "")
 
     def reject_unknown_query(self, *known: str) -> None:
         """Reject a query string with an unknown or repeated parameter. Raises: InvalidInput."""
@@ -189,41 +194,54 @@ class Api(APIGatewayHttpResolver):
         # Imported here, because ipaddress takes 2 ms at a cold start and few endpoints need it.
         from shared.http.source_address import source_address
 
-        event = self.current_event.raw_event
-        return source_address(_headers(event), event["requestContext"]["http"]["sourceIp"])
+        return source_address(self.headers, self.event["requestContext"]["http"]["sourceIp"])
 
     def credentials_of(self, kind: TokenType) -> auth.Credentials:
         """Return the request's credentials for this type of token. Raises: as `read_credentials`."""
-        return _credentials(self.current_event.raw_event, kind)
+        pairs = self.event.get("cookies") or self.headers.get("cookie", "").split(";")
+        cookies = dict(pair.strip().split("=", 1) for pair in pairs if "=" in pair)
+        return read_credentials(self.headers, cookies, self._method, kind)
 
-    def _check_body(self, event: Mapping[str, Any]) -> None:
+    @property
+    def _method(self) -> str:
+        return str(self.event["requestContext"]["http"]["method"])
+
+    def _resolved_event(self) -> dict[str, Any]:
+        """Return the event for the resolver, with no other header than Content-Type.
+
+        Powertools would copy all headers four times and parse the cookies.
+        """
+        headers = {"content-type": self.content_type} if self.content_type else {}
+        return {**self.event, "headers": headers, "cookies": []}
+
+    def _check_body(self) -> None:
         """Reject a body that is too large or has another media type, before parsing it."""
-        body = event.get("body")
-        if self.media_type is None or _method(event) not in ("POST", "PATCH"):
+        body = self.event.get("body")
+        if self.media_type is None or self._method not in ("POST", "PATCH"):
             return
         if not body:
-            event["headers"].pop("content-type", None)  # Powertools would try to parse a form
+            self.headers.pop("content-type", None)  # Powertools would try to parse a form
             return
-        size = len(body) * 3 // 4 - body[-2:].count("=") if event.get("isBase64Encoded") else len(body)
+        size = len(body) * 3 // 4 - body[-2:].count("=") if self.event.get("isBase64Encoded") else len(body)
         if size > LARGEST_BODY[self.media_type]:
             raise PayloadTooLarge(f"The body is larger than {LARGEST_BODY[self.media_type]} bytes.")
-        sent_type, *parameters = event["headers"].get("content-type", "").partition(";")
+        sent_type, *parameters = self.content_type.partition(";")
         sent_type = sent_type.strip().lower()
         if sent_type != self.media_type:
             raise UnsupportedMediaType(f"Send {self.media_type}, not {sent_type[:100]!r}.")
         # Powertools compares with case, but media types are case-insensitive (RFC 9110, section 8.3.1).
-        event["headers"]["content-type"] = "".join([sent_type, *parameters])
+        self.headers["content-type"] = "".join([sent_type, *parameters])
 
-    def _authenticate(self, event: Mapping[str, Any]) -> None:
+    def _authenticate(self) -> None:
         if self.access is Access.ANYONE:
             return
-        self.credentials = _credentials(event, TokenType.ACCESS)
+        self.credentials = self.credentials_of(TokenType.ACCESS)
         if self.access is not Access.CHARGED:
-            self.caller = self._look_up(_method(event))
+            self.caller = self._look_up(self._method)
 
-    def _check_idempotency_key(self, event: Mapping[str, Any]) -> None:
+    def _check_idempotency_key(self) -> None:
         """Reject a key that the endpoint would ignore, because its client relies on it for safe retries."""
-        if not self.idempotent and "idempotency-key" in _headers(event):
+        if not self.idempotent and "idempotency-key" in self.headers:
             raise InvalidInput.at(
                 "#/headers/Idempotency-Key", "This endpoint does not support it. Send the request without it."
             )
@@ -304,22 +322,6 @@ def _integer(digits: str) -> int | Decimal:
 
 def _reject_constant(name: str) -> None:
     raise MalformedRequest(f"The body is not JSON: {name} is not a JSON number.")
-
-
-def _credentials(event: Mapping[str, Any], kind: TokenType) -> auth.Credentials:
-    headers = _headers(event)
-    pairs = event.get("cookies") or headers.get("cookie", "").split(";")
-    cookies = dict(pair.strip().split("=", 1) for pair in pairs if "=" in pair)
-    return read_credentials(headers, cookies, _method(event), kind)
-
-
-def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the request's headers with lower-case names."""
-    return {name.lower(): value for name, value in event["headers"].items()}
-
-
-def _method(event: Mapping[str, Any]) -> str:
-    return str(event["requestContext"]["http"]["method"])
 
 
 def _write_money_as_strings(response: dict[str, Any]) -> None:
