@@ -3,11 +3,9 @@
 import base64
 import hmac
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
@@ -33,8 +31,13 @@ LIFETIME = {TokenType.ACCESS: 15 * 60, TokenType.REFRESH: 30 * 24 * 3600}
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of a verified token. `role` informs clients; the service reads the role in the database."""
+    """The claims of a verified token. `role` informs clients; the service reads the role in the database.
 
+    `expires_at` is in seconds since 1970.
+    """
+
+    kind: str
+    expires_at: int
     token_id: UUID
     session_id: UUID
     user_id: UUID
@@ -77,30 +80,21 @@ def verify(token: str, kind: TokenType) -> Claims:
     """
     try:
         claims = _decode_with_any_key(token)
-        if claims["exp"] <= time.time() - LEEWAY:  # claims from the cache may have expired since
+        if claims.expires_at <= time.time() - LEEWAY:  # claims from the cache may have expired since
             raise jwt.ExpiredSignatureError
-        if claims.get("type") != kind:
+        if claims.kind != kind:
             raise NotSignedIn(
                 f"This is not an {kind} token." if kind == "access" else "This is not a refresh token."
             )
-        return Claims(
-            token_id=UUID(claims["jti"]),
-            session_id=UUID(claims["sid"]),
-            user_id=UUID(claims["sub"]),
-            role=str(claims["role"]),
-            csrf=str(claims["csrf"]),
-        )
+        return claims
     except jwt.ExpiredSignatureError:
         raise NotSignedIn("The token has expired. Refresh it or sign in again.") from None
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError):
         raise NotSignedIn("The token is not valid. Sign in again.") from None
 
 
-def _decode_with_any_key(token: str) -> Mapping[str, Any]:
-    """Return the claims of a token signed by the current or the previous key.
-
-    Raises: jwt.InvalidTokenError.
-    """
+def _decode_with_any_key(token: str) -> Claims:
+    """Return the claims of a token signed by the current or the previous key. Raises: as `_decode`."""
     try:
         return _decode(token, settings().signing_key())
     except jwt.InvalidSignatureError:
@@ -111,14 +105,14 @@ def _decode_with_any_key(token: str) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _decode(token: str, secret: str) -> Mapping[str, Any]:
+def _decode(token: str, secret: str) -> Claims:
     """Verify a token's signature and return its claims.
 
     The cache halves the time before a charge: a client sends the same access token for 15 minutes.
 
-    Raises: jwt.InvalidTokenError.
+    Raises: jwt.InvalidTokenError; KeyError, ValueError, TypeError or AttributeError for malformed claims.
     """
-    claims: Mapping[str, Any] = jwt.decode(
+    claims = jwt.decode(
         token,
         secret,
         algorithms=[ALGORITHM],
@@ -127,7 +121,15 @@ def _decode(token: str, secret: str) -> Mapping[str, Any]:
         leeway=LEEWAY,
         options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
     )
-    return claims
+    return Claims(
+        kind=str(claims.get("type")),
+        expires_at=claims["exp"],
+        token_id=UUID(claims["jti"]),
+        session_id=UUID(claims["sid"]),
+        user_id=UUID(claims["sub"]),
+        role=str(claims["role"]),
+        csrf=str(claims["csrf"]),
+    )
 
 
 def _csrf_token(refresh_id: UUID) -> str:

@@ -41,13 +41,16 @@ class Call:
         return "charge_by_key" if self.presented.api_key_hash else "charge"
 
     def parameters(self) -> dict[str, Any]:
-        exactly = json.loads(self.arguments, parse_float=exact_text, parse_int=exact_text)
         return {
             **self.presented.parameters(),
             "type": self.operation,
             "key": self.key,
-            "fingerprint": fingerprint({"type": self.operation, "arguments": exactly}),
+            "fingerprint": None if self.key is None else self._fingerprint(),
         }
+
+    def _fingerprint(self) -> bytes:
+        exactly = json.loads(self.arguments, parse_float=exact_text, parse_int=exact_text)
+        return fingerprint({"type": self.operation, "arguments": exactly})
 
 
 def quote(call: Call) -> StoredResponse | None:
