@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 _encode = json.JSONEncoder(allow_nan=False).encode
+_quote = json.encoder.encode_basestring_ascii
 
 
 class Number(str):
@@ -27,14 +28,16 @@ def dumps(value: Any) -> str:
     Raises:
         TypeError, ValueError: JSON can't express the value, such as NaN.
     """
+    if isinstance(value, str):
+        return str(value) if isinstance(value, Number) else _quote(value)
+    if type(value) is int:
+        return str(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError(f"{value} is not a JSON number")
         return str(value)
-    if isinstance(value, Number):
-        return str(value)
     if isinstance(value, dict):
-        return "{" + ", ".join([f"{_encode(str(name))} : {dumps(one)}" for name, one in value.items()]) + "}"
+        return "{" + ", ".join([f"{_quote(str(name))} : {dumps(one)}" for name, one in value.items()]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join([dumps(one) for one in value]) + "]"
     return _encode(value)
