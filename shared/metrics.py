@@ -7,6 +7,7 @@ class writes the same lines but takes three to four times as long (measured: 60 
 import sys
 import time
 from decimal import Decimal
+from functools import cache
 
 from shared import exact_json
 from shared.settings import settings
@@ -20,15 +21,16 @@ def emit(operation: str | None = None, /, **values: int | Decimal) -> None:
             dimension must never be a user's id.
         values: counts or credits by metric name; CloudWatch adds them up.
     """
-    directive = {
-        "Namespace": settings().powertools_metrics_namespace,
-        "Dimensions": [["operation"] if operation else []],
-        "Metrics": [{"Name": name} for name in values],
-    }
-    line = {
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
-        **({"operation": operation} if operation else {}),
-        **values,
-    }
+    dimensions = {"operation": operation} if operation else {}
+    directive = _directive(settings().powertools_metrics_namespace, tuple(dimensions), tuple(values))
+    timestamp = int(time.time() * 1000)
+    head = f'{{"_aws" : {{"Timestamp" : {timestamp}, "CloudWatchMetrics" : [{directive}]}}, '
     # Write the line at once, so that no other output splits it.
-    sys.stdout.write(exact_json.dumps(line) + "\n")
+    sys.stdout.write(head + exact_json.dumps({**dimensions, **values})[1:] + "\n")
+
+
+@cache
+def _directive(namespace: str, dimensions: tuple[str, ...], names: tuple[str, ...]) -> str:
+    """Return the JSON that names the metrics of a line. It is the same for all lines of one kind."""
+    metrics = [{"Name": name} for name in names]
+    return exact_json.dumps({"Namespace": namespace, "Dimensions": [dimensions], "Metrics": metrics})

@@ -128,7 +128,7 @@ class Api(APIGatewayHttpResolver):
         if money.prefers_strings(self.headers.get("prefer", "")):
             _write_money_as_strings(response)
         milliseconds = (time.perf_counter() - started) * 1000
-        request_log.write(self.request_id, event.get("routeKey"), response["statusCode"], milliseconds)
+        request_log.write(self.request_id, event["routeKey"], response["statusCode"], milliseconds)
         return response
 
     def required_scope(self, method: str) -> Scope | None:
@@ -294,7 +294,7 @@ def _fault_of_parameter(occurrences: int, is_known: bool) -> str:
 def parse_json(text: str) -> Any:
     """Parse a JSON body, with fractions as Decimal. Raises: MalformedRequest."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_reject_constant)
+        return _parse(text)
     except RecursionError:
         raise MalformedRequest("The JSON is nested too deeply.") from None
     except ArithmeticError:
@@ -322,6 +322,9 @@ def _integer(digits: str) -> int | Decimal:
 
 def _reject_constant(name: str) -> None:
     raise MalformedRequest(f"The body is not JSON: {name} is not a JSON number.")
+
+
+_parse = json.JSONDecoder(parse_float=Decimal, parse_int=_integer, parse_constant=_reject_constant).decode
 
 
 def _write_money_as_strings(response: dict[str, Any]) -> None:

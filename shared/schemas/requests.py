@@ -33,6 +33,10 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
+    def __repr__(self) -> str:
+        """Return the name of the model. Powertools formats the body of every request for its debug log."""
+        return type(self).__name__
+
 
 class Change(Request):
     """A PATCH body. Missing members stay unchanged; an empty body and null are rejected."""
