@@ -20,6 +20,10 @@ GROUP_SETTINGS: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "context_settings": HELP_OPTION,
 }
+NewCallOption = Annotated[
+    bool,
+    typer.Option("--new-call", help="Send another call if the same one was interrupted, not the same again."),
+]
 ONLY_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from restcalc.cli.journal import Journal
 from restcalc.cli.output import Output
 from restcalc.cli.profiles import Profile, Profiles
 from restcalc.cli.prompts import ask
+from restcalc.cli.times import local
 
 if TYPE_CHECKING:
     from restcalc import AsyncClient, Client
@@ -108,10 +110,22 @@ class Invocation:
         return Journal(self.home.state / "calls")
 
     @contextmanager
-    def once(self, *call: object) -> Iterator[str]:
-        """Yield the idempotency key with which a call is sent. See `Journal.once`."""
-        with self.calls.once(self.account, *call) as key:
-            yield key
+    def once(self, *call: object, new_call: bool | None = None) -> Iterator[str]:
+        """Yield the idempotency key with which a call is sent. See `Journal.once`.
+
+        Args:
+            new_call: whether to send another call if the same one has not finished. None for a command
+                without this option.
+        """
+        with self.calls.once(self.account, *call) as entry:
+            # A call of --new-call that was killed is continued too: it may have been charged.
+            if new_call and not entry.facts.get("new_call"):
+                entry.renew(new_call=True)
+            if entry.is_continued:
+                time = local(datetime.fromtimestamp(entry.facts["created"]))
+                advice = " Use --new-call to send another." if new_call is False else ""
+                self.out.note(f"Continuing the call of {time} that did not finish.{advice}")
+            yield entry.key
 
     def close(self) -> None:
         if "client" in self.__dict__:

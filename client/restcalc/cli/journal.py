@@ -39,12 +39,15 @@ class Entry:
         self.lock: int | None = None
         """The descriptor of a lock that is held until the entry is closed."""
         self.facts: dict[str, Any] = {}
+        """What the command has stored. Empty in a new file and in a finished entry."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         with open(descriptor, "rb", closefd=False) as content:
             for line in content:
                 # Skip an empty line, and a line whose process was killed while it wrote it.
                 with suppress(ValueError):
                     self.facts |= json.loads(line)
+        self.is_continued = bool(self.facts)
+        """Whether an earlier command that did not finish has stored the facts."""
 
     @property
     def key(self) -> str:
@@ -57,11 +60,11 @@ class Entry:
         os.fsync(self._descriptor)
         self.facts |= facts
 
-    def renew(self) -> None:
-        """Forget all facts, and choose a new key."""
+    def renew(self, **facts: Any) -> None:
+        """Forget all facts, choose a new key, and store it with these facts."""
         os.ftruncate(self._descriptor, 0)
-        self.facts = {}
-        self.save(key=str(uuid4()), created=time.time())
+        self.facts, self.is_continued = {}, False
+        self.save(key=str(uuid4()), created=time.time(), **facts)
 
     def keep(self) -> None:
         """End the command and keep the entry for the next one."""
@@ -118,8 +121,8 @@ class Journal:
         return entry
 
     @contextmanager
-    def once(self, *identity: object) -> Iterator[str]:
-        """Yield the idempotency key of a call that the block sends, and whose answer it prints.
+    def once(self, *identity: object) -> Iterator[Entry]:
+        """Yield the entry of a call that the block sends with its key, and whose answer the block prints.
 
         Delete the entry after the block, or if the service refused the call.
         """
@@ -127,7 +130,7 @@ class Journal:
 
         entry = self.begin(*identity)
         try:
-            yield entry.key
+            yield entry
         except ApiError as error:
             entry.finish() if error.status in CERTAIN_REFUSALS else entry.keep()
             raise

@@ -1,6 +1,7 @@
 """compute, operations and balance."""
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 
 from restcalc.cli.exit_codes import ExitCode
 from tests.client.conftest import Service
-from tests.support.command_line.runner import CommandLine, plain
+from tests.support.command_line.runner import CommandLine, Result, plain
 
 
 def charges(user: CommandLine) -> list[Decimal]:
@@ -91,16 +92,50 @@ def test_unreachable_service_has_its_own_code(cli: CommandLine, service: Service
     assert (result.code, "can't be reached" in result.err) == (ExitCode.UNAVAILABLE, True)
 
 
-def test_lost_answers_are_charged_once(cli: CommandLine, service: Service) -> None:
+Unreliable = Callable[..., Result]
+
+
+@pytest.fixture
+def unreliable(cli: CommandLine, service: Service) -> Unreliable:
+    """Return a function that runs a command over a connection that can lose all answers."""
     (key,) = json.loads((cli.home / "credentials.json").read_text()).values()
-    lossy = {"RESTCALC_URL": service.unreliable_url, "RESTCALC_API_KEY": key}
-    with service.gateway.breaking("responses", *[0] * 6):  # the first attempt and all five retries
-        lost = cli("compute", "addition", "1", "2", **lossy)
-    assert lost.code == ExitCode.UNAVAILABLE
-    assert "Run the same command again: it charges nothing twice." in lost.err
+    environment = {"RESTCALC_URL": service.unreliable_url, "RESTCALC_API_KEY": key}
+
+    def run(*command: str, loses: bool = False) -> Result:
+        if not loses:
+            return cli(*command, **environment)
+        with service.gateway.breaking("responses", *[0] * 6):  # the first attempt and all five retries
+            lost = cli(*command, **environment)
+        assert lost.code == ExitCode.UNAVAILABLE
+        assert "Run the same command again: it charges nothing twice." in lost.err
+        return lost
+
+    return run
+
+
+def test_lost_answers_are_charged_once(cli: CommandLine, unreliable: Unreliable) -> None:
+    command = ("compute", "addition", "1", "2")
+    unreliable(*command, loses=True)
     assert len(unfinished(cli)) == 1
-    assert cli("compute", "addition", "1", "2", **lossy).out == "3\n"
+    continued = unreliable(*command)
+    assert continued.out == "3\n"
+    assert re.fullmatch(
+        r"Continuing the call of [-\d]{10} [:\d]{8} that did not finish\. Use --new-call to send another\.\n",
+        continued.err,
+    )
     assert charges(cli) == [-5]
+    assert unfinished(cli) == []
+    assert (unreliable(*command).err, charges(cli)) == ("", [-5, -5])
+
+
+def test_new_call_is_another_call_and_is_charged_once(cli: CommandLine, unreliable: Unreliable) -> None:
+    command = ("compute", "addition", "1", "2", "--new-call")
+    unreliable(*command[:-1], loses=True)
+    unreliable(*command, loses=True)
+    assert charges(cli) == [-5, -5]
+    continued = unreliable(*command)
+    assert (continued.out, "Continuing the call of" in continued.err) == ("3\n", True)
+    assert charges(cli) == [-5, -5]
     assert unfinished(cli) == []
 
 

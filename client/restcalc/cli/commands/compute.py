@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from restcalc.cli.command import command
+from restcalc.cli.command import NewCallOption, command
 from restcalc.cli.commands.lists import add_list
 from restcalc.cli.completions import complete_operation
 from restcalc.cli.invocation import Invocation
@@ -23,6 +23,7 @@ def compute(
         ),
     ],
     numbers: Annotated[list[str] | None, typer.Argument(metavar="[NUMBER]...", help="The arguments.")] = None,
+    new_call: NewCallOption = False,
 ) -> None:
     """Calculate, and print the result.
 
@@ -30,7 +31,7 @@ def compute(
     it is charged only once.
     """
     arguments = [_number(text) for text in numbers or []]
-    with run.once("process_operation", operation, arguments) as key:
+    with run.once("process_operation", operation, arguments, new_call=new_call) as key:
         charged = run.client.compute(operation, *arguments, idempotency_key=key)
         run.out.result(charged.result, charged)
     if run.out.for_people:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from restcalc.cli.command import command, new_app
+from restcalc.cli.command import NewCallOption, command, new_app
 from restcalc.cli.commands.lists import add_list
 from restcalc.cli.exit_codes import ExitCode
 from restcalc.cli.failures import Failure
@@ -102,13 +102,14 @@ def credit(
         Decimal, typer.Argument(metavar="AMOUNT", parser=credits, help="Credits. Negative to remove.")
     ],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the ledger.")],
+    new_call: NewCallOption = False,
 ) -> None:
     """Grant a user credit, or remove it with a negative amount.
 
     If the command is interrupted at any moment, run it again: it grants only once.
     """
     id = user_id(run.client, user)
-    with run.once("grant_credit", id, amount, reason) as key:
+    with run.once("grant_credit", id, amount, reason, new_call=new_call) as key:
         granted = run.client.grant_credit(id, amount, reason, idempotency_key=key)
         run.out.done(
             f"Granted {granted.amount:f} to {user}. The balance is {granted.user_balance:f}.", granted
