@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ import typer
 
 import restcalc
 from restcalc.cli.app import Root, app
+from restcalc.cli.batch.files_run import _how_to_go_on
 from restcalc.cli.batch.outcome import Outcome, exit_code_of_all
 from restcalc.cli.exit_codes import MEANINGS, SEVEREST_FIRST, ExitCode
 from restcalc.cli.failures import Failure
 from restcalc.cli.help import HelpCommand, HelpGroup
+from restcalc.cli.journal import Journal
 from restcalc.cli.times import clock, parse_time
 from restcalc.cli.values import as_text, parse_filter
 
@@ -134,6 +137,12 @@ def test_value_is_one_line_without_control_characters(value: Any, text: str) -> 
 
 def test_duration_is_minutes_and_seconds() -> None:
     assert [clock(seconds) for seconds in (5, 65.4, 3725)] == ["0:05", "1:05", "1:02:05"]
+
+
+def test_interrupted_upload_promises_only_what_is_certain(tmp_path: Path) -> None:
+    """S3 may have the file although its response was lost."""
+    text = _how_to_go_on("a.csv", Journal(tmp_path).begin("x"))
+    assert text == "The upload of a.csv was interrupted. Run the same command again: no row is charged twice."
 
 
 def test_names_of_the_package_are_imported_when_they_are_used() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -33,6 +34,8 @@ def failure_of(error: RestcalcError) -> Failure:
     text = str(error.args[0]) if error.args else str(error)
     if isinstance(error, errors.NotSignedIn) and error.type == errors.SESSION_ENDED:
         text = "The API key is revoked or has expired, or the session has ended. Run `restcalc login`."
+        if os.environ.get("RESTCALC_API_KEY"):
+            text = "The service rejected the key in RESTCALC_API_KEY. Set another key, or unset the variable."
     elif isinstance(error, errors.Forbidden) and "'admin'" in text:
         text = f"{text.partition('.')[0]}. Run `restcalc login --admin`."
     elif error.uncertain:

@@ -24,7 +24,11 @@ def test_key_is_created_listed_and_revoked(cli: CommandLine, tmp_path: Path) -> 
     assert key not in str(listed)
     assert "Add --yes to confirm" in cli("keys", "revoke", id).err
     assert cli("keys", "revoke", id, "--yes").code == 0
-    assert program("balance").code == ExitCode.NOT_SIGNED_IN
+    rejected = program("balance")
+    assert (rejected.code, rejected.err) == (
+        ExitCode.NOT_SIGNED_IN,
+        "The service rejected the key in RESTCALC_API_KEY. Set another key, or unset the variable.\n",
+    )
     for wrong in ("0", "x", "5/week"):
         assert cli("keys", "create", "x", "--spend-limit", wrong).code == ExitCode.USAGE
 

@@ -1,5 +1,6 @@
 """A command that is killed at any line and started again charges nothing twice."""
 
+import inspect
 import json
 import time
 from collections import Counter
@@ -9,9 +10,12 @@ from signal import SIGKILL
 
 import pytest
 
+import restcalc.cli.batch.commands
 import restcalc.cli.batch.file_run
 import restcalc.cli.batch.files_run
 import restcalc.cli.commands.compute
+import restcalc.cli.commands.refund
+import restcalc.cli.commands.users
 import restcalc.cli.journal
 from restcalc.cli.batch.file_run import UPLOAD_BEGINS_WITHIN
 from restcalc.cli.exit_codes import ExitCode
@@ -64,6 +68,61 @@ def test_killed_call_is_charged_once(new_user: Users, tmp_path: Path, calls: lis
     assert {arguments for arguments, count in charged.items() if count > 1} <= answered
     assert set(charged.values()) <= {1, 2}
     assert not any(file.stat().st_size for file in (user.home / "calls").iterdir())
+
+
+def test_killed_grant_is_made_once(root: CommandLine, cli: CommandLine, tmp_path: Path) -> None:
+    environment = {**root.variables(), "PWD": str(tmp_path)}
+    grant = ("credit", cli.email, "--reason", "a test")
+    with Forks(tmp_path, [source(restcalc.cli.commands.users)]) as forks:
+        assert forks.run((*grant, 1), environment).code == ExitCode.DONE
+        lines = forks.lines()
+        for number, line in enumerate(lines, 2):
+            assert forks.run((*grant, number), environment, kill_at=line).code == -SIGKILL
+            again = forks.run((*grant, number), environment)
+            assert again.out.startswith(f"Granted {number} to {cli.email}."), (line, again)
+    assert len(lines) > 2
+    assert cli("balance").out == f"{20 + sum(range(len(lines) + 2))}\n"
+
+
+def test_killed_refund_is_made_once_and_printed(new_user: Users, root: CommandLine, tmp_path: Path) -> None:
+    user = new_user(credit=100)
+    environment = {**root.variables(), "PWD": str(tmp_path)}
+
+    def refund() -> tuple[str, ...]:
+        record = json.loads(user("compute", "addition", 1, 2, "--json").out)["record_id"]
+        return ("refund", "record", record, "--reason", "a test")
+
+    with Forks(tmp_path, [source(restcalc.cli.commands.refund)]) as forks:
+        assert forks.run(refund(), environment).code == ExitCode.DONE
+        lines = forks.lines()
+        for line in lines:
+            command = refund()
+            assert forks.run(command, environment, kill_at=line).code == -SIGKILL
+            again = forks.run(command, environment)
+            assert again.out == "Refunded 5. The user's balance is 120.\n", (line, again)
+    assert len(lines) > 2
+    assert user("balance").out == "120\n"
+
+
+def test_killed_start_charges_a_quoted_file_once(new_user: Users, tmp_path: Path) -> None:
+    user = new_user(credit=100)
+    environment = {**user.variables(), "PWD": str(tmp_path)}
+    code, first = inspect.getsourcelines(restcalc.cli.batch.commands.start)
+    with Forks(tmp_path, [source(restcalc.cli.batch.commands)]) as forks:
+        lines = [("", 0)]  # the first file is undisturbed
+        for number, line in enumerate(lines):
+            quoted = json.loads(user("batch", "quote", write(GOOD, f"{number}.csv"), "--json").out)["task"][
+                "id"
+            ]
+            killed = forks.run(("batch", "start", quoted), environment, kill_at=line)
+            if number:
+                assert killed.code == -SIGKILL
+            else:
+                lines += [line for line in forks.lines() if first < line[1] < first + len(code)]
+            forks.run(("batch", "start", quoted), environment)
+            assert user("batch", "watch", quoted).code == ExitCode.DONE
+    assert len(lines) > 3
+    assert spent(user) == 10 * len(lines)
 
 
 @pytest.fixture

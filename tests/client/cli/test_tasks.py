@@ -1,10 +1,14 @@
 """The commands of `restcalc batch` for tasks that are in the service."""
 
 import json
+import subprocess
+from collections.abc import Callable
 
 from restcalc.cli.exit_codes import ExitCode
 from tests.client.cli.test_batch import GOOD, HEADER, spent, unfinished, write
+from tests.client.cli.test_processes import COMMAND, ROWS, environment
 from tests.support.command_line.runner import CommandLine, plain
+from tests.support.eventually import eventually
 
 ROW = 'addition,"[1, 2]"\n'
 
@@ -33,16 +37,25 @@ def test_stopped_task_is_resumed_with_another_limit(cli: CommandLine) -> None:
     assert spent(cli) == 20
 
 
-def test_cancelled_file_continues_when_it_is_run_again(cli: CommandLine, root: CommandLine) -> None:
-    file = write(HEADER + ROW * 6)
-    stopped = json.loads(cli("batch", "run", file, "--json").out)["task"]
-    assert root("credit", cli.email, 100, "--reason", "more").code == 0
-    detached = cli("batch", "run", write(HEADER + ROW * 60_000, "large.csv"), "--detach").out.strip()
-    cancelled = cli("batch", "cancel", detached)
-    assert (cancelled.code, "large.csv is cancelled" in cancelled.out) == (ExitCode.DONE, True)
-    assert cli("batch", "watch", detached).code == ExitCode.REFUSED
-    continued = json.loads(cli("batch", "run", file, "--json").out)["task"]
-    assert (continued["id"], continued["status"], continued["spent"]) == (stopped["id"], "completed", 30)
+def test_cancelled_file_continues_when_it_is_run_again(new_user: Callable[..., CommandLine]) -> None:
+    user = new_user(credit=10**6)
+    file = write(HEADER + ROW * ROWS)
+    with subprocess.Popen([*COMMAND, "batch", "run", str(file)], env=environment(user)) as running:
+        ((task, _),) = eventually(
+            lambda: [
+                row
+                for row in user("batch", "list", "--fields", "id,rows_done").rows[1:]
+                if row[1] not in ("", "0")
+            ]
+        )
+        cancelled = user("batch", "cancel", task)
+        assert cancelled.out.startswith("operations.csv is cancelled. It cost ")
+        assert cancelled.out.endswith(f" credits. Continue it with `restcalc batch resume {task}`.\n")
+    assert running.returncode == ExitCode.REFUSED
+    assert 0 < spent(user) < ROWS * 5
+    continued = json.loads(user("batch", "run", file, "--json").out)["task"]
+    assert (continued["id"], continued["status"]) == (task, "completed")
+    assert (continued["spent"], spent(user)) == (ROWS * 5, ROWS * 5)
 
 
 def test_refund_of_a_file_returns_what_it_cost(cli: CommandLine, root: CommandLine) -> None:

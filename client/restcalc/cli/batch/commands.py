@@ -167,8 +167,10 @@ def status(run: Invocation, task: TaskArgument) -> None:
 def cancel(run: Invocation, task: TaskArgument) -> None:
     """Stop a task. Rows that were charged stay charged, and have results."""
     found = run.client.cancel_task(task)
-    sentence = f"{found.filename} is {found.status}, {found.rows_done:,} rows are charged."
-    run.out.done(f"{sentence} Continue it with `restcalc batch resume {found.id}`.", found)
+    sentence = f"{found.filename} is {found.status.replace('_', ' ')}. It cost {found.spent:,f} credits."
+    if found.status == "cancelled" and not found.dry_run:
+        sentence += f" Continue it with `restcalc batch resume {found.id}`."
+    run.out.done(sentence, found)
 
 
 def results(run: Invocation, task: TaskArgument, output: OutputOption = None) -> None:

@@ -123,7 +123,7 @@ class FilesRun:
 def _how_to_go_on(name: str, entry: Entry) -> str:
     task = entry.facts.get("task")
     if not entry.facts.get("uploaded"):
-        return f"{name} is not uploaded, and nothing is charged. Run the same command again to go on."
+        return f"The upload of {name} was interrupted. Run the same command again: no row is charged twice."
     return (
         f"The service continues {name}. Run the same command again, or `restcalc batch watch {task}`, to"
         f" follow it; `restcalc batch cancel {task}` stops it."

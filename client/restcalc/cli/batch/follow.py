@@ -19,7 +19,9 @@ def follow(run: Invocation, task_ids: Sequence[str]) -> list[Outcome]:
     try:
         return asyncio.run(_follow_all(run, task_ids))
     except KeyboardInterrupt:
-        run.out.note(f"The service goes on. Follow it with `restcalc batch watch {' '.join(task_ids)}`.")
+        run.out.note(
+            f"The service continues the task. Follow it with `restcalc batch watch {' '.join(task_ids)}`."
+        )
         raise
 
 
