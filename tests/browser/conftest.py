@@ -39,7 +39,7 @@ def executable(playwright: Playwright) -> str | None:
 
 
 # Not session-scoped: while Playwright runs, its event loop makes asyncio.run() fail in other tests.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
     with sync_playwright() as playwright:
@@ -86,35 +86,35 @@ def _serving() -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def frontend() -> Iterator[str]:
     """The service's FRONTEND_URL, which serves a blank page."""
     with _serving() as origin:
         yield origin
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def other_origin() -> Iterator[str]:
     """An origin other than FRONTEND_URL, which serves a blank page."""
     with _serving() as origin:
         yield origin
 
 
-@pytest.fixture(scope="module")
+@contextmanager
+def running_stack(frontend: str) -> Iterator[Stack]:
+    """Run the whole service on free ports for pages of `frontend`."""
+    with data_folder() as folder:
+        settings = Settings(
+            port=0, edge_port=0, data_dir=folder, batch_retry=1, variables={"FRONTEND_URL": frontend}
+        )
+        with Stack(settings) as running:
+            yield running
+
+
+@pytest.fixture(scope="package")
 def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
-    """The whole service on free ports. Not started without a browser."""
-    with (
-        data_folder() as folder,
-        Stack(
-            Settings(
-                port=0,
-                edge_port=0,
-                data_dir=folder,
-                batch_retry=1,
-                variables={"FRONTEND_URL": frontend},
-            )
-        ) as running,
-    ):
+    """The service that the tests share. Not started without a browser."""
+    with running_stack(frontend) as running:
         yield running
 
 

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from deploy.environment import ROOT
 from localstack.demo import PASSWORD, fill
 from localstack.stack import Stack
+from tests.browser.conftest import running_stack
 from tests.support.audit import run_audit
 from tests.support.console import sign_in
 from tests.support.eventually import eventually
@@ -49,6 +50,13 @@ OVERFLOW_SCRIPT = """
   return scrolled.map((one) => one.outerHTML.slice(0, 150));
 }
 """
+
+
+@pytest.fixture(scope="module")
+def stack(browser: Browser, frontend: str) -> Iterator[Stack]:
+    """A service of its own: nothing else may write while `demo` moves times."""
+    with running_stack(frontend) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
