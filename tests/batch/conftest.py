@@ -8,7 +8,8 @@ from shared import aws
 from shared.database import dispose_connections
 from shared.settings import settings
 from tests.support.batch.deliveries import Deliveries
-from tests.support.batch.harness import Harness
+from tests.support.batch.harness import Harness, Task
+from tests.support.batch.processes import Overrides, WorkerProcess
 from tests.support.batch.service import RunningService
 
 
@@ -44,25 +45,49 @@ def clear_caches() -> None:
     aws.sqs.cache_clear()
 
 
-@pytest.fixture
-def deliveries(harness: Harness) -> Iterator[Deliveries]:
-    deliveries = Deliveries(harness)
-    yield deliveries
-    deliveries.close()
+@pytest.fixture(scope="session")
+def idle_workers(session_harness: Harness) -> Iterator[list[WorkerProcess]]:
+    """Live workers without overrides, which the tests share."""
+    workers = list[WorkerProcess]()
+    yield workers
+    for worker in workers:
+        worker.close()
 
 
 @pytest.fixture
-def deliveries_with(harness: Harness) -> Iterator[Callable[..., Deliveries]]:
-    """Return a function that creates deliveries with other overrides, or to workers with `seconds` left."""
+def deliveries(harness: Harness, idle_workers: list[WorkerProcess]) -> Deliveries:
+    return Deliveries(harness, idle=idle_workers)
+
+
+@pytest.fixture
+def deliveries_with(
+    harness: Harness, idle_workers: list[WorkerProcess]
+) -> Iterator[Callable[..., Deliveries]]:
+    """Return a function that creates deliveries to workers with other overrides, or with `seconds` left."""
     created = list[Deliveries]()
 
-    def create(**options: object) -> Deliveries:
-        created.append(Deliveries(harness, **options))  # type: ignore[arg-type]
+    def create(overrides: Overrides | None = None, **options: float) -> Deliveries:
+        if overrides is None:
+            return Deliveries(harness, idle=idle_workers, **options)
+        created.append(Deliveries(harness, overrides, **options))
         return created[-1]
 
     yield create
     for one in created:
         one.close()
+
+
+@pytest.fixture
+def undisturbed(harness: Harness, idle_workers: list[WorkerProcess]) -> Callable[[bytes], Task]:
+    """Return a function that processes a file for another user without faults, each file only once."""
+
+    def process(file: bytes) -> Task:
+        if file not in harness.undisturbed:
+            harness.undisturbed[file] = harness.upload(harness.client(), file)
+            Deliveries(harness, idle=idle_workers).until_idle()
+        return harness.undisturbed[file]
+
+    return process
 
 
 @pytest.fixture(scope="session")

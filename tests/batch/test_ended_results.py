@@ -29,11 +29,9 @@ MakeDeliveries = Callable[..., Deliveries]
 
 
 @pytest.fixture
-def reference_task(harness: Harness, deliveries: Deliveries) -> Task:
+def reference_task(undisturbed: Callable[[bytes], Task]) -> Task:
     """The same file, processed to its end for another user."""
-    task = harness.upload(harness.client(), FILE)
-    deliveries.until_idle()
-    return task
+    return undisturbed(FILE)
 
 
 @pytest.fixture

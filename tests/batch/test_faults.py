@@ -17,12 +17,9 @@ MakeDeliveries = Callable[..., Deliveries]
 
 
 @pytest.fixture
-def reference_task(harness: Harness, deliveries: Deliveries) -> Task:
-    """The same file, processed once for another user without faults."""
-    if harness.reference_task is None:
-        harness.reference_task = harness.upload(harness.client(), FILE)
-        deliveries.until_idle()
-    return harness.reference_task
+def reference_task(undisturbed: Callable[[bytes], Task]) -> Task:
+    """The same file, processed for another user without faults."""
+    return undisturbed(FILE)
 
 
 @pytest.mark.parametrize(

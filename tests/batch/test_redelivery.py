@@ -9,11 +9,17 @@ import pytest
 
 from shared import aws
 from tests.support.batch.deliveries import Deliveries
-from tests.support.batch.harness import Harness, mixed_file
+from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.stage import AFTER, BEFORE, Fault
 from tests.support.eventually import eventually
 
 FILE = mixed_file(300, seed=5)
+
+
+@pytest.fixture
+def reference_task(undisturbed: Callable[[bytes], Task]) -> Task:
+    """The same file, processed for another user from one message."""
+    return undisturbed(FILE)
 
 
 def waits_for_a_lock(harness: Harness) -> bool:
@@ -31,10 +37,8 @@ def delivered_again(message: Any) -> Any:
 
 @pytest.mark.parametrize("form", [dict, delivered_again], ids=["a duplicate", "a redelivery"])
 def test_message_delivered_to_two_workers_concurrently_is_billed_once(
-    harness: Harness, deliveries: Deliveries, form: Callable[[Any], Any]
+    harness: Harness, deliveries: Deliveries, reference_task: Task, form: Callable[[Any], Any]
 ) -> None:
-    reference_task = harness.upload(harness.client(), FILE)
-    deliveries.until_idle()
     for _ in range(3):
         task = harness.upload(harness.client(), FILE)
         message = first_message(deliveries)
@@ -89,9 +93,9 @@ def test_message_redelivered_after_the_end_changes_nothing(
     harness.check_accounting(task)
 
 
-def test_duplicate_messages_in_any_order_are_billed_once(harness: Harness, deliveries: Deliveries) -> None:
-    reference_task = harness.upload(harness.client(), FILE)
-    deliveries.until_idle()
+def test_duplicate_messages_in_any_order_are_billed_once(
+    harness: Harness, deliveries: Deliveries, reference_task: Task
+) -> None:
     found = [harness.upload(harness.client(), FILE) for _ in range(3)]
     keys = [task.key for task in found for _ in range(3)]
     random.Random(1).shuffle(keys)

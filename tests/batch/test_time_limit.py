@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
-from tests.support.batch.harness import Harness, mixed_file
+from tests.support.batch.harness import Harness, Task, mixed_file
 
 CHUNKS = 25
 FILE = mixed_file(CHUNKS * CHUNK_ROWS, seed=11)
@@ -11,11 +13,15 @@ SMALL_PARTS = {"worker.s3_writer.PART_SIZE": 1, "worker.results.ROWS_AT_ONCE": C
 MakeDeliveries = Callable[..., Deliveries]
 
 
+@pytest.fixture
+def reference_task(undisturbed: Callable[[bytes], Task]) -> Task:
+    """The same file, processed for another user by one worker."""
+    return undisturbed(FILE)
+
+
 def test_file_handed_over_after_every_chunk_has_the_same_results(
-    harness: Harness, deliveries: Deliveries, deliveries_with: MakeDeliveries
+    harness: Harness, deliveries_with: MakeDeliveries, reference_task: Task
 ) -> None:
-    reference_task = harness.upload(harness.client(), FILE)
-    deliveries.until_idle()
     task, hurried = harness.upload(harness.client(), FILE), deliveries_with(seconds=59)
     hurried.until_idle()
     assert hurried.outcomes == {"done": CHUNKS + 1}  # the last worker only writes the results
@@ -32,10 +38,8 @@ def test_worker_with_enough_time_bills_the_whole_file(
 
 
 def test_worker_hands_over_at_the_end_of_its_turn(
-    harness: Harness, deliveries: Deliveries, deliveries_with: MakeDeliveries
+    harness: Harness, deliveries_with: MakeDeliveries, reference_task: Task
 ) -> None:
-    reference_task = harness.upload(harness.client(), FILE)
-    deliveries.until_idle()
     task, brief = (
         harness.upload(harness.client(), FILE),
         deliveries_with(overrides={"worker.batch.TURN": 0.0}),
@@ -46,10 +50,8 @@ def test_worker_hands_over_at_the_end_of_its_turn(
 
 
 def test_results_are_continued_after_a_hand_over_at_every_part(
-    harness: Harness, deliveries: Deliveries, deliveries_with: MakeDeliveries
+    harness: Harness, deliveries_with: MakeDeliveries, reference_task: Task
 ) -> None:
-    reference_task = harness.upload(harness.client(), FILE)
-    deliveries.until_idle()
     task = harness.upload(harness.client(), FILE)
     hurried = deliveries_with(seconds=59, overrides=SMALL_PARTS)
     hurried.until_idle()
@@ -58,10 +60,8 @@ def test_results_are_continued_after_a_hand_over_at_every_part(
 
 
 def test_results_whose_multipart_upload_was_aborted_are_written_again(
-    harness: Harness, deliveries: Deliveries, deliveries_with: MakeDeliveries
+    harness: Harness, deliveries_with: MakeDeliveries, reference_task: Task
 ) -> None:
-    reference_task = harness.upload(harness.client(), FILE)
-    deliveries.until_idle()
     task = harness.upload(harness.client(), FILE)
     hurried = deliveries_with(seconds=59, overrides=SMALL_PARTS)
 

@@ -28,11 +28,21 @@ class Deliveries:
     As on AWS, a message is deleted if the worker's response does not list it as failed. Otherwise, or if the
     worker died, it is retried, but immediately, so that no test waits. After five deliveries it moves to the
     dead-letter queue, from which it is redriven as by `make redrive`.
+
+    Args:
+        idle: live workers of other deliveries with the same overrides. They are used first, like warm Lambda
+            containers, and the list receives all that are idle.
     """
 
-    def __init__(self, harness: Harness, overrides: Overrides = OVERRIDES, seconds: float = 900) -> None:
+    def __init__(
+        self,
+        harness: Harness,
+        overrides: Overrides = OVERRIDES,
+        seconds: float = 900,
+        idle: list[WorkerProcess] | None = None,
+    ) -> None:
         self._harness, self._knobs, self._seconds = harness, {**OVERRIDES, **overrides}, seconds
-        self._idle = list[WorkerProcess]()
+        self._idle = list[WorkerProcess]() if idle is None else idle
         self.outcomes: Counter[str] = Counter()
 
     def worker(self) -> WorkerProcess:

@@ -71,8 +71,8 @@ class Harness:
             "AWS_PGSQL_PATH": f"postgresql://postgres@/{postgres.database}?host={folder}",
         }
         self.cloud = Cloud.connect(self.environment)
-        self.reference_task: Task | None = None
-        """A task processed without faults, to compare with tasks that had some."""
+        self.undisturbed: dict[bytes, Task] = {}
+        """Tasks processed without faults, by file, to compare with tasks that had some."""
         self.queue = self.environment["QUEUE_URL"]
         self.dead_letters = dead_letter_queue(self.cloud.sqs, self.queue)
         self.cloud.sqs.purge_queue(QueueUrl=self.queue)  # removes S3's test event
