@@ -161,6 +161,11 @@ class PostgresConnection(Connection):
 class HttpConnection(Connection):
     """Detect the start of each request, and report each block of a response as it arrives."""
 
+    def __init__(self, client: socket.socket, server: socket.socket, stage: Stage) -> None:
+        super().__init__(client, server, stage)
+        self._passing = threading.Lock()
+        """Held while a request starts, so that a quick response can't pass before a fault DURING it."""
+
     def up(self) -> None:
         while data := self.client.recv(1 << 16):
             found = _REQUEST.match(data)
@@ -168,13 +173,19 @@ class HttpConnection(Connection):
                 self.step = _request(f"{found[1].decode()} {found[2].decode()}")
                 if not self.stage.passing(self.step, BEFORE):
                     return
-            self.server.sendall(data)
-            if found and not self.stage.passing(self.step, DURING):
-                return
+                with self._passing:
+                    self.server.sendall(data)
+                    if not self.stage.passing(self.step, DURING):
+                        self.client.shutdown(socket.SHUT_RDWR)
+                        return
+            else:
+                self.server.sendall(data)
 
     def down(self) -> None:
         last = ""
         while data := self.server.recv(8192):
+            with self._passing:  # wait for the request to pass
+                pass
             is_first_block, last = last != self.step, self.step
             if is_first_block and not self.stage.passing(self.step, AFTER):
                 return
