@@ -84,6 +84,21 @@ def test_rejected_upload_has_the_reason(client: Client) -> None:
         client.upload_to(grant, BytesIO(ROW))
 
 
+def test_upload_that_s3_rejects_is_not_repeated_with_its_key(client: Client) -> None:
+    class Growing(BytesIO):
+        """A file to which another program appends when its size has been read."""
+
+        def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+            position = super().seek(offset, whence)
+            if whence == os.SEEK_END and position == len(ROW):
+                self.write(b"more")
+            return position
+
+    with pytest.raises(TransferFailed) as caught:
+        client.upload(Growing(ROW))
+    assert str(caught.value).endswith("Start again: links last 15 minutes.")
+
+
 def test_small_file_needs_one_request(client: Client) -> None:
     assert client.wait(client.process_csv(ROW, "small.csv").id).status is TaskStatus.COMPLETED
 

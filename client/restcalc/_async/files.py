@@ -12,7 +12,7 @@ from restcalc._async.waits import AsyncWaits
 from restcalc.calls import Id, new_key
 from restcalc.codec import Number
 from restcalc.downloads import Part
-from restcalc.errors import RestcalcError
+from restcalc.errors import RestcalcError, TransferFailed
 from restcalc.files import FilePath, Progress, Source
 from restcalc.models import Task, UploadGranted
 from restcalc.problems import incomplete, no_export_file, no_file, transfer_failed, unreachable
@@ -55,6 +55,8 @@ class AsyncFiles(AsyncWaits):
             )
             try:
                 await self._upload(grant, source, progress)
+            except TransferFailed:  # the key would return the rejected form again
+                raise
             except RestcalcError as error:
                 error.uncertain, error.idempotency_key = True, key
                 raise

@@ -34,7 +34,7 @@ def new_password(question: str, variable: str) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask whether to go on. Raises: typer.Abort if not, Failure without a terminal and without --yes."""
+    """Ask for confirmation. Raises: typer.Abort if not, Failure without a terminal and without --yes."""
     if yes:
         return
     if not sys.stdin.isatty():
