@@ -127,7 +127,7 @@ chaos: $(INSTALLED) ## Kill the worker at every step of a file, then run random 
 	@$(BIN)/python -m tests.machine --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 faults: $(INSTALLED) ## Break the database, bucket, queue, disk and random.org during calls; includes the slow tests
-	@$(BIN)/pytest tests/faults -m "slow or not slow"
+	@$(BIN)/pytest tests/faults tests/client/cli/test_kills.py -m "slow or not slow"
 
 fuzz: $(INSTALLED) ## Fuzz the API from its OpenAPI document, signed out, as client and as admin; SEED=… EXAMPLES=200
 	@$(BIN)/python -m tests.fuzz.run --examples $(or $(EXAMPLES),200) $(if $(SEED),--seed $(SEED))

@@ -26,6 +26,11 @@ def not_signed_in(url: str) -> Failure:
     return Failure(text, ExitCode.NOT_SIGNED_IN)
 
 
+def file_failure(error: OSError) -> Failure:
+    """Return the failure for a file that can't be read or written."""
+    return Failure(f"{error.filename} can't be used: {error.strerror}.")
+
+
 def failure_of(error: RestcalcError) -> Failure:
     """Return the failure for an error of the client."""
     from restcalc import errors

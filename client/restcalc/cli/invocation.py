@@ -125,7 +125,11 @@ class Invocation:
                 time = local(datetime.fromtimestamp(entry.facts["created"]))
                 advice = " Use --new-call to send another." if new_call is False else ""
                 self.out.note(f"Continuing the call of {time} that did not finish.{advice}")
-            yield entry.key
+            try:
+                yield entry.key
+            except KeyboardInterrupt:
+                self.out.note("Run the same command again to go on. It acts only once.")
+                raise
 
     def close(self) -> None:
         if "client" in self.__dict__:

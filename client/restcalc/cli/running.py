@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from restcalc.cli.exit_codes import ExitCode
-from restcalc.cli.failures import Failure, failure_of
+from restcalc.cli.failures import Failure, failure_of, file_failure
 
 if TYPE_CHECKING:
     from restcalc import RestcalcError
@@ -46,7 +46,7 @@ def translated_errors() -> Iterator[None]:
     except OSError as error:
         if error.filename is None:
             raise
-        raise Failure(f"{error.filename} can't be used: {error.strerror}.") from None
+        raise file_failure(error) from None
     except Exception as error:
         if type(error).__module__ != "restcalc.errors":
             raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from rich import table as rich
 from rich.cells import cell_len
@@ -15,7 +17,7 @@ from restcalc.cli.values import as_text
 
 GAP = 2
 NARROWEST = 12
-"""The width to which long texts are cut before a column is hidden."""
+"""The width to which long values are cut before a column is hidden."""
 TITLES = {"operation_response": "result", "user_balance": "balance", "balance_after": "balance"}
 """Titles that are shorter than the names of their fields."""
 STATUS_STYLES = {
@@ -34,26 +36,24 @@ STATUS_STYLES = {
 class Table:
     """Columns whose widths come from the first rows, so that later rows continue the same table.
 
-    A table that does not fit cuts long texts, then hides columns, the last one first.
+    A table that does not fit cuts long values, but no times and ids, then hides columns, the last one first.
     """
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> None:
         self._columns = columns
         self._titles = True
-        self._right = [all(_is_number(row[n]) for row in rows) for n in range(len(columns))]
+        self._right = [_are_numbers([row[n] for row in rows]) for n in range(len(columns))]
         self._widths = [
             max(cell_len(_title(name)), *(cell_len(as_text(row[n], for_people=True)) for row in rows))
             for n, name in enumerate(columns)
         ]
-        flexible = [
-            all(isinstance(row[n], str | dict | list | None) for row in rows) for n in range(len(columns))
-        ]
-        self.hidden = self._fit(width, flexible)
+        rigid = [any(isinstance(row[n], datetime | UUID) for row in rows) for n in range(len(columns))]
+        self.hidden = self._fit(width, rigid)
 
-    def _fit(self, width: int, flexible: list[bool]) -> list[str]:
+    def _fit(self, width: int, rigid: list[bool]) -> list[str]:
         """Narrow the columns, and return the names of those that stay hidden."""
         shown = len(self._columns)
-        least = [min(w, NARROWEST) if flex else w for w, flex in zip(self._widths, flexible, strict=True)]
+        least = [w if stiff else min(w, NARROWEST) for w, stiff in zip(self._widths, rigid, strict=True)]
         while shown > 1 and sum(least[:shown]) + GAP * (shown - 1) > width:
             shown -= 1
         excess = sum(self._widths[:shown]) + GAP * (shown - 1) - width
@@ -99,5 +99,8 @@ def _cell(name: str, value: Any) -> Text:
     return Text(text, style=STATUS_STYLES.get(text, "") if name == "status" else "")
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
+def _are_numbers(values: Sequence[Any]) -> bool:
+    numbers = [value for value in values if value is not None]
+    return bool(numbers) and not any(
+        isinstance(n, bool) or not isinstance(n, int | float | Decimal) for n in numbers
+    )

@@ -32,7 +32,7 @@ def as_text(value: Any, *, for_people: bool) -> str:
     elif isinstance(value, str | int):
         text = str(value)
     else:
-        text = _structure(value)
+        text = _structure(value, for_people=for_people)
     return CONTROL.sub(" ", text)
 
 
@@ -41,12 +41,19 @@ def decimal_text(value: Decimal) -> str:
     return f"{value:f}" if abs(value.adjusted()) < 30 else str(value)
 
 
-def _structure(value: Any) -> str:
+def _structure(value: Any, *, for_people: bool) -> str:
+    from msgspec import to_builtins
+
     from restcalc import to_json
 
-    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    return to_json(value).decode().strip('"')
+    plain = to_builtins(value, builtin_types=(Decimal,))
+    if isinstance(plain, list) and plain and all(isinstance(item, str) for item in plain):
+        return ", ".join(plain)
+    if for_people and isinstance(plain, dict):
+        return ", ".join(
+            f"{name}={as_text(member, for_people=True) or 'none'}" for name, member in plain.items()
+        )
+    return to_json(plain).decode().strip('"')
 
 
 def credits(text: str) -> Decimal:

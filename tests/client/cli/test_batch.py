@@ -82,6 +82,14 @@ def test_several_files_go_to_a_folder_and_a_bad_one_stops_no_other(cli: CommandL
     assert cli("balance").out == "0\n"
 
 
+def test_results_that_cannot_be_written_stop_no_other_file(cli: CommandLine, folder: Path) -> None:
+    (folder / "one.csv.results.csv").mkdir()
+    result = cli("batch", "run", write(GOOD, "one.csv"), write(GOOD, "two.csv"))
+    assert (result.code, result.out) == (ExitCode.REFUSED, "two.csv.results.csv\n")
+    assert "one.csv: " in result.err
+    assert "can't be used: Is a directory." in result.err
+
+
 def test_pipe_is_processed_and_results_go_to_standard_output(cli: CommandLine) -> None:
     result = cli("batch", "run", "-", input=GOOD)
     assert (result.code, result.out.splitlines()[1]) == (ExitCode.DONE, '1,addition,"[1, 2]",3,5,15,')
@@ -106,7 +114,7 @@ def test_file_that_runs_out_of_credit_continues_at_the_same_row(cli: CommandLine
     broke = cli("batch", "run", file)
     assert broke.code == ExitCode.NO_CREDIT
     assert "out of credit, 4 rows, 0 failed, 20 credits spent. The balance does not cover row 5" in broke.err
-    assert "Continue it with `restcalc batch resume " in broke.err
+    assert "Continue it: restcalc batch resume " in broke.err
     assert len(Path(broke.out.strip()).read_text().splitlines()) == 5
     assert cli("batch", "run", file).code == ExitCode.NO_CREDIT
     assert root("credit", cli.email, 100, "--reason", "more").code == 0
@@ -144,7 +152,7 @@ def test_quote_prices_a_file_and_start_charges_it(cli: CommandLine) -> None:
         "row 6, line 8: there is no operation 'cube'",
     ]
     assert cli("balance").out == "20\n"
-    task = quoted.err.rstrip("`.\n").rpartition(" ")[2]
+    task = quoted.err.split()[-1]
     started = cli("batch", "start", task)
     assert started.code == ExitCode.ROWS_FAILED
     assert "operations.csv: completed, 6 rows, 2 failed, 20 credits spent." in started.err
@@ -162,7 +170,7 @@ def test_quote_shows_the_first_bad_rows(cli: CommandLine) -> None:
 
 
 def test_terminal_shows_a_bar_and_the_end(cli: CommandLine) -> None:
-    result = cli("batch", "run", write(GOOD), terminal=True)
+    result = cli("batch", "run", write(GOOD), terminal=True, COLUMNS="120")
     assert result.out == "operations.csv.results.csv\n"
     *_, last, ended = plain(result.err).splitlines()
     shown = last.split()

@@ -70,7 +70,8 @@ def test_interrupted_file_continues_and_is_charged_once(new_user: Callable[..., 
         eventually(lambda: shown() and process.poll() is not None)
         assert process.returncode == ExitCode.INTERRUPTED
         screen = " ".join(shown().split())
-    assert "The service continues large.csv. Run the same command again, or `restcalc batch watch" in screen
+    assert "rows/s" in screen
+    assert "The service continues large.csv. Run the same command again to follow it." in screen
     assert screen.endswith("Interrupted.")
     assert len(unfinished(user)) == 1
     result = user("batch", "run", "large.csv")

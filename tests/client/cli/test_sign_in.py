@@ -78,6 +78,15 @@ def test_logout_forgets_a_key_that_is_revoked_already(cli: CommandLine) -> None:
     assert cli("profiles", "list").rows == [["name", "current", "url", "email", "key_store"]]
 
 
+def test_key_of_a_service_that_is_gone_is_forgotten_by_force(cli: CommandLine) -> None:
+    config = cli.home / "config.json"
+    config.write_text(config.read_text().replace(cli.url, "http://localhost:9"))
+    refused = cli("logout", RESTCALC_URL="")
+    assert (refused.code, "can't be reached" in refused.err) == (ExitCode.UNAVAILABLE, True)
+    assert cli("logout", "--force", RESTCALC_URL="").code == 0
+    assert cli("profiles", "list").rows[1:] == []
+
+
 def test_second_login_replaces_the_key(cli: CommandLine) -> None:
     first = key_of(cli)
     assert cli("login", "--spend-limit", "7.5/month").code == 0

@@ -199,12 +199,14 @@ def _print(run: Invocation, outcome: Outcome, printed_folder: Path | None = None
     Args:
         printed_folder: the folder of the results whose content is printed instead.
     """
-    from restcalc.cli.batch.outcome import summary
+    from restcalc.cli.batch.outcome import next_step, summary
 
     if outcome.failure:
         run.out.errors.print(f"{outcome.name}: {outcome.failure.message}", style="red")
     elif outcome.task and outcome.task.finished_at:
         run.out.errors.print(summary(outcome.task, outcome.name))
+        if step := next_step(outcome.task):
+            run.out.note(step)
     if run.out.as_json:
         run.out.json(outcome.as_json())
     elif outcome.results:

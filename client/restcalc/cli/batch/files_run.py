@@ -13,7 +13,7 @@ from restcalc import RestcalcError
 from restcalc.cli.batch.bars import Bar, Bars
 from restcalc.cli.batch.file_run import FileRun, Options
 from restcalc.cli.batch.outcome import Outcome
-from restcalc.cli.failures import Failure, failure_of
+from restcalc.cli.failures import Failure, failure_of, file_failure
 from restcalc.cli.journal import Journal
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ class FilesRun:
             return Outcome(file.name, failure=failure_of(error))
         except Failure as failure:
             return Outcome(file.name, failure=failure)
+        except OSError as error:
+            return Outcome(file.name, failure=file_failure(error))
 
 
 def _how_to_go_on(name: str, entry: Entry) -> str:
@@ -125,6 +127,6 @@ def _how_to_go_on(name: str, entry: Entry) -> str:
     if not entry.facts.get("uploaded"):
         return f"The upload of {name} was interrupted. Run the same command again: no row is charged twice."
     return (
-        f"The service continues {name}. Run the same command again, or `restcalc batch watch {task}`, to"
-        f" follow it; `restcalc batch cancel {task}` stops it."
+        f"The service continues {name}. Run the same command again to follow it.\n"
+        f"  Only follow it: restcalc batch watch {task}\n  Stop it: restcalc batch cancel {task}"
     )

@@ -56,18 +56,24 @@ def exit_code_of_all(outcomes: Iterable[Outcome]) -> ExitCode:
     return next(code for code in SEVEREST_FIRST if code in codes or code is ExitCode.DONE)
 
 
+NEXT_STEPS = {
+    "out_of_credit": "Continue it: restcalc batch resume",
+    "cancelled": "Continue it: restcalc batch resume",
+    "quoted": "Charge the rows: restcalc batch start",
+}
+"""What a user may do next with a task, by its status. The id follows."""
+
+
 def summary(task: Task, name: str) -> str:
-    """Return one line about a task that has ended, with the next step."""
-    parts = [
+    """Return one line about a task that has ended."""
+    text = (
         f"{name}: {task.status.replace('_', ' ')}, {task.rows_done:,} rows, {task.rows_failed:,} failed,"
-        f" {task.spent:,f} credits spent."
-    ]
-    if task.error:
-        parts.append(task.error)
-    if task.status == "out_of_credit":
-        parts.append(f"Continue it with `restcalc batch resume {task.id}`, or run the same command again.")
-    if task.status == "cancelled":
-        parts.append(f"Continue it with `restcalc batch resume {task.id}`.")
-    if task.status == "quoted":
-        parts.append(f"Charge the rows with `restcalc batch start {task.id}`.")
-    return as_text(" ".join(parts), for_people=True)
+        f" {task.spent:,f} credits spent. {task.error or ''}"
+    )
+    return as_text(text.strip(), for_people=True)
+
+
+def next_step(task: Task) -> str | None:
+    """Return one line about what to do next with a task that has ended."""
+    step = NEXT_STEPS.get(task.status)
+    return step and f"  {step} {task.id}"

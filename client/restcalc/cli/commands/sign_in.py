@@ -55,21 +55,24 @@ def login(
             client.revoke_api_key(key.id)
             raise
     if previous and previous.key_id:
-        with suppress(
-            RestcalcError, Failure
-        ):  # revoked already, or its service or the keyring can't be reached
+        # It is revoked already, or its service or the keyring can't be reached.
+        with suppress(RestcalcError, Failure):
             _revoke(run, previous)
         run.credentials.forget(previous)
     where = "the keyring" if store == "keyring" else str(run.home.config / "credentials.json")
     run.out.done(f"Signed in to {run.url} as {user.email} ({user.role}). The API key is in {where}.", user)
 
 
-def logout(run: Invocation) -> None:
+def logout(
+    run: Invocation,
+    force: Annotated[bool, typer.Option("--force", help="Forget a key that can't be revoked, too.")] = False,
+) -> None:
     """Revoke the API key of this machine, and forget it."""
-    from restcalc import NotFound, NotSignedIn
+    from restcalc import NotFound, NotSignedIn, RestcalcError
 
     profile = run.profiles.get(run.profile_name)
-    with suppress(NotSignedIn, NotFound):  # it is revoked already
+    revoked_already = (NotSignedIn, NotFound)
+    with suppress(*((RestcalcError, Failure) if force else revoked_already)):
         _revoke(run, profile)
     run.profiles.remove(profile.name)
     run.credentials.forget(profile)
