@@ -23,7 +23,7 @@ BAR_COLOR = "cyan"
 
 def bars(usage: Usage, spent: Mapping[datetime, Decimal], width: int) -> Table:
     """Return a bar for each period from the first with usage on."""
-    most = max(spent.values())
+    largest = max(spent.values())
     table = Table(box=None, padding=(0, 1), pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -31,13 +31,13 @@ def bars(usage: Usage, spent: Mapping[datetime, Decimal], width: int) -> Table:
     for period in _periods(min(spent), usage.to, usage.by):
         amount = spent.get(period, Decimal(0))
         length = max(10, min(LONGEST_BAR, width - 30))
-        bar = Bar(float(most) or 1, 0, float(amount), width=length, color=BAR_COLOR)
+        bar = Bar(float(largest) or 1, 0, float(amount), width=length, color=BAR_COLOR)
         table.add_row(f"{period.astimezone(UTC):{FORMATS[usage.by]}}", decimal_text(amount), bar)
     return table
 
 
 def totals(usage: Usage) -> Table:
-    """Return the sums by operation, the dearest first."""
+    """Return the sums by operation, the highest cost first."""
     calls, rows, spent = Counter[str](), Counter[str](), dict[str, Decimal]()
     for row in usage.usage:
         calls[row.operation] += row.calls

@@ -28,7 +28,8 @@ def not_signed_in(url: str) -> Failure:
 
 def file_failure(error: OSError) -> Failure:
     """Return the failure for a file that can't be read or written."""
-    return Failure(f"{error.filename} can't be used: {error.strerror}.")
+    cause = error.strerror or str(error)
+    return Failure(f"{error.filename} can't be used: {cause}." if error.filename else f"{cause}.")
 
 
 def failure_of(error: RestcalcError) -> Failure:

@@ -44,8 +44,8 @@ def translated_errors() -> Iterator[None]:
     except BrokenPipeError:
         _discard_output()
     except OSError as error:
-        if error.filename is None:
-            raise
+        if error.filename is None:  # such as a full disk: output that is left would fail again at the exit
+            _discard_output()
         raise file_failure(error) from None
     except Exception as error:
         if type(error).__module__ != "restcalc.errors":
@@ -72,5 +72,5 @@ def _show(message: str, code: int) -> int:
 
 
 def _discard_output() -> None:
-    """Let the interpreter flush what is left of the output into nothing: its reader has closed the pipe."""
+    """Let the interpreter flush what is left of the output into nothing: it can't be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

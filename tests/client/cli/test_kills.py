@@ -163,10 +163,9 @@ def test_upload_whose_form_has_expired_begins_anew(cli: CommandLine, kill: Kill)
     assert tasks == [["completed", "10"], ["cancelled", "0"]]
 
 
-@pytest.mark.parametrize("line", ["= await self._client.create_task(", BEFORE_UPLOAD])
-def test_killed_upload_continues_with_another_limit(cli: CommandLine, kill: Kill, line: str) -> None:
+def test_killed_upload_continues_with_another_limit(cli: CommandLine, kill: Kill) -> None:
     file = write(GOOD)
-    kill(cli, line, "batch", "run", file)
+    kill(cli, BEFORE_UPLOAD, "batch", "run", file)
     limited = cli("batch", "run", file, "--max-spend", "7.5")
     assert (limited.code, "max_spend of 7.5" in limited.err) == (ExitCode.NO_CREDIT, True), limited.err
     assert spent(cli) == 5

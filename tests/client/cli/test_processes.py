@@ -94,6 +94,19 @@ def test_closed_pipe_is_silent(cli: CommandLine) -> None:
         assert process.wait() == ExitCode.DONE
 
 
+def test_full_disk_is_one_line(cli: CommandLine) -> None:
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            [*COMMAND, "balance"],
+            env=environment(cli),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (ExitCode.REFUSED, "No space left on device.\n")
+
+
 def test_module_is_the_command_and_help_needs_no_service(cli: CommandLine) -> None:
     command = [sys.executable, "-m", "restcalc"]
     result = subprocess.run(
