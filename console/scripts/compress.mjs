@@ -1,5 +1,5 @@
-// Write a .br and a .gz file beside each file of the build that is worth it.
-import { readdir, readFile, writeFile } from "node:fs/promises";
+// Write a .br and a .gz file for each file of the build. They replace it, except a page, so that the zip stays small.
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 
@@ -12,4 +12,5 @@ for (const name of await readdir(FOLDER, { recursive: true })) {
   const content = await readFile(file);
   await writeFile(new URL(`${name}.br`, FOLDER), await promisify(brotliCompress)(content, BROTLI));
   await writeFile(new URL(`${name}.gz`, FOLDER), await promisify(gzip)(content, { level: 9 }));
+  if (!name.endsWith(".html")) await rm(file);
 }

@@ -42,7 +42,7 @@ app = Api()
 )
 def asset(file: str) -> Response[str]:
     # Only a name in the folder's own list is opened, so no request can name a path outside it.
-    path = next((path for path in FOLDER.glob("*") if path.name == file), None)
+    path = next((path.with_suffix("") for path in FOLDER.glob("*.gz") if path.stem == file), None)
     if path is None or path.suffix not in CONTENT_TYPES:
         raise NotFound("The console has no such file. Reload the page: a newer version has other files.")
     content, headers = console.read(path, app.headers.get("accept-encoding", ""))

@@ -1,4 +1,4 @@
-"""Every page of the console with a month of data: accessible, narrow, without complaints, and on screenshots.
+"""Every page of the console with a month of data, and /docs: accessible, narrow, quiet, and on screenshots.
 
 The screenshots are in build/screenshots: each page in both themes at both widths.
 """
@@ -17,6 +17,7 @@ from localstack.stack import Stack
 from tests.browser.conftest import running_stack
 from tests.support.audit import run_audit
 from tests.support.console import sign_in
+from tests.support.docs_page import DocsPage
 from tests.support.eventually import eventually
 from tests.support.http_client import API, Client
 
@@ -156,6 +157,18 @@ def test_page_without_a_session(console: Page, inspect: Callable[[str], Inspecto
     inspector = inspect("signed-out")
     console.goto("/")
     inspector.inspect("sign-in")
+    assert inspector.faults == []
+
+
+def test_docs_with_a_tried_route(console: Page, ada: Client, inspect: Callable[[str], Inspector]) -> None:
+    sign_in(console, *CLIENT)
+    docs = DocsPage(console)
+    docs.open()
+    expect(docs.button("Sign out")).to_be_visible()
+    assert docs.run("getCurrentUser").body["email"] == ada.email
+    docs.open_route("getCurrentUser")
+    inspector = inspect("docs")
+    inspector.inspect("docs")
     assert inspector.faults == []
 
 

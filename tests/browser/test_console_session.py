@@ -7,6 +7,7 @@ from tests.support.console import (
     Complaints,
     balance,
     compute,
+    drop_access_token,
     fill_numbers,
     fill_sign_in,
     new_client,
@@ -16,14 +17,6 @@ from tests.support.console import (
 )
 from tests.support.eventually import eventually
 from tests.support.http_client import PASSWORD, Client, new_email
-
-REFRESHED = {"access_token_cookie", "csrf_access_token"}
-"""The cookies that the browser drops after 15 minutes. A refresh sets them again."""
-
-
-def drop_access_token(context: BrowserContext) -> None:
-    for name in REFRESHED:
-        context.clear_cookies(name=name)
 
 
 @pytest.fixture

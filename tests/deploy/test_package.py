@@ -31,7 +31,7 @@ from functions.docs import health, page
 from migrations.handler import handler
 revision = handler({}, None)["revision"]
 statuses = []
-script = "/assets/" + next(path.name for path in asset.FOLDER.glob("index-*.js"))
+script = "/assets/" + next(path.stem for path in asset.FOLDER.glob("index-*.js.gz"))
 for app, path in ((health.app, "/health"), (page.app, "/docs"), (index.app, "/"), (asset.app, script)):
     context = {"requestId": "1", "stage": "$default", "http": {"method": "GET", "path": path}}
     headers = {"accept-encoding": "br"}
@@ -60,19 +60,19 @@ def test_zip_contains_the_module_of_every_handler(names: set[str], function: Fun
 def test_zip_contains_every_statement_and_document(names: set[str]) -> None:
     data = [
         path
-        for pattern in ("shared/database/sql/**/*.sql", "shared/*.pem", "docs/openapi.json", "docs/page.html")
+        for pattern in ("shared/database/sql/**/*.sql", "shared/*.pem", "docs/openapi.json")
         for path in ROOT.glob(pattern)
     ]
     assert {path.relative_to(ROOT).as_posix() for path in data} <= names
 
 
-def test_zip_contains_the_console_with_the_compressed_form_and_the_content_type_of_each_file(
-    names: set[str],
-) -> None:
-    files = {name for name in names if name.startswith("build/console/")}
-    plain = {name for name in files if not name.endswith((".br", ".gz"))}
-    assert files == {f"{name}{suffix}" for name in plain for suffix in ("", ".br", ".gz")}
-    assert {Path(name).suffix for name in plain} == {".html", *asset.CONTENT_TYPES}
+def test_zip_contains_the_web_pages_and_both_compressed_forms_of_each_file(names: set[str]) -> None:
+    files = {name.removeprefix("build/console/") for name in names if name.startswith("build/console/")}
+    compressed = {name.removesuffix(".gz") for name in files if name.endswith(".gz")}
+    pages = {"index.html", "docs.html"}
+    assert files == pages | {f"{name}{suffix}" for name in compressed for suffix in (".br", ".gz")}
+    assert pages < compressed
+    assert {Path(name).suffix for name in compressed - pages} == set(asset.CONTENT_TYPES)
 
 
 def test_zip_is_within_its_size_limit(archive: zipfile.ZipFile) -> None:
@@ -172,5 +172,5 @@ def test_package_starts_and_migrates(tmp_path: Path) -> None:
     newest = max(path.stem for path in (ROOT / "migrations" / "versions").glob("*.py")).partition("_")[0]
     assert json.loads(started.stdout.splitlines()[-1]) == [
         newest,
-        [[200, None], [200, None], [200, "br"], [200, "br"]],
+        [[200, None], [200, "br"], [200, "br"], [200, "br"]],
     ]

@@ -1,4 +1,4 @@
-"""The console's page and files: content codings, caching, the Content-Security-Policy, and unknown names."""
+"""The pages of the console and of /docs, and their files: content codings, caching, policy, unknown names."""
 
 import gzip
 import re
@@ -10,6 +10,7 @@ from tests.support import expect
 from tests.support.http_client import API, Client
 
 DAY = 24 * 60 * 60
+PAGES = ("/", "/docs")
 
 
 @pytest.fixture(scope="module")
@@ -20,21 +21,19 @@ def script(connect: Connect) -> str:
     return found[1]
 
 
-def policy(client: Client) -> dict[str, list[str]]:
+def policy(client: Client, page: str) -> dict[str, list[str]]:
     """Return the sources of each directive of the page's Content-Security-Policy."""
-    directives = client.get("/").headers["Content-Security-Policy"].split("; ")
+    directives = client.get(page).headers["Content-Security-Policy"].split("; ")
     return {name: sources for name, *sources in map(str.split, directives)}
 
 
-def test_page_is_html_whose_scripts_and_styles_are_files_of_the_console(
-    anonymous: Client, script: str
-) -> None:
-    response = anonymous.get("/")
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_html_whose_scripts_and_styles_are_files_of_the_service(anonymous: Client, page: str) -> None:
+    response = anonymous.get(page)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     references = re.findall(r'<(?:script|link)[^>]*?(?:src|href)="([^"]+)"', response.text)
-    assert f"/assets/{script}" in references
-    assert any(reference.endswith(".css") for reference in references)
+    assert {".js", ".css", ".svg"} == {reference[reference.rindex(".") :] for reference in references}
     for reference in references:
         assert re.fullmatch(r"/assets/[\w.-]+", reference)
         assert anonymous.get(reference).status_code == 200
@@ -79,23 +78,24 @@ def test_file_with_a_hash_in_its_name_never_expires(anonymous: Client, script: s
     assert response.headers["Cache-Control"] == f"public, max-age={365 * DAY}, immutable"
 
 
-def test_page_is_revalidated_by_a_strong_etag_of_each_coding(anonymous: Client) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_revalidated_by_a_strong_etag_of_each_coding(anonymous: Client, page: str) -> None:
     etags = set()
     for coding in ("identity", "gzip", "br"):
         headers = {"Accept-Encoding": coding}
-        first = anonymous.get("/", headers=headers)
+        first = anonymous.get(page, headers=headers)
         assert first.headers["Cache-Control"] == "no-cache"
         etag = first.headers["ETag"]
         assert re.fullmatch(r'"[0-9a-f]+"', etag)
         for condition in (etag, f'"other", W/{etag}'):
-            again = anonymous.get("/", headers={**headers, "If-None-Match": condition})
+            again = anonymous.get(page, headers={**headers, "If-None-Match": condition})
             assert (again.status_code, again.content) == (304, b"")
             assert again.headers["ETag"] == etag
             assert again.headers["Cache-Control"] == "no-cache"
             assert again.headers["Vary"] == "Accept-Encoding"
             assert again.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
         etags.add(etag)
-        assert anonymous.get("/", headers={**headers, "If-None-Match": '"other"'}).status_code == 200
+        assert anonymous.get(page, headers={**headers, "If-None-Match": '"other"'}).status_code == 200
     assert len(etags) == 3
 
 
@@ -117,10 +117,11 @@ def test_compressed_form_of_a_file_has_no_url_of_its_own(anonymous: Client, scri
     expect.problem(anonymous.get(f"/assets/{script}{suffix}"), 404)
 
 
-def test_policy_allows_only_the_service_and_the_bucket(client: Client) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_policy_allows_only_the_service_and_the_bucket(client: Client, page: str) -> None:
     bucket = client.post(f"{API}/tasks", json={"filename": "a.csv", "size": 100}).json()["url"]
     own = ["'self'"]
-    assert policy(client) == {
+    assert policy(client, page) == {
         "default-src": ["'none'"],
         "script-src": own,
         "style-src": own,
@@ -133,6 +134,7 @@ def test_policy_allows_only_the_service_and_the_bucket(client: Client) -> None:
     }
 
 
-def test_page_contains_no_inline_script_and_no_inline_style(anonymous: Client, script: str) -> None:
-    page = anonymous.get("/").text
-    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:", page)
+@pytest.mark.parametrize("page", PAGES)
+def test_page_contains_no_inline_script_and_no_inline_style(anonymous: Client, page: str) -> None:
+    html = anonymous.get(page).text
+    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:", html)

@@ -35,11 +35,11 @@ class Complaints:
             self._texts.append(text)
 
 
-def fill_sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+def fill_sign_in(place: Page | Locator, email: str, password: str = PASSWORD) -> None:
     """Fill the form of the sign-in page or dialog, and send it."""
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Continue").click()
+    place.get_by_label("E-mail").fill(email)
+    place.get_by_label("Password").fill(password)
+    place.get_by_role("button", name="Continue").click()
 
 
 def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
@@ -48,6 +48,12 @@ def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     assert page.request.post("/login", data=body).ok
     page.goto("/")
     expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+
+
+def drop_access_token(context: BrowserContext) -> None:
+    """Drop the cookies that the browser drops after 15 minutes. A refresh sets them again."""
+    for name in ("access_token_cookie", "csrf_access_token"):
+        context.clear_cookies(name=name)
 
 
 @contextmanager

@@ -8,7 +8,11 @@ import { send } from "./transport";
 
 export type Schemas = components["schemas"];
 
-export const api = createClient<paths>({ baseUrl: location.origin, fetch: send });
+export const api = createClient<paths>({
+  baseUrl: location.origin,
+  fetch: send,
+  headers: { Prefer: "money=string" },
+});
 
 interface Result<T> {
   data?: T;

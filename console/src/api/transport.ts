@@ -6,18 +6,25 @@ import { errorOf, unreachable } from "./problem";
 const RETRY_AFTER_MS = [300, 1_000, 3_000];
 const UNAVAILABLE = new Set([500, 502, 503, 504]);
 
+const REFRESH = "/refresh";
+
 /** The service may refresh the token later. Any other error means that the session has ended. */
 const REFRESH_LATER = new Set([429, ...UNAVAILABLE]);
 
 let refresh: Promise<Response> | null = null;
-let signInAgain: (() => Promise<void>) | null = null;
+let signInAgain: (() => Promise<boolean>) | null = null;
 
-/** Set what lets the user sign in when the session has ended. Requests wait for it, and are then sent again. */
-export function onSessionEnd(handler: () => Promise<void>): void {
+/** Set what lets the user sign in when the session has ended, and returns whether they have. */
+export function onSessionEnd(handler: () => Promise<boolean>): void {
   signInAgain = handler;
 }
 
-/** Send a request of openapi-fetch. After 401, refresh the token or let the user sign in, and send it again. */
+/** Whether the browser has cookies of a session, which may have ended. */
+export function hasSession(): boolean {
+  return Boolean(cookie("csrf_access_token") || cookie("csrf_refresh_token"));
+}
+
+/** Send a request. After 401, refresh the token or let the user sign in, and send it again. */
 export async function send(request: Request): Promise<Response> {
   const before = cookie("csrf_access_token");
   const response = await sendRepeatedly(request.clone());
@@ -27,10 +34,7 @@ export async function send(request: Request): Promise<Response> {
   if (present && present !== before) return sendRepeatedly(request);
   const refreshed = cookie("csrf_refresh_token") ? await refreshOnce() : response;
   if (REFRESH_LATER.has(refreshed.status)) return refreshed.clone();
-  if (!refreshed.ok) {
-    if (!signInAgain) return response;
-    await signInAgain();
-  }
+  if (!refreshed.ok && !(await signInAgain?.())) return response;
   return sendRepeatedly(request);
 }
 
@@ -49,9 +53,7 @@ async function isSignedOut(response: Response): Promise<boolean> {
 
 /** Exchange the refresh token. Concurrent calls share one exchange. */
 function refreshOnce(): Promise<Response> {
-  refresh ??= attempt(new Request("/refresh", { method: "POST" }), "csrf_refresh_token").finally(
-    () => (refresh = null),
-  );
+  refresh ??= attempt(new Request(REFRESH, { method: "POST" })).finally(() => (refresh = null));
   return refresh;
 }
 
@@ -65,9 +67,9 @@ async function sendRepeatedly(request: Request): Promise<Response> {
   return attempt(request);
 }
 
-async function attempt(request: Request, csrfCookie = "csrf_access_token"): Promise<Response> {
-  request.headers.set("Prefer", "money=string");
-  if (request.method !== "GET") request.headers.set("X-CSRF-TOKEN", cookie(csrfCookie));
+async function attempt(request: Request): Promise<Response> {
+  const kind = new URL(request.url).pathname === REFRESH ? "refresh" : "access";
+  if (request.method !== "GET") request.headers.set("X-CSRF-TOKEN", cookie(`csrf_${kind}_token`));
   return fetch(request).catch(() => {
     throw unreachable();
   });

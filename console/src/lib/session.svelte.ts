@@ -1,7 +1,6 @@
 /** The signed-in user, the balance, and what happens when the session ends. All tabs agree on them. */
 
 import { api, data, type Schemas } from "../api/client";
-import { onSessionEnd } from "../api/transport";
 
 type Message = { event: "signed-out" } | { event: "signed-in" } | { event: "balance"; balance: string };
 
@@ -10,7 +9,7 @@ class Session {
   /** Whether the page waits for the user to sign in again, and then repeats its requests. */
   isExpired = $state(false);
 
-  #continue: (() => void)[] = [];
+  #continue: ((isSignedIn: true) => void)[] = [];
   /** Counts the balances of responses, so that a read that began before one does not replace it. */
   #balances = 0;
   #tabs = new BroadcastChannel("session");
@@ -45,7 +44,6 @@ class Session {
     const user = await data(api.GET("/api/v1/users/me"));
     if (known !== this.#balances) return this.load();
     this.user = user;
-    onSessionEnd(() => this.#signInAgain());
   }
 
   /** Read the balance, because a task has spent some of it. Throws ApiError. */
@@ -70,15 +68,16 @@ class Session {
     location.reload();
   }
 
-  /** Ask the user to sign in, and return when they have. */
-  #signInAgain(): Promise<void> {
+  /** Ask the user to sign in, and return true when they have. Return false if none was signed in. */
+  async signInAgain(): Promise<boolean> {
+    if (!this.user) return false;
     this.isExpired = true;
     return new Promise((resolve) => this.#continue.push(resolve));
   }
 
   #signedIn(): void {
     this.isExpired = false;
-    for (const resolve of this.#continue.splice(0)) resolve();
+    for (const resolve of this.#continue.splice(0)) resolve(true);
   }
 
   #post(message: Message): void {
