@@ -4,9 +4,10 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Error, Page
 
 from localstack.stack import Stack
+from tests.support.docs_page import DocsPage
 
 CSV = 'operation,arguments\naddition,"[1, 2]"\n'
 RESULTS = 'row,operation,arguments,result,amount,user_balance,error\n1,addition,"[1, 2]",3,5,15,\n'
@@ -73,20 +74,11 @@ def test_page_of_the_front_end_uploads_a_file_and_reads_its_results(
     assert page.evaluate(FETCH_RESULTS_SCRIPT, [url, path]) == RESULTS
 
 
-def test_docs_page_shows_the_link_and_its_scripts_read_the_results(page: Page, url: str) -> None:
+def test_docs_page_follows_the_redirect_and_its_scripts_read_the_results(page: Page, url: str) -> None:
     page.goto(f"{url}/docs")
-    task_id = completed(page, "").rpartition("/")[2]
-    operation = page.locator(".opblock").filter(
-        has=page.locator("[data-path='/api/v1/tasks/{task_id}/results']")
-    )
-    operation.locator(".opblock-summary").click()
-    operation.get_by_role("button", name="Try it out").click()
-    operation.get_by_placeholder("task_id").fill(task_id)
-    operation.get_by_role("button", name="Execute").click()
-    live = operation.locator(".live-responses-table")
-    expect(live.locator(".response-col_status").last).to_contain_text("200")
-    expect(live).to_contain_text("expires_at")
-    assert page.evaluate(FETCH_RESULTS_SCRIPT, ["", f"/api/v1/tasks/{task_id}"]) == RESULTS
+    path = completed(page, "")
+    assert DocsPage(page).run("getTaskResults", task_id=path.rpartition("/")[2]).status == 200
+    assert page.evaluate(FETCH_RESULTS_SCRIPT, ["", path]) == RESULTS
 
 
 def test_page_of_another_origin_cannot_call_the_api(page: Page, other_origin: str, url: str) -> None:

@@ -35,7 +35,8 @@ script = "/assets/" + next(path.stem for path in asset.FOLDER.glob("index-*.js.g
 for app, path in ((health.app, "/health"), (page.app, "/docs"), (index.app, "/"), (asset.app, script)):
     context = {"requestId": "1", "stage": "$default", "http": {"method": "GET", "path": path}}
     headers = {"accept-encoding": "br"}
-    response = app({"rawPath": path, "headers": headers, "requestContext": context}, None)
+    event = {"routeKey": f"GET {path}", "rawPath": path, "headers": headers, "requestContext": context}
+    response = app(event, None)
     statuses.append([response["statusCode"], response["headers"].get("Content-Encoding")])
 print(json.dumps([revision, statuses]))
 """
