@@ -36,11 +36,6 @@ class Function:
     memory: int
     schedule: str = ""
 
-    @property
-    def module(self) -> str:
-        """The name of the handler's Python module."""
-        return self.handler.rpartition(".")[0].replace("/", ".")
-
 
 @dataclass(frozen=True)
 class Route:

@@ -73,7 +73,7 @@ def build() -> dict[str, Any]:
     for route in Service.load(ROOT / "serverless.yml", {}).routes:
         if route.path == DEFAULT_ROUTE:
             continue
-        module = importlib.import_module(route.function.module)
+        module = importlib.import_module(route.function.handler.rpartition(".")[0].replace("/", "."))
         merge.add_schema(_schema(module.app))
     document = merge.get_openapi_schema()
     document["servers"] = [{"url": "/"}]

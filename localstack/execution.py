@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from deploy.serverless_file import Function
 from localstack.runtime import Runtime
 
-# All environments fork from one process, which imports the first function that is invoked.
-_FORKS = multiprocessing.get_context("forkserver")
+_SPAWN = multiprocessing.get_context("spawn")
 
 
 class InvocationFailed(Exception):
@@ -34,7 +33,7 @@ class ExecutionEnvironment:
 
     def __init__(self, function: Function) -> None:
         self._function = function
-        self._process: ForkServerProcess | None = None
+        self._process: SpawnProcess | None = None
         self._connection: Connection[Any, Any] | None = None
 
     def invoke(self, event: Mapping[str, Any], heartbeat: tuple[float, Callable[[], None]]) -> Any:
@@ -80,9 +79,8 @@ class ExecutionEnvironment:
 
     def _started(self) -> "Connection[Any, Any]":
         if self._process is None or self._connection is None or not self._process.is_alive():
-            _FORKS.set_forkserver_preload([self._function.module])
-            self._connection, childs_end = _FORKS.Pipe()
-            self._process = _FORKS.Process(target=_serve, args=(childs_end, self._function), daemon=True)
+            self._connection, childs_end = _SPAWN.Pipe()
+            self._process = _SPAWN.Process(target=_serve, args=(childs_end, self._function), daemon=True)
             self._process.start()
             childs_end.close()
         return self._connection

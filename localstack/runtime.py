@@ -37,8 +37,8 @@ class Runtime:
     def handler(self, function: Function) -> Handler:
         """Import and return the handler. Raises: AttributeError if it is missing; import errors."""
         if function.name not in self._handlers:
-            attribute = function.handler.rpartition(".")[2]
-            self._handlers[function.name] = getattr(import_module(function.module), attribute)
+            module, _, attribute = function.handler.rpartition(".")
+            self._handlers[function.name] = getattr(import_module(module.replace("/", ".")), attribute)
         return self._handlers[function.name]
 
     def invoke(self, function: Function, event: Mapping[str, Any], request_id: str = "") -> Any:

@@ -150,7 +150,9 @@ def test_package_starts_and_migrates(tmp_path: Path) -> None:
         assert found
         assert found.origin
         (lambda_libraries / name).symlink_to(Path(found.origin).parent)
-    modules = [function.module for function in SERVICE.functions.values()]
+    modules = [
+        function.handler.rpartition(".")[0].replace("/", ".") for function in SERVICE.functions.values()
+    ]
     with data_folder("empty") as folder:
         postgres = Postgres(folder / "postgres")
         postgres.start()

@@ -52,7 +52,10 @@ MAY_IMPORT = {
 """Each expensive library and the functions that need it: for filters, migrations, hashes, forms or files."""
 
 HANDLERS = sorted(
-    {function.module for function in Service.load(ROOT / "serverless.yml", {}).functions.values()}
+    {
+        function.handler.rpartition(".")[0].replace("/", ".")
+        for function in Service.load(ROOT / "serverless.yml", {}).functions.values()
+    }
 )
 
 

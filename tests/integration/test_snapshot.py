@@ -47,7 +47,7 @@ for _ in range(2):
 
 def test_environments_restored_from_one_snapshot_create_different_values(database_url: str) -> None:
     service = Service.load(ROOT / "serverless.yml", {})
-    modules = sorted({function.module for function in service.functions.values()})
+    modules = sorted({f.handler.rpartition(".")[0].replace("/", ".") for f in service.functions.values()})
     done = subprocess.run(
         [sys.executable, "-c", RESTORED_TWICE, json.dumps(modules)],
         cwd=ROOT,

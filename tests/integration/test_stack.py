@@ -37,15 +37,13 @@ def cloud_of(stack: Stack) -> Iterator[Cloud]:
 
 
 def processes(folder: Path) -> list[psutil.Process]:
-    """Return every live process with this folder in its environment or command, or that works in it."""
+    """Return every live process with this data folder in its environment, whatever its current parent."""
     found = []
     for process in psutil.process_iter():
         try:
-            command, variables = " ".join(process.cmdline()), process.environ()
+            in_environment = process.environ().get("DATA_DIR") == str(folder / "data")
             if (
-                variables.get("DATA_DIR") == str(folder / "data")
-                or str(folder) in command
-                or Path(process.cwd()).is_relative_to(folder)
+                in_environment or str(folder) in " ".join(process.cmdline())
             ) and process.status() != "zombie":
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
