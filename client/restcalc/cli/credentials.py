@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from restcalc.cli.failures import Failure
 from restcalc.cli.home import PRIVATE_FILE, write_private
+from restcalc.cli.locks import locked
 from restcalc.cli.profiles import Profile
 
 SERVICE = "restcalc"
@@ -23,7 +26,8 @@ class Credentials:
         """Store a key, and return where: `keyring` if it is installed and has a backend, else `file`."""
         if _store_in_keyring(key_id, key):
             return KEYRING
-        self._write({**self._read(), key_id: key})
+        with self._changing() as keys:
+            keys[key_id] = key
         return FILE
 
     def load(self, profile: Profile) -> str | None:
@@ -48,15 +52,25 @@ class Credentials:
 
                 keyring.delete_password(SERVICE, profile.key_id)
             return
-        keys = self._read()
-        if keys.pop(profile.key_id, None) is not None:
-            self._write(keys)
+        if profile.key_id in self._read():
+            with self._changing() as keys:
+                keys.pop(profile.key_id, None)
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, str]]:
+        """Lock the file, yield its present keys, and store them with the changes of the block."""
+        with locked(self._file):
+            keys = self._read()
+            yield keys
+            write_private(self._file, json.dumps(keys, indent=2) + "\n")
 
     def _read(self) -> dict[str, str]:
         try:
             if self._file.stat().st_mode & 0o077:
                 self._file.chmod(PRIVATE_FILE)
-            keys: dict[str, str] = json.loads(self._file.read_text("utf-8"))
+            keys = json.loads(self._file.read_text("utf-8"))
+            if not isinstance(keys, dict):
+                raise ValueError("it is not a JSON object")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -64,9 +78,6 @@ class Credentials:
                 f"{self._file} can't be read: {error}. Delete it and run `restcalc login`."
             ) from None
         return keys
-
-    def _write(self, keys: dict[str, str]) -> None:
-        write_private(self._file, json.dumps(keys, indent=2) + "\n")
 
 
 def _store_in_keyring(key_id: str, key: str) -> bool:

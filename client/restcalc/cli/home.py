@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -42,9 +41,9 @@ def create_private(file: Path) -> int:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Replace a file in one step with one that only its owner can read."""
-    make_private(file.parent)
-    new = file.with_name(f"{file.name}.{uuid4().hex}.new")
+    """Replace a file in one step with one that only its owner can read. The caller holds the file's lock."""
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)  # of a process that was killed before the last line
     with os.fdopen(create_private(new), "w", encoding="utf-8") as sink:
         sink.write(text)
         sink.flush()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from restcalc.cli.failures import Failure
 from restcalc.cli.home import write_private
+from restcalc.cli.locks import locked
 
 DEFAULT_NAME = "default"
 
@@ -28,14 +30,14 @@ class Profile:
 class Profiles:
     """The profiles in config.json."""
 
+    current: str
+    """The name of the profile that commands use by default."""
+
     def __init__(self, folder: Path) -> None:
         self._file = folder / "config.json"
-        content = self._read()
-        self.current: str = content.get("current", DEFAULT_NAME)
-        """The name of the profile that commands use by default."""
-        self._profiles = {name: Profile(name, **members) for name, members in content["profiles"].items()}
+        self._read()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Profile]:
         return iter(sorted(self._profiles.values(), key=lambda profile: profile.name))
 
     def find(self, name: str) -> Profile | None:
@@ -47,28 +49,48 @@ class Profiles:
             raise Failure(f"There is no profile {name!r}. Create it with `restcalc login --profile {name}`.")
         return self._profiles[name]
 
-    def put(self, profile: Profile) -> None:
-        """Store a profile, and make it the current one."""
-        self._profiles[profile.name] = profile
-        self.use(profile.name)
+    def put(self, profile: Profile) -> Profile | None:
+        """Store a profile, make it the current one, and return the one that it replaces."""
+        with self._changing():
+            previous = self._profiles.get(profile.name)
+            self._profiles[profile.name] = profile
+            self.current = profile.name
+        return previous
 
     def use(self, name: str) -> None:
-        self.current = self.get(name).name
-        self._write()
+        """Make a profile the current one. Raises: Failure if there is none with this name."""
+        with self._changing():
+            self.current = self.get(name).name
 
-    def remove(self, name: str) -> None:
-        del self._profiles[name]
-        if self.current == name:
-            self.current = DEFAULT_NAME
-        self._write()
+    def remove(self, profile: Profile) -> None:
+        """Delete a profile, unless another command has replaced or deleted it."""
+        with self._changing():
+            if self._profiles.get(profile.name) != profile:
+                return
+            del self._profiles[profile.name]
+            if self.current == profile.name:
+                self.current = DEFAULT_NAME
 
-    def _read(self) -> Any:
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Lock the file, read what other commands have stored, and store it with the changes of the block."""
+        with locked(self._file):
+            self._read()
+            yield
+            self._write()
+
+    def _read(self) -> None:
         try:
-            return json.loads(self._file.read_text("utf-8"))
+            content = json.loads(self._file.read_text("utf-8"))
+            self.current = content.get("current", DEFAULT_NAME)
+            self._profiles = {name: Profile(name, **members) for name, members in content["profiles"].items()}
         except FileNotFoundError:
-            return {"profiles": {}}
+            self.current, self._profiles = DEFAULT_NAME, {}
         except (OSError, ValueError) as error:
             raise Failure(f"{self._file} can't be read: {error}. Correct or delete it.") from None
+        except (AttributeError, KeyError, TypeError):
+            text = f"{self._file} does not contain the profiles of `restcalc`."
+            raise Failure(f"{text} Delete it and run `restcalc login`.") from None
 
     def _write(self) -> None:
         profiles = {profile.name: asdict(profile) for profile in self}

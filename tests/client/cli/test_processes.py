@@ -8,7 +8,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from restcalc.cli.exit_codes import ExitCode
@@ -79,6 +79,28 @@ def test_interrupted_file_continues_and_is_charged_once(new_user: Callable[..., 
     assert f"completed, {ROWS:,} rows, 0 failed, {ROWS * 5:,} credits spent." in result.err
     assert len(user("batch", "list").rows) == 2
     assert spent(user) == ROWS * 5
+
+
+def test_logins_at_the_same_time_are_all_kept(cli: CommandLine) -> None:
+    names = ["a", "b", "same", "same"]
+    with ExitStack() as exits:
+        logins = [
+            exits.enter_context(
+                subprocess.Popen(
+                    [*COMMAND, "login", "--profile", name], env=environment(cli), stdout=subprocess.DEVNULL
+                )
+            )
+            for name in names
+        ]
+    assert [login.returncode for login in logins] == [ExitCode.DONE] * len(names)
+    assert [row[0] for row in cli("profiles", "list").rows[1:]] == ["a", "b", "default", "same"]
+    keys = [
+        json.loads(cli("whoami", "--profile", name, "--json").out)["api_key"]["id"]
+        for name in ("a", "b", "same")
+    ]
+    # The key of the first login to `same` is revoked, as after any second login.
+    own = json.loads(cli("whoami", "--profile", "default", "--json").out)["api_key"]["id"]
+    assert {row[0] for row in cli("keys", "list", "--fields", "id").rows[1:]} == {own, *keys}
 
 
 def test_closed_pipe_is_silent(cli: CommandLine) -> None:

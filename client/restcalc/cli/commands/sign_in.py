@@ -49,8 +49,7 @@ def login(
         key = client.create_api_key(_key_name(run.profile_name), scopes=scopes, spend_limit=limit)
         try:
             store = run.credentials.store(str(key.id), key.key)
-            previous = run.profiles.find(run.profile_name)
-            run.profiles.put(Profile(run.profile_name, run.url, user.email, str(key.id), store))
+            previous = run.profiles.put(Profile(run.profile_name, run.url, user.email, str(key.id), store))
         except BaseException:
             client.revoke_api_key(key.id)
             raise
@@ -74,7 +73,7 @@ def logout(
     revoked_already = (NotSignedIn, NotFound)
     with suppress(*((RestcalcError, Failure) if force else revoked_already)):
         _revoke(run, profile)
-    run.profiles.remove(profile.name)
+    run.profiles.remove(profile)
     run.credentials.forget(profile)
     run.out.done(f"Signed out of {profile.url}.")
 
