@@ -588,7 +588,7 @@ def _user_members(user: User) -> dict[str, Any]:
     """Return what the audit log has of a user."""
     status = "active" if user.active else "inactive"
     members = {"email": user.email, "role": user.role, "balance": user.balance, "status": status}
-    return {**members, "deleted_at": False}
+    return {**members, "deleted_at": False, "low_balance_threshold": None}
 
 
 def _price_members(operation: str, cost: Decimal) -> dict[str, Any]:
