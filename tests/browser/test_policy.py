@@ -96,13 +96,21 @@ def test_docs_use_the_session_of_the_console_or_an_api_key(
         assert created_user.sign_in(email).is_success
         key = created_user.post(f"{API}/api_keys", json={"name": "docs"}).json()["key"]
     docs.button("Use an API key").click()
-    docs.page.locator("dialog").get_by_role("textbox").fill(key)
+    field = docs.page.locator("dialog").get_by_role("textbox")
+    field.fill("a password")
+    docs.page.keyboard.press("Enter")
+    assert field.evaluate("field => field.validity.patternMismatch")
+    field.fill(f" {key} ")
     docs.page.keyboard.press("Enter")
     assert docs.run("deleteUser", id=created.body["id"]).status == 403  # not the admin's session
     (request,) = docs.sent("DELETE", created.body["id"])
     sent = request.all_headers()
     assert sent["authorization"] == f"Bearer {key}"
     assert not {"cookie", "x-csrf-token"} & set(sent)
+    assert key not in docs.page.content()
+    route = docs.open_route("deleteUser")
+    expect(route.locator(".curl-command")).to_contain_text("'Authorization: Bearer YOUR_API_KEY'")
+    route.locator(".opblock-summary-control").click()
     docs.button("Remove the key").click()
     assert docs.run("deleteUser", id=created.body["id"]).status == 200
     assert admin.get(f"{API}/users/{created.body['id']}").status_code == 404

@@ -10,7 +10,10 @@ class Access {
 
   /** Send a request that the reader tried. Only the session's cookies need a CSRF token and a refresh. */
   async send(request: Request): Promise<Response> {
-    if (request.headers.has("Authorization")) return fetch(request, { credentials: "omit" });
+    if (this.apiKey) {
+      request.headers.set("Authorization", `Bearer ${this.apiKey}`);
+      return fetch(request, { credentials: "omit" });
+    }
     const response = await send(request);
     // A tried route may have charged the reader, or have signed them in or out.
     if (request.method !== "GET" || response.status === 401) void this.readSession().catch(console.error);

@@ -27,8 +27,9 @@ export async function show(domNode: HTMLElement): Promise<void> {
   });
 }
 
+/** Let the page send a request, and let Swagger UI show it as a curl command without the API key. */
 function requestInterceptor(request: ViewerRequest): ViewerRequest {
-  if (access.apiKey) request.headers["Authorization"] = `Bearer ${access.apiKey}`;
+  if (access.apiKey) request.headers["Authorization"] = "Bearer YOUR_API_KEY";
   request.userFetch = (url, init) => access.send(new Request(url, init));
   return request;
 }
