@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import typer
 
-def complete_operation(incomplete: str) -> list[str]:
-    """Return the operations that begin with a text. Without a connection there are none."""
+TIMEOUT_SECONDS = 2
+"""The shell shows nothing until the completions arrive."""
+
+
+def complete_operation(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the operations that begin with a text. After an error or the timeout there are none."""
+    profile, url = context.params.get("profile"), context.params.get("url")
+    try:
+        return operations_with(incomplete, profile, url, TIMEOUT_SECONDS)
+    except Exception:  # an error would appear in the middle of the user's command line
+        return []
+
+
+def operations_with(prefix: str, profile: str | None, url: str | None, timeout: float) -> list[str]:
+    """Return the operations that begin with a text.
+
+    Args:
+        profile, url: those of the command line or the environment, as for `Invocation`.
+        timeout: seconds to wait for the connection, and for the response.
+    """
     from restcalc import Client
     from restcalc.cli.invocation import Invocation
 
-    try:
-        run = Invocation(as_json=False, profile=None, url=None)
-        with Client(run.url, api_key=run.api_key, timeout=2, retries=0) as client:
-            types = [operation.type for operation in client.list_operations(sort="type")]
-    except Exception:  # an error would appear in the middle of the user's command line
-        return []
-    return [type for type in types if type.startswith(incomplete)]
+    run = Invocation(as_json=False, profile=profile, url=url)
+    with Client(run.url, api_key=run.api_key, timeout=timeout, retries=0) as client:
+        return [one.type for one in client.list_operations(sort="type") if one.type.startswith(prefix)]

@@ -11,14 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
+from restcalc.cli.completions import operations_with
 from restcalc.cli.exit_codes import ExitCode
 from tests.client.cli.test_batch import HEADER, spent, unfinished, write
+from tests.client.conftest import Service
 from tests.support.command_line.runner import CommandLine, plain
 from tests.support.eventually import eventually
 
 COMMAND = [str(Path(sys.executable).with_name("restcalc"))]
-ROWS = 80_000
-"""Rows that a worker needs seconds for."""
+ROWS = 30_000
+CONTENT = HEADER + f'addition,"[1, 2{" " * 80}]"\n' * ROWS
+"""A file of several chunks, and of several blocks of 1 MiB, which the worker reads at once."""
 
 
 def environment(user: CommandLine) -> dict[str, str]:
@@ -61,10 +66,19 @@ def in_terminal(
         os.close(ours)
 
 
-def test_interrupted_file_continues_and_is_charged_once(new_user: Callable[..., CommandLine]) -> None:
+@contextmanager
+def stopped_within_file(service: Service) -> Iterator[None]:
+    """Let the worker read only a part of a file with CONTENT until the block ends."""
+    with service.cloud.holding("responses", len(CONTENT) * 2 // 3):
+        yield
+
+
+def test_interrupted_file_continues_and_is_charged_once(
+    service: Service, new_user: Callable[..., CommandLine]
+) -> None:
     user = new_user(credit=10**7)
-    write(HEADER + 'addition,"[1, 2]"\n' * ROWS, "large.csv")
-    with in_terminal(user, "batch", "run", "large.csv") as (process, shown):
+    write(CONTENT, "large.csv")
+    with stopped_within_file(service), in_terminal(user, "batch", "run", "large.csv") as (process, shown):
         eventually(lambda: "left" in shown() and "processing" in shown(), within=60)
         process.send_signal(signal.SIGINT)
         eventually(lambda: shown() and process.poll() is not None)
@@ -140,20 +154,27 @@ def test_module_is_the_command_and_help_needs_no_service(cli: CommandLine) -> No
     assert "For admins:" in shown
 
 
-def test_shell_completes_commands_and_operations(cli: CommandLine) -> None:
-    def completions(*words: str) -> list[str]:
+def test_shell_completes_commands_and_operations(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def completions(*words: str, **variables: str) -> list[str]:
         variables = {
             **environment(cli),
             "_RESTCALC_COMPLETE": "complete_bash",
             "COMP_WORDS": " ".join(["restcalc", *words]),
             "COMP_CWORD": str(len(words)),
+            **variables,
         }
         return subprocess.run(
             COMMAND, env=variables, capture_output=True, text=True, check=True
         ).stdout.split()
 
     assert completions("ba") == ["balance", "batch"]
-    assert completions("compute", "squ") == ["square_root"]
+    monkeypatch.setenv("RESTCALC_HOME", str(cli.home))
+    # Raises the error that a completion hides, and has more time.
+    assert operations_with("squ", None, cli.url, timeout=30) == ["square_root"]
+    eventually(lambda: completions("compute", "squ") == ["square_root"])
+    for other in ({"RESTCALC_URL": "http://localhost:9"}, {"RESTCALC_PROFILE": "other"}):
+        assert completions("compute", "squ", **other) == []
+    assert completions("compute", "--url", "http://localhost:9", "squ") == []
     script = subprocess.run(
         [*COMMAND, "--show-completion", "bash"], capture_output=True, text=True, check=True
     )

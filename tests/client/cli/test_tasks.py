@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from restcalc.cli.exit_codes import ExitCode
 from tests.client.cli.test_batch import GOOD, HEADER, spent, unfinished, write
-from tests.client.cli.test_processes import COMMAND, ROWS, environment
+from tests.client.cli.test_processes import COMMAND, CONTENT, ROWS, environment, stopped_within_file
+from tests.client.conftest import Service
 from tests.support.command_line.runner import CommandLine, plain
 from tests.support.eventually import eventually
 
@@ -37,18 +38,20 @@ def test_stopped_task_is_resumed_with_another_limit(cli: CommandLine) -> None:
     assert spent(cli) == 20
 
 
-def test_cancelled_file_continues_when_it_is_run_again(new_user: Callable[..., CommandLine]) -> None:
+def test_cancelled_file_continues_when_it_is_run_again(
+    service: Service, new_user: Callable[..., CommandLine]
+) -> None:
     user = new_user(credit=10**6)
-    file = write(HEADER + ROW * ROWS)
+    file = write(CONTENT)
+
+    def begun() -> list[str]:
+        rows = user("batch", "list", "--fields", "id,rows_done").rows[1:]
+        return [task for task, done in rows if done not in ("", "0")]
+
     with subprocess.Popen([*COMMAND, "batch", "run", str(file)], env=environment(user)) as running:
-        ((task, _),) = eventually(
-            lambda: [
-                row
-                for row in user("batch", "list", "--fields", "id,rows_done").rows[1:]
-                if row[1] not in ("", "0")
-            ]
-        )
-        cancelled = user("batch", "cancel", task)
+        with stopped_within_file(service):
+            (task,) = eventually(begun)
+            cancelled = user("batch", "cancel", task)
         assert cancelled.out.startswith("operations.csv is cancelled. It cost ")
         assert cancelled.out.endswith(f" credits. Continue it with `restcalc batch resume {task}`.\n")
     assert running.returncode == ExitCode.REFUSED

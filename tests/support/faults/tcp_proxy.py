@@ -30,6 +30,23 @@ class Breaks:
         return data[: self.after.pop(0) - before]
 
 
+class Hold:
+    """The number of bytes that still pass, all connections together, before the others wait."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+        self._lock = threading.Lock()
+        self.released = threading.Event()
+
+    def wait(self, size: int) -> None:
+        """Count the bytes of a block, and wait if they are too many."""
+        with self._lock:
+            self._left -= size
+            passes = self._left >= 0
+        if not passes:
+            self.released.wait()
+
+
 class TcpProxy:
     """A local TCP port that forwards each connection to the socket that `connect` returns."""
 
@@ -39,6 +56,7 @@ class TcpProxy:
         self._flows.set()
         self._delay = 0.0
         self._breaks = dict[Direction, Breaks]()
+        self._holds = dict[Direction, Hold]()
         self._ends = set[socket.socket]()
         self._listen(0)
         self.port: int = self._listener.getsockname()[1]
@@ -87,6 +105,16 @@ class TcpProxy:
         finally:
             self._breaks.pop(direction)
 
+    @contextmanager
+    def holding(self, direction: Direction, after: int) -> Iterator[None]:
+        """Forward about that many bytes, and hold back all that follow until the block ends."""
+        hold = self._holds[direction] = Hold(after)
+        try:
+            yield
+        finally:
+            self._holds.pop(direction)
+            hold.released.set()
+
     def close(self) -> None:
         """Stop listening and close all connections."""
         self._flows.set()
@@ -125,6 +153,8 @@ class TcpProxy:
             while data := source.recv(BLOCK):
                 time.sleep(self._delay)
                 self._flows.wait()
+                if hold := self._holds.get(direction):
+                    hold.wait(len(data))
                 breaks = self._breaks.get(direction)
                 kept = breaks.kept(source, data) if breaks else data
                 target.sendall(kept)
