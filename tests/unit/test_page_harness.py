@@ -9,6 +9,7 @@ from tests.support.pages import aws_command
 from tests.support.pages.output import difference
 from tests.support.pages.page import Commands, Edit, PageError, apply, in_text
 from tests.support.pages.runner import Reader
+from tests.support.pages.terminal import CommandFailed, Terminal
 
 PAGE = """
 Say hello:
@@ -114,6 +115,20 @@ def test_page_shares_its_shell_and_its_files_are_deleted(reader: Reader) -> None
         )
     )
     assert not (reader.repository / "file").exists()
+
+
+def test_files_of_a_page_that_fails_are_deleted_too(reader: Reader) -> None:
+    with pytest.raises(AssertionError):
+        reader.follow(in_text("```sh\nmkdir folder; echo 1 > folder/file; touch file; false\n```", "p"))
+    assert not {"folder", "file"} & {path.name for path in reader.repository.iterdir()}
+
+
+def test_command_that_hangs_is_killed_and_says_so(tmp_path: Path) -> None:
+    with (
+        Terminal(tmp_path, {}, timeout=0.5) as terminal,
+        pytest.raises(CommandFailed, match=r"The commands were killed after 0\.5 s\."),
+    ):
+        terminal.run("sleep 600")
 
 
 def test_edits_change_the_file_that_the_page_names(tmp_path: Path) -> None:

@@ -43,17 +43,19 @@ class Reader:
         The files that its commands create in the repository's folder are deleted afterwards.
         """
         before = set(os.listdir(self.repository))
-        with self.terminal() as terminal:
-            for step in steps:
-                if not isinstance(step, Commands):
-                    apply(step, self.repository)
-                elif step.kind == "run":
-                    self._run(step, terminal)
-                elif step.kind == "rehearsed":
-                    self._rehearse(step, terminal)
-        for name in set(os.listdir(self.repository)) - before:
-            created = self.repository / name
-            shutil.rmtree(created) if created.is_dir() else created.unlink()
+        try:
+            with self.terminal() as terminal:
+                for step in steps:
+                    if not isinstance(step, Commands):
+                        apply(step, self.repository)
+                    elif step.kind == "run":
+                        self._run(step, terminal)
+                    elif step.kind == "rehearsed":
+                        self._rehearse(step, terminal)
+        finally:
+            for name in set(os.listdir(self.repository)) - before:
+                created = self.repository / name
+                shutil.rmtree(created) if created.is_dir() else created.unlink()
 
     def _run(self, step: Commands, terminal: Terminal) -> None:
         printed = self._print(step, terminal, OUTPUT_IS_SHOWN="yes" if step.output else "")

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Timer
+from threading import Event, Timer
 from types import TracebackType
 from typing import Self
 
 PROGRAMS = Path(__file__).with_name("bin")
 """Programs that replace others while a page runs."""
 OF_PYTEST = ("PYTEST_", "TESTS_", "COV_")
-PAGE_SECONDS = 180
-"""Timeout for all commands of a page."""
+BLOCK_SECONDS = 300
+"""Timeout for the commands of one block, so that a command that hangs does not hang the tests. `make up`, the
+slowest one, takes a minute on a busy machine."""
 
 
 class CommandFailed(AssertionError):
@@ -23,9 +24,14 @@ class CommandFailed(AssertionError):
 
 
 class Terminal:
-    """A bash in the folder. It ends at the first failed command, as scripts should."""
+    """A bash in the folder. It ends at the first failed command, as scripts should.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    Args:
+        timeout: seconds for each block.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], timeout: float = BLOCK_SECONDS) -> None:
+        self._timeout = timeout
         self._blocks = TemporaryDirectory(prefix="page-")
         self._count = 0
         # A page's pytest is no process of this one, and its checkout may have other migrations.
@@ -40,14 +46,11 @@ class Terminal:
             text=True,
             start_new_session=True,
         )
-        self._watchdog = Timer(PAGE_SECONDS, self._kill)
 
     def __enter__(self) -> Self:
-        self._watchdog.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        self._watchdog.cancel()
         self._kill()
         self._bash.communicate()
         self._blocks.cleanup()
@@ -66,11 +69,19 @@ class Terminal:
             self._bash.stdin.write(command)
             self._bash.stdin.flush()
         lines = list[str]()
-        for line in self._bash.stdout:
-            if line == f"{end}\n":
-                return "".join(lines).removesuffix("\n")
-            lines.append(line)
-        raise CommandFailed("".join(lines))
+        timed_out = Event()
+        watchdog = Timer(self._timeout, lambda: (timed_out.set(), self._kill()))
+        watchdog.start()
+        try:
+            for line in self._bash.stdout:
+                if line == f"{end}\n":
+                    return "".join(lines).removesuffix("\n")
+                lines.append(line)
+            if timed_out.is_set():
+                lines.append(f"The commands were killed after {self._timeout:g} s.")
+            raise CommandFailed("".join(lines))
+        finally:
+            watchdog.cancel()
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
