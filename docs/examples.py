@@ -142,6 +142,7 @@ BODIES: dict[str, Any] = {
         "balance": 20,
         **_CREATED,
         "status": "active",
+        "low_balance_threshold": None,
     },
     "Operation": {"id": _OPERATION, "type": "addition", "cost": 5, **_CREATED},
     "Record": {

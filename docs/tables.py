@@ -52,6 +52,14 @@ all is counted.""",
     "audit_log": "The changes by admins. Append-only, like the ledger.",
     "sessions": "One row for each signed-in device. `refresh_id` names the newest refresh token.",
     "api_keys": "API keys of programs, as SHA-256 hashes.",
+    "webhooks": """\
+Where events of a user are sent, with the secrets that sign them. Deleted ones stay until their deliveries are
+deleted.""",
+    "webhook_events": """\
+The outbox: triggers write an event in the transaction that makes it true, if a webhook is subscribed to it.
+Deleted after 30 days.""",
+    "webhook_deliveries": "An event for one webhook, with the time of the next attempt.",
+    "webhook_attempts": "The requests of each delivery, with the first characters of the response.",
     "rate_limits": "Token buckets of the throttles. Unlogged, so Postgres empties it after a crash.",
 }
 

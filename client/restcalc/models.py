@@ -61,6 +61,8 @@ class User(Model, frozen=True):
     balance: Decimal
     created_at: datetime
     status: UserStatus
+    low_balance_threshold: Decimal | None
+    """A movement of money that takes the balance below it emits the event `balance.low`."""
     deleted_at: datetime | None = None
 
 

@@ -63,7 +63,10 @@ users = Table(
     Column("deleted_at", TIME),
     # An inactive user cannot sign in or call.
     Column("status", Text, nullable=False, server_default="active"),
+    # A movement of money that crosses it emits the event `balance.low`. Null for none.
+    Column("low_balance_threshold", MONEY),
     CheckConstraint("balance >= 0", name="balance"),
+    CheckConstraint("low_balance_threshold > 0", name="low_balance_threshold"),
     CheckConstraint("status IN ('active', 'inactive')", name="status"),
     CheckConstraint("role IN ('client', 'admin')", name="role"),
     Index("users_email_living_key", "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
@@ -402,6 +405,93 @@ api_keys = Table(
     ),
     UniqueConstraint("key_hash"),
     Index("api_keys_user_id_idx", "user_id"),
+)
+
+# Where a user's events are sent. `attempt_id` is the attempt under way: a webhook gets one request at a time,
+# until its result is recorded or `leased_until` has passed. The dispatcher sends the next one at
+# `not_before`, which is later the more attempts have failed in a row.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _id(),
+    _owner(),
+    Column("url", Text, nullable=False),
+    Column("events", ARRAY(Text), nullable=False),
+    Column("description", Text),
+    Column("secret", Text, nullable=False),
+    # The secret before the last rotation, which also signs until it expires.
+    Column("previous_secret", Text),
+    Column("previous_secret_expires_at", TIME),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("paused_at", TIME),
+    Column("paused_reason", Text),
+    Column("deleted_at", TIME),
+    # Failed attempts in a row, and when the first of them failed.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", TIME),
+    Column("not_before", TIME),
+    Column("attempt_id", Uuid),
+    Column("leased_until", TIME),
+    CheckConstraint(
+        "(paused_at IS NULL) = (paused_reason IS NULL) AND paused_reason IN ('owner', 'failing', 'gone')",
+        name="paused",
+    ),
+    Index("webhooks_user_id_idx", "user_id"),
+)
+
+# The outbox: triggers write an event in the transaction that makes it true, if a webhook is subscribed to it.
+# `body` is the text that is sent and signed.
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    _id(),
+    _owner(),
+    Column("type", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Index("webhook_events_created_at_idx", "created_at"),
+)
+
+# An event for one webhook. `attempts` counts those since the event or the last redelivery.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    _id(),
+    _owner(),
+    Column("webhook_id", Uuid, ForeignKey("webhooks.id"), nullable=False),
+    Column("event_id", Uuid, ForeignKey("webhook_events.id"), nullable=False),
+    Column("status", Text, nullable=False, server_default="pending"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", TIME, nullable=False, server_default=CLOCK),
+    Column("next_attempt_at", TIME, nullable=False, server_default=CLOCK),
+    # When the service gives up, also if the webhook is paused.
+    Column("deadline", TIME, nullable=False),
+    Column("ended_at", TIME),
+    CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),
+    Index(
+        "webhook_deliveries_pending_idx",
+        "webhook_id",
+        "next_attempt_at",
+        postgresql_where=text("status = 'pending'"),
+    ),
+    Index("webhook_deliveries_deadline_idx", "deadline", postgresql_where=text("status = 'pending'")),
+    Index("webhook_deliveries_newest_idx", "webhook_id", text("created_at DESC"), text("id DESC")),
+    Index("webhook_deliveries_event_id_idx", "event_id"),
+)
+
+# The requests of a delivery. `status` is that of the HTTP response; null if none came, and then `error` is
+# the reason.
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    _id(),
+    Column("delivery_id", Uuid, ForeignKey("webhook_deliveries.id"), nullable=False),
+    Column("sent_at", TIME, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status", Integer),
+    Column("response", Text),
+    Column("error", Text),
+    Index("webhook_attempts_delivery_id_idx", "delivery_id", text("sent_at DESC")),
 )
 
 # Token buckets (as in RFC 2697). `tokens` is the number at `filled_at`; the statement that takes a token

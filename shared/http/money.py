@@ -13,8 +13,8 @@ PREFERENCE = "money=string"
 # Tests compare both sets with the response models, whose import would slow down every function.
 MONEY = frozenset(
     {
-        *{"amount", "balance", "balance_after", "balance_before", "cost", "max_spend", "spent"},
-        *{"user_balance"},
+        *{"amount", "balance", "balance_after", "balance_before", "cost", "low_balance_threshold"},
+        *{"max_spend", "spent", "user_balance"},
     }
 )
 """The members that are money."""

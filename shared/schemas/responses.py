@@ -133,6 +133,9 @@ class User(ResponseBody):
     created_at: Rfc3339
     deleted_at: Rfc3339 | None = None
     status: UserStatus
+    low_balance_threshold: Credits | None = Field(
+        description="A movement of money that takes the balance below it emits the event `balance.low`."
+    )
 
 
 class Operation(ResponseBody):
@@ -199,6 +202,7 @@ class AuditedFields(ResponseBody):
     amount: Credits = LEFT_OUT
     balance: Credits = LEFT_OUT
     cost: Credits = LEFT_OUT
+    low_balance_threshold: Credits | None = LEFT_OUT
     max_spend: Credits | None = LEFT_OUT
     spend_limit: SpendLimit | None = LEFT_OUT
     spent: Credits = LEFT_OUT

@@ -13,7 +13,7 @@ from tests.support import expect
 from tests.support.http_client import API, PASSWORD, Client, exact, new_email
 
 USERS = f"{API}/users"
-PUBLIC = {"id", "email", "role", "balance", "created_at", "deleted_at", "status"}
+PUBLIC = {"id", "email", "role", "balance", "created_at", "deleted_at", "status", "low_balance_threshold"}
 
 
 def create_user(admin: Client, **members: Any) -> dict[str, Any]:

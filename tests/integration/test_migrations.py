@@ -200,7 +200,7 @@ def test_migrating_transaction_reads_no_large_table(
     """Indexes are built and constraints validated later, and a failure of that fails no deploy."""
     invalid = "SELECT conname FROM pg_constraint WHERE NOT convalidated ORDER BY 1"
     index = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('tasks_without_results_idx')"
-    migrate_to(tmp_path, monkeypatch, "0009*")
+    migrate_to(tmp_path, monkeypatch, "0009*", "001*")
     with server.connect(name_of(empty_database_url)) as connection:
         with monkeypatch.context() as slow:
             slow.setattr(migrations.handler, "MIGRATIONS", tmp_path / "next")
@@ -214,6 +214,7 @@ def test_migrating_transaction_reads_no_large_table(
             "ledger_kind_check",
             "tasks_max_spend_check",
             "tasks_status_check",
+            "users_low_balance_threshold_check",
             "users_status_check",
         ]
         handler({}, None)

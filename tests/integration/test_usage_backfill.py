@@ -21,6 +21,7 @@ from shared.database import UnitOfWork, dispose_connections
 from shared.errors import Conflict
 from shared.ids import uuid7
 from tests.integration.conftest import Server
+from tests.integration.test_migrations import HEAD
 from tests.support.charging import charge
 from tests.support.old_schema import migrate_to, name_of
 from tests.support.users import create_person
@@ -112,7 +113,7 @@ def old(
     server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Connection]:
     """A connection to a database of version 1.1 with CHARGES."""
-    migrate_to(tmp_path, monkeypatch, "0009*")
+    migrate_to(tmp_path, monkeypatch, "0009*", "001*")
     with server.connect(name_of(empty_database_url)) as connection:
         insert_charges(connection, CHARGES)
         yield connection
@@ -166,7 +167,7 @@ def test_interrupted_backfill_continues_beside_charges_of_both_versions(
     monkeypatch.setattr(migrations.handler, "BACKFILL_SECONDS", 0)
     without_usage = {"status": audit.PASSED_WITHOUT_USAGE}
     assert nightly.handler({}, None) == without_usage
-    assert migrations.handler.handler({}, None)["revision"] == "0009"
+    assert migrations.handler.handler({}, None)["revision"] == HEAD
     assert counted(upgraded)[0] == COUNTED[0][2:]
     person = create_person(balance=100)
     upgraded.run(OLD_CHARGE, user_id=person.id, record_id=uuid7())

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.machine import outbox
 from tests.machine.actions import EXPORTED
 from tests.machine.model import ANY_STRING, Arguments, AuditedChange, Computed, ExportedRow, Result
 
@@ -139,7 +140,7 @@ VIOLATIONS = {
 
 def check(sql: Sql) -> None:
     """Check the invariants. Raises: AssertionError with the rows that violate one."""
-    for what, query in VIOLATIONS.items():
+    for what, query in (VIOLATIONS | outbox.VIOLATIONS).items():
         assert (found := sql(query)) == [], f"{what}: {found}"
 
 

@@ -12,6 +12,8 @@ from fractions import Fraction
 from math import sqrt
 from typing import Any
 
+from tests.machine.outbox import THRESHOLD
+
 PASSWORD = "correct-horse-1!"
 """The password of new users."""
 OPENING = {"client": Decimal(20), "admin": Decimal(100)}
@@ -588,7 +590,7 @@ def _user_members(user: User) -> dict[str, Any]:
     """Return what the audit log has of a user."""
     status = "active" if user.active else "inactive"
     members = {"email": user.email, "role": user.role, "balance": user.balance, "status": status}
-    return {**members, "deleted_at": False}
+    return {**members, "deleted_at": False, "low_balance_threshold": THRESHOLD}
 
 
 def _price_members(operation: str, cost: Decimal) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from localstack.cloud import BUCKET
 from shared import aws
-from tests.machine import database_state
+from tests.machine import database_state, outbox
 from tests.machine.batch_model import CHUNK_ROWS
 from tests.machine.model import Result
 from tests.support.batch.deliveries import LIMIT, Deliveries
@@ -51,6 +51,8 @@ class Service:
             for hurried in REMAINING_SECONDS
         }
         self._connection = harness.connect()
+        for statement in outbox.SUBSCRIBE:
+            self.sql(statement)
         self._pool = ThreadPoolExecutor(2)
         self.waiting = list[Any]()
         """Received messages that no worker has processed."""
