@@ -154,6 +154,7 @@ bench: $(INSTALLED) $(CONSOLE) ## Run all benchmarks and write docs/results/perf
 	$(BIN)/python -m benchmarks.load
 	@$(MAKE) --no-print-directory bench-batch
 	$(BIN)/python -m benchmarks.capacity
+	$(BIN)/python -m benchmarks.cost
 
 audit-deps: $(INSTALLED) ## Check the pinned packages for known vulnerabilities; fails if a database is unreachable
 	@$(BIN)/python -m deploy.vulnerabilities

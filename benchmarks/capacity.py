@@ -4,13 +4,12 @@ The input is `benchmarks/results.json`. Each note under the table explains a for
 command that measured them. Run this after the other benchmarks, so that the table matches theirs.
 """
 
-import json
 import math
-import sys
 from collections.abc import Sequence
 
 from benchmarks import money
-from benchmarks.report import RESULTS, figure, write
+from benchmarks.measured import Measured
+from benchmarks.report import figure, write
 from worker.batch import TURN
 from worker.chunks import CHUNK_ROWS
 
@@ -22,7 +21,6 @@ MAX_UTILIZATION = 0.6
 """Share of Postgres' processors that may be busy on average; the rest is for peaks and vacuum."""
 FILE_ROWS = 1_000_000
 """Rows of a file."""
-MODULES = {"calls": "benchmarks.load", "charge": "benchmarks.charge", "batch": "benchmarks.batch"}
 
 # https://aws.amazon.com/rds/instance-types: sizes of db.r7g by number of vCPUs.
 CLASSES = {
@@ -50,39 +48,6 @@ HEADS = (
     "connections",
     "SQS messages/s",
 )
-
-
-class Measured:
-    """The measured medians: `_ms` in milliseconds, `_us` in microseconds, `_bytes` in bytes, others a second.
-
-    Raises:
-        SystemExit: a benchmark has not run yet; the message names it.
-    """
-
-    def __init__(self) -> None:
-        self._results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-        self.charge_ms = self._median("calls", "charge: Postgres's processor")
-        self.page_ms = self._median("calls", "page: Postgres's processor")
-        self.call_ms = (self.charge_ms + self.page_ms) / 2
-        self.function_ms = self._median("calls", "both: gateway's processor")
-        self.log_bytes = self._median("calls", "charge: write-ahead log")
-        self.growth_bytes = self._median("calls", "charge: the database's growth")
-        self.waiting_ms = 1000 / self._median("charge", "pgbench, 1,000 accounts, 1 at once")
-        self.one_account = self._median("charge", "pgbench, one account, 8 at once")
-        self.worker_us = self._median("batch", "the worker's processor time")
-        self.row_us = self._median("batch", "Postgres' processor time")
-        self.row_log_bytes = self._median("batch", "write-ahead log")
-        self.row_bytes = self._median("batch", "a record on disk, its indexes included")
-        self.calls_by, self.charge_by, self.batch_by = (
-            f"(`{self._results[name]['command']}`)" for name in ("calls", "charge", "batch")
-        )
-
-    def _median(self, benchmark: str, what: str) -> float:
-        rows = self._results.get(benchmark, {"rows": []})["rows"]
-        found = next((row["median"] for row in rows if row["what"] == what), None)
-        if found is None:
-            sys.exit(f"“{what}” was not measured yet: python -m {MODULES[benchmark]}")
-        return float(found)
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ from deploy.environment import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "results" / "performance-tables.md"
-PLOT = PAGE.with_name("load.svg")
-WRITTEN = tuple(f":(exclude){path.relative_to(ROOT)}" for path in (RESULTS, PAGE, PLOT))
+PLOT, COST_PLOT = PAGE.with_name("load.svg"), PAGE.with_name("cost.svg")
+WRITTEN = tuple(f":(exclude){path.relative_to(ROOT)}" for path in (RESULTS, PAGE, PLOT, COST_PLOT))
 """The files that benchmarks write, as git pathspecs that exclude them."""
 
 LIBRARIES = ("aws-lambda-powertools", "pydantic", "pyjwt", "pg8000", "sqlalchemy", "argon2-cffi", "boto3")

@@ -1,11 +1,12 @@
-"""The arithmetic of the capacity table, with figures that are easy to check by hand."""
+"""The arithmetic of the tables on capacity and cost, with figures that are easy to check by hand."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
-from benchmarks import capacity, money, report
+from benchmarks import capacity, cost, measured, money, report
 
 MEDIANS = {
     "calls": {
@@ -33,8 +34,9 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     results, page = tmp_path / "results.json", tmp_path / "performance.md"
     results.write_text(json.dumps(results_json), "utf-8")
-    page.write_text("<!-- capacity -->\n<!-- / -->\n", "utf-8")
-    monkeypatch.setattr(capacity, "RESULTS", results)
+    page.write_text("<!-- capacity -->\n<!-- / -->\n<!-- cost -->\n<!-- / -->\n", "utf-8")
+    monkeypatch.setattr(measured, "RESULTS", results)
+    monkeypatch.setattr(cost, "COST_PLOT", tmp_path / "cost.svg")
     monkeypatch.setattr(report, "RESULTS", results)
     monkeypatch.setattr(report, "PAGE", page)
     return results
@@ -72,3 +74,34 @@ def test_money_computes_the_cost_of_a_million_calls() -> None:
     assert money.billed(computing, waiting=5) == pytest.approx(15)
     assert money.dollars(1000) == "$6.67"  # 500,000 GB-seconds
     assert "15 ms of a function" in money.of_calls("calls", computing, 5)
+
+
+def test_million_calls_cost_their_requests_and_their_time(results: Path) -> None:
+    # 10 ms of a function with 0.5 GB: 5,000 GB-seconds a million calls.
+    expected = cost.HTTP_API + cost.LAMBDA_REQUEST + 5000 * money.GB_SECOND
+    assert cost.million_calls(measured.Measured()) == pytest.approx(expected)
+
+
+def test_million_rows_cost_their_time(results: Path) -> None:
+    assert cost.million_rows(measured.Measured()) == pytest.approx(86.3 * money.GB_SECOND)
+
+
+def test_containers_cost_the_same_without_calls_and_grow_in_whole_containers() -> None:
+    hour = cost.container_hour()
+    idle = cost.HOURS * (2 * hour + cost.BALANCER_HOUR)
+    assert cost.containers(0, 100) == pytest.approx(idle)
+    # 100 calls a second on average, 300 at the peak; a container serves 100 * 0.5 * 0.6 = 30.
+    busy = cost.HOURS * (10 * hour + cost.BALANCER_HOUR + 4 * cost.BALANCER_UNIT_HOUR)
+    assert cost.containers(100 * money.MONTH_SECONDS, 100) == pytest.approx(busy)
+
+
+def test_crossing_is_where_the_first_way_becomes_dearer_for_good() -> None:
+    assert cost.crossing(lambda calls: calls, lambda calls: 1e6) == pytest.approx(1e6, rel=0.03)
+    assert cost.crossing(lambda calls: 1, lambda calls: 2) == math.inf
+
+
+def test_cost_table_and_chart_are_written(results: Path) -> None:
+    cost.main()
+    lines = report.PAGE.read_text("utf-8").splitlines()
+    assert any(line.startswith("| 1,000,000 | $1.27 | ") for line in lines)
+    assert b"<svg" in cost.COST_PLOT.read_bytes()
