@@ -5,20 +5,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
+from itertools import accumulate
+from operator import sub
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.database import Row, UnitOfWork
-from shared.ids import uuid7s
-from worker.chunks import NO_PRICE, Chunk, ComputedRow, DeferredRow, ProcessedRow, RejectedRow
+from shared.ids import uuid7
+from worker.blocks import Block, RejectedRow, end_of
+from worker.chunks import Chunk
+from worker.record_copy import COPY_RECORDS, HEADER, TRAILER, UNITS, RecordCopy
 
-COPY_RECORDS = (
-    "COPY records (id, user_id, operation_id, arguments, operation_response, amount, user_balance,"
-    " task_id, task_row) FROM STDIN"
-)
 COPY_ERRORS = "COPY task_errors (task_id, task_row, operation, arguments, reason) FROM STDIN"
-BLOCK_LINES = 1024
-"""Lines of one CopyData message (about 100 KB). Each message sent acquires the GIL, so send few."""
 BAD_ROWS_LIMIT = 100_000
 """Rejected rows that one task may store. They cost nothing, so without a limit a file could fill the database
 for free."""
@@ -62,21 +60,45 @@ class ChunkTotals:
     end: Position
     outcome: Outcome = Outcome.BILLED
     error: str | None = None
-    billed: int = 0
+    operations: Counter[str | None] = field(default_factory=Counter)
+    """The billed rows by operation."""
     spent: Decimal = Decimal(0)
     error_lines: list[str] = field(default_factory=list)
+
+    @property
+    def billed(self) -> int:
+        return self.operations.total()
 
     @property
     def rows(self) -> int:
         return self.billed + len(self.error_lines)
 
-    def reject(self, task_id: UUID, number: int, row: ProcessedRow, limit: int) -> bool:
-        """Add a rejected row, or return False if the chunk already has `limit` of them."""
-        if len(self.error_lines) >= limit:
-            self.outcome = Outcome.TOO_MANY_BAD_ROWS
-            return False
-        self.error_lines.append(_error_line(task_id, number, row))
-        return True
+    def add(self, task_id: UUID, block: Block, rows: int, limit: int) -> int:
+        """Add a block's rows before index `rows`, or those before the rejected row that exceeds `limit`.
+
+        `end` moves by the number of rows only. The caller moves the offset after the last block.
+
+        Returns:
+            The number of rows added.
+        """
+        rejected = sorted(index for index in block.rejected if index < rows)
+        allowed = limit - len(self.error_lines)
+        if len(rejected) > allowed:
+            self.outcome, rows = Outcome.TOO_MANY_BAD_ROWS, rejected[allowed]
+        for index in rejected[:allowed]:
+            self.error_lines.append(_error_line(task_id, self.end.rows + index + 1, block.rejected[index]))
+        self.operations.update(block.operations[:rows])
+        del self.operations[None]
+        self.end = self.end._replace(rows=self.end.rows + rows)
+        return rows
+
+    def end_inside(self, chunk: Chunk, block: int, rows: int) -> None:
+        """Move the offset after the first `rows` rows of a chunk's block, given by its index."""
+        if not rows and block:
+            block, rows = block - 1, len(chunk.blocks[block - 1])
+        if rows:
+            offset, lines = end_of(chunk.blocks[block].source, rows - 1)
+            self.end = Position(offset, lines, self.end.rows)
 
     def copy_errors(self, uow: UnitOfWork) -> None:
         """Store the rejected rows."""
@@ -93,7 +115,7 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
     Raises:
         DomainError: as `Database.run`. Postgres committed either the whole chunk or nothing.
     """
-    owner = uow.one("begin_chunk", id=task_id, bytes_done=start.offset, rows=len(chunk.rows))
+    owner = uow.one("begin_chunk", id=task_id, bytes_done=start.offset, rows=chunk.rows)
     if owner is None:
         return Outcome.FENCED, ChunkTotals(start)
     if (outcome := check_owner(uow, task_id, owner)) is not None:
@@ -105,7 +127,7 @@ def bill_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) ->
     else:
         totals.end = Position(chunk.end, chunk.lines, start.rows)
     totals.copy_errors(uow)
-    usage = _usage(chunk, totals, prices)
+    usage = _usage(totals, prices)
     uow.one("end_chunk", id=task_id, user_id=owner["user_id"], **_sums(totals, start), **usage)
     uow.commit()
     return totals.outcome, totals
@@ -128,7 +150,7 @@ def check_owner(uow: UnitOfWork, task_id: UUID, owner: Row) -> Outcome | None:
 def _sums(totals: ChunkTotals, start: Position) -> dict[str, Any]:
     """Return the parameters of end_chunk."""
     return {
-        "entry_id": next(uuid7s(1)),
+        "entry_id": uuid7(),
         "spent": totals.spent,
         "billed": totals.billed,
         "first_row": start.rows + 1,
@@ -142,10 +164,9 @@ def _sums(totals: ChunkTotals, start: Position) -> dict[str, Any]:
     }
 
 
-def _usage(chunk: Chunk, totals: ChunkTotals, prices: Prices) -> dict[str, list[Any]]:
+def _usage(totals: ChunkTotals, prices: Prices) -> dict[str, list[Any]]:
     """Return end_chunk's parameters by operation: the billed rows and their price."""
-    computed = Counter(row[0] for row in chunk.rows[: totals.rows] if type(row) is ComputedRow)
-    billed = {name: rows for name, rows in computed.items() if name in prices}
+    billed = {str(name): rows for name, rows in totals.operations.items()}
     return {
         "type_names": list(billed),
         "type_rows": list(billed.values()),
@@ -163,50 +184,43 @@ def _bill_rows(
     """Bill rows in order until the chunk ends or a row ends the task. Add the sums to `totals`.
 
     Yields:
-        COPY lines of records, in blocks: Postgres processes one block while Python builds the next.
+        The records for COPY, a block at a time: Postgres processes one while Python builds the next.
     """
-    balance, user_id, ids = owner["balance"], str(owner["user_id"]), uuid7s(len(chunk.rows))
-    lowest_balance = _lowest_balance(owner)
-    # Format prices once a chunk instead of once a row.
-    texts = {name: (cost, f"{user_id}\t{id}\t", f"\t{cost}\t") for name, (id, cost) in prices.items()}
-    ending, copied = f"\t{task_id}\t", list[str]()
+    yield HEADER
+    balance, lowest_balance = int(owner["balance"] * UNITS), int(_lowest_balance(owner) * UNITS)
+    costs: dict[str | None, int] = {name: int(cost * UNITS) for name, (_, cost) in prices.items()}
+    costs[None] = 0  # a rejected row
+    records = RecordCopy(owner["user_id"], task_id, prices, balance, owner["microseconds"], chunk.rows)
     bad_rows_left = BAD_ROWS_LIMIT - owner["rows_failed"]
-    offset, lines, rows_before = totals.end
-    for number, row in enumerate(chunk.rows, rows_before + 1):
-        operation, arguments, result, end, line, last_line = row
-        price = texts.get(operation)
-        if price is None or type(row) is RejectedRow:
-            if not totals.reject(task_id, number, row, bad_rows_left):
+    for number, block in enumerate(chunk.blocks):
+        block.reject_unpriced(prices)
+        balances = list(accumulate(map(costs.__getitem__, block.operations), sub, initial=balance))
+        affordable = len(block)
+        if balances[-1] < lowest_balance:
+            affordable = next(row for row, left in enumerate(balances[1:]) if left < lowest_balance)
+        # If credit was added meanwhile, the next worker computes the deferred row.
+        is_deferred = chunk.ends_early and number == len(chunk.blocks) - 1 and not block.rejected
+        first_row = totals.end.rows + 1
+        rows = totals.add(task_id, block, 0 if is_deferred else affordable, bad_rows_left)
+        yield records.block(block, rows, balances, first_row)
+        balance = balances[rows]
+        if rows < len(block):
+            totals.end_inside(chunk, number, rows)
+            row = f"row {totals.end.rows + 1} (line {block.line(rows)})"
+            if totals.outcome is Outcome.TOO_MANY_BAD_ROWS:
                 totals.error = (
-                    f"More than {BAD_ROWS_LIMIT:,} rows are invalid. Processing stopped at row {number} (line"
-                    f" {line}); the rows charged before are recorded. Correct the file and upload the rest."
+                    f"More than {BAD_ROWS_LIMIT:,} rows are invalid. Processing stopped at {row}; the rows"
+                    " charged before are recorded. Correct the file and upload the rest."
                 )
-                break
-            offset, lines = end, last_line
-            continue
-        cost, before, after = price
-        balance_after = balance - cost
-        if balance_after < lowest_balance:
-            totals.outcome = Outcome.OUT_OF_CREDIT
-            totals.error = _out_of_credit(f"row {number} (line {line})", cost, balance, owner)
+            elif affordable < len(block):
+                totals.outcome = Outcome.OUT_OF_CREDIT
+                needed = owner["balance"] - Decimal(balances[affordable + 1]) / UNITS
+                totals.error = _out_of_credit(row, needed, owner)
             break
-        if type(row) is DeferredRow:
-            break  # credit was added meanwhile: the next worker computes the row
-        balance = balance_after
-        if "\\" in result:
-            result = result.replace("\\", "\\\\")
-        copied.append(f"{next(ids)}\t{before}{arguments}\t{result}{after}{balance}{ending}{number}\n")
-        offset, lines = end, last_line
-        if len(copied) == BLOCK_LINES:
-            yield "".join(copied).encode()
-            totals.billed += len(copied)
-            copied.clear()
     else:
-        offset, lines = chunk.end, chunk.lines
-    totals.billed += len(copied)
-    totals.end = Position(offset, lines, rows_before + totals.rows)
-    totals.spent = owner["balance"] - balance
-    yield "".join(copied).encode()
+        totals.end = Position(chunk.end, chunk.lines, totals.end.rows)
+    totals.spent = owner["balance"] - Decimal(balance) / UNITS
+    yield TRAILER
 
 
 def _lowest_balance(owner: Mapping[str, Any]) -> Decimal:
@@ -215,9 +229,12 @@ def _lowest_balance(owner: Mapping[str, Any]) -> Decimal:
     return max(Decimal(0), owner["balance"] - min(limits)) if limits else Decimal(0)
 
 
-def _out_of_credit(row: str, cost: Decimal, balance: Decimal, owner: Mapping[str, Any]) -> str:
-    """Return the error for the first row that a spending limit or the balance before it does not cover."""
-    needed = owner["balance"] - balance + cost
+def _out_of_credit(row: str, needed: Decimal, owner: Mapping[str, Any]) -> str:
+    """Return the error for the first row that a spending limit or the balance does not cover.
+
+    Args:
+        needed: the price of the chunk's rows up to this one.
+    """
     if owner["task_credit"] is not None and needed > owner["task_credit"]:
         return (
             f"The task's max_spend of {owner['max_spend']:f} does not cover {row}. Resume the task with a"
@@ -231,8 +248,7 @@ def _out_of_credit(row: str, cost: Decimal, balance: Decimal, owner: Mapping[str
     )
 
 
-def _error_line(task_id: UUID, number: int, row: ProcessedRow) -> str:
-    """Return the COPY line of a rejected row, or of one whose operation has no price."""
-    reason = row.reason if isinstance(row, RejectedRow) else NO_PRICE
-    cells = (row.operation, row.arguments, f"line {row.line}: {reason}")
+def _error_line(task_id: UUID, number: int, row: RejectedRow) -> str:
+    """Return the COPY line of a rejected row."""
+    cells = (row.operation, row.arguments, f"line {row.line}: {row.reason}")
     return f"{task_id}\t{number}\t" + "\t".join(cell.translate(_ESCAPES) for cell in cells) + "\n"

@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.database import UnitOfWork
 from worker import chunk_billing
 from worker.chunk_billing import ChunkTotals, Outcome, Position, check_owner
-from worker.chunks import Chunk, RejectedRow
+from worker.chunks import Chunk
 
 
 def price_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) -> tuple[Outcome, ChunkTotals]:
@@ -47,21 +47,17 @@ def _price_rows(
 ) -> ChunkTotals:
     """Return the sums of a chunk's rows. `billed` and `spent` are the rows with a price, and their price."""
     totals = ChunkTotals(start)
-    offset, lines, rows_before = start
-    for number, row in enumerate(chunk.rows, rows_before + 1):
-        cost = costs.get(row.operation)
-        if cost is None or type(row) is RejectedRow:
-            if not totals.reject(task_id, number, row, bad_rows_left):
-                totals.error = (
-                    f"More than {chunk_billing.BAD_ROWS_LIMIT:,} rows are invalid. Checking stopped at row"
-                    f" {number} (line {row.line}). Correct the file and upload it again."
-                )
-                break
-        else:
-            totals.billed += 1
-            totals.spent += cost
-        offset, lines = row.end, row.last_line
+    for number, block in enumerate(chunk.blocks):
+        block.reject_unpriced(costs)
+        rows = totals.add(task_id, block, len(block), bad_rows_left)
+        if rows < len(block):
+            totals.end_inside(chunk, number, rows)
+            totals.error = (
+                f"More than {chunk_billing.BAD_ROWS_LIMIT:,} rows are invalid. Checking stopped at row"
+                f" {totals.end.rows + 1} (line {block.line(rows)}). Correct the file and upload it again."
+            )
+            break
     else:
-        offset, lines = chunk.end, chunk.lines
-    totals.end = Position(offset, lines, rows_before + totals.rows)
+        totals.end = Position(chunk.end, chunk.lines, totals.end.rows)
+    totals.spent = sum((rows * costs[name] for name, rows in totals.operations.items() if name), Decimal(0))
     return totals

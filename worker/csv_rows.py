@@ -4,17 +4,19 @@ Memory is constant: lines over 64 KiB are skipped while they are read.
 """
 
 import csv
+import re
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, repeat
+from itertools import accumulate, chain, repeat
 from typing import NamedTuple
 
 LINE_BYTES_LIMIT = 64 * 1024
 """Bytes of one line."""
 ROW_LINES_LIMIT = 128
 """Lines that one quoted row may span: enough for 100 arguments, one on each line."""
-PART_LINES = 1024
-"""Lines parsed by one call of csv.reader."""
+PART_BYTES = 32 * 1024
+"""Bytes of the lines that are parsed together, unless one line is longer."""
 HEADER = ["operation", "arguments"]
 BOM = b"\xef\xbb\xbf"
 
@@ -27,6 +29,15 @@ _REASONS = {
     "',' expected after": "text follows a closing quote",
 }
 """The message for the owner of the file, by the start of the csv.Error's text."""
+
+
+_PLAIN_LINES = re.compile(
+    r"""(?:
+        [a-z_]++ , (?: "\[ [-0-9.,\ ]*+ \]" | \[ [-0-9.\ ]*+ \] ) \r?\n
+    )*+""",
+    re.VERBOSE,
+)
+"""Lines of a name and a list of numbers without exponents, such as `addition,"[1, 2.5]"`."""
 
 
 class NotACsv(Exception):
@@ -51,15 +62,70 @@ def is_blank(row: Row) -> bool:
     return len(cells) < 2 and not row.fault and not (cells and cells[0].strip())
 
 
-class _Part(NamedTuple):
-    """Consecutive lines without their line feeds, and the offset after each."""
+class PlainRows:
+    """Consecutive rows of one line each, in columns: the first and the second cells.
 
-    lines: list[bytes]
-    ends: list[int]
+    Args:
+        text: the lines, in ASCII.
+        offset: the offset of the first line.
+        line: the number of the first line, from 1.
+    """
+
+    def __init__(self, names: list[str], cells: list[str], text: str, offset: int, line: int) -> None:
+        self.names, self.cells, self.line = names, cells, line
+        self._text, self._offset = text, offset
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def end(self) -> int:
+        """The offset after the last row."""
+        return self._offset + len(self._text)
+
+    @property
+    def last_line(self) -> int:
+        """The number of the last row's line."""
+        return self.line + len(self) - 1
+
+    def ends(self) -> list[int]:
+        """Return the offset after each row."""
+        lines = self._text.split("\n")[:-1]
+        return list(accumulate([len(line) + 1 for line in lines], initial=self._offset))[1:]
+
+    def rows_to(self, offset: int) -> int:
+        """Return the number of rows up to the first one that ends at this offset or after it."""
+        return len(self) if self.end < offset else bisect_left(self.ends(), offset) + 1
+
+    def split(self, rows: int) -> "tuple[PlainRows, PlainRows]":
+        """Return the first `rows` rows, at least one, and the others."""
+        end = self.ends()[rows - 1]
+        text, others = self._text[: end - self._offset], self._text[end - self._offset :]
+        return (
+            PlainRows(self.names[:rows], self.cells[:rows], text, self._offset, self.line),
+            PlainRows(self.names[rows:], self.cells[rows:], others, end, self.line + rows),
+        )
+
+
+class _Part(NamedTuple):
+    """Consecutive lines, each with its line feed. Only the file's last line may lack it."""
+
+    data: bytes
+    offset: int
     number: int
     """The number of the first line, from 1."""
     cut: bool
     """Whether the first line is the rest of a line whose beginning was skipped as too long."""
+
+    def lines(self) -> list[bytes]:
+        """Return the lines without their line feeds."""
+        return self.data.removesuffix(b"\n").split(b"\n")
+
+    def ends(self, lines: list[bytes]) -> list[int]:
+        """Return the offset after each of these lines."""
+        ends = list(accumulate([len(line) + 1 for line in lines], initial=self.offset))[1:]
+        ends[-1] = self.offset + len(self.data)
+        return ends
 
 
 class _Line(NamedTuple):
@@ -75,6 +141,8 @@ class _UnclosedQuote(Exception):
 
 class CsvRows:
     """Iterate over the rows of a file from an offset on, blank lines included.
+
+    Consecutive lines of the usual form are yielded together as PlainRows, and others as one Row each.
 
     Args:
         blocks: the file's bytes from `offset` on, in pieces of any size.
@@ -100,7 +168,9 @@ class CsvRows:
         part = next(self._parts, None)
         if part is None:
             raise NotACsv("The file is empty.")
-        first, *others = _split_lines(part._replace(lines=[part.lines[0].removeprefix(BOM), *part.lines[1:]]))
+        line, separator, others = part.data.partition(b"\n")
+        end = part.offset + len(line + separator)
+        first = _line(line.removeprefix(BOM), end, part.number, part.cut)
         if first.fault:
             raise NotACsv(f"The first line cannot be parsed: {first.fault}.")
         try:
@@ -110,13 +180,17 @@ class CsvRows:
         if [cell.strip().lower() for cell in cells] != HEADER:
             raise NotACsv(f"The first line must be '{','.join(HEADER)}', not {first.text.rstrip()[:80]!r}.")
         self._advance(first)
-        self._lines.extend(others)
+        if others:
+            self._parts = chain([_Part(others, end, part.number + 1, cut=False)], self._parts)
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[Row | PlainRows]:
         yield from self._parse_line_by_line()
         for part in self._parts:
-            if (rows := _parse_simple_part(part)) is not None:
-                self.offset, self.lines = part.ends[-1], part.number + len(part.lines) - 1
+            if (plain := _parse_plain_part(part)) is not None:
+                self.offset, self.lines = plain.end, plain.last_line
+                yield plain
+            elif (rows := _parse_simple_part(part)) is not None:
+                self.offset, self.lines = rows[-1].end, rows[-1].last_line
                 yield from rows
             else:
                 self._lines.extend(_split_lines(part))
@@ -169,45 +243,57 @@ def _reason(error: Exception) -> str:
 def _parts(blocks: Iterable[bytes], offset: int, line: int) -> Iterator[_Part]:
     rest, cut, number = b"", False, line + 1
     for block in blocks:
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        for start in range(0, len(lines), PART_LINES):
-            part = lines[start : start + PART_LINES]
-            ends = list(accumulate([len(line) + 1 for line in part], initial=offset))[1:]
-            offset = ends[-1]
-            yield _Part(part, ends, number, cut)
-            number += len(part)
-            cut = False
+        data = rest + block
+        start, end = 0, data.rfind(b"\n") + 1
+        while start < end:
+            stop = data.rfind(b"\n", start, start + PART_BYTES) + 1 or data.index(b"\n", start) + 1
+            part = _Part(data[start:stop], offset, number, cut)
+            yield part
+            start, offset, number, cut = stop, offset + stop - start, number + part.data.count(b"\n"), False
+        rest = data[end:]
         if len(rest) > LINE_BYTES_LIMIT:
             if offset == 0:  # the header is too long: stop reading, the file will be rejected
-                yield _Part([b""], [len(rest)], number, cut=True)
+                yield _Part(b"", len(rest), number, cut=True)
                 return
             offset, rest, cut = offset + len(rest), b"", True
     if rest or cut:
-        yield _Part([rest], [offset + len(rest)], number, cut)
+        yield _Part(rest, offset, number, cut)
+
+
+def _parse_plain_part(part: _Part) -> PlainRows | None:
+    """Parse a part of plain lines, in a third of csv.reader's time. Return None for any other part."""
+    if part.cut or not part.data.isascii():
+        return None
+    text = part.data.decode("ascii")
+    if not _PLAIN_LINES.fullmatch(text) or len(text) > LINE_BYTES_LIMIT:
+        return None
+    # Each line has one bracket that opens, after its only comma outside the list.
+    cells = text.replace("\r", "").replace('"', "").replace(",[", "\n[").split("\n")
+    return PlainRows(cells[:-1:2], cells[1::2], text, part.offset, part.number)
 
 
 def _parse_simple_part(part: _Part) -> list[Row] | None:
-    """Parse a part in which each line is one row, as in nearly all parts, with one csv.reader.
+    """Parse a part in which each line is one row with one csv.reader.
 
     Return None for any other part. Parsing that line by line takes three times as long.
     """
-    if part.cut or max(map(len, part.lines)) > LINE_BYTES_LIMIT:
+    lines = part.lines()
+    if part.cut or max(map(len, lines)) > LINE_BYTES_LIMIT:
         return None
     try:
-        rows = list(csv.reader([line.decode() for line in part.lines], strict=True))
+        rows = list(csv.reader([line.decode() for line in lines], strict=True))
     except (UnicodeDecodeError, csv.Error):
         return None
-    if len(rows) != len(part.lines):
+    if len(rows) != len(lines):
         return None
     # Same as `Row(…)` for each, in a third of the time: it skips the generated __new__.
     numbers = range(part.number, part.number + len(rows))
-    return list(map(tuple.__new__, repeat(Row), zip(rows, part.ends, numbers, numbers, repeat(None))))
+    return list(map(tuple.__new__, repeat(Row), zip(rows, part.ends(lines), numbers, numbers, repeat(None))))
 
 
 def _split_lines(part: _Part) -> Iterator[_Line]:
-    cut = part.cut
-    for number, (line, end) in enumerate(zip(part.lines, part.ends, strict=True), part.number):
+    cut, lines = part.cut, part.lines()
+    for number, (line, end) in enumerate(zip(lines, part.ends(lines), strict=True), part.number):
         yield _line(line, end, number, cut)
         cut = False
 

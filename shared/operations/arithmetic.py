@@ -1,42 +1,49 @@
-"""Arithmetic: operations that compute in decimal128 and use nothing but their arguments."""
+"""Arithmetic: operations that compute in decimal128 and use nothing but their arguments.
 
+All accept ints too: sums, differences and products of ints are exact, and Python's quotients and square roots
+of ints are the nearest doubles.
+"""
+
+import math
 from decimal import Decimal
 
 from shared.errors import InvalidInput
 from shared.operations.catalog import operation
 
+Number = Decimal | int
 
-@operation("addition", 2, 100)
-def addition(*numbers: Decimal) -> Decimal:
+
+@operation("addition", 2, 100, accepts_integers=True)
+def addition(*numbers: Number) -> Number:
     """The sum."""
-    return sum(numbers, Decimal(0))
+    return sum(numbers)
 
 
-@operation("substraction", 2, 100)
-def substraction(first: Decimal, *others: Decimal) -> Decimal:
+@operation("substraction", 2, 100, accepts_integers=True)
+def substraction(first: Number, *others: Number) -> Number:
     """The first argument minus all others."""
     for number in others:
         first -= number
     return first
 
 
-@operation("multiplication", 2)
-def multiplication(one: Decimal, other: Decimal) -> Decimal:
+@operation("multiplication", 2, accepts_integers=True)
+def multiplication(one: Number, other: Number) -> Number:
     """The product."""
     return one * other
 
 
-@operation("division", 2)
-def division(dividend: Decimal, divisor: Decimal) -> Decimal:
+@operation("division", 2, accepts_integers=True)
+def division(dividend: Number, divisor: Number) -> Number | float:
     """The quotient."""
     if divisor == 0:
         raise InvalidInput.at("#/arguments/1", "Division by zero.")
     return dividend / divisor
 
 
-@operation("square_root", 1)
-def square_root(number: Decimal) -> Decimal:
+@operation("square_root", 1, accepts_integers=True)
+def square_root(number: Number) -> Decimal | float:
     """The square root."""
     if number < 0:
         raise InvalidInput.at("#/arguments/0", "A negative number has no real square root.")
-    return number.sqrt()
+    return math.sqrt(number) if isinstance(number, int) else number.sqrt()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar, cast
 
 from shared.errors import InvalidInput
 
@@ -23,9 +24,13 @@ DECIMAL128 = decimal.Context(
 )
 """IEEE 754-2019 decimal128, section 3.6."""
 
+INTEGER_LIMIT = 10**15
+"""Operations accept ints whose absolute value is below this. A double holds each of them exactly."""
+
 CALL_TEXT_LIMIT = 200
 """Error messages truncate the text of a call to this many characters."""
 
+_quote = json.encoder.encode_basestring_ascii
 _OUT_OF_RANGE = "The result is out of a double's range."
 
 
@@ -35,22 +40,26 @@ class Operation:
 
     `prepare(n)` fetches in advance what the next n calls need. `is_remote()` returns whether a call uses
     an external service, which has its own quota or price. With `ignores_arguments`, arguments of a
-    call are dropped.
+    call are dropped. With `accepts_integers`, a batch calls the function with ints (see `operation`).
     """
 
     name: str
     min_arguments: int
     max_arguments: int
-    function: Callable[..., Result]
+    function: Callable[..., Result | float]
     summary: str
     prepare: Callable[[int], None] | None
     is_remote: Callable[[], bool]
     ignores_arguments: bool
+    accepts_integers: bool
 
 
 CATALOG: dict[str, Operation] = {}
 ALIASES = {"subtraction": "substraction"}
 """Catalog names by alias. `substraction` is misspelled, but it is the operation's name in the API."""
+
+
+Function = TypeVar("Function", bound=Callable[..., Result | float])
 
 
 def operation(
@@ -61,7 +70,8 @@ def operation(
     prepare: Callable[[int], None] | None = None,
     is_remote: Callable[[], bool] = lambda: False,
     ignores_arguments: bool = False,
-) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    accepts_integers: bool = False,
+) -> Callable[[Function], Function]:
     """Register a function in the catalog.
 
     The function computes in decimal128 and returns a Decimal or a string. It raises InvalidInput for
@@ -71,13 +81,24 @@ def operation(
         name: the operation's type in requests, price list and CSV files.
         min_arguments: the fewest arguments that a call may have.
         max_arguments: the most that a call may have; by default, `min_arguments`.
+        accepts_integers: whether the function also accepts ints below INTEGER_LIMIT, in place of some or all
+            Decimals. It then returns an exact int below 10^34, a Decimal, or the double nearest to the exact
+            result. A batch saves the time to create Decimals.
     """
 
-    def register(function: Callable[..., Result]) -> Callable[..., Result]:
+    def register(function: Function) -> Function:
         summary = (function.__doc__ or name).splitlines()[0]
         limit = min_arguments if max_arguments is None else max_arguments
         CATALOG[name] = Operation(
-            name, min_arguments, limit, function, summary, prepare, is_remote, ignores_arguments
+            name,
+            min_arguments,
+            limit,
+            function,
+            summary,
+            prepare,
+            is_remote,
+            ignores_arguments,
+            accepts_integers,
         )
         return function
 
@@ -142,7 +163,7 @@ def apply(called: Operation, arguments: Sequence[Decimal]) -> Result:
     Raises: InvalidInput when the result is undefined or a double can't hold it.
     """
     try:
-        result = called.function(*arguments)
+        result = cast(Result, called.function(*arguments))
     except (decimal.Overflow, OverflowError):
         raise InvalidInput.at("#/arguments", _OUT_OF_RANGE) from None
     except ZeroDivisionError:  # also decimal.DivisionByZero: a finite number divided by zero
@@ -159,7 +180,7 @@ def apply(called: Operation, arguments: Sequence[Decimal]) -> Result:
 def as_json(result: Result) -> str:
     """Return a result as JSON: a number becomes the nearest double, a whole one has no decimal point."""
     if isinstance(result, str):
-        return json.dumps(result)
+        return _quote(result)
     if not result:
         return "0"
     text = str(result)
@@ -168,6 +189,27 @@ def as_json(result: Result) -> str:
         return text.rstrip("0").rstrip(".") if "." in text else text
     number = float(text)
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def plain_as_json(result: Result | int | float) -> str | None:
+    """Return the result of a function that `accepts_integers` as `as_json` returns that for Decimals.
+
+    The double nearest to a quotient or square root of ints is also the one nearest to its 34 digits: for ints
+    below 2^53, the exact result is not halfway between two doubles, and rounding does not move it past there.
+
+    Returns:
+        The JSON, or None if only `apply` and `as_json` can decide: a result that may be out of range, or one
+        that they write in another notation.
+    """
+    if isinstance(result, int):
+        return str(result) if -INTEGER_LIMIT < result < INTEGER_LIMIT else as_json(Decimal(result))
+    if isinstance(result, float):
+        if result.is_integer():
+            return str(int(result))
+        return repr(result) if abs(result) >= 0.0001 else None
+    if isinstance(result, str):
+        return _quote(result)
+    return as_json(result) if result.is_finite() and -300 < result.adjusted() < 300 else None
 
 
 def arguments_json(arguments: Sequence[Decimal]) -> str:

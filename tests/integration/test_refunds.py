@@ -19,8 +19,10 @@ from shared.ids import uuid7
 from tests.support.charging import charge, outcome_of
 from tests.support.eventually import eventually
 from tests.support.users import Person, run_concurrently
+from worker.blocks import Block
 from worker.chunk_billing import Position, bill_chunk
-from worker.chunks import Chunk, ComputedRow
+from worker.chunks import Chunk
+from worker.csv_rows import Row
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -50,11 +52,10 @@ def begin_task(owner: Person, sql: Sql) -> UUID:
 
 def bill(task_id: UUID, *operations: str, uow: UnitOfWork | None = None, start: int = 0) -> None:
     """Bill a chunk with a row of each operation, each one byte long. With a unit of work, do not commit."""
-    rows = [
-        ComputedRow(operation, "[1, 2]", "3", start + number, start + number, start + number)
-        for number, operation in enumerate(operations, 1)
-    ]
-    chunk, at = Chunk(start + len(rows), start + len(rows), list(rows)), Position(start, start, start)
+    ends = range(start + 1, start + len(operations) + 1)
+    rows = [Row([name, "[1, 2]"], end, end, end) for name, end in zip(operations, ends, strict=True)]
+    block = Block(rows, [*operations], ["[1, 2]"] * len(rows), ["3"] * len(rows), {})
+    chunk, at = Chunk(start + len(rows), start + len(rows), [block]), Position(start, start, start)
     if uow is not None:
         uow.commit = lambda: None  # type: ignore[method-assign]
         bill_chunk(uow, task_id, at, chunk)

@@ -2,7 +2,7 @@
 -- checkpoint `bytes_done` is the chunk's first byte. No row otherwise: another worker has billed the chunk, or
 -- the task was cancelled. `balance` is in credits, and so is `key_credit`, what the spending limit of the task's API
 -- key leaves: null without a limit. `task_credit` is what the task's `max_spend` leaves. `rows` is the number of rows
--- in the chunk.
+-- in the chunk. `microseconds` is the present time since the year 2000, as COPY's binary format has it.
 WITH task AS MATERIALIZED (
     SELECT id, user_id, rows_done, rows_failed, api_key_id, trim_scale(max_spend) AS max_spend,
            greatest(max_spend - spent, 0) AS task_credit
@@ -31,5 +31,6 @@ SELECT owner.id AS user_id, owner.balance, owner.deleted, owner.inactive, task.r
        task.max_spend, CASE WHEN task.max_spend IS NOT NULL THEN task.task_credit END AS task_credit,
        -- The row of a revoked key may be deleted: then its limit is unknown, so nothing more is spent.
        CASE WHEN task.api_key_id IS NULL OR EXISTS (SELECT FROM api_key) THEN (SELECT credit FROM api_key)
-            ELSE 0 END AS key_credit
+            ELSE 0 END AS key_credit,
+       (extract(epoch FROM clock_timestamp() - '2000-01-01 00:00:00+00'::timestamptz) * 1000000)::bigint AS microseconds
 FROM owner, task
