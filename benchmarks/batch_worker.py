@@ -15,7 +15,7 @@ from threading import local
 from typing import Any
 
 from shared.database.connection import Database
-from worker import batch, chunk_billing, chunks
+from worker import batch, blocks, chunk_billing, chunks
 from worker.handler import handler
 from worker.s3_writer import S3ObjectWriter
 
@@ -97,8 +97,8 @@ def main(key: str) -> None:
     steps = Steps()
     steps.measure(batch, "_blocks", "read the file from S3")
     steps.measure(batch, "chunks", "parse the CSV")
-    steps.measure(chunks, "compute_all", "compute")
-    steps.measure(chunks, "_parse", "parse the arguments")
+    steps.measure(chunks, "compute_chunk", "compute")
+    steps.measure(blocks, "parse_cells", "parse the arguments")
     steps.measure(chunk_billing, "_bill_rows", "bill and format the rows")
     steps.measure(Database, "copy_in", "send the records")
     steps.measure(Database, "run", "other statements")

@@ -22,6 +22,11 @@ LOCK_TIMEOUT = "5s"
 """How long a migration waits for a table lock. Other statements on the table wait behind it for as long."""
 COMPLETION_STATEMENT_TIMEOUT = "30s"
 """How long building an index or validating a constraint may take."""
+REPLACED_INDEXES = {
+    "records_newest_idx": "records_by_user_idx",
+    "records_newest_of_all_idx": "records_by_date_idx",
+}
+"""Indexes that are dropped once another one serves the same queries. Earlier releases use the new one too."""
 IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
 VALIDATE = """
 SELECT format('ALTER TABLE %s VALIDATE CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint
@@ -58,7 +63,8 @@ def _migrate(connection: Connection) -> bool:
 
 
 def _complete(connection: Connection) -> None:
-    """Build the indexes that no migration builds, and validate constraints, while calls read and write.
+    """Build the indexes that no migration builds, drop those that they replace, and validate constraints, while
+    calls read and write.
 
     The service works without both, so a failure or a timeout is only logged. The next deploy tries again.
     """
@@ -69,6 +75,9 @@ def _complete(connection: Connection) -> None:
             for index in table.indexes:
                 if index.dialect_options["postgresql"]["concurrently"]:
                     _build(index, connection)
+        for name, successor in REPLACED_INDEXES.items():
+            if connection.scalar(text(IS_VALID), {"name": successor}):
+                connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
         for statement in connection.scalars(text(VALIDATE)).all():
             connection.execute(text(statement))
     except DBAPIError as error:

@@ -1,8 +1,8 @@
 """Write a chunk's records in the binary format of COPY (PostgreSQL manual, COPY, "Binary Format").
 
 Postgres parses no UUID, number or date, and so stores a record without its indexes in half of the time of the
-text format. A block is built as text in which each character is one byte (Latin-1), because Python formats text
-faster than bytes. The JSON of arguments and results is ASCII.
+text format. A block is built as text in which each character is one byte (Latin-1), because Python formats
+text faster than bytes. The JSON of arguments and results is ASCII.
 """
 
 import struct

@@ -117,14 +117,17 @@ records = Table(
         unique=True,
         postgresql_where=text("task_id IS NOT NULL"),
     ),
+    # Ascending, so that new records are appended: Postgres then fills the pages, where in a descending index it
+    # leaves each half empty, and a record costs a quarter less. Lists read the indexes backwards.
     Index(
-        "records_newest_idx",
+        "records_by_user_idx",
         "user_id",
-        text("date DESC"),
-        text("id DESC"),
+        "date",
+        "id",
         postgresql_where=text("deleted_at IS NULL"),
+        postgresql_concurrently=True,
     ),
-    Index("records_newest_of_all_idx", text("date DESC"), text("id DESC")),
+    Index("records_by_date_idx", "date", "id", postgresql_concurrently=True),
 )
 
 # Append-only: a trigger rejects UPDATE, DELETE and TRUNCATE. The statement that assigns `seq` holds the lock

@@ -197,7 +197,7 @@ def test_migration_normalizes_stored_emails_unless_the_result_is_in_use(
 def test_migrating_transaction_reads_no_large_table(
     server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Indexes are built and constraints validated later, and a failure of that fails no deploy."""
+    """Indexes are built and replaced and constraints validated later, and a failure of that fails no deploy."""
     invalid = "SELECT conname FROM pg_constraint WHERE NOT convalidated ORDER BY 1"
     index = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('tasks_without_results_idx')"
     migrate_to(tmp_path, monkeypatch, "0009*", "001*")
@@ -209,6 +209,7 @@ def test_migrating_transaction_reads_no_large_table(
             environment.write_text(environment.read_text("utf-8").replace('"30s"', '"broken"'), "utf-8")
             handler({}, None)
         assert connection.run(index) == []
+        assert indexes_of_records(connection) == ["newest_idx", "newest_of_all_idx", "pkey", "task_row_key"]
         assert [name for (name,) in connection.run(invalid)] == [
             "api_keys_limit_check",
             "ledger_kind_check",
@@ -222,6 +223,12 @@ def test_migrating_transaction_reads_no_large_table(
         connection.run(f"UPDATE pg_index SET indisvalid = false {index[index.index('WHERE') :]}")
         handler({}, None)
         assert connection.run(index) == [[True]]
+        assert indexes_of_records(connection) == ["by_date_idx", "by_user_idx", "pkey", "task_row_key"]
+
+
+def indexes_of_records(connection: Connection) -> list[str]:
+    names = connection.run("SELECT indexname FROM pg_indexes WHERE tablename = 'records' ORDER BY 1")
+    return [name.removeprefix("records_") for (name,) in names]
 
 
 @pytest.mark.parametrize("ignored", ["cost = 0", "max_spend = 1", "api_key_id = (SELECT id FROM api_keys)"])
