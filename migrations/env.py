@@ -63,10 +63,9 @@ def _migrate(connection: Connection) -> bool:
 
 
 def _complete(connection: Connection) -> None:
-    """Build the indexes that no migration builds, drop those that they replace, and validate constraints, while
-    calls read and write.
+    """Build indexes that no migration builds, drop the replaced ones, and validate constraints, during calls.
 
-    The service works without both, so a failure or a timeout is only logged. The next deploy tries again.
+    The service works without them, so a failure or a timeout is only logged. The next deploy tries again.
     """
     try:
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))

@@ -117,8 +117,8 @@ records = Table(
         unique=True,
         postgresql_where=text("task_id IS NOT NULL"),
     ),
-    # Ascending, so that new records are appended: Postgres then fills the pages, where in a descending index it
-    # leaves each half empty, and a record costs a quarter less. Lists read the indexes backwards.
+    # Ascending, so that new records are appended and pages are filled: a split of a descending index leaves
+    # half a page empty, and a record costs a quarter more. Lists read these indexes backwards.
     Index(
         "records_by_user_idx",
         "user_id",
