@@ -79,18 +79,18 @@ class Cloud:
         import boto3
         from botocore.config import Config
 
-        session = boto3.Session(
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-            region_name=environment["AWS_REGION"],
-        )
-        endpoint: Any = {"endpoint_url": environment["AWS_ENDPOINT_URL"]}
+        options: Any = {
+            "endpoint_url": environment["AWS_ENDPOINT_URL"],
+            "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+            "aws_session_token": environment.get("AWS_SESSION_TOKEN"),
+            "region_name": environment["AWS_REGION"],
+        }
         config = Config(connect_timeout=5, retries={"max_attempts": 2})
         path_style = config.merge(Config(s3={"addressing_style": "path"}))
+        # By boto3's default session, which keeps the descriptions of S3 and SQS that it has read.
         return cls(
-            session.client("s3", **endpoint, config=path_style),
-            session.client("sqs", **endpoint, config=config),
+            boto3.client("s3", **options, config=path_style), boto3.client("sqs", **options, config=config)
         )
 
     def wait_until_ready(self, timeout: float) -> None:

@@ -18,6 +18,7 @@ from localstack import ports
 from localstack.children import Child
 from localstack.cloud import BUCKET, EDGE_HOST, localstack_environment, ministack_environment, queue_url
 from localstack.data_folder import DataFolder
+from localstack.fork_server import fork_server
 from localstack.log import LogFile
 from localstack.stack_settings import CannotStart, Settings
 
@@ -117,10 +118,11 @@ class Stack:
         self._log = LogFile(self._folder.log, self._on_line)
         self._exits.callback(self._log.close)
         self.environment = self._constants()
-        if not self.settings.endpoint_url:
-            self._start_emulator()
+        fork_server()  # imports its libraries while Postgres starts
         if not self.settings.database_url:
             self._start_postgres()
+        if not self.settings.endpoint_url:
+            self._start_emulator()
         self._start_service()
         self._folder.publish({**self.environment, "RESTCALCULATOR_URL": self.url})
 
@@ -168,7 +170,7 @@ class Stack:
 
     def _start_postgres(self) -> None:
         self._on_start("Postgres")
-        # Imported here, while the emulator starts, because the import takes half a second.
+        # Imported here, because the import takes half a second.
         from localstack.postgres import Postgres
 
         self._postgres = Postgres(self._folder.postgres)
@@ -177,9 +179,9 @@ class Stack:
         self.environment["AWS_PGSQL_PATH"] = self._postgres.url
 
     def _start_service(self) -> None:
-        """Start the service's processes in parallel, because most of their start is importing."""
+        """Start the service's processes in parallel."""
         self._on_start("the gateway, the batch worker and the scheduler; migrating the database")
-        migration = self._child(MIGRATION, "localstack.runtime", arguments=("migrate",), watched=False)
+        migration = self._child(MIGRATION, "localstack.migration", watched=False)
         batch = self._child(BATCH, "localstack.event_source")
         gateway = self._child(GATEWAY, "localstack.server")
         schedule = self._child(SCHEDULE, "localstack.scheduler")
@@ -194,14 +196,13 @@ class Stack:
             raise self._failure("The gateway can't start", gateway)
         if not schedule.wait_until_ready(timeout):
             raise self._failure("The scheduler can't start", schedule)
-        if migration.wait() != 0:
+        if not migration.wait_until_ready():
             raise self._failure("The database can't be migrated", migration)
 
     def _child(
         self,
         name: str,
         module: str,
-        arguments: tuple[str, ...] = (),
         *,
         extra: dict[str, str] | None = None,
         quiet: bool = False,
@@ -215,7 +216,6 @@ class Stack:
             {**variables, **self.environment, **(extra or {})},
             on_line=lambda line: self._log.write(name, line, quiet=quiet),
             on_exit=self._note_end if watched else lambda child: None,
-            arguments=arguments,
         )
         self._children[name] = child
         self._exits.callback(child.stop)

@@ -37,13 +37,15 @@ def cloud_of(stack: Stack) -> Iterator[Cloud]:
 
 
 def processes(folder: Path) -> list[psutil.Process]:
-    """Return every live process with this data folder in its environment, whatever its current parent."""
+    """Return every live process with this folder in its environment or command, or that works in it."""
     found = []
     for process in psutil.process_iter():
         try:
-            in_environment = process.environ().get("DATA_DIR") == str(folder / "data")
+            command, variables = " ".join(process.cmdline()), process.environ()
             if (
-                in_environment or str(folder) in " ".join(process.cmdline())
+                variables.get("DATA_DIR") == str(folder / "data")
+                or str(folder) in command
+                or Path(process.cwd()).is_relative_to(folder)
             ) and process.status() != "zombie":
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
