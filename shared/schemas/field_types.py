@@ -16,6 +16,7 @@ LARGEST_EXPONENT = 308
 """Largest absolute decimal exponent of a number: that of a double."""
 EMAIL_LENGTH = 254
 """Maximum number of characters of an e-mail (RFC 5321, section 4.5.3.1.3)."""
+EMAIL_PATTERN = r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f.]+$"
 LARGEST_UPLOAD = 5 * 1024**3
 """Bytes. The limit of S3 for one POST."""
 
@@ -76,7 +77,10 @@ def _fold(email: object) -> object:
         return email  # the later checks reject it
     if _INVISIBLE.search(email) or any(category(character) in _UNPRINTABLE for character in email):
         raise PydanticCustomError("email", "Input should have no control, invisible or unassigned characters")
-    return fold_email(email)
+    folded = fold_email(email)
+    if not re.search(EMAIL_PATTERN, folded):
+        raise PydanticCustomError("email", "Input should be an e-mail address, such as ada@example.com")
+    return folded
 
 
 def fold_email(email: str) -> str:
@@ -94,7 +98,7 @@ Email = Annotated[
     BeforeValidator(_fold),
     Field(
         max_length=EMAIL_LENGTH,
-        pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f.]+$",
+        pattern=EMAIL_PATTERN,
         json_schema_extra={"format": "email", "examples": ["ada@example.com"]},
     ),
 ]

@@ -213,6 +213,11 @@ def test_invalid_email_is_rejected(email: object) -> None:
     assert fault_locations(requests.Login, {"email": email, "password": "x"}) == [("email",)]
 
 
+def test_invalid_email_is_explained_without_a_regular_expression() -> None:
+    with pytest.raises(ValidationError, match=r"should be an e-mail address, such as ada@example\.com"):
+        requests.Login(email="ada@example", password="x")
+
+
 @pytest.mark.parametrize("model", [requests.NewUser, requests.NewAdmin, requests.UserChange])
 def test_password_in_an_admins_request_has_8_to_128_characters(model: type[BaseModel]) -> None:
     for password in ("x" * 8, "x" * 128):
