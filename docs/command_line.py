@@ -53,7 +53,7 @@ FILES = {
     "files/": "Tasks of files that `batch` has not finished, for 30 days, beside `calls/`.",
 }
 
-LIST_OPTIONS = {"where", "since", "until", "search", "sort", "limit", "all_rows", "fields", "only_deleted"}
+LIST_OPTIONS = {"where", "since", "until", "search", "sort", "limit", "all_rows", "fields", "include_deleted"}
 ROOT_COMMAND: Any = typer.main.get_command(app)
 CONTEXT = ROOT_COMMAND.context_class(ROOT_COMMAND, info_name="restcalc")
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from restcalc.base_models import ReplayableModel
 from restcalc.codec import decode, to_json
 from restcalc.problems import unexpected
 
@@ -98,9 +99,12 @@ class SessionTokens:
 def parse(response: httpx.Response, model: type[T]) -> T:
     """Parse the body of a response. Raises: UnexpectedResponse."""
     try:
-        return decode(response.content, model)
+        parsed = decode(response.content, model)
     except msgspec.DecodeError as error:
         raise unexpected(response, str(error)) from None
+    if isinstance(parsed, ReplayableModel) and response.headers.get("Idempotent-Replayed") == "true":
+        parsed.mark_as_replay()
+    return parsed
 
 
 def http_options(url: str, timeout: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from restcalc.base_models import Model, ReplayableModel
 from restcalc.enums import (
     AuditedAction,
     AuditedResource,
@@ -37,10 +38,6 @@ else:
 T = TypeVar("T")
 
 
-class Model(msgspec.Struct, frozen=True):
-    """A response of the service."""
-
-
 class SignedIn(Model, frozen=True):
     status: str
     message: str
@@ -54,7 +51,7 @@ class CsrfToken(Model, frozen=True):
     csrf_token: str
 
 
-class User(Model, frozen=True):
+class User(ReplayableModel, frozen=True):
     id: UUID
     email: str
     role: Role
@@ -97,7 +94,7 @@ class ApiKeyCreated(ApiKey, frozen=True):
     """The secret. The service shows it only once."""
 
 
-class Operation(Model, frozen=True):
+class Operation(ReplayableModel, frozen=True):
     """An operation and its price."""
 
     id: UUID
@@ -107,7 +104,7 @@ class Operation(Model, frozen=True):
     deleted_at: datetime | None = None
 
 
-class Charged(Model, frozen=True):
+class Charged(ReplayableModel, frozen=True):
     """The result of a calculation and what it cost."""
 
     status: str
@@ -123,7 +120,7 @@ class Charged(Model, frozen=True):
             msgspec.structs.force_setattr(self, "result", Decimal(result))
 
 
-class Record(Model, frozen=True):
+class Record(ReplayableModel, frozen=True):
     """One calculation. `task_id` and `task_row` say which row of which file it was."""
 
     id: UUID
@@ -168,7 +165,7 @@ class AuditEntry(Model, frozen=True):
     after: dict[str, Any] | None
 
 
-class Granted(Model, frozen=True):
+class Granted(ReplayableModel, frozen=True):
     id: UUID
     user_id: UUID
     amount: Decimal
@@ -176,7 +173,7 @@ class Granted(Model, frozen=True):
     user_balance: Decimal
 
 
-class Refunded(Model, frozen=True):
+class Refunded(ReplayableModel, frozen=True):
     id: UUID
     user_id: UUID
     record_id: UUID | None
@@ -201,7 +198,7 @@ class Usage(Model, frozen=True):
     usage: list[OperationUsage]
 
 
-class Task(Model, frozen=True):
+class Task(ReplayableModel, frozen=True):
     """The processing of one file."""
 
     id: UUID
@@ -248,7 +245,7 @@ class ResultsLink(Model, frozen=True):
     expires_at: datetime
 
 
-class Export(Model, frozen=True):
+class Export(ReplayableModel, frozen=True):
     id: UUID
     user_id: UUID
     resource: ExportResource

@@ -173,7 +173,8 @@ def unexpected(response: httpx.Response, reason: str) -> UnexpectedResponse:
     """Return the error for a response that does not have the form of this service."""
     url = response.request.url.copy_with(query=None)
     error = UnexpectedResponse(
-        f"{url} is not a restcalculator service: {reason}. Check the URL of the service."
+        f"The response of {url} has another form: {reason}. Check the URL of the service. If it is right,"
+        " install the version of `restcalc` that belongs to the service."
     )
     error.status = response.status_code
     return error

@@ -68,7 +68,8 @@ def test_lost_response_is_charged_once(service: Service) -> None:
         async with AsyncClient(service.unreliable_url, api_key="") as client:
             await client.login(new_email(), PASSWORD)
             with service.gateway.breaking("responses", 0):
-                assert (await client.compute("addition", 1, 2)).user_balance == 15
+                charged = await client.compute("addition", 1, 2)
+            assert (charged.user_balance, charged.replayed) == (15, True)
             with service.gateway.breaking("responses", 0), pytest.raises(Unreachable, match="Check before"):
                 await client.create_api_key("a program")
             assert (await client.list_api_keys().page()).total == 1

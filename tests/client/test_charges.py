@@ -59,7 +59,10 @@ def test_money_has_all_its_digits(client: Client, admin: Client) -> None:
 
 def test_same_key_is_charged_once(client: Client) -> None:
     first = client.compute("random_string", idempotency_key="order 1")
-    assert client.compute("random_string", idempotency_key="order 1") == first
+    again = client.compute("random_string", idempotency_key="order 1")
+    assert again == first
+    assert (first.replayed, again.replayed) == (False, True)
+    assert to_json(again) == to_json(first)
     assert client.get_current_user().balance == 15
 
 

@@ -180,7 +180,7 @@ def test_response_of_another_service_is_reported(
     stub: Callable[..., Client], response: httpx.Response
 ) -> None:
     with pytest.raises(
-        UnexpectedResponse, match=r"https://service.example/api/v1/users/me is not a restcalculator"
+        UnexpectedResponse, match=r"The response of https://service.example/api/v1/users/me has another form"
     ):
         stub(Script(response)).get_current_user()
 

@@ -62,15 +62,20 @@ def test_method_sends_the_documented_request_and_parses_the_response(
     returned = getattr(client, method_name(operation_id))(**arguments(operation))
     if lists(operation):
         assert len(list(returned)) == 1
+    assert getattr(returned, "replayed", False) == ("Idempotency-Key" in documented_parameters(operation))
     (request,) = requests
     assert (request.method, request.url.path) == (operation.method, operation.concrete(ID))
-    documented = {parameter["name"] for parameter in operation.operation.get("parameters", [])}
+    documented = documented_parameters(operation)
     assert request.url.params.keys() <= documented
     assert ("Idempotency-Key" in request.headers) == ("Idempotency-Key" in documented)
     if operation.schema is not None:
         assert json.loads(request.content) == body(operation)
     if operation.needs_sign_in:
         assert request.headers["Authorization"] == "Bearer access"
+
+
+def documented_parameters(operation: Declared) -> set[str]:
+    return {parameter["name"] for parameter in operation.operation.get("parameters", [])}
 
 
 def body(operation: Declared) -> dict[str, Any]:
@@ -98,8 +103,12 @@ def parsed(value: Any) -> Any:
 
 
 def example_response(operation: Declared) -> httpx.Response:
-    """Return the documented success with all members of its schema, and the cookies of a sign-in."""
+    """Return the documented success with all members of its schema, as a replay if there can be one.
+
+    It also has the cookies of a sign-in.
+    """
     status, media_type, schema = next(responses(operation))
     if media_type == "application/json":
-        return httpx.Response(status, json=instance(schema), headers=COOKIES)
+        replayed = [("Idempotent-Replayed", "true")] * ("Idempotency-Key" in documented_parameters(operation))
+        return httpx.Response(status, json=instance(schema), headers=COOKIES + replayed)
     return httpx.Response(status, text="content" if media_type else "")

@@ -13,12 +13,14 @@ import restcalc
 from restcalc.cli.app import Root, app
 from restcalc.cli.batch.files_run import _how_to_go_on
 from restcalc.cli.batch.outcome import Outcome, exit_code_of_all
+from restcalc.cli.batch.refusals import INSTEAD
 from restcalc.cli.exit_codes import MEANINGS, SEVEREST_FIRST, ExitCode
 from restcalc.cli.failures import Failure
 from restcalc.cli.help import HelpCommand, HelpGroup
 from restcalc.cli.journal import Journal
 from restcalc.cli.times import clock, parse_time
 from restcalc.cli.values import as_text, parse_filter
+from restcalc.enums import TaskStatus
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -133,6 +135,10 @@ def test_other_text_is_no_filter(text: str) -> None:
 )
 def test_value_is_one_line_without_control_characters(value: Any, text: str) -> None:
     assert as_text(value, for_people=False) == text
+
+
+def test_task_in_any_status_has_a_next_step_after_a_refusal() -> None:
+    assert set(INSTEAD) == set(TaskStatus)
 
 
 def test_duration_is_minutes_and_seconds() -> None:

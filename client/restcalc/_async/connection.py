@@ -16,13 +16,12 @@ from restcalc.errors import NotSignedIn, RestcalcError
 from restcalc.lists import Filter, Names, list_query, page_type
 from restcalc.models import Page
 from restcalc.problems import error_of, session_expired, unreachable
+from restcalc.service_url import service_url
 
 if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
-
-DEFAULT_URL = "http://localhost:8080"
 
 
 class AsyncConnection:
@@ -37,9 +36,7 @@ class AsyncConnection:
         timeout: seconds to wait for a connection, and for each part of a response.
         retries: how often a call that failed is sent again.
         """
-        self.url = (url or os.environ.get("RESTCALC_URL") or DEFAULT_URL).rstrip("/")
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"{self.url!r} is not a URL. It must begin with http:// or https://.")
+        self.url = service_url(url or os.environ.get("RESTCALC_URL"))
         self._api_key = os.environ.get("RESTCALC_API_KEY") if api_key is None else api_key
         self._session: SessionTokens | None = None
         self._refreshing = new_lock()

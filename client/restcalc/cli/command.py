@@ -46,7 +46,7 @@ SHARED_OPTIONS = (
             "--profile",
             metavar="NAME",
             envvar="RESTCALC_PROFILE",
-            help="The deployment to use. `restcalc profiles` lists them.",
+            help="The deployment to use. `restcalc profiles list` shows them.",
             rich_help_panel=SHARED,
         ),
     ),

@@ -38,6 +38,8 @@ def failure_of(error: RestcalcError) -> Failure:
 
     # The next steps in str(error) are for Python code.
     text = str(error.args[0]) if error.args else str(error)
+    if isinstance(error, errors.InvalidInput):
+        text = text.replace("#/", "")  # the JSON pointer of a member
     if isinstance(error, errors.NotSignedIn) and error.type == errors.SESSION_ENDED:
         text = "The API key is revoked or has expired, or the session has ended. Run `restcalc login`."
         if os.environ.get("RESTCALC_API_KEY"):
@@ -48,6 +50,8 @@ def failure_of(error: RestcalcError) -> Failure:
         text += " The service may have carried the request out."
         if error.idempotency_key:
             text += " Run the same command again: it charges nothing twice."
+        else:
+            text += " Check before you run the command again."
     elif isinstance(error, errors.TooManyRequests) and error.retry_after:
         text += f" Try again in {error.retry_after:.0f} s."
     return Failure(text, _exit_code(error))

@@ -13,16 +13,33 @@ from restcalc.cli.credentials import Credentials
 from restcalc.cli.exit_codes import ExitCode
 from restcalc.cli.failures import Failure, not_signed_in
 from restcalc.cli.home import Home
-from restcalc.cli.journal import Journal
+from restcalc.cli.journal import Entry, Journal
 from restcalc.cli.output import Output
 from restcalc.cli.profiles import Profile, Profiles
 from restcalc.cli.prompts import ask
 from restcalc.cli.times import local
+from restcalc.service_url import service_url
 
 if TYPE_CHECKING:
     from restcalc import AsyncClient, Client
+    from restcalc.base_models import ReplayableModel
 
-DEFAULT_URL = "http://localhost:8080"
+
+class PendingCall:
+    """A call that is sent with the same idempotency key until its answer is printed."""
+
+    def __init__(self, entry: Entry, out: Output, *, has_new_call: bool) -> None:
+        self.key = entry.key
+        self._entry, self._out, self._has_new_call = entry, out, has_new_call
+
+    def note_replay(self, answer: ReplayableModel) -> None:
+        """Tell the user if an interrupted command has got this answer, so that this command did nothing."""
+        if self._entry.is_continued and answer.replayed:
+            time = local(datetime.fromtimestamp(self._entry.facts["created"]))
+            advice = " Use --new-call to send another call." if self._has_new_call else ""
+            self._out.note(
+                f"This answers your interrupted command of {time}. Nothing was done twice.{advice}"
+            )
 
 
 class Invocation:
@@ -48,10 +65,10 @@ class Invocation:
 
     @cached_property
     def url(self) -> str:
-        url = (self._given_url or self.profile.url or DEFAULT_URL).rstrip("/")
-        if not url.startswith(("http://", "https://")):
-            raise Failure(f"{url!r} is not a URL. It begins with http:// or https://.", ExitCode.USAGE)
-        return url
+        try:
+            return service_url(self._given_url or self.profile.url)
+        except ValueError as error:
+            raise Failure(str(error), ExitCode.USAGE) from None
 
     @cached_property
     def api_key(self) -> str:
@@ -110,8 +127,8 @@ class Invocation:
         return Journal(self.home.state / "calls")
 
     @contextmanager
-    def once(self, *call: object, new_call: bool | None = None) -> Iterator[str]:
-        """Yield the idempotency key with which a call is sent. See `Journal.once`.
+    def once(self, *call: object, new_call: bool | None = None) -> Iterator[PendingCall]:
+        """Yield a call, which the block sends with its key. See `Journal.once`.
 
         Args:
             new_call: whether to send another call if the same one has not finished. None for a command
@@ -121,14 +138,10 @@ class Invocation:
             # A call of --new-call that was killed is continued too: it may have been charged.
             if new_call and not entry.facts.get("new_call"):
                 entry.renew(new_call=True)
-            if entry.is_continued:
-                time = local(datetime.fromtimestamp(entry.facts["created"]))
-                advice = " Use --new-call to send another." if new_call is False else ""
-                self.out.note(f"Continuing the call of {time} that did not finish.{advice}")
             try:
-                yield entry.key
+                yield PendingCall(entry, self.out, has_new_call=new_call is not None)
             except KeyboardInterrupt:
-                self.out.note("Run the same command again to go on. It acts only once.")
+                self.out.note("Run the same command again to get the answer. It acts only once.")
                 raise
 
     def close(self) -> None:

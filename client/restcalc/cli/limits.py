@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restcalc.cli.values import positive_credits
+from restcalc.enums import LimitPeriod
 
 if TYPE_CHECKING:
     from restcalc.models import SpendLimit
-
-PERIODS = ("day", "month", "total")
 
 SpendLimitOption = Annotated[
     str | None,
@@ -27,10 +26,10 @@ def spend_limit(text: str | None) -> SpendLimit | None:
     """Parse a limit: `100/month`, or `100` in total. Raises: typer.BadParameter."""
     if text is None:
         return None
-    from restcalc.enums import LimitPeriod
     from restcalc.models import SpendLimit
 
-    amount, _, period = text.partition("/")
-    if (period or "total") not in PERIODS:
+    amount, slash, name = text.partition("/")
+    period = LimitPeriod(name) if slash else LimitPeriod.TOTAL
+    if period not in list(LimitPeriod):
         raise typer.BadParameter(f"{text!r} is not a limit, such as 100, 100/day or 100/month.")
-    return SpendLimit(positive_credits(amount), LimitPeriod(period or "total"))
+    return SpendLimit(positive_credits(amount), period)

@@ -58,7 +58,8 @@ def _with_next_step(error: typer.TyperException) -> str:
     text = " ".join(error.format_message().split())
     if isinstance(error, Failure) or context is None:
         return text
-    return f"{text.rstrip('.')}. See `{context.command_path} --help`."
+    sentence = text if text.endswith("?") else f"{text.rstrip('.')}."
+    return f"{sentence} See `{context.command_path} --help`."
 
 
 def _show(message: str, code: int) -> int:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from restcalc.cli.exit_codes import ExitCode
+from restcalc.cli.ids import EXAMPLE_ID
 from tests.client.conftest import Service
 from tests.support.command_line.runner import CommandLine
 from tests.support.http_client import PASSWORD, new_email
@@ -85,7 +86,7 @@ def test_price_is_changed_with_its_history(root: CommandLine) -> None:
         ("users", "list"),
         ("prices", "set", "addition", "1"),
         ("audit-log",),
-        ("credit", "x", "5", "--reason", "x"),
+        ("credit", "x@example.com", "5", "--reason", "x"),
     ],
     ids=" ".join,
 )
@@ -102,3 +103,23 @@ def test_key_without_the_scope_is_told_how_to_get_it(root: CommandLine) -> None:
         assert root("logout", "--profile", "modest").code == 0
         assert root("profiles", "use", "default").code == 0
     assert (result.code, "Run `restcalc login --admin`." in result.err) == (ExitCode.REFUSED, True)
+
+
+def test_invalid_input_is_named_in_words(root: CommandLine) -> None:
+    created = root("users", "create", "ada", "--balance", "-5", RESTCALC_NEW_PASSWORD="x")
+    assert (created.code, created.err) == (
+        ExitCode.REFUSED,
+        "email: Input should be an e-mail address, such as ada@example.com; "
+        "password: String should have at least 8 characters; "
+        "balance: Input should be greater than or equal to 0\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["batch status", "batch watch", "refund task", "export get", "keys revoke", "sessions end", "users show"],
+)
+def test_text_that_is_no_id_is_not_sent(cli: CommandLine, command: str) -> None:
+    result = cli(*command.split(), "ada", *(["--reason", "x"] if "refund" in command else []))
+    assert (result.code, result.out, "'ada' is " in result.err) == (ExitCode.USAGE, "", True)
+    assert f"such as {EXAMPLE_ID}. See `restcalc {command} --help`." in result.err

@@ -157,7 +157,11 @@ def test_quote_prices_a_file_and_start_charges_it(cli: CommandLine) -> None:
     assert started.code == ExitCode.ROWS_FAILED
     assert "operations.csv: completed, 6 rows, 2 failed, 20 credits spent." in started.err
     again = cli("batch", "start", task)
-    assert (again.code, "only tasks that are quoted can be started" in again.err) == (ExitCode.REFUSED, True)
+    assert (again.code, again.err) == (
+        ExitCode.REFUSED,
+        "The task is completed: only tasks that are quoted can be started."
+        f" Download its results with `restcalc batch results {task}`.\n",
+    )
     assert cli("batch", "results", task).out == "operations.csv.results.csv\n"
     assert len(Path("operations.csv.results.csv").read_text().splitlines()) == 7
     assert cli("batch", "results", task, "-o", "-").out == Path("operations.csv.results.csv").read_text()
@@ -195,7 +199,8 @@ def test_two_runs_of_a_file_at_once_are_one(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("none.csv",), "none.csv is not a file."),
+        (("none.csv",), "none.csv does not exist."),
+        (("sub",), "sub is not a file."),
         (("empty.csv",), "empty.csv is empty."),
         (("good.csv", "good.csv"), "A file is given twice."),
         (

@@ -120,7 +120,8 @@ def test_lost_answers_are_charged_once(cli: CommandLine, unreliable: Unreliable)
     continued = unreliable(*command)
     assert continued.out == "3\n"
     assert re.fullmatch(
-        r"Continuing the call of [-\d]{10} [:\d]{8} that did not finish\. Use --new-call to send another\.\n",
+        r"This answers your interrupted command of [-\d]{10} [:\d]{8}\. Nothing was done twice\. "
+        r"Use --new-call to send another call\.\n",
         continued.err,
     )
     assert charges(cli) == [-5]
@@ -134,7 +135,7 @@ def test_new_call_is_another_call_and_is_charged_once(cli: CommandLine, unreliab
     unreliable(*command, loses=True)
     assert charges(cli) == [-5, -5]
     continued = unreliable(*command)
-    assert (continued.out, "Continuing the call of" in continued.err) == ("3\n", True)
+    assert (continued.out, "This answers your interrupted command" in continued.err) == ("3\n", True)
     assert charges(cli) == [-5, -5]
     assert unfinished(cli) == []
 

@@ -67,6 +67,32 @@ def test_refund_of_a_file_returns_what_it_cost(cli: CommandLine, root: CommandLi
     assert refunded.out == "Refunded 10. The user's balance is 20.\n"
 
 
+def test_task_that_cannot_be_resumed_has_another_next_step(cli: CommandLine, root: CommandLine) -> None:
+    quoted = json.loads(cli("batch", "quote", write(GOOD), "--json").out)["task"]["id"]
+    resumed = cli("batch", "resume", quoted)
+    assert resumed.code == ExitCode.REFUSED
+    assert f"can be resumed. Charge its rows with `restcalc batch start {quoted}`.\n" in resumed.err
+    stopped = json.loads(cli("batch", "run", write(GOOD), "--max-spend", 5, "--json").out)["task"]["id"]
+    assert root("refund", "task", stopped, "--reason", "a mistake").code == ExitCode.DONE
+    refunded = cli("batch", "resume", stopped)
+    assert refunded.err == "The task was refunded, so it cannot be resumed. Upload the file again.\n"
+
+
+def test_task_that_an_earlier_command_has_resumed_is_followed(
+    service: Service, new_user: Callable[..., CommandLine]
+) -> None:
+    user = new_user(credit=10**6)
+    stopped = json.loads(user("batch", "run", write(CONTENT), "--max-spend", 5, "--json").out)["task"]["id"]
+    with stopped_within_file(service):
+        assert user("batch", "resume", stopped, "--no-limit", "--detach").out.strip() == stopped
+        limited = user("batch", "resume", stopped, "--max-spend", 7)
+        assert limited.code == ExitCode.REFUSED
+        assert f"can be resumed. Follow it with `restcalc batch watch {stopped}`." in limited.err
+        assert user("batch", "resume", stopped, "--detach").out.strip() == stopped
+    assert user("batch", "resume", stopped, "--no-limit").code == ExitCode.DONE
+    assert spent(user) == ROWS * 5
+
+
 def test_unknown_task_is_not_found(cli: CommandLine) -> None:
     unknown = "0193a1c2-7d6e-7f00-8000-000000000000"
     for command in ("status", "watch", "cancel", "resume", "start", "results"):

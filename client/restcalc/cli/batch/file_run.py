@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from restcalc import UNCHANGED, AsyncClient, Conflict, NotFound
+from restcalc.cli.batch.outcome import STOPPED
 from restcalc.cli.exit_codes import ExitCode
 from restcalc.cli.failures import Failure
 from restcalc.enums import TaskStatus
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 UPLOAD_BEGINS_WITHIN = 14 * 60
 """Seconds: a minute less than the form of an upload is valid."""
-STOPPED = {TaskStatus.OUT_OF_CREDIT, TaskStatus.CANCELLED}
-"""The ends from which a task can be resumed."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from restcalc.cli.batch.bars import Bars
-from restcalc.cli.batch.outcome import Outcome
+from restcalc.cli.batch.outcome import Outcome, exit_with, print_outcome
 
 if TYPE_CHECKING:
     from restcalc.cli.invocation import Invocation
     from restcalc.models import Task
+
+
+def follow_and_print(run: Invocation, task_ids: Sequence[str], *, detach: bool = False) -> None:
+    """Follow tasks, print how they ended, and exit with the code for it. With `detach`, only print them."""
+    if detach:
+        for task_id in task_ids:
+            run.out.result(task_id, run.client.get_task(task_id))
+        return
+    outcomes = follow(run, task_ids)
+    for outcome in outcomes:
+        print_outcome(run.out, outcome)
+    exit_with(outcomes)
 
 
 def follow(run: Invocation, task_ids: Sequence[str]) -> list[Outcome]:

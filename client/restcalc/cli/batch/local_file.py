@@ -59,7 +59,8 @@ def local_files(names: list[str]) -> Iterator[list[LocalFile]]:
 def _existing(name: str) -> LocalFile:
     path = Path(name)
     if not path.is_file():
-        raise Failure(f"{name} is not a file.", ExitCode.USAGE)
+        cause = "is not a file" if path.exists() else "does not exist"
+        raise Failure(f"{name} {cause}. Give the path of a CSV file.", ExitCode.USAGE)
     status = path.stat()
     _reject_empty(name, status.st_size)
     return LocalFile(path, name, (str(path.resolve()), status.st_size, status.st_mtime_ns))

@@ -6,14 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from restcalc.cli.downloads import print_file
 from restcalc.cli.exit_codes import SEVEREST_FIRST, ExitCode
 from restcalc.cli.values import as_text
+from restcalc.enums import TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from restcalc.cli.failures import Failure
+    from restcalc.cli.output import Output
     from restcalc.models import Task
+
+STOPPED = {TaskStatus.OUT_OF_CREDIT, TaskStatus.CANCELLED}
+"""The ends from which a task can be resumed."""
+FINAL = {TaskStatus.COMPLETED, TaskStatus.QUOTED, TaskStatus.FAILED}
+NEXT_STEPS = {
+    TaskStatus.OUT_OF_CREDIT: "Continue it: restcalc batch resume",
+    TaskStatus.CANCELLED: "Continue it: restcalc batch resume",
+    TaskStatus.QUOTED: "Charge the rows: restcalc batch start",
+}
+"""What a user may do next with a task, by its status. The id follows."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ class Outcome:
     @property
     def is_final(self) -> bool:
         """Whether another run of the same file is a new one."""
-        return self.task is not None and self.task.status in ("completed", "quoted", "failed")
+        return self.task is not None and self.task.status in FINAL
 
     def as_json(self) -> dict[str, Any]:
         if self.failure:
@@ -44,9 +59,9 @@ class Outcome:
 
 def exit_code_of(task: Task) -> ExitCode:
     """Return the exit code for the state of a task."""
-    if task.status == "out_of_credit":
+    if task.status == TaskStatus.OUT_OF_CREDIT:
         return ExitCode.NO_CREDIT
-    if task.status in ("failed", "cancelled"):
+    if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
         return ExitCode.REFUSED
     return ExitCode.ROWS_FAILED if task.rows_failed else ExitCode.DONE
 
@@ -56,12 +71,31 @@ def exit_code_of_all(outcomes: Iterable[Outcome]) -> ExitCode:
     return next(code for code in SEVEREST_FIRST if code in codes or code is ExitCode.DONE)
 
 
-NEXT_STEPS = {
-    "out_of_credit": "Continue it: restcalc batch resume",
-    "cancelled": "Continue it: restcalc batch resume",
-    "quoted": "Charge the rows: restcalc batch start",
-}
-"""What a user may do next with a task, by its status. The id follows."""
+def exit_with(outcomes: Iterable[Outcome]) -> None:
+    """End the command with the exit code for all files. Raises: typer.Exit unless all are done."""
+    if code := exit_code_of_all(outcomes):
+        raise typer.Exit(code)
+
+
+def print_outcome(out: Output, outcome: Outcome, printed_folder: Path | None = None) -> None:
+    """Print how a file ended: a line on standard error, and on standard output the path of its results.
+
+    Args:
+        printed_folder: the folder of the results whose content is printed instead.
+    """
+    if outcome.failure:
+        out.errors.print(f"{outcome.name}: {outcome.failure.message}", style="red")
+    elif outcome.task and outcome.task.finished_at:
+        out.errors.print(summary(outcome.task, outcome.name))
+        if step := next_step(outcome.task):
+            out.note(step)
+    if out.as_json:
+        out.json(outcome.as_json())
+    elif outcome.results:
+        printed = outcome.results.parent == printed_folder
+        print_file(outcome.results) if printed else out.line(str(outcome.results))
+    elif outcome.task and not outcome.task.finished_at:
+        out.line(str(outcome.task.id))
 
 
 def summary(task: Task, name: str) -> str:

@@ -1,78 +1,34 @@
-"""What a quoted file costs: the price of its rows by operation, and its bad rows."""
+"""batch quote: price files."""
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from collections.abc import Container, Iterator, Mapping
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
-from rich.table import Table
-
-from restcalc.cli.values import as_text, decimal_text
-
-if TYPE_CHECKING:
-    from restcalc.cli.output import Output
-    from restcalc.models import Task
-
-BAD_ROWS_SHOWN = 20
-"""Bad rows to print. `restcalc batch results` has all of them."""
-ALIASES = {"subtraction": "substraction"}
-LARGEST_CELL = 1 << 20
+from restcalc.cli.batch.arguments import FilesArgument
+from restcalc.cli.batch.local_file import local_files
+from restcalc.cli.invocation import Invocation
 
 
-def print_quote(
-    out: Output, task: Task, content: Path, bad_rows: Path, prices: Mapping[str, Decimal]
-) -> None:
-    """Print the price of a file.
+def quote(run: Invocation, files: FilesArgument) -> None:
+    """Check and price all rows of files, and charge none.
 
-    Args:
-        content: the file.
-        bad_rows: the results of the quoted task.
-        prices: the present price of each operation.
+    Prints the price by operation and the bad rows. `restcalc batch start` charges a quoted file without
+    another upload.
     """
-    with bad_rows.open(encoding="utf-8", newline="") as source:
-        bad = {int(row["row"]): row["error"] for row in csv.DictReader(source)}
-    counts = _good_rows(content, bad)
-    costs = {name: prices.get(name, Decimal(0)) * count for name, count in counts.items()}
-    # A price that changed meanwhile, or a row that is parsed differently here, would make a wrong table.
-    if sum(costs.values()) == task.cost:
-        out.console.print(_table(counts, costs, prices, task))
-    else:
-        out.line(f"{task.rows_done - len(bad):,} rows cost {decimal_text(task.cost or Decimal(0))} credits.")
-    for number, reason in list(bad.items())[:BAD_ROWS_SHOWN]:
-        out.line(as_text(f"row {number}, {reason}", for_people=True))
-    if len(bad) > BAD_ROWS_SHOWN:
-        out.line(f"and {len(bad) - BAD_ROWS_SHOWN:,} more bad rows: restcalc batch results {task.id}")
+    from restcalc.cli.batch.file_run import Options
+    from restcalc.cli.batch.files_run import FilesRun
+    from restcalc.cli.batch.outcome import exit_with, print_outcome
+    from restcalc.cli.batch.price_table import print_prices
+    from restcalc.enums import TaskStatus
 
-
-def _table(
-    counts: Mapping[str, int], costs: Mapping[str, Decimal], prices: Mapping[str, Decimal], task: Task
-) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("operation")
-    for name in ("rows", "price", "credits"):
-        table.add_column(name, justify="right")
-    for name in sorted(counts):
-        table.add_row(name, str(counts[name]), decimal_text(prices[name]), decimal_text(costs[name]))
-    table.add_row("total", str(sum(counts.values())), "", decimal_text(task.cost or Decimal(0)), style="bold")
-    return table
-
-
-def _good_rows(content: Path, bad: Container[int]) -> Counter[str]:
-    """Return the number of good rows by operation. Neither the header nor a blank line counts as a row."""
-    csv.field_size_limit(LARGEST_CELL)
-    with content.open(encoding="utf-8-sig", errors="replace", newline="") as source:
-        names = (row[0].strip() for number, row in enumerate(_rows(source), 1) if number not in bad)
-        return Counter(ALIASES.get(name, name) for name in names)
-
-
-def _rows(source: IO[str]) -> Iterator[list[str]]:
-    rows = csv.reader(source)
-    try:
-        next(rows, None)
-        yield from (row for row in rows if any(cell.strip() for cell in row))
-    except csv.Error:  # the counts then differ from the service's, and no table is shown
-        return
+    with local_files(files) as found, TemporaryDirectory(prefix="restcalc-") as folder:
+        targets = [Path(folder) / str(number) for number in range(len(found))]
+        with FilesRun(run, Options(dry_run=True), targets).process(found) as outcomes:
+            prices = {operation.type: operation.cost for operation in run.client.list_operations()}
+            for file, outcome, bad_rows in zip(found, outcomes, targets, strict=True):
+                if not run.out.as_json and outcome.task and outcome.task.status == TaskStatus.QUOTED:
+                    print_prices(run.out, outcome.task, file.path, bad_rows, prices)
+                print_outcome(run.out, replace(outcome, results=None))
+    exit_with(outcomes)

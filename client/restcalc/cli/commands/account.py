@@ -8,6 +8,7 @@ import typer
 
 from restcalc.cli.command import command, new_app
 from restcalc.cli.commands.lists import add_list
+from restcalc.cli.ids import EXAMPLE_ID, id_argument
 from restcalc.cli.invocation import Invocation
 from restcalc.cli.prompts import new_password
 
@@ -33,7 +34,8 @@ def password(run: Invocation) -> None:
 def end_session(
     run: Invocation,
     id: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of the session. `restcalc sessions list` shows it.")
+        str,
+        id_argument("The id of the session. `restcalc sessions list` shows it."),
     ],
 ) -> None:
     """Sign out one device. Asks for your password."""
@@ -55,5 +57,5 @@ def register(app: typer.Typer) -> None:
         "restcalc sessions list",
         date="created_at",
     )
-    command(sessions, "end", "restcalc sessions end 0193a1c2-7d6e-7f00-8000-000000000000")(end_session)
+    command(sessions, "end", f"restcalc sessions end {EXAMPLE_ID}")(end_session)
     app.add_typer(sessions, name="sessions")

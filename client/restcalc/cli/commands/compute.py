@@ -31,8 +31,9 @@ def compute(
     it is charged only once.
     """
     arguments = [_number(text) for text in numbers or []]
-    with run.once("process_operation", operation, arguments, new_call=new_call) as key:
-        charged = run.client.compute(operation, *arguments, idempotency_key=key)
+    with run.once("process_operation", operation, arguments, new_call=new_call) as call:
+        charged = run.client.compute(operation, *arguments, idempotency_key=call.key)
+        call.note_replay(charged)
         run.out.result(charged.result, charged)
     if run.out.for_people:
         run.out.note(f"cost {charged.amount:f}, balance {charged.user_balance:f}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,27 +19,19 @@ from restcalc.cli.commands.lists import (
 )
 from restcalc.cli.downloads import OutputOption, save
 from restcalc.cli.failures import Failure
+from restcalc.cli.ids import EXAMPLE_ID, id_argument
 from restcalc.cli.invocation import Invocation
-
-
-class Resource(StrEnum):
-    RECORDS = "records"
-    LEDGER = "ledger"
-
-
-class Format(StrEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
+from restcalc.enums import ExportFormat, ExportResource
 
 
 def create(
     run: Invocation,
-    resource: Annotated[Resource, typer.Argument(metavar="records|ledger", help="What to export.")],
+    resource: Annotated[ExportResource, typer.Argument(metavar="records|ledger", help="What to export.")],
     where: WhereOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     fields: FieldsOption = None,
-    format: Annotated[Format, typer.Option(help="The form of the file.")] = Format.CSV,
+    format: Annotated[ExportFormat, typer.Option(help="The form of the file.")] = ExportFormat.CSV,
     output: OutputOption = None,
 ) -> None:
     """Export all rows to a file, a million rows in seconds.
@@ -56,7 +47,8 @@ def create(
 def get(
     run: Invocation,
     id: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of the export. `restcalc export list` shows it.")
+        str,
+        id_argument("The id of the export. `restcalc export list` shows it."),
     ],
     output: OutputOption = None,
 ) -> None:
@@ -95,5 +87,5 @@ def register(app: typer.Typer) -> None:
         "restcalc export list",
         date="created_at",
     )
-    command(export, "get", "restcalc export get 0193a1c2-7d6e-7f00-8000-000000000000 -o records.csv")(get)
+    command(export, "get", f"restcalc export get {EXAMPLE_ID} -o records.csv")(get)
     app.add_typer(export, name="export")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from restcalc.cli.command import command, new_app
 from restcalc.cli.commands.lists import add_list
+from restcalc.cli.ids import EXAMPLE_ID, id_argument
 from restcalc.cli.invocation import Invocation
 from restcalc.cli.limits import SpendLimitOption, spend_limit
 from restcalc.cli.prompts import confirm
 from restcalc.cli.times import parse_time
+from restcalc.enums import Scope
 
 FIELDS = ("id", "name", "scopes", "spent", "spend_limit", "expires_at", "last_used_at")
-
-
-class Scope(StrEnum):
-    READ = "read"
-    COMPUTE = "compute"
-    BATCH = "batch"
-    ADMIN = "admin"
 
 
 def create(
@@ -49,7 +43,8 @@ def create(
 def revoke(
     run: Invocation,
     id: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of the key. `restcalc keys list` shows it.")
+        str,
+        id_argument("The id of the key. `restcalc keys list` shows it."),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
@@ -76,5 +71,5 @@ def register(app: typer.Typer) -> None:
         "KEY=$(restcalc keys create ci)",
     )
     command(keys, "create", *examples)(create)
-    command(keys, "revoke", "restcalc keys revoke 0193a1c2-7d6e-7f00-8000-000000000000")(revoke)
+    command(keys, "revoke", f"restcalc keys revoke {EXAMPLE_ID}")(revoke)
     app.add_typer(keys, name="keys")

@@ -55,7 +55,9 @@ FieldsOption = Annotated[
     str | None,
     typer.Option("--fields", "-f", metavar="FIELDS", help="The fields to show, such as id,amount."),
 ]
-DeletedOption = Annotated[bool, typer.Option("--deleted", help="Only deleted rows. For admins.")]
+DeletedOption = Annotated[
+    bool, typer.Option("--deleted", help="Include deleted rows, which have a deleted_at. For admins.")
+]
 
 
 def filters_of(
@@ -101,10 +103,10 @@ def add_list(
         limit: LimitOption = None,
         all_rows: AllOption = False,
         fields: FieldsOption = None,
-        only_deleted: DeletedOption = False,
+        include_deleted: DeletedOption = False,
     ) -> None:
         options: dict[str, Any] = {"search": search} if search else {}
-        if only_deleted:
+        if include_deleted:
             options["deleted"] = True
         if limit is None and run.out.for_people and not all_rows:
             limit = LIMIT_FOR_PEOPLE
@@ -117,7 +119,7 @@ def add_list(
         if count == limit and run.out.for_people:
             run.out.note(f"The first {count} rows. See more with --limit or --all.")
 
-    absent = {"search": not searchable, "only_deleted": not deleted, "since": not date, "until": not date}
+    absent = {"search": not searchable, "include_deleted": not deleted, "since": not date, "until": not date}
     show.__doc__ = help
     command(app, name, *examples)(_without(show, {name for name, is_absent in absent.items() if is_absent}))
 

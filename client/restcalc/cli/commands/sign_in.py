@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restcalc.cli.command import command
+from restcalc.cli.credentials import KEYRING
 from restcalc.cli.failures import Failure
 from restcalc.cli.invocation import Invocation
 from restcalc.cli.limits import SpendLimitOption, spend_limit
 from restcalc.cli.profiles import Profile
+from restcalc.enums import Scope
 
 if TYPE_CHECKING:
     from restcalc.models import ApiKey
 
-SCOPES = ("read", "compute", "batch")
+SCOPES = (Scope.READ, Scope.COMPUTE, Scope.BATCH)
 
 
 def login(
@@ -45,7 +47,7 @@ def login(
     limit = spend_limit(spend_limit_text)
     with run.session(email) as client:
         user = client.get_current_user()
-        scopes = (*SCOPES, "admin") if admin else SCOPES
+        scopes = (*SCOPES, Scope.ADMIN) if admin else SCOPES
         key = client.create_api_key(_key_name(run.profile_name), scopes=scopes, spend_limit=limit)
         try:
             store = run.credentials.store(str(key.id), key.key)
@@ -58,7 +60,7 @@ def login(
         with suppress(RestcalcError, Failure):
             _revoke(run, previous)
         run.credentials.forget(previous)
-    where = "the keyring" if store == "keyring" else str(run.home.config / "credentials.json")
+    where = "the keyring" if store == KEYRING else str(run.home.config / "credentials.json")
     run.out.done(f"Signed in to {run.url} as {user.email} ({user.role}). The API key is in {where}.", user)
 
 

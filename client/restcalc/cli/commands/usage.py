@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from restcalc.cli.command import command
 from restcalc.cli.invocation import Invocation
 from restcalc.cli.times import parse_time
+from restcalc.enums import UsagePeriod
 
 if TYPE_CHECKING:
     from restcalc.models import Usage
@@ -19,15 +19,9 @@ if TYPE_CHECKING:
 COLUMNS = ("period", "operation", "calls", "rows", "spent")
 
 
-class Period(StrEnum):
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
-
-
 def usage(
     run: Invocation,
-    by: Annotated[Period, typer.Option(help="The length of a period.")] = Period.DAY,
+    by: Annotated[UsagePeriod, typer.Option(help="The length of a period.")] = UsagePeriod.DAY,
     since: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="The first period, such as 7d or 2026-11-01. By default 30 days."),
@@ -47,7 +41,7 @@ def usage(
     start, end = (parse_time(text) if text else None for text in (since, until))
     found = run.client.get_usage(
         from_=start and _begin(start, by),
-        to=end and _begin(end + timedelta(minutes=59), Period.HOUR),
+        to=end and _begin(end + timedelta(minutes=59), UsagePeriod.HOUR),
         by=by,
         user_id=user and user_id(run.client, user),
     )
@@ -57,12 +51,12 @@ def usage(
     _chart(run, found)
 
 
-def _begin(time: datetime, period: Period) -> datetime:
+def _begin(time: datetime, period: UsagePeriod) -> datetime:
     """Return the beginning of the period in UTC that contains a time."""
     hour = time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    if period is Period.HOUR:
+    if period is UsagePeriod.HOUR:
         return hour
-    return hour.replace(hour=0, day=1) if period is Period.MONTH else hour.replace(hour=0)
+    return hour.replace(hour=0, day=1) if period is UsagePeriod.MONTH else hour.replace(hour=0)
 
 
 def _chart(run: Invocation, found: Usage) -> None:

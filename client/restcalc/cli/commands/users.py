@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -16,18 +15,9 @@ from restcalc.cli.invocation import Invocation
 from restcalc.cli.prompts import confirm, new_password
 from restcalc.cli.users import UserArgument, user_id
 from restcalc.cli.values import credits
+from restcalc.enums import Role, UserStatus
 
 FIELDS = ("id", "email", "role", "status", "balance", "created_at")
-
-
-class Role(StrEnum):
-    CLIENT = "client"
-    ADMIN = "admin"
-
-
-class Status(StrEnum):
-    ACTIVE = "active"
-    INACTIVE = "inactive"
 
 
 BalanceOption = Annotated[
@@ -53,8 +43,9 @@ def create(
     gets the opening credit of the role.
     """
     secret = new_password(f"Password for {email}", "RESTCALC_NEW_PASSWORD")
-    with run.once("create_user", email, role, balance) as key:
-        user = run.client.create_user(email, secret, role=role, balance=balance, idempotency_key=key)
+    with run.once("create_user", email, role, balance) as call:
+        user = run.client.create_user(email, secret, role=role, balance=balance, idempotency_key=call.key)
+        call.note_replay(user)
         run.out.done(f"Created {user.email} ({user.role}, balance {user.balance:f}).", user)
 
 
@@ -63,7 +54,7 @@ def update(
     user: UserArgument,
     email: Annotated[str | None, typer.Option("--email", metavar="EMAIL", help="The new e-mail.")] = None,
     role: Annotated[Role | None, typer.Option(help="What the user may do.")] = None,
-    status: Annotated[Status | None, typer.Option(help="An inactive user can't sign in or call.")] = None,
+    status: Annotated[UserStatus | None, typer.Option(help="An inactive user can't sign in or call.")] = None,
     balance: BalanceOption = None,
     password: Annotated[
         bool, typer.Option("--password", help="Ask for a new password, and end all sessions.")
@@ -109,8 +100,9 @@ def credit(
     If the command is interrupted at any moment, run it again: it grants only once.
     """
     id = user_id(run.client, user)
-    with run.once("grant_credit", id, amount, reason, new_call=new_call) as key:
-        granted = run.client.grant_credit(id, amount, reason, idempotency_key=key)
+    with run.once("grant_credit", id, amount, reason, new_call=new_call) as call:
+        granted = run.client.grant_credit(id, amount, reason, idempotency_key=call.key)
+        call.note_replay(granted)
         run.out.done(
             f"Granted {granted.amount:f} to {user}. The balance is {granted.user_balance:f}.", granted
         )
