@@ -63,12 +63,17 @@ def offer(url: str, calls: Sequence[Call], rate: float, seconds: float) -> Respo
     return asyncio.run(_timed(_offer(url, calls, rate, seconds)))
 
 
-def wait_for_each(url: str, calls: Sequence[Call], at_once: int, seconds: float) -> Responses:
+def wait_for_each(
+    url: str, calls: Sequence[Call], at_once: int, seconds: float, kept: bool = False
+) -> Responses:
     """Run a closed loop: `at_once` callers, each of which sends its next call after the last response.
+
+    Args:
+        kept: whether the callers use the same connections for all calls.
 
     Raises: as `offer`.
     """
-    return asyncio.run(_timed(_wait_for_each(url, calls, at_once, seconds)))
+    return asyncio.run(_timed(_wait_for_each(url, calls, at_once, seconds, kept)))
 
 
 async def _timed(sending: Coroutine[None, None, Responses]) -> Responses:
@@ -90,7 +95,9 @@ async def _offer(url: str, calls: Sequence[Call], rate: float, seconds: float) -
     return responses
 
 
-async def _wait_for_each(url: str, calls: Sequence[Call], at_once: int, seconds: float) -> Responses:
+async def _wait_for_each(
+    url: str, calls: Sequence[Call], at_once: int, seconds: float, kept: bool
+) -> Responses:
     responses = Responses()
     end = time.perf_counter() + seconds
 
@@ -98,14 +105,14 @@ async def _wait_for_each(url: str, calls: Sequence[Call], at_once: int, seconds:
         while (now := time.perf_counter()) < end:
             await _send(session, random.choice(calls), now, responses)
 
-    async with _session(url) as session, asyncio.TaskGroup() as callers:
+    async with _session(url, kept=kept) as session, asyncio.TaskGroup() as callers:
         for _ in range(at_once):
             callers.create_task(caller(session))
     return responses
 
 
-def _session(url: str) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+def _session(url: str, *, kept: bool = False) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=0, force_close=not kept)
     return aiohttp.ClientSession(url, connector=connector, timeout=TIMEOUT, raise_for_status=True)
 
 

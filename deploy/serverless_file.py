@@ -101,10 +101,18 @@ class Service:
 
     def match(self, method: str, path: str) -> Match | None:
         """Return the most specific route for a request. Like API Gateway, it matches the decoded `path`."""
+        if found := self._literal.get((method, path)):
+            return found
         for route in self.routes:
-            if route.method in (method, "ANY") and (found := route.pattern.fullmatch(path)):
-                return Match(route, found.groupdict())
+            if route.method in (method, "ANY") and (values := route.pattern.fullmatch(path)):
+                return Match(route, values.groupdict())
         return None
+
+    @cached_property
+    def _literal(self) -> Mapping[tuple[str, str], Match]:
+        """The routes without parameters, by method and path. None is more specific than they are."""
+        literal = (route for route in self.routes if "{" not in route.path)
+        return {(route.method, route.path): Match(route, {}) for route in literal}
 
 
 def _as_group(part: str) -> str:

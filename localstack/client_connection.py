@@ -1,241 +1,150 @@
-"""A client's connection to the gateway. It buffers a whole request before the process handles it.
+"""A client's connection to the gateway. Its reads and writes never wait for the client.
 
-A process handles one request at a time, so a read or a write that waits for a slow client would block every
-other client. Reads never wait: `Parser.has_request` returns whether the request is complete. Writes are
-buffered and sent after the function has returned; a thread sends the bytes that the client does not accept at
-once.
+A process handles one request at a time, so a read or a write that waited for a slow client would block every
+other client. A connection therefore buffers a request until it is complete, and the bytes of a response that
+the client has not accepted yet.
 """
 
 import socket
-import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from email.utils import formatdate
+from functools import lru_cache
 
-from gunicorn import util
-from gunicorn.http.body import ChunkedReader
-from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
-from gunicorn.http.parser import RequestParser
-from gunicorn.http.unreader import Unreader
-from gunicorn.workers.gthread import TConn
+from localstack.gateway_error import gateway_error
+from localstack.http_event import Client, Response
+from localstack.http_parser import Request, RequestParser
 
-from localstack.gateway import BODY_LIMIT
-
-_READ_BUFFER = memoryview(bytearray(1 << 18))
-"""The read buffer of `receive`, shared by all connections because only the event loop reads."""
-HEAD_LIMIT = 1 << 16
-"""Maximum size of the request line and the headers in bytes."""
-BUFFER_LIMIT = 2 * BODY_LIMIT
-"""Maximum number of buffered bytes of a connection: a body of BODY_LIMIT with its chunk framing."""
+READ_BYTES = 1 << 18
+"""Bytes that one read receives at most."""
+IDLE_SECONDS = 60
+"""Time without a request after which the gateway closes the connection."""
 REQUEST_SECONDS = 60
 """Time limit from the first byte of a request to the last one."""
 SEND_SECONDS = 30
-"""Time without progress after which the gateway closes the connection of a client that does not read."""
+"""Time limit of a client to read a response."""
 LINGER_SECONDS = 2
-"""Time that a client has to read the last response before the gateway closes the connection."""
+"""Time that a client has to read a response that rejects the rest of its request.
+
+If the gateway closed the connection with bytes of the request unread, the kernel would discard the response.
+"""
 
 
-class ReceiveBuffer(Unreader):
-    """Holds received bytes that are not parsed yet. Unlike gunicorn's own sources it reads no socket."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.received = bytearray()
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next bytes, or b"" if none are buffered."""
-        size = max(size_hint or 0, 8192)
-        with memoryview(self.received) as received:
-            part = bytes(received[:size])
-        del self.received[:size]
-        return part
-
-    def gather(self) -> bytearray:
-        """Return all bytes that the parser has not consumed, as one bytearray."""
-        if held := self.take_buffered():
-            self.received[:0] = held
-        return self.received
-
-    def unread_all(self) -> None:
-        """Move all bytes to the parser's own buffer, where gunicorn expects a pipelined request."""
-        if rest := bytes(self.gather()):
-            self.unread(rest)
-            self.received.clear()
-
-
-class Chunks:
-    """Finds the end of a chunked body that arrives in pieces. gunicorn parses and validates it afterwards."""
-
-    def __init__(self) -> None:
-        self._next_size = self.total = 0
-
-    def ended(self, received: bytearray) -> bool:
-        """Return whether the body is complete, or invalid so that gunicorn or the gateway rejects it."""
-        while (end := received.find(b"\r\n", self._next_size)) >= 0:
-            digits = bytes(received[self._next_size : end]).partition(b";")[0].strip()
-            if not digits.isalnum():
-                return True
-            try:
-                size = int(digits, 16)
-            except ValueError:
-                return True
-            if size == 0:
-                return received.find(b"\r\n\r\n", end) >= 0
-            self._next_size = end + 2 + size + 2
-            self.total += size
-            if self.total > BODY_LIMIT:
-                return True
-        return False
-
-
-class Parser(RequestParser):
-    """gunicorn's parser over a ReceiveBuffer. Call `next` only after `has_request` has returned True."""
-
-    unreader: ReceiveBuffer
-
-    def __init__(self, config: Any, client: Any) -> None:
-        super().__init__(config, (), client)
-        self.unreader = ReceiveBuffer()
-        self._request: Any = None
-        self._error: Exception | None = None
-        self._chunks = Chunks()
-        self._searched = 0
-
-    def has_request(self) -> bool:
-        """Return whether `next` returns a request, or raises, without waiting for the client."""
-        if self._request is None and self._error is None and self._has_head():
-            self._parse_head()
-        return self._error is not None or (self._request is not None and self._has_body())
-
-    def pop_expectation(self) -> bool:
-        """Return whether the client waits for `100 Continue` (RFC 9110, section 10.1.1), once per request."""
-        if self._request is None or not self._request._expected_100_continue:
-            return False
-        self._request._expected_100_continue = False
-        return True
-
-    def __next__(self) -> Any:
-        if self._error is not None:
-            raise self._error
-        request, self._request = self._request, None
-        return request
-
-    def _has_head(self) -> bool:
-        received = self.unreader.gather()
-        found = received.find(b"\r\n\r\n", self._searched) >= 0
-        self._searched = 0 if found else max(0, len(received) - 3)
-        return found or len(received) > HEAD_LIMIT
-
-    def _parse_head(self) -> None:
-        try:
-            self._request = super().__next__()
-            self._chunks = Chunks()
-        except NoMoreData:
-            self._error = LimitRequestHeaders(f"more than {HEAD_LIMIT} bytes")
-        except Exception as error:
-            self._error = error
-
-    def _has_body(self) -> bool:
-        received, reader = self.unreader.gather(), self._request.body.reader
-        if isinstance(reader, ChunkedReader):
-            whole = self._chunks.ended(received)
-            too_large = self._chunks.total > BODY_LIMIT or len(received) > BUFFER_LIMIT
-        else:
-            whole, too_large = len(received) >= reader.length, reader.length > BODY_LIMIT
-        if too_large:
-            # The gateway rejects the body without reading it, so the start of the next request is unknown.
-            self._request.force_close()
-        return whole or too_large
-
-
-class ClientSocket(socket.socket):
-    """A socket whose `sendall` buffers the bytes until `send_now`."""
-
-    def __init__(self, accepted: socket.socket) -> None:
-        super().__init__(fileno=accepted.detach())
-        self.unsent = bytearray()
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        self.unsent += data
-
-    def send_now(self) -> bool:
-        """Send the bytes that the client accepts without waiting, and return whether all are sent.
-
-        Raises: OSError if the connection is broken.
-        """
-        try:
-            while self.unsent:
-                del self.unsent[: self.send(self.unsent, socket.MSG_DONTWAIT)]
-        except BlockingIOError:
-            return False
-        return True
-
-    def send_rest(self) -> bool:
-        """Send the remaining bytes, waiting for the client, and return whether all are sent."""
-        try:
-            self.settimeout(SEND_SECONDS)
-            while self.unsent:
-                del self.unsent[: self.send(self.unsent)]
-        except OSError:
-            return False
-        return True
-
-
-class Connection(TConn):
-    """gunicorn's connection with a buffered request.
-
-    `closed_by_client` means that the client sends no more bytes.
+class ClientConnection:
+    """The state of one connection. Its owner calls `proceed` when the socket is ready, and `close` after
+    `deadline`, a time of `time.monotonic`.
     """
 
-    sock: ClientSocket
-    parser: Parser
-
-    def __init__(self, config: Any, sock: ClientSocket, client: Any, server: Any) -> None:
-        super().__init__(config, sock, client, server)
-        self.parser = Parser(config, client)
-        self.data_ready = True  # otherwise gunicorn would wait for bytes that are buffered already
-        self.closed_by_client = False
-        self._began = 0.0
-
-    def receive(self) -> None:
-        """Buffer the bytes that have arrived."""
-        received = self.parser.unreader.gather()
-        try:
-            while len(received) <= BUFFER_LIMIT:
-                size = self.sock.recv_into(_READ_BUFFER, flags=socket.MSG_DONTWAIT)
-                received += _READ_BUFFER[:size]
-                if size < len(_READ_BUFFER):
-                    self.closed_by_client = size == 0
-                    break
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.closed_by_client = True
-        if received and not self._began:
-            self._began = time.monotonic()
-
-    def may_become_ready(self) -> bool:
-        """Return whether the rest of a request may still arrive."""
-        slow = self._began and time.monotonic() - self._began > REQUEST_SECONDS
-        return not self.closed_by_client and not slow
+    def __init__(self, accepted: socket.socket, client: Client) -> None:
+        accepted.setblocking(False)
+        self.client = client
+        self.descriptor = accepted.fileno()
+        self.is_open = True
+        self.deadline = time.monotonic() + IDLE_SECONDS
+        self._socket = accepted
+        self._parser = RequestParser()
+        self._unsent = memoryview(b"")
+        self._end: Callable[[], None] | None = None
+        """Ends the connection after the last response."""
+        self._lingers = False
 
     @property
-    def pipelined(self) -> bool:
-        """Whether bytes of the next request are buffered already."""
-        return bool(self.parser.unreader.buf.getbuffer().nbytes)
+    def is_sending(self) -> bool:
+        """Whether the client has not accepted all bytes of a response yet."""
+        return bool(self._unsent)
 
-    def request_done(self) -> None:
-        self._began = 0.0
-        self.parser.unreader.unread_all()
+    @property
+    def has_request(self) -> bool:
+        """Whether a request is complete, and all responses to earlier ones are sent."""
+        return bool(self._parser.requests) and not self._unsent and self._end is None and self.is_open
 
-    def close(self, graceful: bool = False) -> None:
-        """Close the connection. With `graceful`, a thread first waits for the client to read the response."""
-        if graceful and not self.closed_by_client:
-            in_background(lambda: util.close_graceful(self.sock, LINGER_SECONDS, BUFFER_LIMIT))
+    def next_request(self) -> Request:
+        """Return a complete request. `respond` must follow."""
+        return self._parser.requests.popleft()
+
+    def respond(self, request: Request, response: Response) -> None:
+        """Send a response, as far as the client accepts it at once."""
+        if request.is_last:
+            self._end = self._linger if request.body is None else self.close
+        head = response_head(response, request.version, is_last=request.is_last)
+        bodiless = request.method == "HEAD" or response.status in (204, 304)
+        self._unsent = memoryview(head if bodiless else head + response.body)
+        self.deadline = time.monotonic() + SEND_SECONDS
+        self.proceed()
+
+    def proceed(self) -> None:
+        """Send or receive as many bytes as possible without waiting."""
+        try:
+            if self._unsent:
+                self._send()
+            elif self._lingers:
+                self._discard()
+            elif not self._parser.requests:
+                self._receive()
+        except BlockingIOError:
+            pass
+        except OSError:  # the client has closed the connection
+            self.close()
+
+    def close(self) -> None:
+        self.is_open = False
+        self._parser.close()
+        self._socket.close()
+
+    def _receive(self) -> None:
+        parser, was_idle = self._parser, self._parser.is_idle
+        if not (received := self._socket.recv(READ_BYTES)):
+            self.close()
+            return
+        parser.feed(received)
+        if parser.requests:
+            return
+        if was_idle:
+            self.deadline = time.monotonic() + REQUEST_SECONDS
+        if parser.error:
+            self._reject()
+        elif parser.pop_expectation():
+            self._unsent = memoryview(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._send()
+
+    def _send(self) -> None:
+        while self._unsent:
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        parser = self._parser
+        if self._end is not None:
+            self._end()
+        elif parser.error and not parser.requests:
+            self._reject()
         else:
-            super().close()
+            self.deadline = time.monotonic() + (IDLE_SECONDS if parser.is_idle else REQUEST_SECONDS)
+
+    def _reject(self) -> None:
+        """Send the gateway's error for bytes that are no valid request."""
+        response = gateway_error(self._parser.error)
+        print(f"rejected a request of {self.client.address}: {response.status_line}")
+        response.headers.append(("Content-Length", str(len(response.body))))
+        self._end = self._linger
+        self._unsent = memoryview(response_head(response, "1.1", is_last=True) + response.body)
+        self._send()
+
+    def _linger(self) -> None:
+        """Wait until the client has read the response and closes the connection."""
+        self._socket.shutdown(socket.SHUT_WR)
+        self._lingers, self.deadline = True, time.monotonic() + LINGER_SECONDS
+
+    def _discard(self) -> None:
+        if not self._socket.recv(READ_BYTES):
+            self.close()
 
 
-def in_background(call: Callable[[], object]) -> None:
-    """Run `call` in a daemon thread, which does not keep a retired process alive."""
-    threading.Thread(target=call, daemon=True).start()
+def response_head(response: Response, version: str, *, is_last: bool) -> bytes:
+    """Return the status line and the headers."""
+    lines = [f"HTTP/{version} {response.status_line}", f"Date: {_date(int(time.time()))}"]
+    lines += [f"{name}: {value}" for name, value in response.headers]
+    lines.append("Connection: close\r\n\r\n" if is_last else "Connection: keep-alive\r\n\r\n")
+    return "\r\n".join(lines).encode("latin-1")
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -1,4 +1,4 @@
-"""API Gateway (HTTP API) as a WSGI application that invokes the functions of serverless.yml.
+"""API Gateway (HTTP API): responds to requests by invoking the functions of serverless.yml.
 
 All routes come from serverless.yml. A process handles one request at a time, like a Lambda environment.
 """
@@ -6,33 +6,32 @@ All routes come from serverless.yml. A process handles one request at a time, li
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
-from uuid import uuid4
+from collections.abc import Callable
+from typing import Any
 
+from deploy.cors import Cors
 from deploy.serverless_file import Match, Service
 from localstack.gateway_error import gateway_error
-from localstack.http_event import Environ, InvalidResponse, Response, decoded_path, http_event, http_response
+from localstack.http_event import (
+    Client,
+    InvalidResponse,
+    Response,
+    http_event,
+    http_response,
+    split_target,
+)
+from localstack.http_parser import Request
 from localstack.runtime import FunctionTimedOut, Runtime
 
-BODY_LIMIT = 10_000_000
-"""Bytes (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)."""
 HEADERS_LIMIT = 10_240
-"""Bytes of the request line and all headers (the same page)."""
+"""Bytes of the request line and all headers' values
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)."""
 EVENT_LIMIT = 6 * 1024 * 1024
 """Bytes of an event (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 
-class StartResponse(Protocol):
-    def __call__(self, status: str, headers: list[tuple[str, str]], /) -> object: ...
-
-
-class TooLarge(Exception):
-    """The request exceeds a limit of API Gateway or Lambda."""
-
-
 class Gateway:
-    """A WSGI application.
+    """The routes and functions of one process.
 
     It calls `after_timeout` after it has interrupted a function, because the state of the process is then
     unknown. Lambda does not reuse such a process either.
@@ -51,29 +50,31 @@ class Gateway:
             except Exception:
                 _log_traceback()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = str(uuid4())
-        response = self._respond(environ, request_id)
-        headers = self._with_cors(response.headers, environ.get("HTTP_ORIGIN", ""))
+    def respond(self, request: Request, client: Client, request_id: str) -> Response:
+        """Return the response to a request, with the gateway's own headers."""
+        cors, origin = self._service.cors, request.headers.get("origin", "")
+        if cors and request.method == "OPTIONS":
+            response = Response(204, cors.preflight_headers(origin), b"")
+            headers = response.headers
+        else:
+            response = self._respond(request, client, request_id)
+            headers = _with_cors(response.headers, cors, origin)
         headers.append(("Apigw-Requestid", request_id))
         if response.status not in (204, 304):
             headers.append(("Content-Length", str(len(response.body))))
-        start_response(response.status_line, headers)
-        return [response.body]
+        return Response(response.status, headers, response.body)
 
-    def _respond(self, environ: Environ, request_id: str) -> Response:
-        cors, method = self._service.cors, environ["REQUEST_METHOD"]
-        if cors and method == "OPTIONS":
-            return Response(204, cors.preflight_headers(environ.get("HTTP_ORIGIN", "")), b"")
-        match = self._service.match(method, decoded_path(environ))
+    def _respond(self, request: Request, client: Client, request_id: str) -> Response:
+        path, query = split_target(request.target)
+        match = self._service.match(request.method, path)
         if match is None:
             return gateway_error(404)
-        if _header_bytes(environ) > HEADERS_LIMIT:
+        if _header_bytes(request) > HEADERS_LIMIT:
             return gateway_error(431)
-        try:
-            event = http_event(environ, match, _read_body(environ), request_id)
-            _check_event(event)
-        except TooLarge:
+        if request.body is None:
+            return gateway_error(413)
+        event = http_event(request, client, match, path, query, request_id)
+        if _is_too_large(event):
             return gateway_error(413)
         return self._invoke(match, event, request_id)
 
@@ -89,40 +90,24 @@ class Gateway:
             _log_traceback()
         return gateway_error(500)
 
-    def _with_cors(self, headers: list[tuple[str, str]], origin: str) -> list[tuple[str, str]]:
-        """Replace the function's CORS headers by the gateway's, except in a preflight response."""
-        cors = self._service.cors
-        preflight = any(name == "Access-Control-Allow-Methods" for name, _ in headers)
-        if cors is None or preflight:
-            return headers
-        kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
-        return kept + cors.response_headers(origin)
+
+def _with_cors(headers: list[tuple[str, str]], cors: Cors | None, origin: str) -> list[tuple[str, str]]:
+    """Replace the function's CORS headers by the API's, if it has any."""
+    if cors is None:
+        return headers
+    kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
+    return kept + cors.response_headers(origin)
 
 
-def _read_body(environ: Environ) -> bytes:
-    """Return the body, or raise TooLarge without reading more than the limit.
-
-    The client's Content-Length may be wrong.
-    """
-    if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
-        raise TooLarge
-    body: bytes = environ["wsgi.input"].read(BODY_LIMIT + 1)
-    if len(body) > BODY_LIMIT:
-        raise TooLarge
-    return body
-
-
-def _check_event(event: dict[str, Any]) -> None:
+def _is_too_large(event: dict[str, Any]) -> bool:
     # Skip the encoding of a short body. A JSON escape has at most six bytes, so the event is below the limit.
     if len(event.get("body", "")) * 6 < EVENT_LIMIT - 2 * HEADERS_LIMIT:
-        return
-    if len(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")) > EVENT_LIMIT:
-        raise TooLarge
+        return False
+    return len(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")) > EVENT_LIMIT
 
 
-def _header_bytes(environ: Environ) -> int:
-    line = len(environ.get("RAW_URI", "")) + len(environ["REQUEST_METHOD"])
-    return line + sum(len(str(value)) for name, value in environ.items() if name.startswith("HTTP_"))
+def _header_bytes(request: Request) -> int:
+    return len(request.method) + len(request.target) + sum(map(len, request.headers.values()))
 
 
 def _log_traceback() -> None:

@@ -7,20 +7,34 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 import base64
 import binascii
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qsl
+from functools import lru_cache
+from http.client import responses
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from deploy.serverless_file import Match
 from localstack.context import ACCOUNT
+from localstack.http_parser import Request
 
 # API Gateway encodes all other types in base64, including forms, application/problem+json and no type at all.
 _TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
+_OF_THE_GATEWAY = frozenset(
+    ("connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
+)
+"""Headers that the gateway sends itself, and ignores in a function's result."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A header's name (RFC 9110, section 5.6.2)."""
 
-Environ = Mapping[str, Any]
+
+class Client(NamedTuple):
+    """The client's address, and the port of the gateway to which it is connected."""
+
+    address: str
+    port: int
 
 
 class InvalidResponse(Exception):
@@ -37,39 +51,71 @@ class Response:
 
     @property
     def status_line(self) -> str:
-        try:
-            return f"{self.status} {HTTPStatus(self.status).phrase}"
-        except ValueError:
-            return f"{self.status} Unknown"
+        return f"{self.status} {responses.get(self.status, 'Unknown')}"
 
 
-def decoded_path(environ: Environ) -> str:
-    """Decode WSGI's path: its bytes are UTF-8, but WSGI decodes them as Latin-1."""
-    return str(environ["PATH_INFO"]).encode("latin-1").decode("utf-8", "replace") or "/"
+def split_target(target: str) -> tuple[str, str]:
+    """Return the decoded path and the encoded query of a request's target (RFC 9112, section 3.2)."""
+    if not target.startswith("/"):  # a whole URL, as clients of a proxy send it, or *
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path, _, query = target.partition("#")[0].partition("?")
+    if "%" in path:
+        path = unquote_to_bytes(path).decode("utf-8", "replace")
+    return path, query
 
 
-def http_event(environ: Environ, match: Match, body: bytes, request_id: str) -> dict[str, Any]:
+def http_event(
+    request: Request, client: Client, match: Match, path: str, query: str, request_id: str
+) -> dict[str, Any]:
     """Return the event of a request. As on AWS, `rawPath` is decoded and `rawQueryString` is not."""
-    headers = _headers(environ)
+    headers = request.headers.copy()
     cookies = [cookie for part in headers.pop("cookie", "").split(";") if (cookie := part.strip())]
+    forwarded = headers.get("x-forwarded-for")
+    headers["x-forwarded-for"] = f"{forwarded}, {client.address}" if forwarded else client.address
+    headers["x-forwarded-port"] = str(client.port)
+    headers["x-forwarded-proto"] = "http"
+    now = time.time()
+    domain = headers.get("host", "localhost")
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": match.route.key,
-        "rawPath": decoded_path(environ),
-        "rawQueryString": environ.get("QUERY_STRING", ""),
+        "rawPath": path,
+        "rawQueryString": query,
         "headers": headers,
-        "requestContext": _request_context(environ, match, headers, request_id),
+        "requestContext": {
+            "accountId": ACCOUNT,
+            "apiId": "offline",
+            "domainName": domain,
+            "domainPrefix": domain.partition(".")[0],
+            "http": {
+                "method": request.method,
+                "path": path,
+                "protocol": f"HTTP/{request.version}",
+                "sourceIp": client.address,
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": request_id,
+            "routeKey": match.route.key,
+            "stage": "$default",
+            "time": _log_time(int(now)),
+            "timeEpoch": int(now * 1000),
+        },
         "isBase64Encoded": False,
     }
     if cookies:
         event["cookies"] = cookies
-    if event["rawQueryString"]:
-        event["queryStringParameters"] = _joined(parse_qsl(event["rawQueryString"], keep_blank_values=True))
+    if query:
+        event["queryStringParameters"] = _joined(parse_qsl(query, keep_blank_values=True))
     if match.path_parameters:
         event["pathParameters"] = dict(match.path_parameters)
-    if body:
-        event["body"], event["isBase64Encoded"] = _encoded(body, headers.get("content-type", ""))
+    if request.body:
+        event["body"], event["isBase64Encoded"] = _encoded(request.body, headers.get("content-type", ""))
     return event
+
+
+@lru_cache(maxsize=1)
+def _log_time(second: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second))
 
 
 def http_response(result: Any) -> Response:
@@ -84,54 +130,11 @@ def http_response(result: Any) -> Response:
     headers, cookies = result.get("headers") or {}, result.get("cookies") or []
     if not 100 <= status <= 599 or not isinstance(headers, dict) or not isinstance(cookies, list):
         raise InvalidResponse("statusCode, headers or cookies do not match payload format 2.0")
-    pairs = [(str(name), _header_value(value)) for name, value in headers.items()]
-    if not any(name.lower() == "content-type" for name, _ in pairs):
-        pairs.append(("Content-Type", "text/plain;charset=UTF-8"))
+    named = {_lower_name(name): (name, _header_value(value)) for name, value in headers.items()}
+    named.setdefault("content-type", ("Content-Type", "text/plain;charset=UTF-8"))
+    pairs = [pair for name, pair in named.items() if name not in _OF_THE_GATEWAY]
     pairs += [("Set-Cookie", _header_value(cookie)) for cookie in cookies]
     return Response(status, pairs, _body(result))
-
-
-def _headers(environ: Environ) -> dict[str, str]:
-    """Return the headers with lower-case names. gunicorn joins repeated ones by commas, like API Gateway."""
-    headers = {
-        name[5:].replace("_", "-").lower(): str(value)
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-").lower()] = environ[name]
-    forwarded = headers.get("x-forwarded-for")
-    source = environ.get("REMOTE_ADDR", "")
-    headers["x-forwarded-for"] = f"{forwarded}, {source}" if forwarded else source
-    headers["x-forwarded-port"] = str(environ.get("SERVER_PORT", ""))
-    headers["x-forwarded-proto"] = environ.get("wsgi.url_scheme", "http")
-    return headers
-
-
-def _request_context(
-    environ: Environ, match: Match, headers: Mapping[str, str], request_id: str
-) -> dict[str, Any]:
-    now = time.time()
-    domain = headers.get("host", "localhost")
-    return {
-        "accountId": ACCOUNT,
-        "apiId": "offline",
-        "domainName": domain,
-        "domainPrefix": domain.partition(".")[0],
-        "http": {
-            "method": environ["REQUEST_METHOD"],
-            "path": decoded_path(environ),
-            "protocol": environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
-            "sourceIp": environ.get("REMOTE_ADDR", ""),
-            "userAgent": headers.get("user-agent", ""),
-        },
-        "requestId": request_id,
-        "routeKey": match.route.key,
-        "stage": "$default",
-        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
-        "timeEpoch": int(now * 1000),
-    }
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -152,11 +155,18 @@ def _encoded(body: bytes, content_type: str) -> tuple[str, bool]:
     return base64.b64encode(body).decode("ascii"), True
 
 
+@lru_cache(maxsize=1000)
+def _lower_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise InvalidResponse(f"{name!r} is no header's name")
+    return name.lower()
+
+
 def _header_value(value: Any) -> str:
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    if any(character in text for character in "\r\n\0"):
+    if "\n" in text or "\r" in text or "\0" in text:
         raise InvalidResponse("a header's value contains a line break or NUL")
-    return text.encode("utf-8").decode("latin-1")
+    return text if text.isascii() else text.encode("utf-8").decode("latin-1")
 
 
 def _body(result: Mapping[str, Any]) -> bytes:

@@ -11,9 +11,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 from deploy.serverless_file import Function, Service
 from localstack.context import LambdaContext
@@ -47,12 +49,30 @@ class Runtime:
         Raises: FunctionTimedOut; TypeError or ValueError if JSON can't represent the result; exceptions of
         the handler.
         """
-        context = LambdaContext(function, os.environ.get("AWS_REGION", "us-east-1"))
-        if request_id:
-            context.aws_request_id = request_id
+        region = os.environ.get("AWS_REGION", "us-east-1")
+        context = LambdaContext(function, region, request_id or str(uuid4()))
         handler = self.handler(function)
         with time_limit(function.timeout):
-            return json.loads(json.dumps(handler(event, context)))
+            result = handler(event, context)
+            return result if _is_json(result) else json.loads(json.dumps(result))
+
+
+def _is_json(result: object) -> bool:
+    """Return whether the result consists of the usual types of a response, which JSON does not change."""
+    if type(result) is not dict:
+        return False
+    for name, value in result.items():
+        if type(name) is not str:
+            return False
+        if type(value) is dict:
+            if not {str}.issuperset(map(type, (*value, *value.values()))):
+                return False
+        elif type(value) is list:
+            if not {str}.issuperset(map(type, value)):
+                return False
+        elif type(value) not in (str, int, bool):
+            return False
+    return True
 
 
 @contextmanager
@@ -62,16 +82,25 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise FunctionTimedOut(f"Task timed out after {seconds:.2f} seconds")
-
-    before = signal.signal(signal.SIGALRM, interrupt)
+    _handle_alarms()
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except FunctionTimedOut as error:
+        error.args = (f"Task timed out after {seconds:.2f} seconds",)
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+
+
+@cache
+def _handle_alarms() -> None:
+    """Interrupt the main thread at each alarm. Once for the process, because each change takes a while."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise FunctionTimedOut
+
+    signal.signal(signal.SIGALRM, interrupt)
 
 
 def main(name: str, event: str = "{}") -> None:

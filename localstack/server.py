@@ -1,89 +1,143 @@
-"""The gateway behind gunicorn: several processes, each of which handles one request at a time.
+"""The gateway's processes, each of which handles one request at a time.
 
-`python -m localstack.server` serves until SIGTERM, or until its parent process ends.
+`python -m localstack.server` serves until SIGTERM, or until its parent process ends. gunicorn starts and
+replaces the processes; `FunctionWorker` is their event loop.
 """
 
 import os
+import random
 import signal
 import socket
-from concurrent.futures import Future
+import sys
+import time
+from collections.abc import Set
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Any
+from uuid import UUID
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, UnsupportedTransferCoding
-from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from gunicorn.workers.base import Worker
 
 from deploy.serverless_file import Service
 from localstack import lifeline
-from localstack.client_connection import ClientSocket, Connection, in_background
+from localstack.client_connection import ClientConnection
 from localstack.gateway import Gateway
-from localstack.gateway_error import gateway_error
+from localstack.http_event import Client
 from localstack.stack_settings import Settings
 
-_PARSE_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
+CONNECTION_LIMIT = 1000
+"""Open connections of a process, after which it accepts no more."""
+CHECK_SECONDS = 1.0
+"""Interval of the checks for expired connections and an ended parent."""
 
 
-class FunctionWorker(ThreadWorker):
-    """gunicorn's event loop, which runs the functions itself, one at a time.
+class FunctionWorker(Worker):
+    """An event loop that runs the functions itself, one at a time.
 
     A busy process accepts no connection, so an idle process accepts it, as on Lambda. A function runs in the
-    main thread, because its time limit can interrupt it only there. Clients never block the loop: it buffers
-    a request until it is complete (`localstack.client_connection`), and a thread sends the rest of a response
-    to a slow client.
+    main thread, because its time limit can interrupt it only there.
     """
 
-    def accept(self, listener: Any) -> None:
+    def run(self) -> None:
+        """Serve until gunicorn's signal handler clears `alive`."""
+        self._selector = DefaultSelector()
+        self._selector.register(self.PIPE[0], EVENT_READ)  # wakes the loop after a signal
+        (self._listener,) = self.sockets
+        self._listener.setblocking(False)
+        self._port: int = self._listener.getsockname()[1]
+        self._accepting = False
+        self._watched: dict[ClientConnection, int] = {}
+        self._pipelined: list[ClientConnection] = []
+        self._next_check = 0.0
+        self._choose_accepting()
+        while self.alive:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Wait for events, and handle at most one request of each connection."""
+        events = self._selector.select(0 if self._pipelined else CHECK_SECONDS)
+        # A dictionary, because a connection may have an event and a pipelined request.
+        ready = dict.fromkeys(key.data for key, _ in events if key.data is not None)
+        ready.update(dict.fromkeys(self._pipelined))
+        self._pipelined.clear()
+        if time.monotonic() >= self._next_check:
+            self._check(ready.keys())
+        for connection in ready:
+            self._proceed(connection)
+        for key, _ in events:
+            if key.fileobj is self._listener:
+                self._accept()
+            elif key.data is None:
+                os.read(self.PIPE[0], 4096)
+
+    def _accept(self) -> None:
         try:
-            accepted, client = listener.accept()
+            accepted, address = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # another process accepted the connection, or the client closed it
-        self.nr_conns += 1
-        self.enqueue_req(Connection(self.cfg, ClientSocket(accepted), client, listener.getsockname()))
+        self._proceed(ClientConnection(accepted, Client(address[0], self._port)))
 
-    def enqueue_req(self, conn: Connection) -> None:
-        """Handle the connection's request, or return it to the loop until its request is complete."""
-        outcome = self.handle(conn)
-        try:
-            sent = conn.sock.send_now()
-        except OSError:
-            sent, outcome = True, False
-        if not sent:
-            in_background(lambda: self._finish_later(conn, conn.sock.send_rest() and outcome))
-        elif conn.pipelined:
-            # finish_request would handle the next request here, recursively.
-            self._finish_later(conn, outcome)
+    def _proceed(self, connection: ClientConnection) -> None:
+        """Respond to the connection's next request if it is complete, and watch for further events."""
+        connection.proceed()
+        if connection.has_request and self.alive:
+            self._respond(connection)
+            if connection.has_request:
+                self._pipelined.append(connection)
+        self._watch(connection)
+
+    def _respond(self, connection: ClientConnection) -> None:
+        request, request_id, began = connection.next_request(), _new_id(), time.monotonic()
+        response = self.wsgi.respond(request, connection.client, request_id)
+        request.is_last = request.is_last or not self.alive
+        connection.respond(request, response)
+        elapsed = (time.monotonic() - began) * 1000
+        # Not `print`, which writes a line in two parts if PYTHONUNBUFFERED is set.
+        sys.stdout.write(
+            f"{request.method} {request.target} {response.status} {elapsed:.0f} ms [{request_id}]\n"
+        )
+
+    def _watch(self, connection: ClientConnection) -> None:
+        before, descriptor = self._watched.get(connection, 0), connection.descriptor
+        events = 0
+        if connection.is_open:
+            events = EVENT_WRITE if connection.is_sending else EVENT_READ
+        if events == before:
+            return
+        if before:
+            self._selector.unregister(descriptor)
+            del self._watched[connection]
+        if events:
+            self._selector.register(descriptor, events, connection)
+            self._watched[connection] = events
+        self._choose_accepting()
+
+    def _choose_accepting(self) -> None:
+        accepting = len(self._watched) < CONNECTION_LIMIT
+        if accepting == self._accepting:
+            return
+        self._accepting = accepting
+        if accepting:
+            self._selector.register(self._listener, EVENT_READ)
         else:
-            self.finish_request(conn, _done(outcome))
+            self._selector.unregister(self._listener)
 
-    def _finish_later(self, conn: Connection, outcome: object) -> None:
-        self.method_queue.defer(self.finish_request, conn, _done(outcome))
-
-    def handle(self, conn: Connection) -> Any:
-        """Handle a complete request and return whether the connection stays open; else return `_DEFER`."""
-        conn.receive()
-        if not conn.parser.has_request():
-            if conn.parser.pop_expectation():
-                conn.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return _DEFER if conn.may_become_ready() else False
-        outcome = super().handle(conn)
-        conn.request_done()
-        return outcome
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Send the gateway's error for a request that can't be parsed."""
-        status = _PARSE_ERRORS.get(type(exc), 400)
-        self.log.warning("%s: %s", status, exc)
-        response = gateway_error(status)
-        headers = [*response.headers, ("Content-Length", str(len(response.body))), ("Connection", "close")]
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        client.sendall(f"HTTP/1.1 {response.status_line}\r\n{head}\r\n".encode() + response.body)
+    def _check(self, ready: Set[ClientConnection]) -> None:
+        """Close expired connections, except those with events: their bytes may have arrived in time."""
+        now = time.monotonic()
+        for connection in self._watched.keys() - ready:
+            if connection.deadline < now:
+                connection.close()
+                self._watch(connection)
+        self.notify()
+        if os.getppid() != self.ppid:
+            self.alive = False
+        self._next_check = now + CHECK_SECONDS
 
 
-def _done(outcome: object) -> Future[object]:
-    """Return the future that gunicorn's `finish_request` expects from its thread pool, which is not used."""
-    future: Future[object] = Future()
-    future.set_result(outcome)
-    return future
+def _new_id() -> str:
+    """Return a UUID for a request. It is no secret, so it needs no system call for random bits."""
+    return str(UUID(int=random.getrandbits(128), version=4))
 
 
 class Server(BaseApplication):
@@ -99,15 +153,10 @@ class Server(BaseApplication):
             "workers": self._settings.gateway_workers,
             "worker_class": FunctionWorker,
             "preload_app": True,
-            "keepalive": 60,
-            # gunicorn's maximum. API Gateway accepts 10,240 bytes of request line and headers.
-            "limit_request_line": 8190,
             # Seconds. A function ends at its own timeout; this limit is for a handler that blocks signals.
             "timeout": 90,
             "graceful_timeout": 1,
             "control_socket_disable": True,
-            "accesslog": "-",
-            "access_log_format": "%(m)s %({raw_uri}e)s %(s)s %(M)s ms [%({apigw-requestid}o)s]",
             "loglevel": "warning",
             "when_ready": _listening,
         }
@@ -115,7 +164,6 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Gateway:
-        self._gateway.preload()
         return self._gateway
 
 
@@ -138,7 +186,10 @@ def retire() -> None:
 def main() -> None:
     lifeline.hold()
     settings = Settings.from_environment(os.environ)
-    Server(settings, Gateway(Service.load(settings.service_file, os.environ), after_timeout=retire)).run()
+    service = Service.load(settings.service_file, os.environ)
+    gateway = Gateway(service, after_timeout=retire)
+    gateway.preload()
+    Server(settings, gateway).run()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from localstack.gateway import BODY_LIMIT
+from localstack.http_parser import BODY_LIMIT
 from localstack.stack import Stack
 from tests.support.offline_service import settings_of
 
