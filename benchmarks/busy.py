@@ -47,16 +47,13 @@ class Busy:
 
 
 class Watch:
-    """Samples the gateway that this process started, and the Postgres of `database`."""
+    """Samples the Postgres of `database`, and further parts by the ids of their first processes."""
 
-    def __init__(self, database: pg8000.native.Connection) -> None:
+    def __init__(self, database: pg8000.native.Connection, **parts: int) -> None:
         self._database = database
         ((self._own_backend,),) = database.run("SELECT pg_backend_pid()")
-        children = psutil.Process().children(recursive=True)
-        self._parts: dict[str, psutil.Process] = {
-            "gateway": next(child for child in children if "localstack.server" in _command(child)),
-            "Postgres": psutil.Process(self._own_backend).parent(),
-        }
+        self._parts = {name: psutil.Process(pid) for name, pid in parts.items()}
+        self._parts["Postgres"] = psutil.Process(self._own_backend).parent()
 
     def until(self, done: Callable[[], bool]) -> Busy:
         """Sample until `done()` returns True, and return the measurement."""
@@ -91,13 +88,6 @@ class Watch:
             times = process.cpu_times()
             return float(times.user + times.system + times.children_user + times.children_system)
         return 0.0
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:  # the process has ended
-        return []
 
 
 def _family(leader: psutil.Process) -> list[psutil.Process]:

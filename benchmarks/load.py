@@ -29,7 +29,7 @@ from benchmarks.charge import INSERT_USERS
 from benchmarks.embedded_postgres import connect
 from benchmarks.open_loop import Call, Responses, offer, wait_for_each
 from benchmarks.report import PLOT, Row, figure, write
-from localstack.stack import Stack
+from localstack.stack import GATEWAY, Stack
 from localstack.stack_settings import Settings
 from shared.auth import tokens
 from shared.settings import settings
@@ -105,16 +105,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8)
     options = parser.parse_args()
     with ExitStack() as exits:
-        url = exits.enter_context(stack())
+        running = exits.enter_context(stack())
         database = exits.enter_context(connect(settings().aws_pgsql_path.get_secret_value()))
         generator = exits.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
         database.run(INSERT_USERS.format(count=USER_COUNT))
         database.run(RECORDS.format(each=RECORDS_EACH))
         database.run("VACUUM ANALYZE")
-        watch = Watch(database)
+        watch = Watch(database, gateway=running.pid(GATEWAY))
 
         def measured(send: Callable[..., Responses], *arguments: object) -> tuple[Responses, Busy]:
-            sending = generator.submit(send, url, *arguments)
+            sending = generator.submit(send, running.url, *arguments)
             busy = watch.until(sending.done)
             return sending.result(), busy
 
@@ -134,14 +134,14 @@ def main() -> None:
 
 
 @contextmanager
-def stack() -> Iterator[str]:
-    """Start a local stack for the block, and set this process's settings to it. Yields its URL."""
+def stack() -> Iterator[Stack]:
+    """Start a local stack for the block, and set this process's settings to it."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # the embedded Postgres may run as another user
         with Stack(Settings(port=0, edge_port=0, data_dir=Path(folder))) as started:
             os.environ.update(started.environment)
             settings.cache_clear()
-            yield started.url
+            yield started
 
 
 def _calls() -> Mapping[str, Sequence[Call]]:

@@ -27,7 +27,7 @@ from localstack.stack_settings import CannotStart
 SHARED_LIBRARIES = (
     *("alembic.command", "alembic.config", "pg8000.dbapi", "sqlalchemy.dialects.postgresql.pg8000"),
     *("aws_lambda_powertools.event_handler.openapi.params", "aws_lambda_powertools.metrics"),
-    *("gunicorn.arbiter", "gunicorn.workers.gthread", "python_multipart"),
+    *("gunicorn.arbiter", "python_multipart"),
     *("localstack.event_source", "localstack.scheduler", "localstack.server"),
 )
 
