@@ -185,6 +185,17 @@ def test_response_of_another_service_is_reported(
         stub(Script(response)).get_current_user()
 
 
-def test_url_without_a_scheme_is_rejected() -> None:
-    with pytest.raises(ValueError, match="must begin with http:// or https://"):
-        Client("localhost:8080")
+@pytest.mark.parametrize(
+    "url", ["localhost:8080", "http://", "http://[", "http://localhost:x", "http://localhost:0", "http://a b"]
+)
+def test_invalid_url_is_rejected(url: str) -> None:
+    with pytest.raises(ValueError, match=r"is not the URL of a service, such as https://api\.example\.com"):
+        Client(url)
+
+
+def test_api_key_that_no_header_can_contain_is_rejected() -> None:
+    for key in ("a\nb", "a b", "ключ"):
+        with pytest.raises(ValueError, match=r"^The API key contains a space.*Copy it again\.$"):
+            Client(api_key=key)
+    with Client(api_key=" rc_1\n") as client:
+        assert client._api_key == "rc_1"

@@ -12,9 +12,10 @@ import pytest
 from restcalc import Client, Forbidden, NotFound, NotSignedIn
 from restcalc.calls import SessionTokens
 from tests.client.conftest import JWT_SECRET_KEY
+from tests.support.documented_client import instance
 from tests.support.http_client import PASSWORD
 
-USER = {"id": "0" * 32, "email": "ada@example.com", "role": "client", "balance": 20, "status": "active"}
+USER = instance({"$ref": "#/components/schemas/User"})
 THREADS = 8
 
 
@@ -50,7 +51,7 @@ def test_many_threads_refresh_once(stub: Callable[..., Client]) -> None:
         if bearer == "old access":
             all_expired.wait(30)
             return httpx.Response(401, json={"type": "/problems/not-signed-in", "detail": "Expired."})
-        return httpx.Response(200, json=USER | {"created_at": "2026-11-29T00:00:00Z"})
+        return httpx.Response(200, json=USER)
 
     client = stub(respond)
     client._session = SessionTokens("old access", "old refresh")

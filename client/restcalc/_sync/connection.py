@@ -16,7 +16,7 @@ from restcalc.errors import NotSignedIn, RestcalcError
 from restcalc.lists import Filter, Names, list_query, page_type
 from restcalc.models import Page
 from restcalc.problems import error_of, session_expired, unreachable
-from restcalc.service_url import service_url
+from restcalc.settings import service_url, valid_api_key
 
 if TYPE_CHECKING:
     import httpx
@@ -37,7 +37,8 @@ class Connection:
         retries: how often a call that failed is sent again.
         """
         self.url = service_url(url or os.environ.get("RESTCALC_URL"))
-        self._api_key = os.environ.get("RESTCALC_API_KEY") if api_key is None else api_key
+        given_key = os.environ.get("RESTCALC_API_KEY", "") if api_key is None else api_key
+        self._api_key = valid_api_key(given_key)
         self._session: SessionTokens | None = None
         self._refreshing = new_lock()
         self._timeout = timeout

@@ -22,7 +22,7 @@ GROUP_SETTINGS: dict[str, Any] = {
 }
 NewCallOption = Annotated[
     bool,
-    typer.Option("--new-call", help="Send another call if the same one was interrupted, not the same again."),
+    typer.Option("--new-call", help="Send a new call, even if the same command was interrupted before."),
 ]
 ONLY_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 

@@ -44,7 +44,7 @@ def failure_of(error: RestcalcError) -> Failure:
         text = "The API key is revoked or has expired, or the session has ended. Run `restcalc login`."
         if os.environ.get("RESTCALC_API_KEY"):
             text = "The service rejected the key in RESTCALC_API_KEY. Set another key, or unset the variable."
-    elif isinstance(error, errors.Forbidden) and "'admin'" in text:
+    elif isinstance(error, errors.Forbidden) and "'admin'" in text and not os.environ.get("RESTCALC_API_KEY"):
         text = f"{text.partition('.')[0]}. Run `restcalc login --admin`."
     elif error.uncertain:
         text += " The service may have carried the request out."

@@ -18,7 +18,7 @@ from restcalc.cli.output import Output
 from restcalc.cli.profiles import Profile, Profiles
 from restcalc.cli.prompts import ask
 from restcalc.cli.times import local
-from restcalc.service_url import service_url
+from restcalc.settings import service_url, valid_api_key
 
 if TYPE_CHECKING:
     from restcalc import AsyncClient, Client
@@ -74,7 +74,10 @@ class Invocation:
     def api_key(self) -> str:
         """The API key. Raises: Failure if there is none for this URL."""
         if key := os.environ.get("RESTCALC_API_KEY"):
-            return key
+            try:
+                return valid_api_key(key)
+            except ValueError as error:
+                raise Failure(f"RESTCALC_API_KEY: {error}", ExitCode.USAGE) from None
         # A key is sent only to the service that created it.
         key = self.credentials.load(self.profile) if self.profile.url == self.url else None
         if not key:

@@ -151,6 +151,19 @@ def test_key_of_the_environment_needs_no_login(cli: CommandLine, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_invalid_url_and_key_are_named_before_a_request(cli: CommandLine) -> None:
+    wrong = cli("balance", "--url", "http://localhost:x")
+    assert (wrong.code, "'http://localhost:x' is not the URL of a service" in wrong.err) == (
+        ExitCode.USAGE,
+        True,
+    )
+    broken = cli("balance", RESTCALC_API_KEY="rc_\nbroken")
+    assert (broken.code, "RESTCALC_API_KEY: The API key contains a space" in broken.err) == (
+        ExitCode.USAGE,
+        True,
+    )
+
+
 def test_profiles_hold_several_deployments(cli: CommandLine, new_user: Callable[..., CommandLine]) -> None:
     other = new_user()
     assert cli("login", "--profile", "second", RESTCALC_EMAIL=other.email).code == 0

@@ -31,7 +31,8 @@ def run_files(
     ] = None,
     detach: DetachOption = False,
     anew: Annotated[
-        bool, typer.Option("--anew", help="Do not continue a task of the same file that stopped.")
+        bool,
+        typer.Option("--anew", help="Begin at the first row, even if an earlier task of the file stopped."),
     ] = False,
 ) -> None:
     """Upload files, follow them, and download their results.

@@ -66,7 +66,9 @@ def login(
 
 def logout(
     run: Invocation,
-    force: Annotated[bool, typer.Option("--force", help="Forget a key that can't be revoked, too.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Forget the key even if it can't be revoked.")
+    ] = False,
 ) -> None:
     """Revoke the API key of this machine, and forget it."""
     from restcalc import NotFound, NotSignedIn, RestcalcError
