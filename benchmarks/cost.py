@@ -7,9 +7,6 @@ same everywhere, so they are left out. Prices are list prices of us-east-1, Nove
 import math
 from collections.abc import Callable, Sequence
 
-import pygal
-from pygal.style import CleanStyle
-
 from benchmarks import money
 from benchmarks.measured import Measured
 from benchmarks.report import COST_PLOT, figure, write
@@ -48,12 +45,16 @@ POINTS = [10 ** (4 + step / 100) for step in range(601)]
 
 def main() -> None:
     measured = Measured()
+    write_table(measured)
+    _plot(monthly_costs(measured))
+
+
+def write_table(measured: Measured) -> None:
     costs = monthly_costs(measured)
     lines: list[Sequence[str]] = [("calls a month", *costs), ["---"] * (len(costs) + 1)]
     lines += [(f"{calls:,}", *(f"${of(calls):,.2f}" for of in costs.values())) for calls in MONTHLY_CALLS]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     write("cost", [], command="python -m benchmarks.cost", notes=_notes(measured, costs), table=table)
-    _plot(costs)
 
 
 def monthly_costs(measured: Measured) -> dict[str, Callable[[float], float]]:
@@ -133,6 +134,10 @@ def _calls(calls: float) -> str:
 
 
 def _plot(costs: dict[str, Callable[[float], float]]) -> None:
+    # Imported here, because it adds an import hook without `find_spec`, about which later imports warn.
+    import pygal
+    from pygal.style import CleanStyle
+
     chart = pygal.XY(
         title="Dollars a month over calls a month, without the database",
         logarithmic=True,
