@@ -46,6 +46,8 @@ FILES = {
         "API keys, beside `config.json`, readable only by you. Not used if `restcalc[keyring]` is installed "
         "and the system has a keyring."
     ),
+    "config.json.lock": "Empty. A command locks it while it changes `config.json`.",
+    "credentials.json.lock": "Empty. A command locks it while it changes `credentials.json`.",
     "calls/": (
         "Idempotency keys of calls whose answer was not printed yet, for 71 hours. In "
         "`~/.local/state/restcalc` on Linux, else beside `config.json`."

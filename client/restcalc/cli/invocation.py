@@ -100,7 +100,7 @@ class Invocation:
     @contextmanager
     def session(self, email: str | None = None) -> Iterator[Client]:
         """Sign in by password, yield the client, and sign out. `password` is kept for the command."""
-        from restcalc import Client, RestcalcError
+        from restcalc import Client, NotFound, RestcalcError
 
         email = (
             email or os.environ.get("RESTCALC_EMAIL") or self.profile.email or ask("E-mail", "RESTCALC_EMAIL")
@@ -108,7 +108,10 @@ class Invocation:
         question = f"Password of {email}"
         self.password = os.environ.get("RESTCALC_PASSWORD") or ask(question, "RESTCALC_PASSWORD", secret=True)
         with Client(self.url, api_key="") as client:
-            client.login(email, self.password)
+            try:
+                client.login(email, self.password)
+            except NotFound:
+                raise Failure(f"{self.url} has no route to sign in. Check the URL of the service.") from None
             try:
                 yield client
             finally:

@@ -151,12 +151,14 @@ def test_key_of_the_environment_needs_no_login(cli: CommandLine, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_invalid_url_and_key_are_named_before_a_request(cli: CommandLine) -> None:
+def test_wrong_url_and_key_are_named(cli: CommandLine) -> None:
     wrong = cli("balance", "--url", "http://localhost:x")
     assert (wrong.code, "'http://localhost:x' is not the URL of a service" in wrong.err) == (
         ExitCode.USAGE,
         True,
     )
+    elsewhere = cli("login", "--url", f"{cli.url}/elsewhere")
+    assert (elsewhere.code, "/elsewhere has no route to sign in. Check the URL" in elsewhere.err) == (1, True)
     broken = cli("balance", RESTCALC_API_KEY="rc_\nbroken")
     assert (broken.code, "RESTCALC_API_KEY: The API key contains a space" in broken.err) == (
         ExitCode.USAGE,
