@@ -251,7 +251,7 @@ def aim(handler: str) -> str:
     """Return the aim for the ratio to the lean floor, or "" if there is none."""
     if handler.startswith(BEYOND_FIXED_STATEMENTS) or "/" not in handler:
         return ""
-    return "≤ 2" if handler.endswith("/list.app") else "≤ 1.15"
+    return "≤ 1.3" if handler.endswith("/list.app") else "≤ 1.15"
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def parameters(listing: Listing) -> list[dict[str, Any]]:
         ),
         _query("sort", _names(sortable), "The members to sort by. A leading - sorts in descending order."),
     ]
-    if listing.contains is not None:
+    if listing.has_search:
         declared.append(_query("search", {"type": "string", "minLength": 1, "maxLength": 200}, SEARCH))
     if "deleted_at" in listing.public:
         declared.append(_query("deleted", {"type": "boolean"}, "Include deleted rows. For admins only."))

@@ -18,7 +18,8 @@ from shared.exports import LISTINGS
 from shared.lists.listing import Listing
 from shared.lists.query import parse
 from shared.lists.read_page import split_query
-from shared.lists.sql import Shape, csv_header, export_sql, window_end_sql
+from shared.lists.shape import Shape, csv_header
+from shared.lists.sql import export_sql, window_end_sql
 from worker.messages import Export
 from worker.results import Fenced
 from worker.s3_writer import S3ObjectWriter, resume_writer, s3_errors_as_domain_errors
@@ -119,9 +120,7 @@ def _window_end(
     Rows that a filter removes count, unless an index serves the filter. Otherwise a filter that few rows
     match would make one statement read the whole list, which may take longer than the socket's timeout.
     """
-    indexed = [column.name for column in listing.newest]
-    if listing.owner is not None:
-        indexed.append(listing.owner.name)
+    indexed = (*listing.newest, listing.owner)
     examined = replace(shape, filters=tuple(one for one in shape.filters if one.field in indexed))
     sql = window_end_sql(listing, examined.after_cursor() if position else examined)
     parameters = {**values, **_named("position", position), "window": ROWS_AT_ONCE}

@@ -12,7 +12,8 @@ from shared.errors import InvalidInput, StatementTimeout
 from shared.lists import cursor as listing_cursor
 from shared.lists.listing import Listing
 from shared.lists.query import Filter, Query, parse
-from shared.lists.sql import Shape, count_sql, page_sql, search_sql, sort_keys, window_end_sql
+from shared.lists.shape import Shape
+from shared.lists.statements import count_sql, key_count, page_sql, search_sql, window_end_sql
 
 COUNT_LIMIT = 10_000
 """The count stops at this many rows. For a longer list, the total is a lower bound."""
@@ -35,7 +36,7 @@ def read_page(listing: Listing, query_string: str, caller: Caller) -> str:
         query_string,
         listing.public,
         may_see_deleted=listing.may_see_deleted(caller),
-        may_search=listing.contains is not None,
+        may_search=listing.has_search,
     )
     shape, values = split_query(listing, query, caller)
     try:
@@ -102,7 +103,7 @@ def split_query(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, 
         filters=tuple(filters),
         sort=query.sort,
         is_owners=is_owners,
-        hides=listing.hidden is not None and not query.deleted,
+        hides=listing.hides_rows and not query.deleted,
         starts="cursor" if query.cursor is not None else "offset" if query.page > 1 else "top",
         searches=query.search is not None,
     )
@@ -111,7 +112,7 @@ def split_query(listing: Listing, query: Query, caller: Caller) -> tuple[Shape, 
     if is_owners:
         values["owner"] = caller.id
     if query.cursor is not None:
-        position = listing_cursor.decode(query, len(sort_keys(listing, shape)))
+        position = listing_cursor.decode(query, key_count(listing, shape))
         values.update((f"position{i}", text) for i, text in enumerate(position))
     elif query.page > 1:
         values["skipped"] = (query.page - 1) * query.page_size

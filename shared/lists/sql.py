@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +26,8 @@ from sqlalchemy.types import JSON, BigInteger, DateTime, Numeric, Uuid
 
 from shared.lists.listing import Listing
 from shared.lists.query import Filter
+from shared.lists.shape import Shape
+from shared.lists.sources import SOURCES, Source
 
 _DIALECT = PGDialect_pg8000(paramstyle="named")  # type: ignore[no-untyped-call]
 # The substitute for null in a sort key; a preceding key sorts by whether the value is null.
@@ -44,50 +45,29 @@ Statement = Select[*tuple[Any, ...]]
 SortKey = tuple[ColumnElement[Any], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What determines the SQL text of a query. Queries of one shape differ in their parameters only.
-
-    A filter's value holds the names of its parameters. `is_owners` limits the rows to those of the owner,
-    `hides` leaves out deleted rows, `searches` means that there is a search pattern, and `starts` is "top",
-    "offset" or "cursor".
-    """
-
-    fields: tuple[str, ...]
-    filters: tuple[Filter, ...]
-    sort: tuple[tuple[str, bool], ...]
-    is_owners: bool
-    hides: bool
-    starts: str
-    searches: bool
-
-    def after_cursor(self) -> "Shape":
-        """Return the shape of the rows after a position."""
-        return replace(self, starts="cursor")
-
-
 @lru_cache(maxsize=256)
 def page_sql(listing: Listing, shape: Shape) -> str:
     """Return the SQL of a page. Cached, because building it takes longer than running it."""
-    return _text(_select(listing, shape))
+    return _text(_select(SOURCES[listing.name], shape))
 
 
 @lru_cache(maxsize=256)
 def count_sql(listing: Listing, shape: Shape) -> str:
     """Return the SQL that counts a list, up to the parameter `count_limit`."""
-    return _text(_select_count(listing, shape))
+    return _text(_select_count(SOURCES[listing.name], shape))
 
 
 @lru_cache(maxsize=256)
 def search_sql(listing: Listing, shape: Shape) -> str:
     """Return the SQL of the rows that contain `pattern`, among the next `window` rows of the list."""
-    return _text(_select_matches(listing, shape))
+    return _text(_select_matches(SOURCES[listing.name], shape))
 
 
 @lru_cache(maxsize=256)
 def window_end_sql(listing: Listing, shape: Shape) -> str:
     """Return the SQL of the sort keys of row number `window`, or of no row if the list is shorter."""
-    examined = _ordered(listing, shape, select(*_positions(listing, shape)).select_from(listing.table))
+    source = SOURCES[listing.name]
+    examined = _ordered(source, shape, select(*_positions(source, shape)).select_from(source.table))
     last = examined.offset(bindparam("window", type_=BigInteger) - literal_column("1")).limit(
         literal_column("1")
     )
@@ -97,87 +77,88 @@ def window_end_sql(listing: Listing, shape: Shape) -> str:
 @lru_cache(maxsize=256)
 def export_sql(listing: Listing, shape: Shape, *, is_csv: bool, has_end: bool) -> str:
     """Return the SQL of the rows of an export, as cells or JSON; `has_end`: up to the position `end0` …"""
-    columns = _cells(listing, shape) if is_csv else [_body(listing, shape)]
-    statement = _ordered(listing, shape, select(*columns).select_from(listing.table))
-    return _text(statement.where(not_(_after(sort_keys(listing, shape), "end"))) if has_end else statement)
+    source = SOURCES[listing.name]
+    columns = _cells(source, shape) if is_csv else [_body(source, shape)]
+    statement = _ordered(source, shape, select(*columns).select_from(source.table))
+    return _text(statement.where(not_(_after(_sort_keys(source, shape), "end"))) if has_end else statement)
 
 
-def csv_header(shape: Shape) -> bytes:
-    """Return the header line of an export."""
-    return f"{','.join(shape.fields)}\n".encode()
+def key_count(listing: Listing, shape: Shape) -> int:
+    """Return the number of keys that order a list."""
+    return len(_sort_keys(SOURCES[listing.name], shape))
 
 
-def sort_keys(listing: Listing, shape: Shape) -> list[SortKey]:
+def _sort_keys(source: Source, shape: Shape) -> list[SortKey]:
     """Return the keys that order a list, each with whether it descends. The last key is unique."""
-    if shape.sort in ((), tuple((column.name, True) for column in listing.newest[:-1])):
-        return [(column, True) for column in listing.newest]
+    if shape.is_newest_first(source.listing):
+        return [(column, True) for column in source.newest]
     keys = list[SortKey]()
     for name, descending in shape.sort:
-        expression = listing.expression(name)
-        if listing.public[name].nullable:
+        expression = source.expression(name)
+        if source.listing.public[name].nullable:
             keys.append((expression.is_(None), False))
             expression = func.coalesce(expression, cast(literal_column(_zero(expression)), expression.type))
         keys.append((expression, descending))
-    keys.append((listing.newest[-1], True))
+    keys.append((source.newest[-1], True))
     # Cast ids to text; otherwise Postgres may scan the primary-key index across all users.
     return [(cast(key, Text) if shape.is_owners and _is_id(key) else key, down) for key, down in keys]
 
 
-def _select(listing: Listing, shape: Shape) -> Statement:
-    columns = (_body(listing, shape), *_positions(listing, shape))
-    statement = _ordered(listing, shape, select(*columns).select_from(listing.table))
+def _select(source: Source, shape: Shape) -> Statement:
+    columns = (_body(source, shape), *_positions(source, shape))
+    statement = _ordered(source, shape, select(*columns).select_from(source.table))
     if shape.starts == "offset":
         statement = statement.offset(bindparam("skipped", type_=BigInteger))
     return statement.limit(bindparam("wanted", type_=BigInteger))
 
 
-def _select_matches(listing: Listing, shape: Shape) -> Statement:
-    assert listing.contains is not None  # noqa: S101  (for mypy)
-    matches = listing.contains(bindparam("pattern", type_=Text)).label("matches")
-    examined = _ordered(listing, shape, select(*listing.newest, matches).select_from(listing.table))
+def _select_matches(source: Source, shape: Shape) -> Statement:
+    assert source.contains is not None  # noqa: S101  (for mypy)
+    matches = source.contains(bindparam("pattern", type_=Text)).label("matches")
+    examined = _ordered(source, shape, select(*source.newest, matches).select_from(source.table))
     window = examined.limit(bindparam("window", type_=BigInteger)).subquery("examined")
-    newest = [window.c[column.name].desc() for column in listing.newest]
-    key = listing.newest[-1]
+    newest = [window.c[column.name].desc() for column in source.newest]
+    key = source.newest[-1]
     found = select(window.c[key.name]).where(window.c.matches).order_by(*newest)
     wanted = found.limit(bindparam("wanted", type_=BigInteger))
-    statement: Statement = select(_body(listing, shape), *_positions(listing, shape))
+    statement: Statement = select(_body(source, shape), *_positions(source, shape))
     return (
-        statement.select_from(listing.table)
+        statement.select_from(source.table)
         .where(key.in_(wanted))
-        .order_by(*(column.desc() for column in listing.newest))
+        .order_by(*(column.desc() for column in source.newest))
     )
 
 
-def _ordered(listing: Listing, shape: Shape, statement: Statement) -> Statement:
+def _ordered(source: Source, shape: Shape, statement: Statement) -> Statement:
     """Select the rows that match the filters and follow the cursor, in the list's order."""
-    keys = sort_keys(listing, shape)
-    statement = statement.where(*_conditions(listing, shape))
+    keys = _sort_keys(source, shape)
+    statement = statement.where(*_conditions(source, shape))
     if shape.starts == "cursor":
         statement = statement.where(_after(keys))
     return statement.order_by(*(key.desc() if descending else key.asc() for key, descending in keys))
 
 
-def _positions(listing: Listing, shape: Shape) -> list[ColumnElement[Any]]:
-    return [cast(key, Text).label(f"key{i}") for i, (key, _) in enumerate(sort_keys(listing, shape))]
+def _positions(source: Source, shape: Shape) -> list[ColumnElement[Any]]:
+    return [cast(key, Text).label(f"key{i}") for i, (key, _) in enumerate(_sort_keys(source, shape))]
 
 
-def _body(listing: Listing, shape: Shape) -> ColumnElement[str]:
+def _body(source: Source, shape: Shape) -> ColumnElement[str]:
     """Return a row as JSON: as `json_function` makes it, or only the fields that the query names."""
     if not shape.fields:
-        return listing.json_function(literal_column(listing.table.name)).label("body")
+        return source.json_function(literal_column(source.table.name)).label("body")
     pairs = [
         part
         for name in shape.fields
-        for part in (literal_column(f"'{name}'"), _presented(listing.expression(name)))
+        for part in (literal_column(f"'{name}'"), _presented(source.expression(name)))
     ]
     return cast(func.json_build_object(*pairs), Text).label("body")
 
 
-def _cells(listing: Listing, shape: Shape) -> list[ColumnElement[Any]]:
+def _cells(source: Source, shape: Shape) -> list[ColumnElement[Any]]:
     """Return the fields as cells of a CSV file, in which no text is a formula."""
     cells = list[ColumnElement[Any]]()
     for name in shape.fields:
-        expression = listing.expression(name)
+        expression = source.expression(name)
         if isinstance(expression.type, JSONB):
             cells.append(func.csv_json(expression))
         elif isinstance(expression.type, Text):
@@ -187,26 +168,26 @@ def _cells(listing: Listing, shape: Shape) -> list[ColumnElement[Any]]:
     return cells
 
 
-def _select_count(listing: Listing, shape: Shape) -> Statement:
-    matching = _conditions(listing, shape)
-    matches: Statement = select(literal_column("1")).select_from(listing.table).where(*matching)
+def _select_count(source: Source, shape: Shape) -> Statement:
+    matching = _conditions(source, shape)
+    matches: Statement = select(literal_column("1")).select_from(source.table).where(*matching)
     counted = matches.limit(bindparam("count_limit", type_=BigInteger)).subquery()
     return select(func.count().label("total")).select_from(counted)
 
 
-def _conditions(listing: Listing, shape: Shape) -> list[ColumnElement[bool]]:
-    conditions = [_filter_condition(listing, wanted) for wanted in shape.filters]
-    if listing.owner is not None and shape.is_owners:
-        conditions.append(listing.owner == bindparam("owner", type_=Uuid))
-    if listing.hidden is not None and shape.hides:
-        conditions.append(listing.hidden.is_(None))
+def _conditions(source: Source, shape: Shape) -> list[ColumnElement[bool]]:
+    conditions = [_filter_condition(source, wanted) for wanted in shape.filters]
+    if source.owner is not None and shape.is_owners:
+        conditions.append(source.owner == bindparam("owner", type_=Uuid))
+    if source.hidden is not None and shape.hides:
+        conditions.append(source.hidden.is_(None))
     return conditions
 
 
-def _filter_condition(listing: Listing, wanted: Filter) -> ColumnElement[bool]:
-    if wanted.field not in listing.lookups:
-        return _condition(listing.expression(wanted.field), wanted)
-    reference, column = listing.lookups[wanted.field]
+def _filter_condition(source: Source, wanted: Filter) -> ColumnElement[bool]:
+    if wanted.field not in source.lookups:
+        return _condition(source.expression(wanted.field), wanted)
+    reference, column = source.lookups[wanted.field]
     return reference.in_(select(column.table.c.id).where(_condition(column, wanted)))
 
 

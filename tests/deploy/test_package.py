@@ -20,7 +20,8 @@ from tests.support.data_folder import data_folder
 
 SERVICE = Service.load(ROOT / "serverless.yml", {})
 UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
-# Runs with only the package and Lambda's own libraries: imports all handlers, migrates, sends four requests.
+# Runs with only the package and Lambda's own libraries: imports all handlers, builds the SQL of a list,
+# migrates, and sends four requests.
 START_PROGRAM = """
 import importlib, json, sys
 sys.path[:0] = sys.argv[1:3]
@@ -29,6 +30,8 @@ for name in json.loads(sys.argv[3]):
 from functions.console import asset, index
 from functions.docs import health, page
 from migrations.handler import handler
+from shared.lists import registry, shape, sql
+sql.page_sql(registry.RECORDS, shape.Shape(("id",), (), (("amount", True),), True, True, "top", False))
 revision = handler({}, None)["revision"]
 statuses = []
 script = "/assets/" + next(path.stem for path in asset.FOLDER.glob("index-*.js.gz"))

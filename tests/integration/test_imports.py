@@ -12,21 +12,6 @@ from deploy.environment import ROOT
 from deploy.serverless_file import Service
 from tests.support.import_chains import EXPENSIVE, OPENAPI
 
-LISTS = {
-    f"functions.{name}.list"
-    for name in (
-        "api_keys",
-        "audit_log",
-        "exports",
-        "ledger",
-        "operations",
-        "records",
-        "sessions",
-        "tasks",
-        "users",
-    )
-}
-LISTS |= {"functions.exports.create"}  # validates the filters of a list
 PASSWORDS = {"functions.auth.login", "functions.auth.create_admin"}
 PASSWORDS |= {
     "functions.users.change_password",
@@ -41,7 +26,7 @@ STORAGE |= {"functions.exports.create", "functions.exports.get"}
 STORAGE |= {"worker.handler", "functions.housekeeping.restart_tasks"}
 
 MAY_IMPORT = {
-    "sqlalchemy": LISTS | {"migrations.handler"},
+    "sqlalchemy": {"migrations.handler"},
     "alembic": {"migrations.handler"},
     "argon2": PASSWORDS,
     "python_multipart": {"functions.tasks.process_csv"},
@@ -49,7 +34,7 @@ MAY_IMPORT = {
     "botocore.client": STORAGE,
     OPENAPI: set[str](),
 }
-"""Each expensive library and the functions that need it: for filters, migrations, hashes, forms or files."""
+"""Each expensive library and the functions that need it: for migrations, hashes, forms or files."""
 
 HANDLERS = sorted(
     {

@@ -155,7 +155,7 @@ def test_client_query_reads_only_the_clients_rows(
 ) -> None:
     for query in queries_on(listing, name):
         for plan in plans(CLIENT)(listing, query):
-            assert rows_read(plan, listing.table.name) <= ROWS / OWNERS, query
+            assert rows_read(plan, listing.name) <= ROWS / OWNERS, query
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_newest_rows_are_read_in_index_order_on_any_page(
     plans: Callable[[Caller], Plans], listing: Listing, caller: Caller
 ) -> None:
     cursor = Reader(caller).page(listing)["next_cursor"]
-    newest = ",".join(f"-{column.name}" for column in listing.newest[:-1])
+    newest = ",".join(f"-{name}" for name in listing.newest[:-1])
     for query in ({}, {"sort": newest} if newest else {}, {"cursor": cursor}):
         page = plans(caller)(listing, query)[0]
         assert all(step["Node Type"] not in ("Seq Scan", "Sort") for step in steps(page)), query
