@@ -153,6 +153,7 @@ bench: $(INSTALLED) $(CONSOLE) ## Run all benchmarks and write docs/results/perf
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.gateway $${BEFORE:+--before $$BEFORE}
+	$(BIN)/python -m benchmarks.start $${BEFORE:+--before $$BEFORE}
 	@$(MAKE) --no-print-directory bench-batch
 	$(BIN)/python -m benchmarks.capacity
 	$(BIN)/python -m benchmarks.cost

@@ -129,14 +129,21 @@ def earlier(commit: str, current: Version) -> Iterator[Version]:
     """Check out a commit, and migrate a second database of the server to its schema."""
     url = current.url.replace("/restcalculator?", f"/{EARLIER}?")
     current.database.run(f"CREATE DATABASE {EARLIER}")
+    with checked_out(commit) as folder:
+        environment = {**os.environ, "AWS_PGSQL_PATH": url}
+        subprocess.run([sys.executable, "-c", MIGRATE], cwd=folder, env=environment, check=True)
+        with connect(url) as database:
+            yield Version(folder, url, database)
+
+
+@contextmanager
+def checked_out(commit: str) -> Iterator[Path]:
+    """Check out a commit into a new folder for the block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "worktree"
         _git("worktree", "add", "--detach", str(folder), commit)
         try:
-            environment = {**os.environ, "AWS_PGSQL_PATH": url}
-            subprocess.run([sys.executable, "-c", MIGRATE], cwd=folder, env=environment, check=True)
-            with connect(url) as database:
-                yield Version(folder, url, database)
+            yield folder
         finally:
             _git("worktree", "remove", "--force", str(folder))
 

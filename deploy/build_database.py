@@ -6,8 +6,7 @@ import sys
 
 from deploy.environment import ROOT, read_dotenv
 from deploy.validate_settings import database_setting_errors
-from shared.errors import DomainError
-from shared.settings import SettingsError
+from shared.errors import DomainError, SettingsError
 
 
 def main(url: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import boto3
 
 from deploy.environment import ROOT, read_dotenv
-from shared.settings import SettingsError
+from shared.errors import SettingsError
 
 SERVICE = "restcalculator"
 

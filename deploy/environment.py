@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from shared.settings import SettingsError
+from shared.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 

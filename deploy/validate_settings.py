@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from deploy.config import load_environment
 from shared.database.url import PostgresUrl, rds_roots
+from shared.errors import SettingsError
 from shared.schemas.field_types import PASSWORD_LENGTH as ACCEPTED_PASSWORD_LENGTH
-from shared.settings import PUBLISHED_ADMIN_PASSWORD, PUBLISHED_CLIENT_PASSWORD, SettingsError
+from shared.settings import PUBLISHED_ADMIN_PASSWORD, PUBLISHED_CLIENT_PASSWORD
 
 CONFIG_TYPES = ("development", "production")
 MIN_SECRET_BYTES = 32

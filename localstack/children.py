@@ -19,6 +19,9 @@ class Child:
 
     Its standard input is the lifeline (`localstack.lifeline`). A thread passes each line of its output to
     `on_line`, and calls `on_exit` after the process has ended, even if it crashed.
+
+    Args:
+        with_libraries: whether to wait until the fork server has imported the shared libraries.
     """
 
     def __init__(
@@ -29,12 +32,16 @@ class Child:
         environment: Mapping[str, str],
         on_line: LineHandler,
         on_exit: Callable[["Child"], None] = lambda child: None,
+        *,
+        with_libraries: bool = True,
     ) -> None:
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=20)
         self._on_line, self._on_exit = on_line, on_exit
         self._ready_or_ended, self._ready = threading.Event(), False
-        self.pid, self._lifeline, self._output = fork_server().fork(module, folder, environment)
+        self.pid, self._lifeline, self._output = fork_server().fork(
+            module, folder, environment, with_libraries=with_libraries
+        )
         self._reader = threading.Thread(target=self._read, name=f"log of {name}", daemon=True)
         self._reader.start()
 

@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from deploy.serverless_file import Function
+if TYPE_CHECKING:
+    from deploy.serverless_file import Function
 
 ACCOUNT = "000000000000"
 
@@ -13,7 +15,7 @@ ACCOUNT = "000000000000"
 class LambdaContext:
     """The `context` argument of one invocation. Its time limit starts when it is created."""
 
-    function: Function
+    function: "Function"
     region: str = "us-east-1"
     aws_request_id: str = field(default_factory=lambda: str(uuid4()))
     function_version: str = "$LATEST"

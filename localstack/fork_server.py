@@ -1,7 +1,8 @@
 """The process from which the parts of the offline cloud fork: `python -m localstack.fork_server DESCRIPTOR`.
 
-It imports the shared libraries once, so a part starts in milliseconds instead of half a second. Unlike the
-forkserver of multiprocessing, it does not import its parent's main module into each part.
+It imports the shared libraries once, so a part starts in milliseconds instead of half a second. A part that
+needs none of them starts at once, before their import. Unlike the forkserver of multiprocessing, it does not
+import its parent's main module into each part.
 
 Each part has its own environment, so the fork server imports only modules that do not read the environment at
 import. The functions' loggers do, so it imports no function.
@@ -32,6 +33,10 @@ SHARED_LIBRARIES = (
 )
 
 
+WITHOUT_LIBRARIES, WITH_LIBRARIES = b"0", b"1"
+"""The requests to fork: at once, or after the import of the libraries."""
+
+
 class ForkServer:
     """Starts the fork server's process, which ends with this one, and sends it requests to fork."""
 
@@ -48,8 +53,13 @@ class ForkServer:
             )
         atexit.register(self._end)
 
-    def fork(self, module: str, folder: Path, environment: Mapping[str, str]) -> tuple[int, int, int]:
+    def fork(
+        self, module: str, folder: Path, environment: Mapping[str, str], *, with_libraries: bool = True
+    ) -> tuple[int, int, int]:
         """Run `main` of a module in a new process and session.
+
+        Args:
+            with_libraries: whether to wait until the libraries are imported.
 
         Returns:
             The process id, and descriptors of pipes to its standard input and from its output and errors.
@@ -60,7 +70,7 @@ class ForkServer:
         input, lifeline = os.pipe()
         output, written = os.pipe()
         with self._lock:
-            pid = self._ask(input, written)
+            pid = self._ask(WITH_LIBRARIES if with_libraries else WITHOUT_LIBRARIES, input, written)
         os.close(input)
         os.close(written)
         if not pid:
@@ -72,10 +82,10 @@ class ForkServer:
             request.write(json.dumps(what) + "\n")
         return pid, lifeline, output
 
-    def _ask(self, *pipes: int) -> int:
+    def _ask(self, request: bytes, *pipes: int) -> int:
         """Return the id of a new process with these pipes, or 0 if the fork server has ended."""
         try:
-            socket.send_fds(self._requests, [b"."], pipes)
+            socket.send_fds(self._requests, [request], pipes)
             return int.from_bytes(self._requests.recv(8))
         except OSError:
             return 0
@@ -93,20 +103,25 @@ def fork_server() -> ForkServer:
 
 def main(descriptor: str) -> None:
     """Fork for each request until the parent closes the socket."""
-    import_libraries()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel removes ended processes
     with socket.socket(fileno=int(descriptor)) as requests:
-        while pipes := socket.recv_fds(requests, 1, 2)[1]:
+        while True:
+            request, pipes, *_ = socket.recv_fds(requests, 1, 2)
+            if not pipes:
+                return
+            if request == WITH_LIBRARIES:
+                import_libraries()
             pid = os.fork()
             if pid == 0:
                 break
             requests.send(pid.to_bytes(8))
             for pipe in pipes:
                 os.close(pipe)
-    if pipes:
-        run(*pipes)
+            import_libraries()
+    run(*pipes)
 
 
+@cache
 def import_libraries() -> None:
     """Import the libraries, the shared code, and botocore's descriptions of S3 and SQS."""
     import boto3

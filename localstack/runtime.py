@@ -20,8 +20,7 @@ from uuid import uuid4
 from deploy.serverless_file import Function, Service
 from localstack.context import LambdaContext
 from localstack.stack_settings import Settings
-from shared.errors import DomainError
-from shared.settings import SettingsError
+from shared.errors import DomainError, SettingsError
 
 Handler = Callable[[Mapping[str, Any], LambdaContext], object]
 

@@ -18,7 +18,6 @@ from localstack import ports
 from localstack.children import Child
 from localstack.cloud import BUCKET, EDGE_HOST, localstack_environment, ministack_environment, queue_url
 from localstack.data_folder import DataFolder
-from localstack.fork_server import fork_server
 from localstack.log import LogFile
 from localstack.stack_settings import CannotStart, Settings
 
@@ -118,11 +117,11 @@ class Stack:
         self._log = LogFile(self._folder.log, self._on_line)
         self._exits.callback(self._log.close)
         self.environment = self._constants()
-        fork_server()  # imports its libraries while Postgres starts
-        if not self.settings.database_url:
-            self._start_postgres()
+        # The fork server starts the emulator, and imports the libraries of the others while Postgres starts.
         if not self.settings.endpoint_url:
             self._start_emulator()
+        if not self.settings.database_url:
+            self._start_postgres()
         self._start_service()
         self._folder.publish({**self.environment, "RESTCALCULATOR_URL": self.url})
 
@@ -166,7 +165,7 @@ class Stack:
             if python
             else ministack_environment(port, self._folder.emulator)
         )
-        self._child(EMULATOR, "localstack.emulator", extra=extra, quiet=True)
+        self._child(EMULATOR, "localstack.emulator", extra=extra, quiet=True, with_libraries=False)
 
     def _start_postgres(self) -> None:
         self._on_start("Postgres")
@@ -207,6 +206,7 @@ class Stack:
         extra: dict[str, str] | None = None,
         quiet: bool = False,
         watched: bool = True,
+        with_libraries: bool = True,
     ) -> Child:
         variables = {**os.environ, **self.settings.variables, **self.settings.as_environment()}
         child = Child(
@@ -216,6 +216,7 @@ class Stack:
             {**variables, **self.environment, **(extra or {})},
             on_line=lambda line: self._log.write(name, line, quiet=quiet),
             on_exit=self._note_end if watched else lambda child: None,
+            with_libraries=with_libraries,
         )
         self._children[name] = child
         self._exits.callback(child.stop)

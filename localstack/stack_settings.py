@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from deploy.environment import ROOT, read_dotenv
-from shared.settings import SettingsError
+from shared.errors import SettingsError
 
 
 class CannotStart(Exception):

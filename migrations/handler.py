@@ -18,9 +18,9 @@ from shared import accounts, database
 from shared.billing import audit, usage_backfill
 from shared.billing.charges import OPENING_CREDIT
 from shared.database import UnitOfWork
-from shared.errors import ServiceUnavailable
+from shared.errors import ServiceUnavailable, SettingsError
 from shared.ids import uuid7
-from shared.settings import SettingsError, settings
+from shared.settings import settings
 
 PRICED = ("addition", "substraction", "multiplication", "division", "square_root", "random_string")
 """Operations that get DEFAULT_COST at set-up. An admin sets the price of operations added later."""

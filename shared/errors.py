@@ -1,4 +1,4 @@
-"""The domain errors: each has the cause, the next step and further facts for the client.
+"""The error of settings, and the domain errors: each of these has the cause, the next step and facts.
 
 They do not depend on HTTP: `shared/http/problems.py` maps each class to a status and a problem body.
 """
@@ -13,6 +13,10 @@ class Fault(TypedDict):
 
     pointer: str
     detail: str
+
+
+class SettingsError(Exception):
+    """Settings are missing or invalid. The message names each of them."""
 
 
 class DomainError(Exception):

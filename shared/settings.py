@@ -6,12 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from shared.errors import SettingsError
+
 PUBLISHED_CLIENT_PASSWORD = "Test1234!"  # noqa: S105  published, so rejected in production
 PUBLISHED_ADMIN_PASSWORD = "adminpass"  # noqa: S105
-
-
-class SettingsError(Exception):
-    """Settings are missing or invalid. The message names each of them."""
 
 
 class Settings(BaseModel):

@@ -9,7 +9,7 @@ from socket import AF_UNIX, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY, create_connec
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from shared.settings import SettingsError
+from shared.errors import SettingsError
 
 _LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
 _RDS_HOST = re.compile(r"\.([a-z0-9-]+)\.rds\.amazonaws\.com(\.cn)?$")

@@ -21,9 +21,9 @@ from shared import database, tasks
 from shared.auth import passwords
 from shared.database.tables import metadata
 from shared.database.url import PostgresUrl
-from shared.errors import ServiceUnavailable
+from shared.errors import ServiceUnavailable, SettingsError
 from shared.operations.catalog import CATALOG
-from shared.settings import SettingsError, settings
+from shared.settings import settings
 from tests.integration.conftest import Server
 from tests.support.charging import charge
 from tests.support.old_schema import ALL_MIGRATIONS, migrate_to, name_of

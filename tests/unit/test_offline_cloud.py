@@ -19,7 +19,7 @@ from localstack.log import LogFile, readable
 from localstack.run import _without_password, up
 from localstack.stack import Stack
 from localstack.stack_settings import CannotStart, Settings
-from shared.settings import SettingsError
+from shared.errors import SettingsError
 
 
 def test_settings_come_from_the_environment_and_have_defaults() -> None:

@@ -5,7 +5,7 @@ import ssl
 import pytest
 
 from shared.database.url import PostgresUrl
-from shared.settings import SettingsError
+from shared.errors import SettingsError
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+pg8000"])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.settings import SettingsError, settings
+from shared.errors import SettingsError
+from shared.settings import settings
 
 SECRET = "hunter2"
 

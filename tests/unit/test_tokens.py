@@ -11,8 +11,8 @@ import pytest
 
 from shared.auth import tokens
 from shared.auth.tokens import TokenType
-from shared.errors import NotSignedIn
-from shared.settings import SettingsError, settings
+from shared.errors import NotSignedIn, SettingsError
+from shared.settings import settings
 
 SESSION, USER = uuid4(), uuid4()
 
