@@ -33,7 +33,7 @@ class PendingCall:
         self._entry, self._out, self._has_new_call = entry, out, has_new_call
 
     def note_replay(self, answer: ReplayableModel) -> None:
-        """Tell the user if an interrupted command has got this answer, so that this command did nothing."""
+        """Print a note if an interrupted command has had this effect, so that this one did nothing."""
         if self._entry.is_continued and answer.replayed:
             time = local(datetime.fromtimestamp(self._entry.facts["created"]))
             advice = " Use --new-call to send another call." if self._has_new_call else ""
