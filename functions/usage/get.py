@@ -15,7 +15,7 @@ from shared.schemas.responses import Usage
 # The default of a parameter that the query omits. Its type is not optional, because a query can't send null.
 LEFT_OUT: Any = None
 
-app = Api(access=Access.SIGNED_IN)
+app = Api(access=Access.SIGNED_IN, declares_query=True)
 
 
 @app.get(
