@@ -23,6 +23,7 @@ COPY localstack localstack
 COPY migrations migrations
 COPY resources resources
 COPY shared shared
+COPY webhooks webhooks
 COPY worker worker
 COPY --from=console /srv/restcalculator/build build
 RUN python -m compileall -q .

@@ -119,7 +119,7 @@ def stack_without_worker() -> Iterator[tuple[Path, Version]]:
         with Stack(Settings(port=0, edge_port=0, data_dir=folder, gateway_workers=1)) as stack:
             stack.kill("batch")
             os.environ.update(stack.environment)
-            url = settings().aws_pgsql_path.get_secret_value()
+            url = settings().database_url()
             with connect(url) as database:
                 yield folder, Version(ROOT, url, database)
 

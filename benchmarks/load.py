@@ -106,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as exits:
         running = exits.enter_context(stack())
-        database = exits.enter_context(connect(settings().aws_pgsql_path.get_secret_value()))
+        database = exits.enter_context(connect(settings().database_url()))
         generator = exits.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
         database.run(INSERT_USERS.format(count=USER_COUNT))
         database.run(RECORDS.format(each=RECORDS_EACH))

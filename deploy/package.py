@@ -36,7 +36,7 @@ UV = (sys.executable, "-m", "uv")
 
 # `make package` builds the console first.
 SERVICE = (
-    *("functions", "shared", "worker", "migrations"),
+    *("functions", "shared", "webhooks", "worker", "migrations"),
     *("build/console", "docs/openapi.json"),
 )
 

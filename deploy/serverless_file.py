@@ -16,10 +16,11 @@ _VARIABLE = re.compile(r"""\$\{env:(\w+)(?:\s*,\s*['"]?([^'"}]*)['"]?)?\}""")
 
 
 class _CloudFormationLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Loads YAML and reads `!Ref`, `!Sub` and the like as None, because no route depends on them."""
+    """Loads YAML and reads `!GetAtt` as its text, and `!Ref`, `!Sub` and the like as None."""
 
 
 _CloudFormationLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
+_CloudFormationLoader.add_constructor("!GetAtt", lambda loader, node: node.value)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Function:
     """One Lambda function.
 
     `handler` is `folder/module.attribute`, `timeout` is in seconds, `memory` in MB, and `schedule` is an
-    EventBridge expression or empty.
+    EventBridge expression or empty. `queue` is the name in the template of the queue that invokes the
+    function, or empty, and `batch_size` the most messages of one invocation.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Function:
     timeout: int
     memory: int
     schedule: str = ""
+    queue: str = ""
+    batch_size: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Service:
                 int(declared.get("timeout") or provider.get("timeout") or 6),
                 int(declared.get("memorySize") or provider.get("memorySize") or 1024),
                 next((event["schedule"] for event in events if "schedule" in event), ""),
+                *_queue(events),
             )
             routes += [Route(*key, functions[name]) for key in _route_keys(events)]
         cors = _resolved((provider.get("httpApi") or {}).get("cors"), environment)
@@ -120,6 +125,12 @@ def _as_group(part: str) -> str:
         return re.escape(part)
     name = part.strip("{+}")
     return f"(?P<{name}>{'.+' if part.endswith('+}') else '[^/]+'})"
+
+
+def _queue(events: list[dict[str, Any]]) -> tuple[str, int]:
+    """Return the queue of `sqs: { arn: !GetAtt NAME.Arn, batchSize: N }`, and the batch size."""
+    declared = next((event["sqs"] for event in events if "sqs" in event), None)
+    return (declared["arn"].removesuffix(".Arn"), int(declared["batchSize"])) if declared else ("", 1)
 
 
 def _route_keys(events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -80,6 +80,17 @@ _EXPORT = {
     "finished_at": _TIME,
     "expires_at": "2026-11-30T07:00:00.000000Z",
 }
+_WEBHOOK = {
+    "id": _ID,
+    "url": "https://hooks.example.com/restcalculator",
+    "events": ["task.completed", "task.stopped", "task.failed"],
+    "description": "the nightly import",
+    "created_at": _TIME,
+    "paused": False,
+    "paused_at": None,
+    "paused_reason": None,
+    "failing_since": None,
+}
 _SIGN_IN = {"email": "ada@example.com", "password": "Lovelace1!"}
 
 _PAGE = {"total_pages": 1, "total": 1, "total_relation": "eq", "next_cursor": None}
@@ -104,6 +115,13 @@ BODIES: dict[str, Any] = {
         "expires_at": "2027-11-23T07:00:00.000000Z",
         "spend_limit": {"amount": 100, "per": "month"},
     },
+    "NewWebhook": {
+        "url": "https://hooks.example.com/restcalculator",
+        "events": ["task.completed", "task.stopped", "task.failed"],
+        "description": "the nightly import",
+    },
+    "WebhookChange": {"paused": False},
+    "AccountChange": {"low_balance_threshold": 10},
     "NewOperation": {"type": "addition", "cost": 5},
     "OperationChange": {"cost": 7.5},
     "NewRecord": _RECORD,
@@ -190,6 +208,27 @@ BODIES: dict[str, Any] = {
             }
         ],
     },
+    "Webhook": _WEBHOOK,
+    "WebhookWithSecret": {
+        **_WEBHOOK,
+        "secret": "whsec_c2hvd24gb25seSBvbmNlLCAzMiBieXRlcyBsb25nLi4=",
+        "previous_secret_expires_at": None,
+    },
+    "WebhookDelivery": {
+        "id": _ID,
+        "webhook_id": _ID,
+        "event_id": _ID,
+        "type": "task.completed",
+        "status": "delivered",
+        "created_at": _TIME,
+        "next_attempt_at": None,
+        "ended_at": _TIME,
+        "attempts": [
+            {"sent_at": _TIME, "duration_ms": 120, "status": 200, "response": "ok", "error": None},
+        ],
+    },
+    "LowBalance": {"user_id": _USER, "balance": 5, "low_balance_threshold": 10},
+    "TestedWebhook": {"webhook_id": _ID},
     "ApiKey": _API_KEY,
     "ApiKeyCreated": {**_API_KEY, "key": "rc_shown-this-once"},
     "Task": _TASK_BODY,
@@ -248,6 +287,7 @@ COLLECTIONS = {
     "UploadGranted": "tasks",
     "TaskAccepted": "tasks",
     "Export": "exports",
+    "WebhookWithSecret": "webhooks",
 }
 """The collection to which the `Location` of a created object points, by its schema's name."""
 

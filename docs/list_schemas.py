@@ -1,6 +1,6 @@
 """The OpenAPI schemas of the API's lists: the query parameters and the pages."""
 
-from typing import Any
+from typing import Any, get_args
 
 from aws_lambda_powertools.event_handler.openapi.models import Schema
 from pydantic import BaseModel, Field
@@ -151,8 +151,9 @@ def _value_schema(listing: Listing, name: str) -> dict[str, Any]:
 
 def _choices(listing: Listing, name: str) -> dict[str, Any]:
     """Return the reference to the schema of a field's enum, or the schema of a boolean."""
-    alias = listing.schema.model_fields[name].annotation
-    return {"$ref": f"{SCHEMAS}{alias}"} if isinstance(alias, TypeAliasType) else {"type": "boolean"}
+    annotation = listing.schema.model_fields[name].annotation
+    named = [one for one in (annotation, *get_args(annotation)) if isinstance(one, TypeAliasType)]
+    return {"$ref": f"{SCHEMAS}{named[0]}"} if named else {"type": "boolean"}
 
 
 def _names(name: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import Contact, License
 
 from deploy.serverless_file import DEFAULT_ROUTE, Service
-from docs import examples, list_schemas
+from docs import examples, list_schemas, webhook_events
 from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import FIELD
 from shared.http.money import PREFERENCE
@@ -80,7 +80,10 @@ def build() -> dict[str, Any]:
     components = document["components"]
     components["securitySchemes"] = SECURITY_SCHEMES
     components["responses"] = examples.problems_by_status()
-    components["schemas"] = _own(components["schemas"] | list_schemas.pages() | examples.problem_schemas())
+    document["webhooks"] = webhook_events.webhooks()
+    components["schemas"] = _own(
+        webhook_events.schemas() | components["schemas"] | list_schemas.pages() | examples.problem_schemas()
+    )
     components["schemas"]["OperationType"]["x-operations"] = _operations()
     for item in document["paths"].values():
         for operation in item.values():
@@ -98,7 +101,8 @@ def _schema(app: Api) -> dict[str, Any]:
     ((method, operation),) = item.items()
     listing = list_schemas.listing_of(operation)
     if listing is not None:
-        operation["parameters"] = list_schemas.parameters(listing)
+        in_path = [one for one in operation.get("parameters", []) if one["in"] == "path"]
+        operation["parameters"] = in_path + list_schemas.parameters(listing)
     if app.media_type == MULTIPART:
         operation["requestBody"] = _upload_form()
     for parameter in operation.get("parameters", []):

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 BUCKET = "buckeeto"
 QUEUE = "opworker"
 DEAD_LETTER_QUEUE = "opworker-dlq"
+WEBHOOK_DEAD_LETTER_QUEUE = "opworker-webhooks-dlq"
+QUEUES = {
+    "WorkQueue": QUEUE,
+    "DispatchQueue": "opworker-dispatch",
+    "SendQueue": "opworker-send",
+    "ReportQueue": "opworker-report",
+}
+"""The queues that invoke functions, by their names in the template."""
 UPLOADS = "uploads/"
 MAX_RECEIVES = 5
 """Deliveries of a message, after which SQS moves it to the dead-letter queue."""
@@ -60,10 +68,10 @@ def localstack_environment(python: str, port: int, folder: Path) -> dict[str, st
     }
 
 
-def queue_url(endpoint: str, access_key: str) -> str:
-    """Return the URL of the work queue. Emulators use an access key of 12 digits as the account id."""
+def queue_url(endpoint: str, access_key: str, queue: str = QUEUE) -> str:
+    """Return the URL of a queue. Emulators use an access key of 12 digits as the account id."""
     account = access_key if len(access_key) == 12 and access_key.isdigit() else ACCOUNT
-    return f"{endpoint.rstrip('/')}/{account}/{QUEUE}"
+    return f"{endpoint.rstrip('/')}/{account}/{queue}"
 
 
 @dataclass(frozen=True)
@@ -115,12 +123,17 @@ class Cloud:
 
         Raises: CannotStart if S3 does not send to that queue.
         """
-        dead_letters = self._queue(DEAD_LETTER_QUEUE, {})
-        redrive = {"deadLetterTargetArn": self.queue_arn(dead_letters), "maxReceiveCount": MAX_RECEIVES}
-        queue = self._queue(
-            QUEUE,
-            {"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS), "RedrivePolicy": json.dumps(redrive)},
-        )
+        queue = ""
+        dead_letters = {
+            name: self._queue(name, {}) for name in (DEAD_LETTER_QUEUE, WEBHOOK_DEAD_LETTER_QUEUE)
+        }
+        for name in reversed(QUEUES.values()):
+            target = dead_letters[DEAD_LETTER_QUEUE if name == QUEUE else WEBHOOK_DEAD_LETTER_QUEUE]
+            redrive = {"deadLetterTargetArn": self.queue_arn(target), "maxReceiveCount": MAX_RECEIVES}
+            queue = self._queue(
+                name,
+                {"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS), "RedrivePolicy": json.dumps(redrive)},
+            )
         self._bucket(origins)
         self._notify(queue)
         return queue
@@ -128,7 +141,7 @@ class Cloud:
     def empty(self) -> None:
         """Delete every object and every message."""
         empty_bucket(self.s3, BUCKET)
-        for name in (QUEUE, DEAD_LETTER_QUEUE):
+        for name in (*QUEUES.values(), DEAD_LETTER_QUEUE, WEBHOOK_DEAD_LETTER_QUEUE):
             self.sqs.purge_queue(QueueUrl=self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
     def close(self) -> None:

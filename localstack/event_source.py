@@ -1,4 +1,5 @@
-"""Lambda's SQS event source mapping: polls the work queue and invokes the worker with batches of 1.
+"""Lambda's SQS event source mappings: poll the queues and invoke the functions that serverless.yml names for
+them.
 
 `python -m localstack.event_source` runs until SIGTERM. As on Lambda the poller runs in another process than
 the function, so it survives a crash of the function and kills one that exceeds its timeout.
@@ -18,11 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.serverless_file import Function, Service
 from localstack import lifeline
-from localstack.cloud import Cloud
+from localstack.cloud import QUEUES, Cloud
 from localstack.execution import ExecutionEnvironment, InvocationFailed
 from localstack.stack_settings import CannotStart, Settings
 
-FUNCTION = "worker"
+WORK_QUEUE = "WorkQueue"
+"""The queue of the worker, by its name in the template. BATCH_WORKERS pollers serve it."""
+OTHER_POLLERS = 2
+"""Pollers of each other queue, so that a slow receiver of webhooks does not hold the only sender."""
 LONG_POLL_SECONDS = 1
 """Short, because the emulator waits for pending polls when it stops."""
 
@@ -31,7 +35,7 @@ Message = Any
 
 @dataclass(frozen=True)
 class Queue:
-    """The work queue.
+    """A queue that invokes a function.
 
     A received message is invisible for `visibility` seconds, and the poller extends that during an
     invocation. After a crash of all processes SQS therefore redelivers it within `visibility` seconds.
@@ -44,16 +48,16 @@ class Queue:
     visibility: int
     retry: int
 
-    def receive(self) -> Message | None:
+    def receive(self, limit: int) -> list[Message]:
         response = self.cloud.sqs.receive_message(
             QueueUrl=self.url,
-            MaxNumberOfMessages=1,
+            MaxNumberOfMessages=limit,
             WaitTimeSeconds=LONG_POLL_SECONDS,
             VisibilityTimeout=self.visibility,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        return next(iter(response.get("Messages", [])), None)
+        return list(response.get("Messages", []))
 
     def delete(self, message: Message) -> None:
         self.cloud.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
@@ -78,10 +82,10 @@ class Poller:
         while not self._stopping.is_set():
             try:
                 self._idle.set()
-                message = self._queue.receive()
+                messages = self._queue.receive(self._function.batch_size)
                 self._idle.clear()
-                if message:
-                    self._process(message)
+                if messages:
+                    self._process(messages)
             except Exception as error:
                 print(f"the queue is unreachable, retrying in 1 s: {error}")
                 self._stopping.wait(1)
@@ -92,31 +96,37 @@ class Poller:
         self._environment.kill()
         self._idle.wait(1)
 
-    def _process(self, message: Message) -> None:
-        started, attempt = time.monotonic(), message["Attributes"]["ApproximateReceiveCount"]
-        event = {"Records": [record(message, self._queue.arn, self._region)]}
-        name = f"message {message['MessageId']} (delivery {attempt})"
+    def _process(self, messages: list[Message]) -> None:
+        """Invoke the function with a batch. Failed messages return to the queue; all, if the call fails."""
+        started, ids = time.monotonic(), {message["MessageId"] for message in messages}
+        event = {"Records": [record(message, self._queue.arn, self._region) for message in messages]}
+        reason = "reported in batchItemFailures"
         try:
-            response = self._environment.invoke(event, self._heartbeat(message))
-            check_response(response, message["MessageId"])
+            failed = failed_messages(self._environment.invoke(event, self._heartbeat(messages)), ids)
         except InvocationFailed as failure:
-            retry = 0 if self._stopping.is_set() else self._queue.retry
-            self._queue.set_visibility(message, retry)
-            print(f"{name} failed, retry in {retry} s: {failure}")
-        else:
-            self._queue.delete(message)
-            print(f"{name} done in {(time.monotonic() - started) * 1000:.0f} ms")
+            failed, reason = ids, str(failure)
+        for message in messages:
+            attempt = message["Attributes"]["ApproximateReceiveCount"]
+            name = f"message {message['MessageId']} (delivery {attempt})"
+            if message["MessageId"] in failed:
+                retry = 0 if self._stopping.is_set() else self._queue.retry
+                self._queue.set_visibility(message, retry)
+                print(f"{name} failed, retry in {retry} s: {reason}")
+            else:
+                self._queue.delete(message)
+                print(f"{name} done in {(time.monotonic() - started) * 1000:.0f} ms")
 
-    def _heartbeat(self, message: Message) -> tuple[float, Callable[[], None]]:
-        """Return the interval in seconds and the function that keep the message invisible.
+    def _heartbeat(self, messages: list[Message]) -> tuple[float, Callable[[], None]]:
+        """Return the interval in seconds and the function that keep the messages invisible.
 
-        It ignores errors: as on Lambda, the worker continues and SQS may redeliver the message.
+        It ignores errors: as on Lambda, the function continues and SQS may redeliver a message.
         """
         visibility = self._queue.visibility
 
         def beat() -> None:
-            with suppress(BotoCoreError, ClientError):
-                self._queue.set_visibility(message, visibility)
+            for message in messages:
+                with suppress(BotoCoreError, ClientError):
+                    self._queue.set_visibility(message, visibility)
 
         return visibility / 3, beat
 
@@ -144,26 +154,39 @@ def record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
     }
 
 
-def check_response(response: Any, message_id: str) -> None:
-    """Raise InvocationFailed if the response reports the message as failed, or reports an unknown message."""
+def failed_messages(response: Any, ids: set[str]) -> set[str]:
+    """Return the messages that a response reports as failed. Raises: InvocationFailed if one is unknown."""
     failures = response.get("batchItemFailures") if isinstance(response, dict) else None
     if failures is None or failures == []:
-        return
-    if failures == [{"itemIdentifier": message_id}]:
-        raise InvocationFailed("reported in batchItemFailures")
-    raise InvocationFailed(f"batchItemFailures is invalid: {failures!r}")
+        return set()
+    try:
+        failed = {failure["itemIdentifier"] for failure in failures}
+    except (KeyError, TypeError):
+        raise InvocationFailed(f"batchItemFailures is invalid: {failures!r}") from None
+    if not failed <= ids:
+        raise InvocationFailed(f"batchItemFailures is invalid: {failures!r}")
+    return failed
 
 
-def connect(settings: Settings) -> Queue:
-    """Create the work queue if it is missing, and return it.
+def connect(settings: Settings) -> dict[str, Queue]:
+    """Create the queues that are missing, and return them by their names in the template.
 
     Raises: CannotStart, BotoCoreError or ClientError.
     """
     cloud = Cloud.connect(os.environ)
     cloud.wait_until_ready(settings.start_timeout)
     own_pages = [f"http://{host}:{settings.port}" for host in ("localhost", "127.0.0.1")]
-    url = cloud.prepare(os.environ["FRONTEND_URL"], *own_pages)
-    return Queue(cloud, url, cloud.queue_arn(url), settings.batch_visibility, settings.batch_retry)
+    cloud.prepare(os.environ["FRONTEND_URL"], *own_pages)
+    urls = {name: cloud.sqs.get_queue_url(QueueName=queue)["QueueUrl"] for name, queue in QUEUES.items()}
+    return {
+        name: Queue(cloud, url, cloud.queue_arn(url), settings.batch_visibility, settings.batch_retry)
+        for name, url in urls.items()
+    }
+
+
+def pollers_of(queue: str, batch_workers: int) -> int:
+    """Return the number of pollers of a queue. Without workers, a test delivers all messages itself."""
+    return batch_workers if queue == WORK_QUEUE else min(batch_workers, OTHER_POLLERS)
 
 
 def main() -> None:
@@ -171,12 +194,15 @@ def main() -> None:
     stopping = threading.Event()
     settings = Settings.from_environment(os.environ)
     try:
-        queue = connect(settings)
+        queues = connect(settings)
     except (BotoCoreError, ClientError, CannotStart) as error:
         sys.exit(str(error))  # `make up` shows it
-    function = Service.load(settings.service_file, os.environ).functions[FUNCTION]
+    service = Service.load(settings.service_file, os.environ)
     pollers = [
-        Poller(queue, function, os.environ["AWS_REGION"], stopping) for _ in range(settings.batch_workers)
+        Poller(queues[function.queue], function, os.environ["AWS_REGION"], stopping)
+        for function in service.functions.values()
+        if function.queue
+        for _ in range(pollers_of(function.queue, settings.batch_workers))
     ]
     for poller in pollers:
         threading.Thread(target=poller.run, daemon=True).start()

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Self
 
 from localstack import ports
 from localstack.children import Child
-from localstack.cloud import BUCKET, EDGE_HOST, localstack_environment, ministack_environment, queue_url
+from localstack.cloud import (
+    BUCKET,
+    EDGE_HOST,
+    QUEUES,
+    localstack_environment,
+    ministack_environment,
+    queue_url,
+)
 from localstack.data_folder import DataFolder
 from localstack.log import LogFile
 from localstack.stack_settings import CannotStart, Settings
@@ -27,6 +34,15 @@ if TYPE_CHECKING:
 TextHandler = Callable[[str], None]
 
 EMULATOR, MIGRATION, GATEWAY, BATCH, SCHEDULE = "s3+sqs", "migrate", "gateway", "batch", "schedule"
+
+
+QUEUE_VARIABLES = {
+    "QUEUE_URL": "WorkQueue",
+    "DISPATCH_QUEUE_URL": "DispatchQueue",
+    "SEND_QUEUE_URL": "SendQueue",
+    "REPORT_QUEUE_URL": "ReportQueue",
+}
+"""The functions' variables for the URLs of the queues, with the queues' names in the template."""
 
 
 def _ignore(text: str) -> None:
@@ -151,7 +167,11 @@ class Stack:
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_PGSQL_PATH": self.settings.database_url,
             "BUCKET": BUCKET,
-            "QUEUE_URL": queue_url(endpoint, environment["AWS_ACCESS_KEY_ID"]),
+            **{
+                variable: queue_url(endpoint, environment["AWS_ACCESS_KEY_ID"], QUEUES[name])
+                for variable, name in QUEUE_VARIABLES.items()
+            },
+            "WEBHOOK_LOOPBACK": "true",
             "POWERTOOLS_SERVICE_NAME": "restcalculator",
             "POWERTOOLS_METRICS_NAMESPACE": "restcalculator",
             "POWERTOOLS_TRACE_DISABLED": "1",

@@ -38,7 +38,7 @@ logger = Logger(service="restcalculator")
 
 
 def _connect() -> pg8000.dbapi.Connection:
-    url = PostgresUrl.parse(settings().aws_pgsql_path.get_secret_value())
+    url = PostgresUrl.parse(settings().database_url())
     raw = url.open_socket(CONNECT_TIMEOUT)
     raw.settimeout(None)
     return pg8000.dbapi.connect(**url.driver_arguments(raw), application_name="restcalculator-migrate")

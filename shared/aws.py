@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -145,6 +146,23 @@ def enqueue(key: str, delay: int = 0) -> None:
         )
     except (BotoCoreError, ClientError) as error:
         raise _unavailable("SQS") from error
+
+
+def request_dispatch() -> None:
+    """Make the dispatcher send the due deliveries of webhooks. If this fails, a schedule does in a minute."""
+    with suppress(ServiceUnavailable):
+        send_messages(settings().dispatch_queue_url, ["{}"])
+
+
+def send_messages(queue_url: str, bodies: Sequence[str]) -> None:
+    """Send at most 10 messages to a queue. Raises: ServiceUnavailable if not all were sent."""
+    entries: list[Any] = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    try:
+        response = sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
+    except (BotoCoreError, ClientError) as error:
+        raise _unavailable("SQS") from error
+    if response.get("Failed"):
+        raise _unavailable("SQS")
 
 
 def set_visibility_timeout(receipt: str, seconds: int) -> None:

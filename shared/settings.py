@@ -18,8 +18,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     config_type: Literal["local", "development", "testing", "production"] = "local"
-    aws_pgsql_path: SecretStr
-    """A `postgresql…://user:password@host:port/database` URL; `?host=/folder` for a Unix socket."""
+    aws_pgsql_path: SecretStr | None = None
+    """A `postgresql…://user:password@host:port/database` URL; `?host=/folder` for a Unix socket.
+
+    None in the sender of webhooks, which has no access to the database.
+    """
     jwt_secret_key: SecretStr | None = Field(None, min_length=32)
     """HMAC key of all tokens. RFC 7518 (section 3.2) requires at least as many bytes as the hash has.
 
@@ -36,6 +39,12 @@ class Settings(BaseModel):
     aws_region: str = "us-east-1"
     bucket: str = "buckeeto"
     queue_url: str = ""
+    dispatch_queue_url: str = ""
+    send_queue_url: str = ""
+    report_queue_url: str = ""
+    """The queues of the webhooks, to the dispatcher, the sender and the recorder (webhooks/)."""
+    webhook_loopback: bool = False
+    """Whether webhooks may have URLs of this machine, also with http. Only the offline cloud sets it."""
     outbound_ipv6_only: bool = False
     """Whether the VPC has a route to the internet for IPv6 only. The stack sets it; see
     shared/socket_addresses.py."""
@@ -47,11 +56,26 @@ class Settings(BaseModel):
         return self.config_type == "production"
 
     @property
+    def allows_loopback(self) -> bool:
+        """Whether webhooks may have URLs of this machine."""
+        return self.webhook_loopback and not self.production
+
+    @property
     def bucket_url(self) -> str:
         """The URL with which every presigned URL of `shared/aws.py` begins."""
         domain = "amazonaws.com.cn" if self.aws_region.startswith("cn-") else "amazonaws.com"
         endpoint = self.aws_endpoint_url or f"https://s3.{self.aws_region}.{domain}"
         return f"{endpoint.rstrip('/')}/{self.bucket}"
+
+    def database_url(self) -> str:
+        """Return AWS_PGSQL_PATH.
+
+        Raises:
+            SettingsError: it is not set.
+        """
+        if self.aws_pgsql_path is None:
+            raise SettingsError("AWS_PGSQL_PATH is missing. Set it to the URL of the database.")
+        return self.aws_pgsql_path.get_secret_value()
 
     def signing_key(self) -> str:
         """Return JWT_SECRET_KEY.

@@ -71,6 +71,8 @@ def _process(record: dict[str, Any], context: Any) -> None:
 
 def _process_upload(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> None:
     end = run_task(upload, redelivered, out_of_time)
+    if end.has_event:
+        _dispatch_webhooks(upload.user_id)
     if end is End.HANDED_OVER:
         _send_message(upload.user_id, upload.task_id)
     elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
@@ -87,9 +89,17 @@ def _process_upload(upload: Upload, redelivered: bool, out_of_time: Callable[[],
 def _process_export(export: Export, redelivered: bool, out_of_time: Callable[[], bool]) -> None:
     from worker.exports import run_export  # imports SQLAlchemy, which no upload needs
 
-    if not run_export(export, redelivered, out_of_time):
+    if run_export(export, redelivered, out_of_time):
+        _dispatch_webhooks(export.user_id)
+    else:
         aws.enqueue(export.key)
     logger.info("export processed", export_id=str(export.export_id))
+
+
+def _dispatch_webhooks(user_id: UUID) -> None:
+    """Send the user's due events at once. If this worker dies before, the schedule does within a minute."""
+    if database.only("delivery_is_due", user_id=user_id)["is_due"]:
+        aws.request_dispatch()
 
 
 def _start_next(user_id: UUID) -> None:

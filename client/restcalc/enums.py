@@ -86,6 +86,7 @@ class AuditedAction(OpenEnum):
     GRANT = "grant"
     REFUND = "refund"
     REVOKE = "revoke"
+    ROTATE = "rotate"
     START = "start"
     CANCEL = "cancel"
     RESUME = "resume"
@@ -97,6 +98,40 @@ class AuditedResource(OpenEnum):
     RECORD = "record"
     TASK = "task"
     API_KEY = "api_key"
+    WEBHOOK = "webhook"
+
+
+class WebhookEvent(OpenEnum):
+    TASK_COMPLETED = "task.completed"
+    TASK_STOPPED = "task.stopped"
+    TASK_FAILED = "task.failed"
+    EXPORT_COMPLETED = "export.completed"
+    BALANCE_LOW = "balance.low"
+    CREDIT_GRANTED = "credit.granted"
+    RECORD_REFUNDED = "record.refunded"
+
+
+class DeliveredEvent(OpenEnum):
+    TASK_COMPLETED = "task.completed"
+    TASK_STOPPED = "task.stopped"
+    TASK_FAILED = "task.failed"
+    EXPORT_COMPLETED = "export.completed"
+    BALANCE_LOW = "balance.low"
+    CREDIT_GRANTED = "credit.granted"
+    RECORD_REFUNDED = "record.refunded"
+    WEBHOOK_TEST = "webhook.test"
+
+
+class DeliveryStatus(OpenEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class PauseReason(OpenEnum):
+    OWNER = "owner"
+    FAILING = "failing"
+    GONE = "gone"
 
 
 class TotalRelation(OpenEnum):

@@ -17,17 +17,21 @@ from restcalc.base_models import Model, ReplayableModel
 from restcalc.enums import (
     AuditedAction,
     AuditedResource,
+    DeliveredEvent,
+    DeliveryStatus,
     ExportFormat,
     ExportResource,
     ExportStatus,
     LedgerKind,
     LimitPeriod,
+    PauseReason,
     Role,
     Scope,
     TaskStatus,
     TotalRelation,
     UsagePeriod,
     UserStatus,
+    WebhookEvent,
 )
 
 if TYPE_CHECKING:
@@ -263,6 +267,54 @@ class Export(ReplayableModel, frozen=True):
 class ExportWithLink(Export, frozen=True):
     url: str | None
     """A link to the file of a completed export, valid for 15 minutes."""
+
+
+class Webhook(Model, frozen=True):
+    id: UUID
+    url: str
+    events: list[WebhookEvent]
+    description: str | None
+    created_at: datetime
+    paused: bool
+    paused_at: datetime | None
+    paused_reason: PauseReason | None
+    failing_since: datetime | None
+    """When the first of the failed attempts in a row failed."""
+
+
+class WebhookWithSecret(Webhook, frozen=True):
+    secret: str
+    """Verifies the signatures. The service shows it only once."""
+    previous_secret_expires_at: datetime | None
+    """Until then, the secret before the rotation signs too."""
+
+
+class WebhookAttempt(Model, frozen=True):
+    """One request of a delivery."""
+
+    sent_at: datetime
+    duration_ms: int
+    status: int | None
+    response: str | None
+    """The first characters of the response's body."""
+    error: str | None
+    """Why no response came."""
+
+
+class WebhookDelivery(Model, frozen=True):
+    """An event for one webhook."""
+
+    id: UUID
+    webhook_id: UUID
+    event_id: UUID
+    """The `webhook-id` of its requests."""
+    type: DeliveredEvent
+    status: DeliveryStatus
+    created_at: datetime
+    next_attempt_at: datetime | None
+    ended_at: datetime | None
+    attempts: list[WebhookAttempt]
+    """The newest 20, the newest first."""
 
 
 class InputFault(Model, frozen=True):

@@ -19,6 +19,7 @@ STATEMENTS = (
     "expire_tasks",
     "expire_task_errors",
     "expire_exports",
+    "expire_webhook_events",
 )
 ROWS_LIMIT = 1000
 """Rows that one statement processes."""

@@ -48,8 +48,9 @@ BEGIN
     moment := clock_timestamp();
     INSERT INTO webhook_events (id, user_id, type, body, created_at)
     VALUES (event_id, owner, event_type, event_body(event_type, moment, data), moment);
-    INSERT INTO webhook_deliveries (id, user_id, webhook_id, event_id, created_at, next_attempt_at, deadline)
-    SELECT new_uuid7(), owner, w.id, event_id, moment, moment, moment + interval '4 days'
+    INSERT INTO webhook_deliveries
+        (id, user_id, webhook_id, event_id, type, created_at, next_attempt_at, deadline)
+    SELECT new_uuid7(), owner, w.id, event_id, event_type, moment, moment, moment + interval '4 days'
     FROM webhooks w
     WHERE w.user_id = owner AND event_type = ANY (w.events) AND w.paused_at IS NULL AND w.deleted_at IS NULL;
 END $$
@@ -162,20 +163,12 @@ BEGIN ATOMIC
 END
 """
 
-DELIVERY_TYPE = """
-CREATE FUNCTION webhook_delivery_type(delivery webhook_deliveries) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT e.type FROM webhook_events e WHERE e.id = delivery.event_id;
-END
-"""
-
 DELIVERY_JSON = """
 CREATE FUNCTION webhook_delivery_json(delivery webhook_deliveries) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object(
     'id', delivery.id, 'webhook_id', delivery.webhook_id, 'event_id', delivery.event_id,
-    'type', webhook_delivery_type(delivery), 'status', delivery.status,
+    'type', delivery.type, 'status', delivery.status,
     'created_at', rfc3339(delivery.created_at),
     'next_attempt_at', CASE WHEN delivery.status = 'pending' THEN rfc3339(delivery.next_attempt_at) END,
     'ended_at', rfc3339(delivery.ended_at), 'attempts', webhook_delivery_log(delivery))::text
@@ -189,7 +182,6 @@ FUNCTIONS = (
     USER_JSON,
     WEBHOOK_JSON,
     DELIVERY_LOG,
-    DELIVERY_TYPE,
     DELIVERY_JSON,
 )
 
@@ -263,6 +255,7 @@ def upgrade() -> None:
             sa.ForeignKey("webhook_events.id", name="webhook_deliveries_event_id_fkey"),
             nullable=False,
         ),
+        sa.Column("type", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False, server_default="pending"),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("created_at", TIME, nullable=False, server_default=CLOCK),
@@ -287,8 +280,9 @@ def upgrade() -> None:
     op.create_index(
         "webhook_deliveries_newest_idx",
         "webhook_deliveries",
-        ["webhook_id", sa.text("created_at DESC"), sa.text("id DESC")],
+        ["user_id", "webhook_id", sa.text("created_at DESC"), sa.text("id DESC")],
     )
+    op.create_index("webhook_deliveries_webhook_id_idx", "webhook_deliveries", ["webhook_id"])
     op.create_index("webhook_deliveries_event_id_idx", "webhook_deliveries", ["event_id"])
     op.create_table(
         "webhook_attempts",

@@ -78,7 +78,7 @@ def kept_connection() -> Database:
     seconds = _timeout.get()
     key = (get_ident(), seconds)
     if key not in _kept:
-        _kept[key] = Database(settings().aws_pgsql_path.get_secret_value(), seconds)
+        _kept[key] = Database(settings().database_url(), seconds)
     return _kept[key]
 
 

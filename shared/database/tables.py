@@ -463,6 +463,7 @@ webhook_deliveries = Table(
     _owner(),
     Column("webhook_id", Uuid, ForeignKey("webhooks.id"), nullable=False),
     Column("event_id", Uuid, ForeignKey("webhook_events.id"), nullable=False),
+    Column("type", Text, nullable=False),
     Column("status", Text, nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
@@ -478,7 +479,8 @@ webhook_deliveries = Table(
         postgresql_where=text("status = 'pending'"),
     ),
     Index("webhook_deliveries_deadline_idx", "deadline", postgresql_where=text("status = 'pending'")),
-    Index("webhook_deliveries_newest_idx", "webhook_id", text("created_at DESC"), text("id DESC")),
+    Index("webhook_deliveries_newest_idx", "user_id", "webhook_id", text("created_at DESC"), text("id DESC")),
+    Index("webhook_deliveries_webhook_id_idx", "webhook_id"),
     Index("webhook_deliveries_event_id_idx", "event_id"),
 )
 

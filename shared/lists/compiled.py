@@ -265,4 +265,46 @@ SELECT count(*) AS total
 FROM (SELECT 1
 FROM audit_log
 LIMIT :count_limit::BIGINT) AS anon_1""",
+    ("webhooks", True, "top"): """\
+SELECT webhook_json(webhooks) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
+FROM webhooks
+WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL ORDER BY webhooks.created_at DESC, webhooks.id DESC
+LIMIT :wanted::BIGINT""",
+    ("webhooks", True, "offset"): """\
+SELECT webhook_json(webhooks) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
+FROM webhooks
+WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL ORDER BY webhooks.created_at DESC, webhooks.id DESC
+LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+    ("webhooks", True, "cursor"): """\
+SELECT webhook_json(webhooks) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
+FROM webhooks
+WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL AND (webhooks.created_at, webhooks.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY webhooks.created_at DESC, webhooks.id DESC
+LIMIT :wanted::BIGINT""",
+    ("webhooks", True, "count"): """\
+SELECT count(*) AS total
+FROM (SELECT 1
+FROM webhooks
+WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL
+LIMIT :count_limit::BIGINT) AS anon_1""",
+    ("deliveries", True, "top"): """\
+SELECT webhook_delivery_json(webhook_deliveries) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
+FROM webhook_deliveries
+WHERE webhook_deliveries.user_id = :owner::UUID ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+LIMIT :wanted::BIGINT""",
+    ("deliveries", True, "offset"): """\
+SELECT webhook_delivery_json(webhook_deliveries) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
+FROM webhook_deliveries
+WHERE webhook_deliveries.user_id = :owner::UUID ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+    ("deliveries", True, "cursor"): """\
+SELECT webhook_delivery_json(webhook_deliveries) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
+FROM webhook_deliveries
+WHERE webhook_deliveries.user_id = :owner::UUID AND (webhook_deliveries.created_at, webhook_deliveries.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+LIMIT :wanted::BIGINT""",
+    ("deliveries", True, "count"): """\
+SELECT count(*) AS total
+FROM (SELECT 1
+FROM webhook_deliveries
+WHERE webhook_deliveries.user_id = :owner::UUID
+LIMIT :count_limit::BIGINT) AS anon_1""",
 }

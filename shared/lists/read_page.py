@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import database
@@ -27,8 +27,11 @@ SEARCH_WINDOW = 100_000
 TOO_SLOW = "The query takes too long. Add a filter, leave out the sort, or use the cursor instead of a page."
 
 
-def read_page(listing: Listing, query_string: str, caller: Caller) -> str:
+def read_page(listing: Listing, query_string: str, caller: Caller, filters: Sequence[Filter] = ()) -> str:
     """Return the response's JSON text.
+
+    Args:
+        filters: conditions besides those of the query string.
 
     Raises: InvalidInput if the query is not allowed or takes too long.
     """
@@ -38,6 +41,7 @@ def read_page(listing: Listing, query_string: str, caller: Caller) -> str:
         may_see_deleted=listing.may_see_deleted(caller),
         may_search=listing.has_search,
     )
+    query.filters += filters
     shape, values = split_query(listing, query, caller)
     try:
         return (

@@ -28,6 +28,33 @@ AUDIT_LOG = Listing("audit_log", responses.AuditEntry, newest=("seq",))
 USERS = Listing("users", responses.User, newest=("created_at", "id"), hides_rows=True)
 TASKS = Listing("tasks", responses.Task, newest=("created_at", "id"), owner="user_id")
 EXPORTS = Listing("exports", responses.Export, newest=("created_at", "id"), owner="owner")
+WEBHOOKS = Listing(
+    "webhooks",
+    responses.Webhook,
+    newest=("created_at", "id"),
+    owner="user_id",
+    admins_see_all=False,
+    hides_rows=True,
+)
+WEBHOOK_DELIVERIES = Listing(
+    "deliveries",
+    responses.WebhookDelivery,
+    newest=("created_at", "id"),
+    owner="user_id",
+    admins_see_all=False,
+)
 
-LISTS = (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS, EXPORTS, AUDIT_LOG)
+LISTS = (
+    SESSIONS,
+    API_KEYS,
+    OPERATIONS,
+    RECORDS,
+    LEDGER,
+    USERS,
+    TASKS,
+    EXPORTS,
+    AUDIT_LOG,
+    WEBHOOKS,
+    WEBHOOK_DELIVERIES,
+)
 """All lists, for the OpenAPI document."""

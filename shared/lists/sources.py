@@ -38,6 +38,8 @@ from shared.database.tables import (
     sessions,
     tasks,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 from shared.lists import registry
 from shared.lists.listing import Listing
@@ -187,8 +189,43 @@ EXPORTS = Source(
     func.export_json,
 )
 
+WEBHOOKS = Source(
+    registry.WEBHOOKS,
+    webhooks,
+    func.webhook_json,
+    expressions={
+        "events": type_coerce(func.to_jsonb(webhooks.c.events), JSONB),
+        "paused": webhooks.c.paused_at.is_not(None),
+    },
+    hidden=webhooks.c.deleted_at,
+)
+
+WEBHOOK_DELIVERIES = Source(
+    registry.WEBHOOK_DELIVERIES,
+    webhook_deliveries,
+    func.webhook_delivery_json,
+    expressions={
+        "next_attempt_at": case(
+            (webhook_deliveries.c.status == literal_column("'pending'"), webhook_deliveries.c.next_attempt_at)
+        ),
+        "attempts": type_coerce(func.webhook_delivery_log(literal_column("webhook_deliveries")), JSON),
+    },
+)
+
 SOURCES: Mapping[str, Source] = {
     source.listing.name: source
-    for source in (SESSIONS, API_KEYS, OPERATIONS, RECORDS, LEDGER, USERS, TASKS, EXPORTS, AUDIT_LOG)
+    for source in (
+        SESSIONS,
+        API_KEYS,
+        OPERATIONS,
+        RECORDS,
+        LEDGER,
+        USERS,
+        TASKS,
+        EXPORTS,
+        AUDIT_LOG,
+        WEBHOOKS,
+        WEBHOOK_DELIVERIES,
+    )
 }
 """The source of each list, by the list's name."""

@@ -131,9 +131,11 @@ UserStatus = TypeAliasType("UserStatus", Literal["active", "inactive"])
 Scope = TypeAliasType("Scope", Literal["read", "compute", "batch", "admin"])
 AuditedAction = TypeAliasType(
     "AuditedAction",
-    Literal["create", "update", "delete", "grant", "refund", "revoke", "start", "cancel", "resume"],
+    Literal["create", "update", "delete", "grant", "refund", "revoke", "rotate", "start", "cancel", "resume"],
 )
-AuditedResource = TypeAliasType("AuditedResource", Literal["user", "operation", "record", "task", "api_key"])
+AuditedResource = TypeAliasType(
+    "AuditedResource", Literal["user", "operation", "record", "task", "api_key", "webhook"]
+)
 LimitPeriod = TypeAliasType("LimitPeriod", Literal["day", "month", "total"])
 LedgerKind = TypeAliasType(
     "LedgerKind", Literal["opening", "charge", "batch", "grant", "adjustment", "refund"]
@@ -154,6 +156,35 @@ TaskStatus = TypeAliasType(
 ExportResource = TypeAliasType("ExportResource", Literal["records", "ledger"])
 ExportFormat = TypeAliasType("ExportFormat", Literal["csv", "jsonl"])
 ExportStatus = TypeAliasType("ExportStatus", Literal["queued", "processing", "completed", "failed"])
+WebhookEvent = TypeAliasType(
+    "WebhookEvent",
+    Literal[
+        "task.completed",
+        "task.stopped",
+        "task.failed",
+        "export.completed",
+        "balance.low",
+        "credit.granted",
+        "record.refunded",
+    ],
+)
+"""The events to which a webhook can be subscribed."""
+DeliveredEvent = TypeAliasType(
+    "DeliveredEvent",
+    Literal[
+        "task.completed",
+        "task.stopped",
+        "task.failed",
+        "export.completed",
+        "balance.low",
+        "credit.granted",
+        "record.refunded",
+        "webhook.test",
+    ],
+)
+"""The events that a webhook receives."""
+DeliveryStatus = TypeAliasType("DeliveryStatus", Literal["pending", "delivered", "failed"])
+PauseReason = TypeAliasType("PauseReason", Literal["owner", "failing", "gone"])
 UsagePeriod = TypeAliasType("UsagePeriod", Literal["hour", "day", "month"])
 TotalRelation = TypeAliasType("TotalRelation", Literal["eq", "gte"])
 

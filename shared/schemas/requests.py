@@ -23,8 +23,11 @@ from shared.schemas.field_types import (
     Text,
     Time,
     UserStatus,
+    WebhookEvent,
 )
 
+LONGEST_WEBHOOK_URL = 1000
+"""Characters."""
 T = TypeVar("T")
 
 
@@ -136,6 +139,56 @@ class NewApiKey(Request):
 
 # The default of a field that a PATCH body omits. A client cannot send it, because null is rejected.
 LEFT_OUT: Any = Field(default=None)
+
+
+def _webhook_url(url: str) -> str:
+    # Imported here, because only two functions need them.
+    from shared.settings import settings
+    from shared.webhook_url import InvalidUrl, parse
+
+    try:
+        parse(url, allows_loopback=settings().allows_loopback)
+    except InvalidUrl as error:
+        raise PydanticCustomError("webhook_url", "{reason}", {"reason": str(error)}) from None
+    return url
+
+
+WebhookUrl = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=LONGEST_WEBHOOK_URL,
+        description="https, to a public host.",
+        examples=["https://hooks.example.com/restcalculator"],
+    ),
+    AfterValidator(_webhook_url),
+]
+WebhookEvents = Annotated[
+    list[WebhookEvent],
+    Field(min_length=1, max_length=7, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_distinct),
+]
+WebhookDescription = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class NewWebhook(Request):
+    url: WebhookUrl
+    events: WebhookEvents
+    description: WebhookDescription | None = None
+
+
+class WebhookChange(Change):
+    url: WebhookUrl = LEFT_OUT
+    events: WebhookEvents = LEFT_OUT
+    description: WebhookDescription = LEFT_OUT
+    paused: Annotated[bool, Field(strict=True, description="While it is true, no event is sent.")] = LEFT_OUT
+
+
+class AccountChange(Change):
+    low_balance_threshold: Annotated[Money, Field(gt=0)] | None = Field(
+        default=None,
+        description="Credits. A movement that takes the balance below it emits `balance.low`. Null for none.",
+    )
 
 
 class OperationChange(Change):

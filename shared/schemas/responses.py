@@ -14,18 +14,22 @@ from shared.schemas.field_types import (
     AuditedAction,
     AuditedResource,
     Credits,
+    DeliveredEvent,
+    DeliveryStatus,
     ExportFormat,
     ExportResource,
     ExportStatus,
     FoldedEmail,
     LedgerKind,
     LimitPeriod,
+    PauseReason,
     Rfc3339,
     Role,
     Scope,
     TaskStatus,
     UsagePeriod,
     UserStatus,
+    WebhookEvent,
 )
 
 LEFT_OUT: Any = None
@@ -237,6 +241,65 @@ class ApiKey(ResponseBody):
 
 class ApiKeyCreated(ApiKey):
     key: str = Field(description="Shown only once. Send it as `Authorization: Bearer …`.")
+
+
+class Webhook(ResponseBody):
+    id: UUID
+    url: str
+    events: list[WebhookEvent]
+    description: str | None
+    created_at: Rfc3339
+    paused: bool = Field(description="Whether it gets no events.")
+    paused_at: Rfc3339 | None
+    paused_reason: PauseReason | None = Field(
+        description="`owner`: by a PATCH; `failing`: after three days of failures; `gone`: it returned 410."
+    )
+    failing_since: Rfc3339 | None = Field(
+        description="When the first of the failed attempts in a row failed."
+    )
+
+
+class WebhookWithSecret(Webhook):
+    secret: str = Field(description="Shown only once. It verifies the signatures (Standard Webhooks).")
+    previous_secret_expires_at: Rfc3339 | None = Field(
+        description="Until then, the secret before the rotation signs too."
+    )
+
+
+class WebhookAttempt(ResponseBody):
+    """One request of a delivery."""
+
+    sent_at: Rfc3339
+    duration_ms: int
+    status: int | None = Field(description="The status of the response; null if none came.")
+    response: str | None = Field(description="The first 256 characters of the response's body.")
+    error: str | None = Field(description="Why no response came.")
+
+
+class WebhookDelivery(ResponseBody):
+    id: UUID
+    webhook_id: UUID
+    event_id: UUID = Field(description="The `webhook-id` of its requests. Ignore repetitions by it.")
+    type: DeliveredEvent
+    status: DeliveryStatus
+    created_at: Rfc3339
+    next_attempt_at: Rfc3339 | None = Field(description="Null if the delivery has ended.")
+    ended_at: Rfc3339 | None
+    attempts: list[WebhookAttempt] = Field(description="The newest 20, the newest first.")
+
+
+class LowBalance(ResponseBody):
+    """The data of the event `balance.low`."""
+
+    user_id: UUID
+    balance: Credits
+    low_balance_threshold: Credits
+
+
+class TestedWebhook(ResponseBody):
+    """The data of the event `webhook.test`."""
+
+    webhook_id: UUID
 
 
 class Task(ResponseBody):

@@ -20,6 +20,7 @@ SCRIPTS = {path.stem for path in PATH.parent.glob("*.py")} - {"remove", "redrive
 """The scripts that the pipeline runs. It neither removes a stack nor redrives messages."""
 SERVICES = ("cloudformation", "cloudwatch", "ec2", "lambda", "logs", "rds", "secretsmanager")
 ARNS = {"Bucket": BUCKET, "WorkQueue": QUEUE, "DeadLetterQueue": f"{QUEUE}-dlq", "DatabaseSecret": SECRET}
+ARNS |= {f"{name.title()}Queue": f"{QUEUE}-{name}" for name in ("dispatch", "send", "report")}
 ROLES, POLICIES = (f"arn:aws:iam::123456789012:{kind}" for kind in ("role", "policy"))
 SECRETS = f"arn:aws:secretsmanager:{A}:secret:"
 Statements = list[dict[str, Any]]

@@ -24,6 +24,7 @@ BUSINESS_METRICS = [
     "BatchCredits",
 ]
 BUSINESS_METRICS += ["TasksCompleted", "TasksFailed", "TasksOutOfCredit"]
+BUSINESS_METRICS += ["WebhooksDelivered", "WebhooksFailed", "WebhooksPaused"]
 """The business metrics that the functions emit."""
 DYNAMIC_REFERENCES = 60
 """CloudFormation's documented limit for a template."""
@@ -39,13 +40,19 @@ NO_SIGNING_KEY = {
     "functions/housekeeping/expire.handler",
     "functions/housekeeping/restart_tasks.handler",
     "migrations/handler.handler",
+    "webhooks/dispatcher.handler",
+    "webhooks/recorder.handler",
+    "webhooks/sender.handler",
     "worker/handler.handler",
 }
 """The functions that handle no token."""
+SENDER = "webhooks/sender.handler"
+"""The only function that is outside the stack's network and has no access to the database."""
 PASSWORDS = ("Login", "CreateAdmin", "CreateUser", "UpdateUser", "ChangePassword")
 MEGABYTES = {"Worker": 1024, **dict.fromkeys(PASSWORDS, 1769)}
 """The memory of the worker, and of the functions that hash or verify a password."""
 SECONDS = {"Worker": 900, "Audit": 900, "Expire": 300, "Migrate": 300, "RestartTasks": 60}
+SECONDS |= {"DispatchWebhooks": 60, "SendWebhook": 30, "RecordWebhook": 60}
 """The timeouts of functions that may take longer than a request."""
 
 
@@ -126,7 +133,8 @@ def test_database_password_is_a_reference_to_its_secret(default_template: Templa
     assert default_template["Parameters"]["DatabasePassword"]["Default"] == reference
     urls = {
         json.dumps(environment["AWS_PGSQL_PATH"])
-        for environment in variables(default_template["Resources"]).values()
+        for handler, environment in variables(default_template["Resources"]).items()
+        if handler != SENDER
     }
     assert all("${DatabasePassword}@${" in url for url in urls), urls
 
@@ -167,11 +175,44 @@ def test_template_with_an_external_database_has_no_database_and_no_network(
 
 
 def test_functions_in_the_stacks_network_connect_by_ipv6(resources: Resources) -> None:
-    for environment in variables(resources).values():
+    for handler, environment in variables(resources).items():
+        expected = "false" if handler == SENDER else "true"
         assert (environment["AWS_USE_DUALSTACK_ENDPOINT"], environment["OUTBOUND_IPV6_ONLY"]) == (
-            "true",
-            "true",
+            expected,
+            expected,
         )
+
+
+@pytest.mark.parametrize("template", ["default_template", "proxy_template", "external_template"])
+def test_sender_of_webhooks_is_outside_the_network_and_has_no_way_to_the_database(
+    request: pytest.FixtureRequest, template: str
+) -> None:
+    resources: Resources = request.getfixturevalue(template)["Resources"]
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        if function["Handler"] == SENDER:
+            assert "VpcConfig" not in function
+            assert function["Environment"]["Variables"]["AWS_PGSQL_PATH"] == ""
+            assert "DatabasePassword" not in json.dumps(function)
+            assert function["Role"] == {"Fn::GetAtt": ["SenderRole", "Arn"]}
+    role = resources["SenderRole"]["Properties"]
+    assert role["ManagedPolicyArns"] == [{"Ref": "LogsAndTraces"}]
+    (policy,) = role["Policies"]
+    assert [statement["Resource"] for statement in policy["PolicyDocument"]["Statement"]] == [
+        {"Fn::GetAtt": ["SendQueue", "Arn"]},
+        {"Fn::GetAtt": ["ReportQueue", "Arn"]},
+    ]
+
+
+def test_queues_of_the_webhooks_wait_longer_than_their_functions_and_have_a_dead_letter_queue(
+    resources: Resources,
+) -> None:
+    served = {"DispatchQueue": "dispatchWebhooks", "SendQueue": "sendWebhook", "ReportQueue": "recordWebhook"}
+    for name, function in served.items():
+        queue = resources[name]["Properties"]
+        assert queue["VisibilityTimeout"] >= 6 * SERVICE.functions[function].timeout
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {
+            "Fn::GetAtt": ["WebhookDeadLetterQueue", "Arn"]
+        }
 
 
 def test_visibility_timeout_is_six_times_the_workers_timeout(resources: Resources) -> None:
@@ -182,16 +223,25 @@ def test_visibility_timeout_is_six_times_the_workers_timeout(resources: Resource
 
 
 def test_worker_receives_one_message_at_a_time_and_reports_failures(resources: Resources) -> None:
-    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
-    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
+    (mapping,) = (
+        one
+        for one in of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+        if one["EventSourceArn"] == {"Fn::GetAtt": ["WorkQueue", "Arn"]}
+    )
     assert mapping["BatchSize"] == 1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
 
 
-def test_lambda_allows_the_worker_to_send_to_its_own_queue(resources: Resources) -> None:
+def test_lambda_allows_functions_to_send_messages_that_lead_back_to_them(resources: Resources) -> None:
     """By default Lambda stops such a loop after about 16 messages. A long file needs more hand-overs."""
-    assert resources["WorkerLambdaFunction"]["Properties"]["RecursiveLoop"] == "Allow"
+    allowed = {
+        name
+        for name, function in of_type(resources, "AWS::Lambda::Function").items()
+        if function.get("RecursiveLoop") == "Allow"
+    }
+    loops = {"Worker", "DispatchWebhooks", "SendWebhook", "RecordWebhook"}
+    assert allowed == {f"{name}LambdaFunction" for name in loops}
 
 
 def test_bad_rows_are_deleted_when_their_results_expire(resources: Resources) -> None:
@@ -283,7 +333,8 @@ def test_no_statement_allows_everything_on_everything(resources: Resources) -> N
 def test_roles_use_only_policies_of_the_template(resources: Resources) -> None:
     own_policies = [{"Ref": name} for name in of_type(resources, "AWS::IAM::ManagedPolicy")]
     for name, role in of_type(resources, "AWS::IAM::Role").items():
-        assert role["ManagedPolicyArns"] == own_policies, name
+        expected = [{"Ref": "LogsAndTraces"}] if name == "SenderRole" else own_policies
+        assert role["ManagedPolicyArns"] == expected, name
 
 
 def test_function_that_needs_only_the_database_has_no_other_permissions(resources: Resources) -> None:
@@ -302,6 +353,11 @@ def test_function_that_needs_only_the_database_has_no_other_permissions(resource
         "functions/tasks/resume.app": "QueueRole",
         "functions/tasks/start.app": "QueueRole",
         "functions/housekeeping/restart_tasks.handler": "QueueRole",
+        "functions/webhooks/test.app": "DispatchRole",
+        "functions/webhooks/redeliver.app": "DispatchRole",
+        "webhooks/dispatcher.handler": "DispatcherRole",
+        "webhooks/recorder.handler": "RecorderRole",
+        "webhooks/sender.handler": "SenderRole",
         "worker/handler.handler": "WorkerRole",
     }
 
@@ -382,9 +438,11 @@ def test_dead_letters_and_failures_raise_alarms(resources: Resources) -> None:
         ("AWS/RDS", "CPUSurplusCreditBalance"),
     }
     assert {json.dumps(alarm["AlarmActions"]) for alarm in alarms} == {'[{"Ref": "Alarms"}]'}
-    (dead,) = (alarm for alarm in alarms if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible")
-    assert dead["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
-    assert dead["Threshold"] == 0
+    dead = [alarm for alarm in alarms if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"]
+    assert [(alarm["Dimensions"][0]["Value"], alarm["Threshold"]) for alarm in dead] == [
+        ({"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}, 0),
+        ({"Fn::GetAtt": ["WebhookDeadLetterQueue", "QueueName"]}, 0),
+    ]
 
 
 def test_budget_exists_only_with_its_setting_and_notifies_the_alarm_address(
@@ -413,6 +471,7 @@ def test_housekeeping_is_scheduled_and_its_failures_raise_an_alarm(resources: Re
     assert scheduled == {
         "ExpireLambdaFunction": ("ENABLED", "rate(1 hour)"),
         "RestartTasksLambdaFunction": ("ENABLED", "rate(5 minutes)"),
+        "DispatchWebhooksLambdaFunction": ("ENABLED", "rate(1 minute)"),
         "AuditLambdaFunction": ("ENABLED", "cron(17 3 * * ? *)"),
     }
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
@@ -471,4 +530,4 @@ def test_api_throttles_and_logs(resources: Resources) -> None:
 
 def test_queues_are_encrypted(resources: Resources) -> None:
     queues = of_type(resources, "AWS::SQS::Queue").values()
-    assert [queue["SqsManagedSseEnabled"] for queue in queues] == [True, True]
+    assert [queue["SqsManagedSseEnabled"] for queue in queues] == [True] * 6

@@ -88,6 +88,16 @@ def test_all_routes_space_their_json_alike(account: Callable[..., Client], s3: h
     export = exact(client.post(f"{API}/exports", json={"resource": "ledger"}))
     client.get(f"{API}/exports/{export['id']}")
 
+    webhook = exact(admin.patch(f"{API}/webhooks/{admin.rows('webhooks')[0]['id']}", json={"paused": False}))
+    hook = f"{API}/webhooks/{webhook['id']}"
+    delivery = exact(admin.post(f"{hook}/test"))
+    admin.post(f"{hook}/rotate_secret")
+    admin.get(f"{hook}/deliveries")
+    admin.post(f"{hook}/deliveries/{delivery['id']}/redeliver")
+    admin.get(hook)
+    admin.get(f"{API}/webhooks", params={"fields": "events"})
+    admin.patch(f"{API}/users/me", json={"low_balance_threshold": 5})
+
     for name in ("sessions", "tasks", "exports", "api_keys", "operations", "records", "users", "ledger"):
         rows = admin.rows(name)
         if name not in ("sessions", "ledger"):
@@ -98,6 +108,7 @@ def test_all_routes_space_their_json_alike(account: Callable[..., Client], s3: h
     for name, wanted in {**fields, "ledger": "reference", "audit_log": "before,after"}.items():
         admin.get(f"{API}/{name}", params={"fields": wanted})
 
+    admin.delete(hook)
     (key, *_) = admin.rows("api_keys")
     admin.delete(f"{API}/api_keys/{key['id']}")
     admin.delete(f"{API}/records/{record['id']}")

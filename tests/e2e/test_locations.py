@@ -40,6 +40,9 @@ CREATE: dict[str, Callable[[Client], httpx.Response]] = {
     ),
     f"POST {API}/records": create_record,
     f"POST {API}/tasks": lambda admin: admin.post(f"{API}/tasks", json={"filename": "a.csv", "size": 9}),
+    f"POST {API}/webhooks": lambda admin: admin.post(
+        f"{API}/webhooks", json={"url": "https://hooks.restcalculator.invalid/", "events": ["task.failed"]}
+    ),
     f"POST {API}/users": lambda admin: admin.post(
         f"{API}/users", json={"email": new_email(), "password": PASSWORD}
     ),

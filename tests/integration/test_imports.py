@@ -24,6 +24,8 @@ STORAGE = {
 }
 STORAGE |= {"functions.exports.create", "functions.exports.get"}
 STORAGE |= {"worker.handler", "functions.housekeeping.restart_tasks"}
+STORAGE |= {"functions.webhooks.test", "functions.webhooks.redeliver"}
+STORAGE |= {"webhooks.dispatcher", "webhooks.sender", "webhooks.recorder"}
 
 MAY_IMPORT = {
     "sqlalchemy": {"migrations.handler"},

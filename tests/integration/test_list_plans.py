@@ -76,6 +76,16 @@ FILL = (
     """INSERT INTO api_keys (id, user_id, name, key_hash)
        SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'a' || n, uuid_send(lpad(to_hex(n), 32, '0')::uuid)
        FROM generate_series(1, {rows}) n""",
+    """INSERT INTO webhooks (id, user_id, url, events, secret)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'a' || n, '{{task.failed}}', 'whsec_'
+       FROM generate_series(1, {rows}) n""",
+    """INSERT INTO webhook_events (id, user_id, type, body)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, 'task.failed', '{{}}'
+       FROM generate_series(1, {rows}) n""",
+    """INSERT INTO webhook_deliveries (id, user_id, webhook_id, event_id, type, deadline, created_at)
+       SELECT lpad(to_hex(n), 32, '0')::uuid, {owner}, {owner}, lpad(to_hex(n), 32, '0')::uuid, 'task.failed',
+              now(), now() - n * interval '1 minute'
+       FROM generate_series(1, {rows}) n""",
 )
 
 

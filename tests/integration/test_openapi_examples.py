@@ -16,8 +16,9 @@ from shared.schemas import requests, responses
 from tests.integration.test_routes import document, operations, subclasses
 from tests.support import contract
 
-STATUSES_WITHOUT_ROUTE = {405, 431}
-"""Statuses that no route declares: a wrong method, and headers that API Gateway rejects as too large."""
+STATUSES_WITHOUT_ROUTE = {405, 410, 431}
+"""Statuses that no route declares: a wrong method, a response of a webhook's receiver, and headers that API
+Gateway rejects as too large."""
 MODELS = {
     model.__name__: model for model in (*subclasses(requests.Request), *subclasses(responses.ResponseBody))
 }

@@ -47,6 +47,11 @@ MORE_THAN_ONE_ROW = {
     ("PATCH", "/api/v1/users/{id}"),
     ("POST", "/api/v1/users/me/password"),
     ("DELETE", "/api/v1/users/{id}"),
+    ("POST", "/api/v1/webhooks"),
+    ("GET", "/api/v1/webhooks/{id}/deliveries"),  # a list of an object's rows
+    # They send a message.
+    ("POST", "/api/v1/webhooks/{id}/test"),
+    ("POST", "/api/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver"),
 }
 SINGLE_ROW = sorted(
     route
@@ -70,6 +75,8 @@ INSERT_ROW = {
     " VALUES (:id::uuid, :owner::uuid, 'records', 'csv', '')",
     "sessions": "INSERT INTO sessions (id, user_id, refresh_id, expires_at)"
     " VALUES (:id::uuid, :owner::uuid, :id::uuid, now() + interval '1 day')",
+    "webhooks": "INSERT INTO webhooks (id, user_id, url, events, secret)"
+    " VALUES (:id::uuid, :owner::uuid, 'https://example.com', '{task.failed}', 'whsec_')",
     "api_keys": "INSERT INTO api_keys (id, user_id, name, key_hash)"
     " VALUES (:id::uuid, :owner::uuid, 'a', uuid_send(:id::uuid))",
 }
@@ -91,6 +98,8 @@ def body(route: Route, admin: Person, operation: str) -> dict[str, Any] | None:
         ("PATCH", "/api/v1/records/{id}"): {"amount": 2},
         ("POST", "/api/v1/users"): {"email": f"{uuid4()}@example.com", "password": "Lovelace1!"},
         ("PATCH", "/api/v1/users/{id}"): {"balance": 7},
+        ("PATCH", "/api/v1/users/me"): {"low_balance_threshold": 7},
+        ("PATCH", "/api/v1/webhooks/{id}"): {"paused": True},
         ("POST", "/api/v1/users/{id}/credits"): {"amount": 5, "reason": "gift"},
         ("POST", "/api/v1/records/{id}/refund"): {"reason": "a mistake"},
         ("POST", "/api/v1/tasks/{task_id}/refund"): {"reason": "a mistake"},

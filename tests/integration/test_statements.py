@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from deploy.environment import ROOT
-from shared import accounts, database, exports, tasks
+from shared import accounts, database, exports, tasks, webhooks
 from shared.billing import charges
 from shared.database import connection as database_module
 from shared.database.connection import statement_text
@@ -22,6 +22,7 @@ from shared.lists.read_page import read_page
 from shared.schemas import responses
 from tests.integration.conftest import Server
 from tests.support.users import API_KEY_PARAMETERS, Person, create_api_key, create_person
+from tests.support.webhooks import subscribe
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -29,7 +30,7 @@ FOLDER = Path(database_module.__file__).parent / "sql"
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 LISTS = [value for value in vars(lists).values() if isinstance(value, Listing)]
 NAME = attrgetter("name")
-WITHOUT_GET = {"audit_log", "ledger", "sessions"}
+WITHOUT_GET = {"audit_log", "deliveries", "ledger", "sessions"}
 """The lists whose rows no route returns singly."""
 
 
@@ -147,6 +148,7 @@ def test_rows_of_a_list_match_the_schema(admin: Person, listing: Listing) -> Non
     tasks.create(admin.caller, "a.csv", 10, "queued")
     exports.create(admin.caller, "records", "csv", "")
     accounts.update_user(admin.id, create_person().id, {"balance": Decimal(7)})
+    webhooks.test(admin.caller, subscribe(admin.id))
     page = json.loads(read_page(listing, "", admin.caller))
     assert page[listing.name]
     for row in page[listing.name]:
@@ -169,6 +171,8 @@ def row_of_each_list(admin: Person) -> dict[str, dict[str, Any]]:
         admin_id=admin.id,
         audit_id=uuid7(),
     )
+    webhook_id = subscribe(admin.id)
+    webhooks.test(admin.caller, webhook_id)
     return {
         "api_keys": key,
         "exports": {"id": json.loads(export)["id"], "owner": None},
@@ -176,6 +180,7 @@ def row_of_each_list(admin: Person) -> dict[str, dict[str, Any]]:
         "operations": {"id": operation_id},
         "records": {"id": json.loads(charge.body)["record_id"], "owner": None},
         "tasks": {"id": task_id, "owner": None},
+        "webhooks": {"id": webhook_id, "user_id": admin.id},
         "users": {"id": admin.id},
     }
 

@@ -34,9 +34,11 @@ def parameters(operation: Declared) -> dict[str, bool]:
     """Return the parameters that the method must have, and whether they are required."""
     if operation.operation["operationId"] == "processCsv":
         return {"content": True, "filename": False, "idempotency_key": False}
-    found = {p["name"]: p["in"] == "path" for p in operation.operation.get("parameters", [])}
+    documented = operation.operation.get("parameters", [])
+    in_path = {p["name"] for p in documented if p["in"] == "path"}
+    found = {p["name"]: p["name"] in in_path for p in documented}
     if lists(operation):
-        found = {name: False for name in found if name in LIST_OPTIONS}
+        found = {name: needed for name, needed in found.items() if needed or name in LIST_OPTIONS}
     schema = operation.schema or {}
     # A body with one optional member, without which there is no change.
     needed = (

@@ -14,7 +14,10 @@ functions:
   fail: { handler: functions/handlers.fail, events: [{ httpApi: GET /fail }] }
   hang: { handler: functions/handlers.hang, timeout: 1, events: [{ httpApi: GET /hang }] }
   tick: { handler: functions/handlers.tick, events: [{ schedule: rate(1 minute) }] }
-  worker: { handler: worker/handler.handler, timeout: 5 }
+  worker:
+    handler: worker/handler.handler
+    timeout: 5
+    events: [{ sqs: { arn: !GetAtt WorkQueue.Arn, batchSize: 1 } }]
   migrate: { handler: migrations/handler.handler }
 """
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared import database
 from shared.ids import uuid7
+from tests.support.http_client import API, Client
 
 Sql = Callable[..., list[list[Any]]]
 
@@ -21,6 +22,7 @@ EVENTS = (
     "record.refunded",
 )
 """All events to which a webhook can be subscribed."""
+UNKNOWN_HOST = "https://hooks.restcalculator.invalid/"
 SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cywgMzIgYnl0ZXMgbG9uZw=="
 
 
@@ -33,6 +35,16 @@ def subscribe(user_id: UUID, events: Iterable[str] = EVENTS, url: str = "https:/
         {"id": webhook_id, "user_id": user_id, "url": url, "events": list(events), "secret": SECRET},
     )
     return webhook_id
+
+
+def create_webhook(client: Client, **members: Any) -> dict[str, Any]:
+    """Create a webhook over HTTP, and return it with its secret. Its host does not exist by default."""
+    body = {"url": UNKNOWN_HOST, "events": ["task.completed"], **members}
+    response = client.post(f"{API}/webhooks", json=body)
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
+    assert response.headers["Location"] == f"{API}/webhooks/{created['id']}"
+    return created
 
 
 def emitted(sql: Sql, user_id: UUID) -> list[tuple[str, dict[str, Any]]]:

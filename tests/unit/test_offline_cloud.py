@@ -13,7 +13,7 @@ from localstack.cloud import Cloud, queue_url
 from localstack.context import ACCOUNT
 from localstack.data_folder import DataFolder
 from localstack.emulator import merge_queues
-from localstack.event_source import check_response, record
+from localstack.event_source import failed_messages, record
 from localstack.execution import InvocationFailed
 from localstack.log import LogFile, readable
 from localstack.run import _without_password, up
@@ -256,16 +256,21 @@ def test_record_converts_message_attributes_to_lambdas_names() -> None:
     "response", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}, "done"]
 )
 def test_response_without_failures_is_a_success(response: Any) -> None:
-    check_response(response, "1")
+    assert failed_messages(response, {"1", "2"}) == set()
+
+
+def test_response_names_the_failed_messages_of_a_batch() -> None:
+    failures = [{"itemIdentifier": "2"}]
+    assert failed_messages({"batchItemFailures": failures}, {"1", "2"}) == {"2"}
 
 
 @pytest.mark.parametrize(
     "failures",
-    [[{"itemIdentifier": "1"}], [{"itemIdentifier": "2"}], [{"itemIdentifier": None}], [{}], ["1"], "1", 5],
+    [[{"itemIdentifier": "2"}], [{"itemIdentifier": None}], [{}], ["1"], "1", 5],
 )
-def test_response_with_a_failure_or_an_unknown_format_is_a_failure(failures: Any) -> None:
+def test_response_with_an_unknown_message_or_format_fails_the_whole_batch(failures: Any) -> None:
     with pytest.raises(InvocationFailed):
-        check_response({"batchItemFailures": failures}, "1")
+        failed_messages({"batchItemFailures": failures}, {"1"})
 
 
 def test_make_up_rejects_production_settings() -> None:

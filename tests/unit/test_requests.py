@@ -39,8 +39,17 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
     requests.NewUser: {"email": "ada@example.com", "password": "12345678"},
     requests.UserChange: {"balance": 5},
     requests.CreditGrant: {"amount": -5, "reason": "taken back"},
+    requests.NewWebhook: {"url": "https://hooks.example.com/", "events": ["task.completed"]},
+    requests.WebhookChange: {"paused": True},
+    requests.AccountChange: {"low_balance_threshold": 5},
 }
 CHANGES = {
+    requests.WebhookChange: {
+        "url": "https://hooks.example.com/",
+        "events": ["balance.low"],
+        "description": "a",
+        "paused": True,
+    },
     requests.OperationChange: {"cost": 5},
     requests.RecordChange: {
         "operation_id": ID,

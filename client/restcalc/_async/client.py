@@ -8,9 +8,12 @@ from restcalc._async.records import AsyncRecords
 from restcalc._async.service import AsyncService
 from restcalc._async.sign_in import AsyncSignIn
 from restcalc._async.users import AsyncUsers
+from restcalc._async.webhooks import AsyncWebhooks
 
 
-class AsyncClient(AsyncSignIn, AsyncOperations, AsyncRecords, AsyncFiles, AsyncUsers, AsyncService):
+class AsyncClient(
+    AsyncSignIn, AsyncOperations, AsyncRecords, AsyncFiles, AsyncUsers, AsyncWebhooks, AsyncService
+):
     """A client of restcalculator.
 
         async with AsyncClient(api_key="rc_…") as client:

@@ -76,17 +76,22 @@ class AsyncConnection:
         resource: str,
         filters: Mapping[str, Filter],
         *,
+        below: tuple[object, ...] = (),
         fields: Names | None,
         sort: Names | None,
         **options: Filter,
     ) -> AsyncRows[T]:
-        """Return the rows of a list, which are requested when they are read."""
+        """Return the rows of a list, which are requested when they are read.
+
+        Args:
+            below: the parts of the path before the resource.
+        """
         query = list_query(filters, fields=fields, sort=sort, **options)
         page: type[Page[T]] = page_type(cast(Any, model), resource, query.get("fields"))
 
         async def fetch(position: Mapping[str, str]) -> Page[T]:
             return await self._call(
-                page, Call("GET", path(resource), query={**query, **position}, repeatable=True)
+                page, Call("GET", path(*below, resource), query={**query, **position}, repeatable=True)
             )
 
         return AsyncRows(fetch)

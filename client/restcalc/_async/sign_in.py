@@ -5,6 +5,7 @@ from __future__ import annotations
 from restcalc._async.connection import AsyncConnection
 from restcalc._async.rows import AsyncRows
 from restcalc.calls import Call, Id, SessionTokens, parse, path
+from restcalc.codec import Number, number
 from restcalc.lists import Filter, Names
 from restcalc.models import CsrfToken, Session, SignedIn, User
 from restcalc.problems import not_signed_in
@@ -65,6 +66,12 @@ class AsyncSignIn(AsyncConnection):
     async def get_current_user(self) -> User:
         """Return the caller's account and balance."""
         return await self._get(User, path("users", "me"))
+
+    async def update_current_user(self, low_balance_threshold: Number | None) -> None:
+        """Set the threshold below which a movement of money emits `balance.low`. None removes it."""
+        threshold = None if low_balance_threshold is None else number(low_balance_threshold)
+        body = {"low_balance_threshold": threshold}
+        await self._send(Call("PATCH", path("users", "me"), body=body, repeatable=True))
 
     async def change_password(self, current_password: str, new_password: str) -> None:
         """Change the caller's password, and end the caller's other sessions. Needs a session."""

@@ -8,9 +8,10 @@ from restcalc._sync.records import Records
 from restcalc._sync.service import Service
 from restcalc._sync.sign_in import SignIn
 from restcalc._sync.users import Users
+from restcalc._sync.webhooks import Webhooks
 
 
-class Client(SignIn, Operations, Records, Files, Users, Service):
+class Client(SignIn, Operations, Records, Files, Users, Webhooks, Service):
     """A client of restcalculator.
 
         with Client(api_key="rc_…") as client:

@@ -76,16 +76,23 @@ class Connection:
         resource: str,
         filters: Mapping[str, Filter],
         *,
+        below: tuple[object, ...] = (),
         fields: Names | None,
         sort: Names | None,
         **options: Filter,
     ) -> Rows[T]:
-        """Return the rows of a list, which are requested when they are read."""
+        """Return the rows of a list, which are requested when they are read.
+
+        Args:
+            below: the parts of the path before the resource.
+        """
         query = list_query(filters, fields=fields, sort=sort, **options)
         page: type[Page[T]] = page_type(cast(Any, model), resource, query.get("fields"))
 
         def fetch(position: Mapping[str, str]) -> Page[T]:
-            return self._call(page, Call("GET", path(resource), query={**query, **position}, repeatable=True))
+            return self._call(
+                page, Call("GET", path(*below, resource), query={**query, **position}, repeatable=True)
+            )
 
         return Rows(fetch)
 

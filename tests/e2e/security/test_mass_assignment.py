@@ -73,9 +73,9 @@ def test_sign_up_cannot_set_role_or_balance(anonymous: Client, isolated_client: 
 
 
 def test_client_cannot_change_their_own_role_or_balance(client: Client) -> None:
-    for path in (f"{API}/users/{client.id}", f"{API}/users/me"):
-        for change in ({"role": "admin"}, {"balance": 1_000_000}):
-            expect.problem(client.patch(path, json=change), 403)
+    for change in ({"role": "admin"}, {"balance": 1_000_000}):
+        expect.problem(client.patch(f"{API}/users/{client.id}", json=change), 403)
+        expect.problem(client.patch(f"{API}/users/me", json=change), 422)
     assert (client.me["role"], client.balance) == ("client", 20)
 
 

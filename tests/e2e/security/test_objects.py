@@ -11,6 +11,7 @@ from tests.support.access_matrix import FOR_ADMINS, WITHOUT_OWNER, Risk, at_risk
 from tests.support.declared_routes import DOCUMENT, OPERATIONS, Declared
 from tests.support.eventually import eventually
 from tests.support.http_client import API, Client, exact
+from tests.support.webhooks import create_webhook
 
 
 def create_export(owner: Client) -> str:
@@ -25,6 +26,7 @@ CREATE: dict[str, Callable[[Client], str]] = {
     f"{API}/records": lambda owner: exact(owner.compute())["record_id"],
     f"{API}/exports": create_export,
     f"{API}/sessions": lambda owner: owner.rows("sessions")[0]["id"],
+    f"{API}/webhooks": lambda owner: str(create_webhook(owner)["id"]),
     f"{API}/api_keys": lambda owner: exact(owner.post(f"{API}/api_keys", json={"name": "x"}))["id"],
 }
 """How to create an object of each resource."""

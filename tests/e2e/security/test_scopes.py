@@ -18,6 +18,13 @@ SESSION_ONLY = {
     "POST /api/v1/api_keys",
     "DELETE /api/v1/sessions/{id}",
     "POST /api/v1/users/me/password",
+    "PATCH /api/v1/users/me",
+    "POST /api/v1/webhooks",
+    "PATCH /api/v1/webhooks/{id}",
+    "DELETE /api/v1/webhooks/{id}",
+    "POST /api/v1/webhooks/{id}/rotate_secret",
+    "POST /api/v1/webhooks/{id}/test",
+    "POST /api/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver",
 }
 """Routes that accept no API key. With those that change something, a stolen key could outlive its limit and
 its revocation; the CSRF token is of no use to a key."""

@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any
 
 from deploy.redrive import redrive
-from localstack.event_source import check_response, record
+from localstack.event_source import failed_messages, record
 from localstack.execution import InvocationFailed
 from tests.support.batch.harness import Harness, count_messages
 from tests.support.batch.processes import Overrides, WorkerDied, WorkerProcess
@@ -69,8 +69,8 @@ class Deliveries:
         """Deliver a message to a worker and return the outcome: `done`, `failed` or `died`."""
         try:
             event = {"Records": [record(message, "arn:aws:sqs:us-east-1:000000000000:opworker", "us-east-1")]}
-            check_response(worker.handle(event, self._seconds), message["MessageId"])
-            outcome = "done"
+            failed = failed_messages(worker.handle(event, self._seconds), {message["MessageId"]})
+            outcome = "failed" if failed else "done"
         except WorkerDied:
             outcome = "died"
         except InvocationFailed:

@@ -1,0 +1,41 @@
+"""POST /api/v1/webhooks: create a webhook."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from shared import webhooks
+from shared.http.api import Access, Api
+from shared.http.responses import created, documented
+from shared.idempotency import run_once
+from shared.schemas.requests import NewWebhook
+from shared.schemas.responses import WebhookWithSecret
+
+app = Api(access=Access.SESSION, idempotent=True)
+
+
+@app.post(
+    "/api/v1/webhooks",
+    tags=["webhooks"],
+    summary="Create a webhook.",
+    description=(
+        "The service sends each of these events of your account to the URL, as a POST that is signed as "
+        "Standard Webhooks define. The response shows the secret once; rotate it if you lose it. The URL "
+        "must be https and have a public host. A user has at most 10 webhooks (409). Free."
+    ),
+    operation_id="createWebhook",
+    responses=documented(
+        WebhookWithSecret,
+        409,
+        status=201,
+        headers=("Location", "Idempotent-Replayed"),
+        description="The webhook, with its secret.",
+    ),
+    status_code=201,
+)
+def create_webhook(body: NewWebhook) -> Response[str]:
+    wanted = body.model_dump()
+    response = run_once(
+        app.idempotent_request(wanted),
+        lambda transaction: webhooks.create(app.credentials, app.caller.id, wanted, transaction),
+        in_transaction=True,
+    )
+    return created(response.body, "/api/v1/webhooks", headers=response.headers)

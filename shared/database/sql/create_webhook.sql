@@ -1,0 +1,18 @@
+-- Create a webhook, unless the user has 10. Run it in a transaction after lock_user, so that parallel requests
+-- count each other's webhooks. `admin_id` is null for a client, whose webhooks are not audited.
+WITH existing AS MATERIALIZED (
+    SELECT count(*) AS webhooks FROM webhooks WHERE user_id = :user_id::uuid AND deleted_at IS NULL
+), created AS (
+    INSERT INTO webhooks (id, user_id, url, events, description, secret)
+    SELECT :id::uuid, :user_id::uuid, :url::text, :events::text[], :description::text, :secret::text
+    FROM existing
+    WHERE existing.webhooks < 10
+    RETURNING id, webhook_json(webhooks) AS webhook
+), audit AS (
+    INSERT INTO audit_log (id, actor_id, action, resource, resource_id, after)
+    SELECT :audit_id::uuid, :admin_id::uuid, 'create', 'webhook', id, webhook::jsonb
+    FROM created
+    WHERE :admin_id::uuid IS NOT NULL
+)
+SELECT join_json(webhook::json, json_build_object('secret', :secret::text, 'previous_secret_expires_at', NULL)) AS body
+FROM created

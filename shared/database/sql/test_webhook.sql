@@ -1,0 +1,24 @@
+-- Write a test event for one webhook of this user, whatever events it is subscribed to, if the user may cause
+-- another one now (a token bucket). `body` is null if it is paused, or if `wait` seconds are left until then.
+WITH webhook AS MATERIALIZED (
+    SELECT id, user_id, paused_at IS NOT NULL AS paused
+    FROM webhooks
+    WHERE id = :id::uuid AND user_id = :user_id::uuid AND deleted_at IS NULL
+), token AS MATERIALIZED (
+    SELECT take_token('webhook:' || user_id, :capacity::numeric, :per_second::numeric) AS wait
+    FROM webhook
+    WHERE NOT paused
+), event AS (
+    INSERT INTO webhook_events (id, user_id, type, body, created_at)
+    SELECT :event_id::uuid, webhook.user_id, 'webhook.test',
+           event_body('webhook.test', now(), json_build_object('webhook_id', webhook.id)), now()
+    FROM webhook, token
+    WHERE token.wait = 0
+    RETURNING id, user_id, type
+), delivery AS (
+    INSERT INTO webhook_deliveries (id, user_id, webhook_id, event_id, type, next_attempt_at, deadline)
+    SELECT :delivery_id::uuid, event.user_id, webhook.id, event.id, event.type, now(), now() + interval '4 days'
+    FROM event, webhook
+    RETURNING webhook_delivery_json(webhook_deliveries) AS body
+)
+SELECT paused, (SELECT wait FROM token) AS wait, (SELECT body FROM delivery) AS body FROM webhook

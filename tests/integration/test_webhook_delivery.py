@@ -1,0 +1,571 @@
+"""The delivery of events: claims, order, retries, pauses, rotation; a real database and real requests."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from deploy.serverless_file import Function
+from functions.housekeeping import expire
+from localstack.context import LambdaContext
+from shared import accounts, aws, database, tasks, users, webhooks
+from shared.database import UnitOfWork
+from shared.errors import Conflict, NotSignedIn, ServiceUnavailable
+from tests.support.eventually import eventually
+from tests.support.receiver import Receiver, status
+from tests.support.users import Person, create_person, run_concurrently
+from tests.support.webhook_pump import Pump
+from tests.support.webhooks import SECRET, subscribe
+from webhooks import dispatcher
+from webhooks.backoff import ATTEMPTS_LIMIT, retry_delay
+
+pytestmark = pytest.mark.usefixtures("database_url")
+
+Sql = Callable[..., list[list[Any]]]
+NEW_SECRET = "whsec_" + "YW5vdGhlciBzZWNyZXQsIGFsc28gMzIgYnl0ZXMgbG9uZw=="
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver.running() as running:
+        yield running
+
+
+@pytest.fixture
+def pump(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Pump:
+    return Pump(monkeypatch)
+
+
+@pytest.fixture
+def webhook(client: Person, receiver: Receiver) -> UUID:
+    """A webhook of the client at the receiver."""
+    return subscribe(client.id, url=receiver.url)
+
+
+def cause_event(person: Person) -> UUID:
+    """Cause an event of the type task.stopped, and return the task's id."""
+    task_id, _ = tasks.create(person.caller, "a.csv", 10, "queued")
+    tasks.cancel(task_id, person.id, lambda *ids: None)
+    return task_id
+
+
+def let_time_pass(sql: Sql, time: str) -> None:
+    """Make everything older by a Postgres interval."""
+    for table, columns in {
+        "webhooks": (
+            "failing_since",
+            "not_before",
+            "leased_until",
+            "paused_at",
+            "previous_secret_expires_at",
+        ),
+        "webhook_deliveries": ("created_at", "next_attempt_at", "deadline", "ended_at"),
+        "webhook_events": ("created_at",),
+    }.items():
+        sql(f"UPDATE {table} SET " + ", ".join(f"{name} = {name} - interval '{time}'" for name in columns))
+    sql("UPDATE rate_limits SET tokens = 6")
+
+
+def deliveries(sql: Sql) -> list[list[Any]]:
+    return sql("SELECT status, attempts FROM webhook_deliveries ORDER BY created_at")
+
+
+def attempts(sql: Sql) -> list[list[Any]]:
+    return sql("SELECT status, response, error FROM webhook_attempts ORDER BY sent_at")
+
+
+def test_event_reaches_the_receiver_signed_and_once(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    task_id = cause_event(client)
+    assert pump.deliver() == 1
+    (received,) = receiver.received
+    body = Webhook(SECRET).verify(received.body, received.headers)
+    assert (body["type"], body["data"]["id"]) == ("task.stopped", str(task_id))
+    assert [[UUID(id)] for id in receiver.ids] == sql("SELECT id FROM webhook_events")
+    assert received.headers["content-type"] == "application/json"
+    assert deliveries(sql) == [["delivered", 1]]
+    assert attempts(sql) == [[200, "ok", None]]
+    let_time_pass(sql, "1 day")
+    assert pump.deliver() == 0
+
+
+def test_events_arrive_in_the_order_of_the_user(
+    client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    caused = [str(cause_event(client)) for _ in range(5)]
+    assert pump.deliver() == 5
+    assert [json.loads(received.body)["data"]["id"] for received in receiver.received] == caused
+
+
+def test_recorder_requests_the_next_dispatch_only_if_one_is_due(
+    client: Person, webhook: UUID, pump: Pump
+) -> None:
+    for _ in range(2):
+        cause_event(client)
+    for requested in (["{}"], []):
+        assert pump.dispatch() == 1
+        pump.send()
+        pump.record()
+        assert pump.queues["dispatch"] == requested
+
+
+def test_webhook_gets_one_request_at_a_time(client: Person, webhook: UUID, pump: Pump) -> None:
+    for _ in range(2):
+        cause_event(client)
+    assert [pump.dispatch(), pump.dispatch()] == [1, 0]
+
+
+def test_dispatcher_claims_more_webhooks_than_one_transaction_holds(
+    sql: Sql, receiver: Receiver, pump: Pump
+) -> None:
+    for _ in range(dispatcher.CLAIMS_LIMIT * 2 + 1):
+        person = create_person()
+        subscribe(person.id, url=receiver.url)
+        cause_event(person)
+    assert pump.dispatch() == dispatcher.CLAIMS_LIMIT * 2 + 1
+    assert sql("SELECT count(DISTINCT attempt_id) FROM webhooks") == [[dispatcher.CLAIMS_LIMIT * 2 + 1]]
+
+
+def test_slow_or_dead_receiver_delays_no_other(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    """While the request to one webhook is under way, another webhook gets all its events."""
+    slow = subscribe(client.id, url="https://slow.example.com")
+    for _ in range(3):
+        cause_event(client)
+    assert pump.dispatch() == 2
+    pump.queues["send"] = [it for it in pump.queues["send"] if json.loads(it)["webhook_id"] != str(slow)]
+    pump.send()
+    pump.record()
+    assert pump.deliver() == 2
+    assert len(receiver.received) == 3
+    waiting = sql("SELECT attempts, status FROM webhook_deliveries WHERE webhook_id = :id", id=slow)
+    assert sorted(waiting) == [[0, "pending"], [0, "pending"], [1, "pending"]]
+
+
+def test_failed_attempt_is_tried_again_later_and_a_newer_event_does_not_wait_for_it(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(500, b"oh no")
+    first = cause_event(client)
+    assert pump.deliver() == 1
+    assert deliveries(sql) == [["pending", 1]]
+    assert attempts(sql) == [[500, "oh no", None]]
+    ((seconds,),) = sql("SELECT extract(epoch FROM next_attempt_at - now())::float8 FROM webhook_deliveries")
+    assert 4 < seconds <= 5.5
+    receiver.respond = status(204)
+    let_time_pass(sql, "4 seconds")
+    second = cause_event(client)
+    let_time_pass(sql, "2 seconds")
+    assert pump.deliver() == 2
+    bodies = [json.loads(received.body)["data"]["id"] for received in receiver.received]
+    assert bodies[0] == str(first)
+    assert sorted(bodies[1:]) == sorted([str(first), str(second)])
+    assert receiver.ids.count(receiver.ids[0]) == 2
+    assert deliveries(sql) == [["delivered", 2], ["delivered", 1]]
+
+
+def test_retry_has_a_new_time_and_signature_but_the_same_id(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.deliver()
+    let_time_pass(sql, "10 seconds")
+    pump.deliver()
+    one, two = receiver.received
+    assert (one.headers["webhook-id"], one.body) == (two.headers["webhook-id"], two.body)
+    assert Webhook(SECRET).verify(two.body, two.headers)
+
+
+@pytest.mark.parametrize("number", range(1, ATTEMPTS_LIMIT + 1))
+def test_delay_grows_and_has_jitter(number: int) -> None:
+    delays = {retry_delay(number) for _ in range(20)}
+    if number == ATTEMPTS_LIMIT:
+        assert delays == {None}
+        return
+    known = [delay for delay in delays if delay is not None]
+    assert len(known) == 20
+    assert max(known) <= 1.1 * min(known) * 1.001
+    before = retry_delay(number - 1) if number > 1 else 0
+    assert before is not None
+    assert min(known) > before
+
+
+def test_all_attempts_span_three_days() -> None:
+    delays = [retry_delay(number) or 0 for number in range(1, ATTEMPTS_LIMIT)]
+    assert timedelta(days=3) < timedelta(seconds=sum(delays)) < timedelta(days=3.6)
+
+
+def test_receiver_can_ask_for_a_later_retry(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(429, Retry_After="3600")
+    cause_event(client)
+    cause_event(client)
+    assert pump.deliver() == 1
+    let_time_pass(sql, "50 minutes")
+    assert pump.deliver() == 0
+    let_time_pass(sql, "20 minutes")
+    assert pump.deliver() >= 1
+
+
+def fail_for(sql: Sql, pump: Pump, days: float) -> None:
+    """Let the time pass and the attempts fail, hour by hour."""
+    for _ in range(int(days * 24)):
+        let_time_pass(sql, "1 hour")
+        pump.deliver()
+
+
+def test_webhook_that_fails_for_three_days_is_paused_and_gets_no_further_event(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.deliver()
+    fail_for(sql, pump, 2.9)
+    assert sql("SELECT paused_at FROM webhooks") == [[None]]
+    fail_for(sql, pump, 0.9)
+    assert sql("SELECT paused_reason, paused_at IS NOT NULL FROM webhooks") == [["failing", True]]
+    assert deliveries(sql) == [["failed", ATTEMPTS_LIMIT]]
+    cause_event(client)
+    assert len(deliveries(sql)) == 1
+
+
+def test_one_success_within_three_days_prevents_the_pause(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.deliver()
+    fail_for(sql, pump, 2)
+    receiver.respond = status(200)
+    cause_event(client)
+    pump.deliver()
+    assert sql("SELECT failures, failing_since, not_before FROM webhooks") == [[0, None, None]]
+    receiver.respond = status(500)
+    cause_event(client)
+    fail_for(sql, pump, 2.9)
+    assert sql("SELECT paused_at FROM webhooks") == [[None]]
+
+
+def test_webhook_that_fails_gets_requests_more_and_more_rarely(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    """A dead receiver with many waiting events must not occupy the senders."""
+    receiver.respond = status(500)
+    sql("SELECT emit_event(:id, 'task.stopped', '{}') FROM generate_series(1, 30)", id=client.id)
+    pauses = []
+    for _ in range(10):
+        let_time_pass(sql, "11 minutes")
+        assert pump.dispatch() == 1
+        pump.send()
+        pump.record()
+        ((seconds,),) = sql("SELECT extract(epoch FROM not_before - now())::float8 FROM webhooks")
+        pauses.append(round(seconds))
+        assert pump.dispatch() == 0
+    assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600]
+
+
+def test_gone_receiver_is_paused_at_once(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(410)
+    cause_event(client)
+    pump.deliver()
+    assert sql("SELECT paused_reason FROM webhooks") == [["gone"]]
+    let_time_pass(sql, "1 day")
+    assert pump.deliver() == 0
+
+
+@pytest.mark.parametrize("change", ["paused", "deleted", "inactive user", "deleted user"])
+def test_waiting_delivery_is_not_sent_to_a_webhook_that_may_get_none(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, change: str
+) -> None:
+    cause_event(client)
+    if change == "paused":
+        sql("UPDATE webhooks SET paused_at = now(), paused_reason = 'owner'")
+    if change == "deleted":
+        sql("UPDATE webhooks SET deleted_at = now()")
+    if change == "inactive user":
+        accounts.update_user(uuid4(), client.id, {"status": "inactive"})
+    if change == "deleted user":
+        sql("UPDATE users SET deleted_at = now() WHERE id = :id", id=client.id)
+    assert pump.deliver() == 0
+    assert receiver.connections == 0
+
+
+def test_waiting_delivery_is_sent_after_the_pause(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    cause_event(client)
+    accounts.update_user(uuid4(), client.id, {"status": "inactive"})
+    assert pump.deliver() == 0
+    accounts.update_user(uuid4(), client.id, {"status": "active"})
+    assert pump.deliver() == 1
+
+
+def test_both_secrets_sign_until_the_previous_one_expires(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    sql(
+        "UPDATE webhooks SET previous_secret = secret, secret = :new,"
+        " previous_secret_expires_at = now() + interval '1 day'",
+        new=NEW_SECRET,
+    )
+    cause_event(client)
+    pump.deliver()
+    sql("UPDATE webhooks SET previous_secret_expires_at = now()")
+    cause_event(client)
+    pump.deliver()
+    during, after = receiver.received
+    for secret in (SECRET, NEW_SECRET):
+        assert Webhook(secret).verify(during.body, during.headers)
+    assert Webhook(NEW_SECRET).verify(after.body, after.headers)
+    assert after.headers["webhook-signature"].count("v1,") == 1
+
+
+def test_message_to_the_sender_has_no_secret(client: Person, webhook: UUID, pump: Pump) -> None:
+    cause_event(client)
+    pump.dispatch()
+    (message,) = pump.queues["send"]
+    assert "whsec_" not in message
+    assert SECRET.removeprefix("whsec_") not in message
+
+
+def test_lost_message_is_claimed_again_after_the_lease(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    cause_event(client)
+    assert pump.dispatch() == 1
+    pump.queues["send"].clear()
+    let_time_pass(sql, f"{dispatcher.LEASE_SECONDS - 5} seconds")
+    assert pump.dispatch() == 0
+    let_time_pass(sql, "10 seconds")
+    assert pump.deliver() == 1
+    assert deliveries(sql) == [["delivered", 2]]
+
+
+def test_sender_drops_a_message_whose_lease_has_ended(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    """Otherwise the receiver would reject the old signature."""
+    cause_event(client)
+    pump.dispatch()
+    (message,) = pump.queues["send"]
+    pump.queues["send"] = [json.dumps({**json.loads(message), "expires_at": 0})]
+    assert pump.send() == []
+    assert receiver.connections == 0
+    assert pump.queues["report"] == []
+
+
+def test_failure_of_sqs_claims_nothing(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(queue: str, bodies: list[str]) -> None:
+        raise ServiceUnavailable("SQS is away.")
+
+    cause_event(client)
+    with monkeypatch.context() as away:
+        away.setattr(aws, "send_messages", fail)
+        with pytest.raises(ServiceUnavailable):
+            pump.dispatch()
+    assert deliveries(sql) == [["pending", 0]]
+    assert pump.deliver() == 1
+
+
+def test_result_that_arrives_twice_is_recorded_once(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.dispatch()
+    pump.send()
+    pump.queues["report"] *= 2
+    assert pump.record() == []
+    assert len(attempts(sql)) == 1
+    assert sql("SELECT failures FROM webhooks") == [[1]]
+
+
+def test_late_success_ends_the_delivery_although_another_attempt_was_claimed(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    cause_event(client)
+    pump.dispatch()
+    pump.send()
+    late, pump.queues["report"] = pump.queues["report"], []
+    let_time_pass(sql, "10 minutes")
+    assert pump.dispatch() == 1
+    second, pump.queues["send"] = pump.queues["send"], []
+    pump.queues["report"] = late
+    pump.record()
+    assert deliveries(sql) == [["delivered", 2]]
+    assert pump.dispatch() == 0
+    pump.queues["send"] = second
+    pump.send()
+    pump.record()
+    assert deliveries(sql) == [["delivered", 2]]
+    assert sql("SELECT leased_until FROM webhooks") == [[None]]
+    assert len(attempts(sql)) == 2
+
+
+def test_late_failure_does_not_end_the_claim_of_the_next_attempt(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.dispatch()
+    pump.send()
+    late, pump.queues["report"] = pump.queues["report"], []
+    let_time_pass(sql, "10 minutes")
+    assert pump.dispatch() == 1
+    pump.queues["report"] = late
+    pump.record()
+    assert sql("SELECT leased_until IS NOT NULL, attempt_id IS NOT NULL FROM webhooks") == [[True, True]]
+    receiver.respond = status(200)
+    pump.send()
+    pump.record()
+    assert deliveries(sql) == [["delivered", 2]]
+
+
+def test_phantom_of_a_dispatcher_that_died_before_its_commit_counts(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    """Its message was sent, but its claim was rolled back."""
+    cause_event(client)
+    with UnitOfWork() as uow:
+        (row,) = uow.run("claim_deliveries", row_limit=10, lease=240)
+        pump.queues["send"].append(dispatcher._attempt(row).to_json())
+    assert deliveries(sql) == [["pending", 0]]
+    pump.send()
+    pump.record()
+    assert deliveries(sql) == [["delivered", 0]]
+    assert pump.deliver() == 0
+
+
+def test_result_of_a_deleted_delivery_is_ignored(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    cause_event(client)
+    pump.dispatch()
+    pump.send()
+    sql("DELETE FROM webhook_deliveries")
+    assert pump.record() == []
+    assert attempts(sql) == []
+
+
+def test_invalid_messages_are_reported_as_failed(pump: Pump) -> None:
+    for message in ("", "[]", "{}", '{"attempt_id": 1}'):
+        pump.queues["send"] = pump.queues["report"] = [message]
+        assert pump.send() == [{"itemIdentifier": "0"}]
+        pump.queues["report"] = [message]
+        assert pump.record() == [{"itemIdentifier": "0"}]
+
+
+def test_two_dispatchers_claim_different_webhooks(
+    sql: Sql, client: Person, webhook: UUID, another_uow: Callable[[], UnitOfWork]
+) -> None:
+    cause_event(client)
+    one, two = another_uow(), another_uow()
+    assert len(one.run("claim_deliveries", row_limit=10, lease=240)) == 1
+    assert two.run("claim_deliveries", row_limit=10, lease=240) == []
+    one.commit()
+    two.commit()
+    assert database.run("claim_deliveries", row_limit=10, lease=240) == []
+
+
+def test_housekeeping_deletes_events_after_30_days_and_gives_up_after_4(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    cause_event(client)
+    pump.deliver()
+    sql("UPDATE webhooks SET paused_at = now(), paused_reason = 'owner'")
+    sql("UPDATE webhook_deliveries SET status = 'pending'")
+    let_time_pass(sql, "3 days 23 hours")
+    assert housekeep() == 0
+    let_time_pass(sql, "2 hours")
+    assert housekeep() == 1
+    assert deliveries(sql) == [["failed", 1]]
+    let_time_pass(sql, "25 days")
+    assert housekeep() == 0
+    let_time_pass(sql, "2 days")
+    assert housekeep() == 1
+    assert deliveries(sql) == attempts(sql) == sql("SELECT FROM webhook_events") == []
+    assert sql("SELECT id FROM webhooks") == [[webhook]]
+
+
+def test_housekeeping_deletes_a_deleted_webhook_after_its_deliveries(
+    sql: Sql, client: Person, webhook: UUID
+) -> None:
+    cause_event(client)
+    webhooks.delete(client.caller, webhook)
+    sql("UPDATE webhooks SET deleted_at = now() - interval '40 days'")
+    housekeep()
+    assert sql("SELECT id FROM webhooks") == [[webhook]]
+    let_time_pass(sql, "31 days")
+    for _ in range(3):
+        housekeep()
+    assert sql("SELECT id FROM webhooks") == sql("SELECT FROM webhook_deliveries") == []
+
+
+def housekeep() -> int:
+    """Run the hourly cleanup, and return how many rows of webhooks it changed."""
+    context = LambdaContext(Function("expire", "", 300, 512))
+    return expire.handler({}, context)["expire_webhook_events"]
+
+
+def test_webhooks_of_a_deleted_user_are_deleted(sql: Sql, client: Person, webhook: UUID) -> None:
+    users.delete(client.id, uuid4())
+    assert sql("SELECT deleted_at IS NOT NULL FROM webhooks") == [[True]]
+
+
+def test_webhook_created_while_its_user_is_deleted_does_not_survive(
+    sql: Sql, client: Person, another_uow: Callable[[], UnitOfWork]
+) -> None:
+    holder = another_uow()
+    users.lock(holder, client.id)
+    with ThreadPoolExecutor(2) as pool:
+
+        def create() -> str:
+            with UnitOfWork() as uow:
+                wanted = {"url": "https://example.com", "events": ["task.failed"], "description": None}
+                body = webhooks.create(client.credentials, client.id, wanted, uow)
+                uow.commit()
+            return body
+
+        deleted = pool.submit(users.delete, client.id, uuid4())
+        eventually(lambda: sql(WAITING) >= [[1]])
+        created = pool.submit(create)
+        eventually(lambda: sql(WAITING) >= [[2]])
+        holder.commit()
+        deleted.result(30)
+        with pytest.raises(NotSignedIn):
+            created.result(30)
+    assert sql("SELECT FROM webhooks WHERE deleted_at IS NULL") == []
+
+
+WAITING = """SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
+def test_parallel_creations_respect_the_limit_of_webhooks(sql: Sql, client: Person) -> None:
+    for _ in range(8):
+        subscribe(client.id)
+
+    def create(_: int) -> bool:
+        wanted = {"url": "https://example.com", "events": ["task.failed"], "description": None}
+        try:
+            with UnitOfWork() as uow:
+                webhooks.create(client.credentials, client.id, wanted, uow)
+                uow.commit()
+        except Conflict:
+            return False
+        return True
+
+    assert sum(run_concurrently(6, create)) == 2

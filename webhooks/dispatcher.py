@@ -1,0 +1,78 @@
+"""The dispatcher: claim due deliveries, sign them, and send them to the sender.
+
+A schedule invokes it each minute, and messages invoke it at once after changes that cause an event.
+"""
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from shared import aws, interpreter
+from shared.database import STATEMENT_TIMEOUT, Row, UnitOfWork
+from shared.settings import settings
+from webhooks.messages import Attempt
+from webhooks.signature import sign
+
+CLAIMS_LIMIT = 10
+"""Deliveries that one transaction claims: the messages of one call of SQS."""
+LEASE_SECONDS = 240
+"""Seconds until a delivery without a result can be claimed again. Less than the 5 minutes after which
+receivers reject a signature, because the timestamp of the signature is that of the claim."""
+MARGIN = STATEMENT_TIMEOUT + 10
+"""Seconds that must be left to claim more deliveries."""
+USER_AGENT = "restcalculator-webhooks/1"
+
+logger = Logger(service="restcalculator")
+interpreter.end_imports()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """Send all due deliveries. The content of the event does not matter.
+
+    Returns:
+        The number of deliveries sent.
+
+    Raises:
+        ServiceUnavailable: the database or SQS can't be reached. No unsent delivery is claimed.
+    """
+    sent = 0
+    while context.get_remaining_time_in_millis() > MARGIN * 1000:
+        claimed = _dispatch()
+        sent += claimed
+        if claimed < CLAIMS_LIMIT:
+            break
+    if sent:
+        logger.info("deliveries dispatched", sent=sent)
+    return {"sent": sent}
+
+
+def _dispatch() -> int:
+    """Claim the due deliveries of some webhooks, send them, and return their number."""
+    with UnitOfWork() as uow:
+        rows = uow.run("claim_deliveries", row_limit=CLAIMS_LIMIT, lease=LEASE_SECONDS)
+        if rows:
+            aws.send_messages(settings().send_queue_url, [_attempt(row).to_json() for row in rows])
+            uow.commit()
+    return len(rows)
+
+
+def _attempt(row: Row) -> Attempt:
+    event_id, timestamp = str(row["event_id"]), int(time.time())
+    secrets = [row["secret"], *([row["previous_secret"]] if row["previous_secret"] else [])]
+    return Attempt(
+        attempt_id=str(row["attempt_id"]),
+        delivery_id=str(row["delivery_id"]),
+        webhook_id=str(row["webhook_id"]),
+        number=row["number"],
+        url=row["url"],
+        headers={
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            "webhook-id": event_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": sign(secrets, event_id, timestamp, row["body"]),
+        },
+        body=row["body"],
+        expires_at=row["expires_at"],
+    )
