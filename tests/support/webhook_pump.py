@@ -11,7 +11,7 @@ from shared import aws
 from shared.settings import settings
 from webhooks import dispatcher, recorder, sender
 
-CONTEXT = LambdaContext(Function("webhooks", "", 60, 512))
+FUNCTION = Function("webhooks", "", 60, 512)
 QUEUES = {"DISPATCH_QUEUE_URL": "dispatch", "SEND_QUEUE_URL": "send", "REPORT_QUEUE_URL": "report"}
 
 
@@ -30,7 +30,7 @@ class Pump:
     def dispatch(self) -> int:
         """Run the dispatcher, and return the number of deliveries that it sent."""
         self.queues["dispatch"].clear()
-        return dispatcher.handler({}, CONTEXT)["sent"]
+        return dispatcher.handler({}, LambdaContext(FUNCTION))["sent"]
 
     def send(self) -> list[dict[str, str]]:
         """Run the sender with all its messages, and return those that it reports as failed."""
@@ -54,4 +54,4 @@ class Pump:
         if not bodies:
             return []
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-        return list(handler({"Records": records}, CONTEXT)["batchItemFailures"])
+        return list(handler({"Records": records}, LambdaContext(FUNCTION))["batchItemFailures"])

@@ -68,7 +68,10 @@ def failed(*records: dict[str, Any]) -> list[str]:
 
 
 def stub_run_task(
-    monkeypatch: pytest.MonkeyPatch, end: End | Exception, results_are_written: bool = True
+    monkeypatch: pytest.MonkeyPatch,
+    end: End | Exception,
+    results_are_written: bool = True,
+    has_due_delivery: bool = False,
 ) -> None:
     """Make each task end like this. Another task of its owner waits."""
 
@@ -82,7 +85,12 @@ def stub_run_task(
         assert (statement, parameters) == ("next_task", {"user_id": OWNER})
         return {"id": NEXT}
 
+    def only(statement: str, /, **parameters: object) -> dict[str, object]:
+        assert (statement, parameters) == ("delivery_is_due", {"user_id": OWNER})
+        return {"is_due": has_due_delivery}
+
     monkeypatch.setattr(handler, "run_task", run_task)
+    monkeypatch.setattr(database, "only", only)
     monkeypatch.setattr(handler, "write_results_of_ended_task", lambda *_: results_are_written)
     monkeypatch.setattr(database, "one", one)
     monkeypatch.setattr(handler, "UnitOfWork", FakeUnitOfWork)
@@ -106,6 +114,27 @@ def test_message_enqueues_at_most_one_message_and_none_for_a_waiting_task(
     stub_run_task(monkeypatch, end)
     assert failed(record(GOOD)) == []
     assert (queue.sent, queue.visibility_changes) == (sent, [])
+
+
+@pytest.mark.parametrize(
+    ("end", "has_due_delivery", "requested"),
+    [
+        (End.COMPLETED, True, 1),
+        (End.QUOTED, True, 1),
+        (End.OUT_OF_CREDIT, True, 1),
+        (End.FAILED, True, 1),
+        (End.COMPLETED, False, 0),
+        (End.HANDED_OVER, True, 0),
+    ],
+)
+def test_end_of_a_task_requests_the_dispatch_of_a_due_webhook(
+    monkeypatch: pytest.MonkeyPatch, queue: Queue, end: End, has_due_delivery: bool, requested: int
+) -> None:
+    requests = list[None]()
+    monkeypatch.setattr(aws, "request_dispatch", lambda: requests.append(None))
+    stub_run_task(monkeypatch, end, has_due_delivery=has_due_delivery)
+    assert failed(record(GOOD)) == []
+    assert len(requests) == requested
 
 
 @pytest.mark.parametrize(
