@@ -22,7 +22,7 @@ IDLE_SECONDS = 60
 REQUEST_SECONDS = 60
 """Time limit from the first byte of a request to the last one."""
 SEND_SECONDS = 30
-"""Time limit of a client to read a response."""
+"""Time without progress after which the gateway closes the connection of a client that does not read."""
 LINGER_SECONDS = 2
 """Time that a client has to read a response that rejects the rest of its request.
 
@@ -69,7 +69,6 @@ class ClientConnection:
         head = response_head(response, request.version, is_last=request.is_last)
         bodiless = request.method == "HEAD" or response.status in (204, 304)
         self._unsent = memoryview(head if bodiless else head + response.body)
-        self.deadline = time.monotonic() + SEND_SECONDS
         self.proceed()
 
     def proceed(self) -> None:
@@ -110,6 +109,7 @@ class ClientConnection:
     def _send(self) -> None:
         while self._unsent:
             self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            self.deadline = time.monotonic() + SEND_SECONDS
         parser = self._parser
         if self._end is not None:
             self._end()

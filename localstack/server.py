@@ -40,6 +40,12 @@ class FunctionWorker(Worker):
 
     def run(self) -> None:
         """Serve until gunicorn's signal handler clears `alive`."""
+        self.begin()
+        while self.alive:
+            self.turn()
+
+    def begin(self) -> None:
+        """Watch the listener and the pipe of gunicorn's signal handlers."""
         self._selector = DefaultSelector()
         self._selector.register(self.PIPE[0], EVENT_READ)  # wakes the loop after a signal
         (self._listener,) = self.sockets
@@ -50,10 +56,8 @@ class FunctionWorker(Worker):
         self._pipelined: list[ClientConnection] = []
         self._next_check = 0.0
         self._choose_accepting()
-        while self.alive:
-            self._turn()
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
         """Wait for events, and handle at most one request of each connection."""
         events = self._selector.select(0 if self._pipelined else CHECK_SECONDS)
         # A dictionary, because a connection may have an event and a pipelined request.
