@@ -15,7 +15,7 @@ from localstack.gateway_error import gateway_error
 from localstack.http_event import Client, Response
 from localstack.http_parser import Request, RequestParser
 
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 16
 """Bytes that one read receives at most."""
 IDLE_SECONDS = 60
 """Time without a request after which the gateway closes the connection."""

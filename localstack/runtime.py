@@ -34,6 +34,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._region = os.environ.get("AWS_REGION", "us-east-1")
 
     def handler(self, function: Function) -> Handler:
         """Import and return the handler. Raises: AttributeError if it is missing; import errors."""
@@ -48,8 +49,7 @@ class Runtime:
         Raises: FunctionTimedOut; TypeError or ValueError if JSON can't represent the result; exceptions of
         the handler.
         """
-        region = os.environ.get("AWS_REGION", "us-east-1")
-        context = LambdaContext(function, region, request_id or str(uuid4()))
+        context = LambdaContext(function, self._region, request_id or str(uuid4()))
         handler = self.handler(function)
         with time_limit(function.timeout):
             result = handler(event, context)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Set
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Any
-from uuid import UUID
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.base import Worker
@@ -140,8 +139,8 @@ class FunctionWorker(Worker):
 
 
 def _new_id() -> str:
-    """Return a UUID for a request. It is no secret, so it needs no system call for random bits."""
-    return str(UUID(int=random.getrandbits(128), version=4))
+    """Return the id of a request. It is no secret, so it needs no system call for random bits."""
+    return f"{random.getrandbits(128):032x}"
 
 
 class Server(BaseApplication):
