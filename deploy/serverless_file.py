@@ -128,9 +128,9 @@ def _as_group(part: str) -> str:
 
 
 def _queue(events: list[dict[str, Any]]) -> tuple[str, int]:
-    """Return the queue of `sqs: { arn: !GetAtt NAME.Arn, batchSize: N }`, and the batch size."""
+    """Return the queue of `sqs: { arn: !GetAtt NAME.Arn, batchSize: N }`, and the batch size (default 10)."""
     declared = next((event["sqs"] for event in events if "sqs" in event), None)
-    return (declared["arn"].removesuffix(".Arn"), int(declared["batchSize"])) if declared else ("", 1)
+    return (declared["arn"].removesuffix(".Arn"), int(declared.get("batchSize", 10))) if declared else ("", 1)
 
 
 def _route_keys(events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
