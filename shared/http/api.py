@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -38,6 +38,9 @@ from shared.http.credentials import read_credentials
 from shared.idempotency import Request
 from shared.schemas.field_types import Scope
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
@@ -52,7 +55,6 @@ HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'",
 }
 
-logger = Logger(service=request_log.SERVICE)
 # With POWERTOOLS_DEBUG, Powertools logs the arguments of functions, which may include passwords.
 logging.getLogger("aws_lambda_powertools").setLevel(logging.INFO)
 
@@ -281,7 +283,7 @@ class Api(APIGatewayHttpResolver):
         status = problems.problem_of(known).status
         if status >= 500:
             has_trace = not isinstance(error, DomainError)
-            logger.error(str(known), exc_info=has_trace, correlation_id=self.request_id)
+            _logger().error(str(known), exc_info=has_trace, correlation_id=self.request_id)
         body = exact_json.dumps(problems.body(known, self.request_id))
         return Response(status, problems.PROBLEM, body, problems.headers(known))
 
@@ -293,6 +295,14 @@ class Api(APIGatewayHttpResolver):
             "isBase64Encoded": False,
             "headers": headers,
         }
+
+
+@cache
+def _logger() -> "Logger":
+    """Return the Logger of errors. Importing it takes a twentieth of a cold start, and few requests fail."""
+    from aws_lambda_powertools import Logger
+
+    return Logger(service=request_log.SERVICE)
 
 
 def _fault_of_parameter(occurrences: int, is_known: bool) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.environment import ROOT
 from deploy.serverless_file import Service
-from tests.support.import_chains import EXPENSIVE, OPENAPI
+from tests.support.import_chains import APPSYNC, EXPENSIVE, OPENAPI
 
 PASSWORDS = {"functions.auth.login", "functions.auth.create_admin"}
 PASSWORDS |= {
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "python_multipart": {"functions.tasks.process_csv"},
     "boto3": STORAGE,
     "botocore.client": STORAGE,
+    APPSYNC: set[str](),
     OPENAPI: set[str](),
 }
 """Each expensive library and the functions that need it: for migrations, hashes, forms or files."""

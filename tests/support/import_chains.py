@@ -12,8 +12,18 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 
+APPSYNC = "aws_lambda_powertools.event_handler.appsync"
 OPENAPI = "aws_lambda_powertools.event_handler.openapi.models"
-EXPENSIVE = ("boto3", "botocore.client", "sqlalchemy", "alembic", "argon2", "python_multipart", OPENAPI)
+EXPENSIVE = (
+    "boto3",
+    "botocore.client",
+    "sqlalchemy",
+    "alembic",
+    "argon2",
+    "python_multipart",
+    APPSYNC,
+    OPENAPI,
+)
 """Libraries that slow down the cold start of a function that imports them (limits.md)."""
 PROJECT_PACKAGES = ("functions", "shared", "worker", "migrations", "localstack", "docs")
 
@@ -66,6 +76,7 @@ def chains_of(module: str, recorder: ImportRecorder) -> dict[str, list[str]]:
 def main(modules: list[str]) -> None:
     recorder = ImportRecorder()
     sys.meta_path.insert(0, recorder)
+    importlib.import_module("functions")
     importlib.import_module("shared.http.api")
     print(json.dumps({module: chains_of(module, recorder) for module in modules}))
 
