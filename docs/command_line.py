@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "RESTCALC_EMAIL": "The e-mail for `login` and for commands that ask for your password.",
     "RESTCALC_PASSWORD": "The password for the same commands.",
     "RESTCALC_NEW_PASSWORD": "The new password for `password`, `users create` and `users update --password`.",
+    "RESTCALC_WEBHOOK_SECRET": "The secret of the webhook whose requests `webhooks listen` receives.",
     "RESTCALC_HOME": "A folder for all files below, instead of the platform's folders.",
     "NO_COLOR": "Set it to any text for output without colours.",
 }

@@ -20,6 +20,7 @@ from restcalc.cli.commands import (
     sign_in,
     usage,
     users,
+    webhooks,
 )
 from restcalc.cli.help import HelpGroup
 
@@ -41,6 +42,7 @@ class Root(HelpGroup):
             "ledger",
             "usage",
             "keys",
+            "webhooks",
             "sessions",
             "password",
             "profiles",
@@ -71,5 +73,19 @@ def root(
         typer.echo(context.get_help())
 
 
-for module in (compute, lists, batch, export, sign_in, account, usage, keys, profiles, users, refund, prices):
+for module in (
+    compute,
+    lists,
+    batch,
+    export,
+    sign_in,
+    account,
+    usage,
+    keys,
+    webhooks,
+    profiles,
+    users,
+    refund,
+    prices,
+):
     module.register(app)

@@ -1,0 +1,118 @@
+"""webhooks: those of an account, and the local receiver."""
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from restcalc.cli.exit_codes import ExitCode
+from tests.client.cli.test_processes import COMMAND, environment
+from tests.support.command_line.runner import CommandLine
+from tests.support.eventually import eventually
+
+URL = "https://hooks.restcalc.invalid/"
+
+
+def created(cli: CommandLine, *options: object) -> dict[str, Any]:
+    webhook: dict[str, Any] = json.loads(cli("webhooks", "create", URL, *options, "--json").out)
+    return webhook
+
+
+def listed(cli: CommandLine) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in cli("webhooks", "list", "--json").out.splitlines()]
+
+
+def test_webhook_is_created_changed_and_deleted(cli: CommandLine) -> None:
+    assert cli("webhooks", "create", URL).out.startswith("whsec_")
+    (webhook,) = listed(cli)
+    assert len(webhook["events"]) == 7
+    id = webhook["id"]
+    assert cli("webhooks", "update", id, "-e", "balance.low", "--pause").code == 0
+    (changed,) = listed(cli)
+    assert (changed["events"], changed["paused"], changed["url"]) == (["balance.low"], True, URL)
+    nothing = cli("webhooks", "update", id)
+    assert (nothing.code, "Say what to change" in nothing.err) == (ExitCode.USAGE, True)
+    assert "Add --yes to confirm" in cli("webhooks", "delete", id).err
+    assert cli("webhooks", "delete", id, "--yes").code == 0
+    assert listed(cli) == []
+    assert cli("webhooks", "test", id).code == ExitCode.REFUSED
+
+
+def test_secret_is_replaced(cli: CommandLine) -> None:
+    webhook = created(cli, "-e", "task.completed", "--description", "nightly")
+    assert webhook["description"] == "nightly"
+    secret = cli("webhooks", "rotate-secret", webhook["id"]).out.strip()
+    assert secret.startswith("whsec_")
+    assert secret != webhook["secret"]
+
+
+def test_deliveries_are_listed_and_sent_again(cli: CommandLine) -> None:
+    id = created(cli)["id"]
+    sent = json.loads(cli("webhooks", "test", id, "--json").out)
+    assert sent["type"] == "webhook.test"
+
+    def attempt() -> str:
+        ((_, type, _, _, last, _),) = cli("webhooks", "deliveries", id).rows[1:]
+        assert type == "webhook.test"
+        return last
+
+    assert " in " in eventually(attempt)  # the error of the attempt, because the host does not exist
+    again = cli("webhooks", "redeliver", id, sent["id"])
+    assert (again.code, "is sent again" in again.out + again.err) == (0, True)
+    assert cli("webhooks", "redeliver", id, uuid4()).code == ExitCode.REFUSED
+    (row,) = cli("webhooks", "deliveries", id, "--json").out.splitlines()
+    assert json.loads(row)["id"] == sent["id"]
+
+
+@contextmanager
+def listening(cli: CommandLine, *options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Run `restcalc webhooks listen`. Yield its process and the id of its webhook."""
+    command = [*COMMAND, "webhooks", "listen", *options]
+    with subprocess.Popen(command, env=environment(cli), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, eventually(lambda: listed(cli))[0]["id"]
+        finally:
+            process.kill()
+
+
+def test_listen_prints_events_and_deletes_its_webhook(cli: CommandLine) -> None:
+    with listening(cli, "--limit", "1", "--json") as (process, id):
+        assert cli("webhooks", "test", id).code == 0
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    event = json.loads(out)
+    assert (event["type"], event["data"]["webhook_id"]) == ("webhook.test", id)
+    assert listed(cli) == []
+
+
+def test_listen_deletes_its_webhook_when_it_is_interrupted(cli: CommandLine) -> None:
+    with listening(cli) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == ExitCode.INTERRUPTED
+    assert listed(cli) == []
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_listen_receives_the_requests_of_an_existing_webhook(cli: CommandLine) -> None:
+    port = free_port()
+    hook = json.loads(cli("webhooks", "create", f"http://localhost:{port}/webhooks", "--json").out)
+    secret = {"RESTCALC_WEBHOOK_SECRET": hook["secret"]}
+    command = [*COMMAND, "webhooks", "listen", "--port", str(port), "--limit", "1"]
+    with subprocess.Popen(
+        command, env=environment(cli) | secret, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert cli("webhooks", "test", hook["id"]).code == 0
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert "webhook.test" in out
+    assert [row["id"] for row in listed(cli)] == [hook["id"]]

@@ -1,0 +1,77 @@
+"""The client's check of webhooks: it accepts what the library of Standard Webhooks signs."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from restcalc.cli.webhook_listener import Listener
+from restcalc.webhooks import InvalidSignature, verify
+from tests.support.webhooks import SECRET
+from webhooks.signature import sign
+
+OTHER = "whsec_" + "YW5vdGhlciBzZWNyZXQsIGFsc28gMzIgYnl0ZXMgbG9uZw=="
+BODY = '{"type":"balance.low","data":{"balance":12345678901234567.0001,"name":"gr\u00fc\u00dfe"}}'
+ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
+
+
+def headers(secret: str = SECRET, *, age: timedelta = timedelta()) -> dict[str, str]:
+    moment = datetime.now(UTC) - age
+    return {
+        "webhook-id": ID,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": Webhook(secret).sign(ID, moment, BODY),
+    }
+
+
+@pytest.mark.parametrize("body", [BODY, BODY.encode()], ids=["text", "bytes"])
+def test_event_is_exact(body: str | bytes) -> None:
+    titled = {name.title(): value for name, value in headers().items()}
+    assert verify(SECRET, titled, body)["data"] == {
+        "balance": Decimal("12345678901234567.0001"),
+        "name": "gr\u00fc\u00dfe",
+    }
+
+
+@pytest.mark.parametrize("secret", [SECRET, OTHER])
+def test_request_of_a_rotation_is_valid_for_both_secrets(secret: str) -> None:
+    now = int(time.time())
+    both = {
+        "webhook-id": ID,
+        "webhook-timestamp": str(now),
+        "webhook-signature": sign([SECRET, OTHER], ID, now, BODY),
+    }
+    assert verify(secret, both, BODY)["type"] == "balance.low"
+
+
+@pytest.mark.parametrize(
+    ("changed", "body"),
+    [
+        (headers(OTHER), BODY),
+        (headers(), BODY + " "),
+        (headers(), b"\xff"),
+        (headers() | {"webhook-id": "another"}, BODY),
+        (headers() | {"webhook-timestamp": "soon"}, BODY),
+        (headers() | {"webhook-signature": "v1,\u00fc v2,x"}, BODY),
+        (headers(age=timedelta(minutes=6)), BODY),
+        (headers(age=timedelta(minutes=-6)), BODY),
+        ({}, BODY),
+    ],
+    ids=["secret", "body", "no text", "id", "no time", "signature", "old", "future", "no headers"],
+)
+def test_other_requests_are_rejected(changed: dict[str, str], body: str | bytes) -> None:
+    with pytest.raises(InvalidSignature):
+        verify(SECRET, changed, body)
+
+
+def test_listener_accepts_only_signed_requests() -> None:
+    with Listener.running(0) as listener:
+        assert listener.receive(headers(), BODY.encode()) == 503  # it has no secret yet
+        listener.secret = SECRET
+        assert listener.receive(headers(OTHER), BODY.encode()) == 401
+        with pytest.raises(InvalidSignature):
+            listener.next()
+        assert listener.receive(headers(), BODY.encode()) == 204
+        assert listener.next()["type"] == "balance.low"
