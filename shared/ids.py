@@ -1,10 +1,9 @@
 """UUIDs of version 7 (RFC 9562, section 5.7). They are ordered by time, so inserts append to the index."""
 
 import os
+import struct
 import time
-from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from uuid import UUID
 
 
@@ -16,7 +15,7 @@ def uuid7() -> UUID:
     return UUID(int=value)
 
 
-def uuid7_pieces(count: int) -> tuple[str, Iterator[str], str]:
+def uuid7_pieces(count: int) -> tuple[str, list[str], str]:
     """Return the pieces of up to 16,384 UUIDv7s of the same millisecond in ascending order.
 
     They share their last 56 random bits; the 18 bits before them are a counter (RFC 9562, section 6.2,
@@ -27,13 +26,11 @@ def uuid7_pieces(count: int) -> tuple[str, Iterator[str], str]:
         (Latin-1).
     """
     shared = uuid7().bytes.decode("latin-1")
-    return shared[:6], islice(_counters(), count), shared[9:]
+    return shared[:6], _counters()[:count], shared[9:]
 
 
 @cache  # computed on first use: only the batch needs them
 def _counters() -> list[str]:
     """Return bytes 6 to 8 of the UUIDs: the version, 12 bits, the variant, 2 bits, and 4 zero bits."""
-    return [
-        bytes((0x70 | number >> 10, number >> 2 & 0xFF, 0x80 | (number & 3) << 4)).decode("latin-1")
-        for number in range(2**14)
-    ]
+    upper = struct.pack("!4096H", *range(0x7000, 0x8000)).decode("latin-1")
+    return [upper[at : at + 2] + lower for at in range(0, len(upper), 2) for lower in "\x80\x90\xa0\xb0"]

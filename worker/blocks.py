@@ -1,19 +1,19 @@
 """Compute a block of consecutive rows in columns, so that few Python objects are created for a row."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.errors import InvalidInput
 from shared.operations.catalog import (
-    Operation,
     apply,
     arguments_json,
     as_json,
     check_count,
     compute_in_current_context,
 )
-from worker.argument_cells import is_plain, parse_cell, parse_cells
+from worker.argument_cells import Numbers, is_plain, parse_cell, parse_cells
 from worker.calls import UNKNOWN, Call, Calls
 from worker.csv_rows import PlainRows, Row
 
@@ -84,11 +84,10 @@ class ParsedRows:
             for index, row in enumerate(source):
                 if reason := _fault(row):
                     self.reject(index, reason)
-        if any(call.operation and call.operation.ignores_arguments for call in set(self.calls)):
-            self.texts = [
-                "[]" if call.operation and call.operation.ignores_arguments else text
-                for call, text in zip(self.calls, self.texts, strict=True)
-            ]
+        if any(call.ignores_arguments for call in set(self.calls)):
+            ignored = {call for call in calls.values() if call.ignores_arguments}
+            pairs = zip(self.calls, self.texts, strict=True)
+            self.texts = ["[]" if call in ignored else text for call, text in pairs]
         self.lists = parse_cells(self.texts)
 
     def reject(self, index: int, reason: str) -> None:
@@ -96,18 +95,21 @@ class ParsedRows:
         self.reasons[index] = reason
         self.calls[index] = UNKNOWN
 
-    def indexes_of_valid(self, operation: Operation) -> list[int]:
-        """Return the indexes of an operation's rows whose number of arguments it accepts."""
-        return [
-            index
-            for index, call in enumerate(self.calls)
-            if call.operation is operation and self._has_valid_count(index, operation)
-        ]
+    def valid(self, call: Call) -> list[int]:
+        """Return the indexes of a call's rows whose number of arguments its operation accepts."""
+        indexes = [index for index, one in enumerate(self.calls) if one is call]
+        if call.ignores_arguments:
+            return indexes
+        return list(filter(self._has_valid_count, indexes))
 
-    def _has_valid_count(self, index: int, operation: Operation) -> bool:
-        numbers = self.lists[index]
+    def _has_valid_count(self, index: int) -> bool:
+        operation, numbers = self.calls[index].operation, self.lists[index]
         found = parse_cell(self.texts[index]) if numbers is None else numbers
-        return isinstance(found, list) and operation.min_arguments <= len(found) <= operation.max_arguments
+        return (
+            operation is not None
+            and isinstance(found, list)
+            and operation.min_arguments <= len(found) <= operation.max_arguments
+        )
 
     def truncate(self, rows: int) -> None:
         """Drop the rows after the first `rows`."""
@@ -120,7 +122,15 @@ class ParsedRows:
         Raises:
             ServiceUnavailable: an operation's external service is unavailable.
         """
-        results = [call.compute(numbers) for call, numbers in zip(self.calls, self.lists, strict=True)]
+        calls, lists = self.calls, defaultdict[Call, list[Numbers]](list)
+        if None in self.lists:
+            pairs = zip(calls, self.lists, strict=True)
+            calls = [UNKNOWN if numbers is None else call for call, numbers in pairs]
+        for call, numbers in zip(calls, self.lists, strict=True):
+            lists[call].append(numbers or [])
+        # Rows of the same operation are computed together.
+        found = {call: iter(call.compute(lists[call])) for call in lists}
+        results = list(map(next, map(found.__getitem__, calls)))
         operations = [call.name for call in self.calls]
         block = Block(self.source, operations, list(self.texts[: len(results)]), results, {})
         if None in results:

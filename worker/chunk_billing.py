@@ -190,7 +190,8 @@ def _bill_rows(
     balance, lowest_balance = int(owner["balance"] * UNITS), int(_lowest_balance(owner) * UNITS)
     costs: dict[str | None, int] = {name: int(cost * UNITS) for name, (_, cost) in prices.items()}
     costs[None] = 0  # a rejected row
-    records = RecordCopy(owner["user_id"], task_id, prices, balance, owner["microseconds"], chunk.rows)
+    first_row, time = totals.end.rows + 1, owner["microseconds"]
+    records = RecordCopy(owner["user_id"], task_id, prices, balance, time, first_row, chunk.rows)
     bad_rows_left = BAD_ROWS_LIMIT - owner["rows_failed"]
     for number, block in enumerate(chunk.blocks):
         block.reject_unpriced(prices)
@@ -200,9 +201,8 @@ def _bill_rows(
             affordable = next(row for row, left in enumerate(balances[1:]) if left < lowest_balance)
         # If credit was added meanwhile, the next worker computes the deferred row.
         is_deferred = chunk.ends_early and number == len(chunk.blocks) - 1 and not block.rejected
-        first_row = totals.end.rows + 1
         rows = totals.add(task_id, block, 0 if is_deferred else affordable, bad_rows_left)
-        yield records.block(block, rows, balances, first_row)
+        yield records.block(block, balances, rows)
         balance = balances[rows]
         if rows < len(block):
             totals.end_inside(chunk, number, rows)

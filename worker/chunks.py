@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.operations.catalog import CATALOG, DECIMAL128
+from shared.operations.catalog import DECIMAL128
 from worker.blocks import NO_PRICE, Block, ParsedRows, Source, end_of, first_line
 from worker.calls import Calls
 from worker.csv_rows import CsvRows, PlainRows, Row, is_blank
@@ -51,10 +51,8 @@ class RemoteBudget:
 
     def spend(self, rows: ParsedRows) -> int:
         """Return how many of the rows the balance covers. Reject remote calls without a price."""
-        remote = [operation for operation in CATALOG.values() if operation.is_remote()]
-        for index, name in sorted(
-            (index, operation.name) for operation in remote for index in rows.indexes_of_valid(operation)
-        ):
+        remote = {call for call in set(rows.calls) if call.operation and call.operation.is_remote()}
+        for index, name in sorted((index, call.name or "") for call in remote for index in rows.valid(call)):
             cost = self.costs.get(name)
             if cost is None:
                 rows.reject(index, NO_PRICE)
@@ -105,10 +103,9 @@ def compute_chunk(
 
 def _prepare(parsed: Sequence[ParsedRows]) -> None:
     """Let operations fetch in advance what the rows need."""
-    operations = {call.name: call.operation for rows in parsed for call in set(rows.calls)}
-    for operation in operations.values():
-        if operation and operation.prepare:
-            operation.prepare(sum(len(rows.indexes_of_valid(operation)) for rows in parsed))
+    for call in {call for rows in parsed for call in set(rows.calls)}:
+        if call.operation and call.operation.prepare:
+            call.operation.prepare(sum(len(rows.valid(call)) for rows in parsed))
 
 
 def _gather(rows: CsvRows) -> Iterator[tuple[int, int, list[Source]]]:

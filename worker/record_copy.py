@@ -6,10 +6,12 @@ text faster than bytes. The JSON of arguments and results is ASCII.
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from itertools import islice
+from itertools import chain
+from operator import neg
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +29,8 @@ UNITS = 10_000
 _COLUMNS = 10
 _SCALE = 4
 _TWO_DIGITS = UNITS**2
+_JSON_STARTS = list[str]()
+"""What precedes a JSON text, by its length: the field's size and the version of jsonb's format."""
 
 
 class RecordCopy:
@@ -36,6 +40,7 @@ class RecordCopy:
         prices: the id and the cost of each priced operation.
         balance: the balance before the chunk in units of money. No later balance is higher.
         microseconds: the records' date, in microseconds since the year 2000.
+        row: the number of the chunk's first row.
         rows: the most rows that the chunk has.
     """
 
@@ -46,69 +51,73 @@ class RecordCopy:
         prices: Mapping[str, tuple[UUID, Decimal]],
         balance: int,
         microseconds: int,
+        row: int,
         rows: int,
     ) -> None:
-        head, self._middles, tail = uuid7_pieces(rows)
+        head, self._ids, tail = uuid7_pieces(rows)
         self._start = _text("hi", _COLUMNS, 16) + head
         self._before = {
             name: tail + _field(user_id.bytes) + _field(id.bytes) for name, (id, _) in prices.items()
         }
-        digits = max(2, _digits_of(balance))
-        balance_start = _text("i", 8 + 2 * digits) + _numeric_start(digits)
-        self._after = {
-            name: _field(_numeric(int(cost * UNITS))) + balance_start for name, (_, cost) in prices.items()
-        }
-        self._upper = _UpperDigits(digits - 2)
-        self._end = _field(_text("q", microseconds)) + _field(task_id.bytes) + "\0\0\0\x08"
+        self._amounts = {name: _field(_numeric(int(cost * UNITS))) for name, (_, cost) in prices.items()}
+        self._digits = max(2, _digits_of(balance))
+        self._end = _field(_text("q", microseconds)) + _field(task_id.bytes)
+        self._rows = _row_fields(row, rows)
+        self._at = 0
 
-    def block(self, block: Block, rows: int, balances: Sequence[int], first_row: int) -> bytes:
-        """Return the records of the first `rows` rows of a block. A rejected row has none.
+    def block(self, block: Block, balances: Sequence[int], rows: int) -> bytes:
+        """Return the records of the first `rows` rows of the chunk's next block. A rejected row has none.
 
         Args:
             balances: the balance before the block and after each row, in units of money.
-            first_row: the number of the first row.
         """
-        before, after, end, upper = self._before, self._after, self._end, self._upper
-        digits, size = _digits(), _JSON_STARTS
-        numbers = _text(f"{rows}q", *range(first_row, first_row + rows))
-        records = [
-            f"{middle}{before[operation]}{size[len(sent)]}{sent}{size[len(result)]}{result}{after[operation]}"
-            f"{upper[balance // _TWO_DIGITS]}{digits[balance // UNITS % UNITS]}{digits[balance % UNITS]}"
-            f"{end}{numbers[at : at + 8]}"
-            for at, operation, sent, result, balance, middle in zip(
-                range(0, len(numbers), 8),
-                block.operations,
-                block.arguments,
-                block.results,
-                islice(balances, 1, None),
-                self._middles,
-                strict=False,
+        records, at = list[str](), 0
+        while at < rows:
+            # The rows whose balances differ only in the last two digits.
+            upper = balances[at + 1] // _TWO_DIGITS
+            least = upper * _TWO_DIGITS
+            end = bisect_right(balances, -least, at + 1, rows + 1, key=neg) - 1
+            lower = [balance - least for balance in balances[at + 1 : end + 1]]
+            columns = (
+                block.operations[at:end],
+                block.arguments[at:end],
+                block.results[at:end],
+                lower,
+                self._ids[self._at + at : self._at + end],
+                self._rows[self._at + at : self._at + end],
             )
-            if operation
-        ]
+            try:
+                records += self._format(upper, *columns)
+            except IndexError:  # a JSON text is longer than all before it
+                _add_json_starts(max(map(len, chain(columns[1], filter(None, columns[2])))))
+                records += self._format(upper, *columns)
+            at = end
+        self._at += rows
         return (self._start + self._start.join(records)).encode("latin-1") if records else b""
 
-
-class _UpperDigits(dict[int, str]):
-    """A number's digits as `_numeric` writes them, remembered by the number."""
-
-    def __init__(self, digits: int) -> None:
-        self._digits = digits
-
-    def __missing__(self, number: int) -> str:
-        self[number] = text = _digit_text(number, self._digits)
-        return text
-
-
-class _JsonStarts(dict[int, str]):
-    """What precedes a JSON text of a length: the field's size in bytes and the version of jsonb's format."""
-
-    def __missing__(self, length: int) -> str:
-        self[length] = text = _text("i", length + 1) + "\1"
-        return text
-
-
-_JSON_STARTS = _JsonStarts()
+    def _format(
+        self,
+        upper: int,
+        operations: Sequence[str | None],
+        arguments: Sequence[str],
+        results: Sequence[str | None],
+        lower: Sequence[int],
+        ids: Sequence[str],
+        rows: Sequence[str],
+    ) -> list[str]:
+        """Return the records of rows whose balances differ only in the last two digits, `lower`."""
+        balance = _text("i", 8 + 2 * self._digits) + _numeric_start(self._digits)
+        balance += _digit_text(upper, self._digits - 2)
+        after = {name: amount + balance for name, amount in self._amounts.items()}
+        before, end, digits, starts = self._before, self._end, _digits(), _JSON_STARTS
+        return [
+            f"{id}{before[operation]}{starts[len(sent)]}{sent}{starts[len(result)]}{result}{after[operation]}"
+            f"{digits[credits // UNITS]}{digits[credits % UNITS]}{end}{row}"
+            for operation, sent, result, credits, id, row in zip(
+                operations, arguments, results, lower, ids, rows, strict=True
+            )
+            if operation and result
+        ]
 
 
 def _text(form: str, *values: Any) -> str:
@@ -140,7 +149,21 @@ def _digit_text(number: int, digits: int) -> str:
     return _text(f"{digits}h", *(number // UNITS**place % UNITS for place in places))
 
 
+def _row_fields(first: int, rows: int) -> list[str]:
+    """Return the fields of consecutive numbers of rows."""
+    starts = [_text("iq", 8, number)[:-1] for number in range(first & ~0xFF, first + rows, 256)]
+    fields = [start + chr(byte) for start in starts for byte in range(256)]
+    return fields[first & 0xFF : (first & 0xFF) + rows]
+
+
 @cache  # computed on first use: only the batch needs them
 def _digits() -> list[str]:
     """Return each digit as two bytes."""
-    return [_digit_text(number, 1) for number in range(UNITS)]
+    text = _text(f"{UNITS}h", *range(UNITS))
+    return [text[at : at + 2] for at in range(0, len(text), 2)]
+
+
+def _add_json_starts(length: int) -> None:
+    """Extend _JSON_STARTS to texts of a length."""
+    for number in range(len(_JSON_STARTS), length + 1):
+        _JSON_STARTS.append(_text("i", number + 1) + "\1")
