@@ -13,7 +13,7 @@ from shared.operations.catalog import (
     check_count,
     compute_in_current_context,
 )
-from worker.argument_cells import Numbers, is_plain, parse_cell, parse_cells
+from worker.argument_cells import Numbers, is_unchanged, parse_cell, parse_cells
 from worker.calls import UNKNOWN, Call, Calls
 from worker.csv_rows import PlainRows, Row
 
@@ -159,7 +159,7 @@ class ParsedRows:
         numbers = parse_cell(text)
         if isinstance(numbers, str):
             raise InvalidInput(numbers)
-        if is_plain(text):
+        if is_unchanged(text):
             check_count(operation, numbers)
             return text, as_json(apply(operation, numbers))
         return arguments_json(numbers), as_json(compute_in_current_context(operation, numbers))

@@ -11,6 +11,8 @@ import pytest
 
 from shared.database import UnitOfWork
 from shared.ids import uuid7
+from shared.operations.catalog import arguments_json
+from worker.argument_cells import UNCHANGED_CELL_LIMIT, parse_cell, parse_cells
 from worker.blocks import Block
 from worker.record_copy import COPY_RECORDS, HEADER, TRAILER, UNITS, RecordCopy
 
@@ -81,3 +83,29 @@ def test_postgres_reads_back_the_records_of_binary_blocks(balance: int, sql: Sql
     ids = [row[7] for row in read]
     assert ids == sorted(set(ids))
     assert {id.version for id in ids} <= {7}
+
+
+def test_postgres_stores_a_plain_cell_like_the_arguments_of_a_charge(sql: Sql) -> None:
+    random, cells = Random(7), list[str]()
+    for _ in range(2000):
+        numbers = [
+            f"{random.choice(['', '-'])}{random.randrange(10 ** random.randrange(16))}"
+            + random.choice(
+                ["", ".0", f".{random.randrange(10**15):015}", f".{'0' * random.randrange(13)}10"]
+            )
+            for _ in range(random.randrange(1, 8))
+        ]
+        cells.append(f"[{random.choice([',', ', ', ' ,  ']).join(numbers)}]")
+    plain = [text for text, numbers in zip(cells, parse_cells(cells), strict=True) if numbers is not None]
+    assert len(plain) > 1000
+    charged = [arguments_json(found) for text in plain if isinstance(found := parse_cell(text), list)]
+    # A zero of a short cell keeps its decimal places.
+    pairs = [pair for pair in zip(plain, charged, strict=True) if len(pair[0]) > UNCHANGED_CELL_LIMIT]
+    assert len(pairs) > 500
+    differing = sql(
+        """SELECT sent, recorded FROM unnest(:sent::text[], :recorded::text[]) AS t (sent, recorded)
+           WHERE sent::jsonb::text <> recorded::jsonb::text""",
+        sent=[sent for sent, _ in pairs],
+        recorded=[recorded for _, recorded in pairs],
+    )
+    assert differing == []
