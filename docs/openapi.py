@@ -6,12 +6,14 @@ share: security, headers, the errors of sign-in, bodies and the database, and th
 """
 
 import importlib
+import inspect
 import json
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import Contact, License
 
@@ -21,6 +23,7 @@ from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import FIELD
 from shared.http.money import PREFERENCE
 from shared.operations.catalog import CATALOG
+from shared.schemas import responses as models
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "openapi.json"
@@ -93,6 +96,7 @@ def build() -> dict[str, Any]:
 
 def _schema(app: Api) -> dict[str, Any]:
     """Return the OpenAPI document of one endpoint."""
+    _resolve_models(app)
     document: dict[str, Any] = app.get_openapi_schema(
         openapi_version="3.1.0", security_schemes=SECURITY_SCHEMES
     ).model_dump(by_alias=True, exclude_none=True, mode="json")
@@ -113,6 +117,16 @@ def _schema(app: Api) -> dict[str, Any]:
     examples.illustrate(operation)
     _add_common(app, method, operation)
     return document
+
+
+def _resolve_models(app: Api) -> None:
+    """Replace the names of the declared response models by the models."""
+    arguments, options = app.declared
+    declared = inspect.signature(APIGatewayHttpResolver.route).bind(app, *arguments, **options).arguments
+    for response in (declared.get("responses") or {}).values():
+        for content in response.get("content", {}).values():
+            if isinstance(name := content.get("model"), str):
+                content["model"] = getattr(models, name)
 
 
 def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:

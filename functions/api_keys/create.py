@@ -6,7 +6,6 @@ from shared.auth import api_keys
 from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewApiKey
-from shared.schemas.responses import ApiKeyCreated
 
 app = Api(access=Access.SESSION)
 
@@ -26,7 +25,7 @@ app = Api(access=Access.SESSION)
     ),
     operation_id="createApiKey",
     responses=documented(
-        ApiKeyCreated, 409, status=201, headers=("Location",), description="The API key, with its secret."
+        "ApiKeyCreated", 409, status=201, headers=("Location",), description="The API key, with its secret."
     ),
     status_code=201,
 )

@@ -8,7 +8,6 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import ApiKey
 
 app = Api(access=Access.SIGNED_IN)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.SIGNED_IN)
         "not found (404)."
     ),
     operation_id="getApiKey",
-    responses=documented(ApiKey, 404, description="The API key, without its secret."),
+    responses=documented("ApiKey", 404, description="The API key, without its secret."),
 )
 def get_api_key(id: UUID) -> Response[str]:
     row = database.one("api_key", id=id, user_id=app.caller.id)

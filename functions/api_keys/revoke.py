@@ -10,7 +10,6 @@ from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
 from shared.ids import uuid7
-from shared.schemas.responses import Done
 
 app = Api(access=Access.OWN_KEY)
 
@@ -24,7 +23,7 @@ app = Api(access=Access.OWN_KEY)
         "with that key, for example when it is uninstalled."
     ),
     operation_id="revokeApiKey",
-    responses=documented(Done, 404, description="The API key is revoked."),
+    responses=documented("Done", 404, description="The API key is revoked."),
 )
 def revoke_api_key(id: UUID) -> Response[str]:
     check_own_key(app.caller, id)

@@ -6,7 +6,6 @@ from shared import accounts
 from shared.http.api import Api
 from shared.http.responses import created, documented
 from shared.schemas.requests import NewAdmin
-from shared.schemas.responses import User
 
 app = Api()
 
@@ -21,7 +20,7 @@ app = Api()
     ),
     operation_id="createAdmin",
     responses=documented(
-        User, 401, 409, 429, status=201, headers=("Location",), description="The created admin."
+        "User", 401, 409, 429, status=201, headers=("Location",), description="The created admin."
     ),
     status_code=201,
 )

@@ -8,7 +8,6 @@ from shared import exact_json
 from shared.auth.tokens import Claims
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import CsrfToken
 
 app = Api(access=Access.SESSION)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.SESSION)
         "needs no CSRF token."
     ),
     operation_id="getCsrfToken",
-    responses=documented(CsrfToken, description="The CSRF token of the access token."),
+    responses=documented("CsrfToken", description="The CSRF token of the access token."),
 )
 def csrf_token() -> Response[str]:
     claims = cast(Claims, app.credentials.claims)  # only an API key has none

@@ -8,7 +8,6 @@ from shared.http.api import Api
 from shared.http.cookies import sign_in_cookies
 from shared.http.responses import documented, done
 from shared.schemas.requests import Login
-from shared.schemas.responses import SignedIn
 
 app = Api()
 
@@ -27,7 +26,7 @@ app = Api()
     ),
     operation_id="login",
     responses=documented(
-        SignedIn,
+        "SignedIn",
         401,
         403,
         429,

@@ -8,7 +8,6 @@ from shared.errors import NotSignedIn
 from shared.http.api import Api
 from shared.http.cookies import sign_out_cookies
 from shared.http.responses import documented, done
-from shared.schemas.responses import Done
 
 app = Api(media_type=None)
 
@@ -24,7 +23,7 @@ app = Api(media_type=None)
     operation_id="logout",
     security=[{"cookie": []}, {"refresh_cookie": []}, {"bearer": []}, {}],
     responses=documented(
-        Done, 403, headers=("Set-Cookie",), description="Signed out. The cookies are deleted."
+        "Done", 403, headers=("Set-Cookie",), description="Signed out. The cookies are deleted."
     ),
 )
 def logout() -> Response[str]:

@@ -8,7 +8,6 @@ from shared.errors import NotSignedIn
 from shared.http.api import Api
 from shared.http.cookies import sign_in_cookies
 from shared.http.responses import documented, done
-from shared.schemas.responses import SignedIn
 
 app = Api(media_type=None)
 
@@ -25,7 +24,7 @@ app = Api(media_type=None)
     operation_id="refreshTokens",
     security=[{"refresh_cookie": []}, {"bearer": []}],
     responses=documented(
-        SignedIn, 401, 403, headers=("Set-Cookie",), description="New tokens, in the cookies."
+        "SignedIn", 401, 403, headers=("Set-Cookie",), description="New tokens, in the cookies."
     ),
 )
 def refresh() -> Response[str]:

@@ -7,7 +7,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.operations import catalog
 from shared.operations.requests import OperationCall
-from shared.schemas.responses import Charged
 
 app = Api(access=Access.CHARGED, idempotent=True)
 
@@ -24,7 +23,7 @@ app = Api(access=Access.CHARGED, idempotent=True)
     ),
     operation_id="processOperation",
     responses=documented(
-        Charged,
+        "Charged",
         402,
         409,
         headers=("Idempotent-Replayed",),

@@ -5,7 +5,6 @@ from aws_lambda_powertools.event_handler import Response
 from shared import database, exact_json
 from shared.http.api import Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import Health
 
 app = Api()
 
@@ -16,7 +15,7 @@ app = Api()
     summary="Check the health of the service.",
     description="Runs one statement in the database. Returns 503 if the database can't be reached.",
     operation_id="getHealth",
-    responses=documented(Health, 503, description="The service and its database work."),
+    responses=documented("Health", 503, description="The service and its database work."),
 )
 def health() -> Response[str]:
     database.run("health")

@@ -11,7 +11,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, location, ok
 from shared.idempotency import run_once
 from shared.schemas.requests import NewExport
-from shared.schemas.responses import Export
 
 app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
 
@@ -28,7 +27,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
     ),
     operation_id="createExport",
     responses=documented(
-        Export,
+        "Export",
         429,
         status=202,
         headers=("Location", "Idempotent-Replayed"),

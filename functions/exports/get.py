@@ -9,7 +9,6 @@ from shared import aws, database, exact_json
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import ExportWithLink
 
 app = Api(access=Access.SIGNED_IN)
 
@@ -23,7 +22,7 @@ app = Api(access=Access.SIGNED_IN)
         "client sees their own exports; an admin sees those of all users."
     ),
     operation_id="getExport",
-    responses=documented(ExportWithLink, 404, description="The export."),
+    responses=documented("ExportWithLink", 404, description="The export."),
 )
 def get_export(id: UUID) -> Response[str]:
     row = database.one("export", id=id, owner=app.caller.visible_owner)

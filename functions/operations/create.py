@@ -9,7 +9,6 @@ from shared.idempotency import run_once
 from shared.ids import uuid7
 from shared.operations import catalog
 from shared.operations.requests import NewOperation
-from shared.schemas.responses import Operation
 
 app = Api(access=Access.ADMIN, idempotent=True)
 
@@ -24,7 +23,7 @@ app = Api(access=Access.ADMIN, idempotent=True)
     ),
     operation_id="createOperation",
     responses=documented(
-        Operation,
+        "Operation",
         409,
         status=201,
         headers=("Location", "Idempotent-Replayed"),

@@ -9,7 +9,6 @@ from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
 from shared.ids import uuid7
-from shared.schemas.responses import Done
 
 app = Api(access=Access.ADMIN)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.ADMIN)
         "For admins. From now on, calls of the operation return 422. The records of its calls stay."
     ),
     operation_id="deleteOperation",
-    responses=documented(Done, 404, description="The operation can no longer be called."),
+    responses=documented("Done", 404, description="The operation can no longer be called."),
 )
 def delete_operation(id: UUID) -> Response[str]:
     if database.one("delete_operation", id=id, admin_id=app.caller.id, audit_id=uuid7()) is None:

@@ -8,7 +8,6 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import Operation
 
 app = Api(access=Access.SIGNED_IN)
 
@@ -19,7 +18,7 @@ app = Api(access=Access.SIGNED_IN)
     summary="Get an operation and its cost.",
     description="Returns one entry of the price list. A deleted operation is not found (404).",
     operation_id="getOperation",
-    responses=documented(Operation, 404, description="The operation and its cost."),
+    responses=documented("Operation", 404, description="The operation and its cost."),
 )
 def get_operation(id: UUID) -> Response[str]:
     row = database.one("operation", id=id)

@@ -10,7 +10,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.ids import uuid7
 from shared.schemas.requests import OperationChange
-from shared.schemas.responses import Operation
 
 app = Api(access=Access.ADMIN)
 
@@ -21,7 +20,7 @@ app = Api(access=Access.ADMIN)
     summary="Change the cost of an operation.",
     description="For admins. Later calls cost the new price; the records of earlier calls keep their amount.",
     operation_id="updateOperation",
-    responses=documented(Operation, 404, description="The operation with its new cost."),
+    responses=documented("Operation", 404, description="The operation with its new cost."),
 )
 def update_operation(id: UUID, body: OperationChange) -> Response[str]:
     row = database.one("update_operation", id=id, cost=body.cost, admin_id=app.caller.id, audit_id=uuid7())

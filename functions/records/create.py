@@ -7,7 +7,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.idempotency import run_once
 from shared.schemas.requests import NewRecord
-from shared.schemas.responses import Record
 
 app = Api(access=Access.ADMIN, idempotent=True)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.ADMIN, idempotent=True)
     ),
     operation_id="createRecord",
     responses=documented(
-        Record, status=201, headers=("Location", "Idempotent-Replayed"), description="The created record."
+        "Record", status=201, headers=("Location", "Idempotent-Replayed"), description="The created record."
     ),
     status_code=201,
 )

@@ -9,7 +9,6 @@ from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
 from shared.ids import uuid7
-from shared.schemas.responses import Done
 
 app = Api(access=Access.ADMIN)
 
@@ -23,7 +22,7 @@ app = Api(access=Access.ADMIN)
         "`deleted=true`. The ledger is unchanged."
     ),
     operation_id="deleteRecord",
-    responses=documented(Done, 404, description="The record is deleted."),
+    responses=documented("Done", 404, description="The record is deleted."),
 )
 def delete_record(id: UUID) -> Response[str]:
     if database.one("delete_record", id=id, admin_id=app.caller.id, audit_id=uuid7()) is None:

@@ -8,7 +8,6 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import Record
 
 app = Api(access=Access.SIGNED_IN)
 
@@ -21,7 +20,7 @@ app = Api(access=Access.SIGNED_IN)
         "Returns one call and its amount. A client sees their own records; an admin sees those of all users."
     ),
     operation_id="getRecord",
-    responses=documented(Record, 404, description="The record."),
+    responses=documented("Record", 404, description="The record."),
 )
 def get_record(id: UUID) -> Response[str]:
     row = database.one("record", id=id, owner=app.caller.visible_owner)

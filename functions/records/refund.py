@@ -9,7 +9,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.idempotency import run_once
 from shared.schemas.requests import Refund
-from shared.schemas.responses import Refunded
 
 app = Api(access=Access.ADMIN, idempotent=True)
 
@@ -25,7 +24,7 @@ app = Api(access=Access.ADMIN, idempotent=True)
     ),
     operation_id="refundRecord",
     responses=documented(
-        Refunded, 404, 409, headers=("Idempotent-Replayed",), description="The refund and the new balance."
+        "Refunded", 404, 409, headers=("Idempotent-Replayed",), description="The refund and the new balance."
     ),
 )
 def refund_record(id: UUID, body: Refund) -> Response[str]:

@@ -8,7 +8,6 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
-from shared.schemas.responses import Done
 
 app = Api(access=Access.SESSION)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.SESSION)
         "user, or one that has ended, is not found (404). To delete your own cookies too, use `POST /logout`."
     ),
     operation_id="endSession",
-    responses=documented(Done, 404, description="The session has ended."),
+    responses=documented("Done", 404, description="The session has ended."),
 )
 def end_session(id: UUID) -> Response[str]:
     if database.one("end_session", id=id, user_id=app.caller.id) is None:

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response
 from shared import aws, tasks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import Task
 
 app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None)
 
@@ -21,7 +20,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None)
         "are in its results. A task that has ended returns 409."
     ),
     operation_id="cancelTask",
-    responses=documented(Task, 404, 409, description="The cancelled task."),
+    responses=documented("Task", 404, 409, description="The cancelled task."),
 )
 def cancel_task(task_id: UUID) -> Response[str]:
     task = tasks.cancel(

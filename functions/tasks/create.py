@@ -11,7 +11,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.idempotency import run_once
 from shared.schemas.requests import NewTask
-from shared.schemas.responses import UploadGranted
 
 app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
 
@@ -29,7 +28,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch", idempotent=True)
     ),
     operation_id="createTask",
     responses=documented(
-        UploadGranted,
+        "UploadGranted",
         429,
         status=201,
         headers=("Location", "Idempotent-Replayed"),

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response
 from shared import tasks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import Task
 
 app = Api(access=Access.SIGNED_IN)
 
@@ -21,7 +20,7 @@ app = Api(access=Access.SIGNED_IN)
         "its results. A client sees their own tasks; an admin sees those of all users."
     ),
     operation_id="getTask",
-    responses=documented(Task, 404, description="The task."),
+    responses=documented("Task", 404, description="The task."),
 )
 def get_task(task_id: UUID) -> Response[str]:
     return ok(tasks.get(task_id, app.caller.visible_owner)["body"])

@@ -13,7 +13,6 @@ from shared.http.api import MULTIPART, Access, Api
 from shared.http.forms import parse_upload
 from shared.http.responses import documented, location, ok
 from shared.idempotency import Request, run_once, scoped
-from shared.schemas.responses import TaskAccepted
 
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes: a larger file would exceed the 6 MB of a Lambda event when base64-encoded."""
@@ -32,7 +31,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch", media_type=MULTIPART, idempote
     ),
     operation_id="processCsv",
     responses=documented(
-        TaskAccepted,
+        "TaskAccepted",
         429,
         status=202,
         headers=("Location", "Idempotent-Replayed"),

@@ -9,7 +9,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.idempotency import run_once
 from shared.schemas.requests import Refund
-from shared.schemas.responses import Refunded
 
 app = Api(access=Access.ADMIN, idempotent=True)
 
@@ -26,7 +25,7 @@ app = Api(access=Access.ADMIN, idempotent=True)
     ),
     operation_id="refundTask",
     responses=documented(
-        Refunded, 404, 409, headers=("Idempotent-Replayed",), description="The refund and the new balance."
+        "Refunded", 404, 409, headers=("Idempotent-Replayed",), description="The refund and the new balance."
     ),
 )
 def refund_task(task_id: UUID, body: Refund) -> Response[str]:

@@ -10,7 +10,6 @@ from shared.database import Row
 from shared.errors import Conflict, DomainError, NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import JSON, documented, ok
-from shared.schemas.responses import ResultsLink
 
 RETRY_AFTER = 2
 """Seconds until a client should ask again for results that are being written."""
@@ -29,7 +28,7 @@ app = Api(access=Access.SIGNED_IN)
         "ended. After a resumption the results of all rows replace them. After 90 days it returns 404."
     ),
     operation_id="getTaskResults",
-    responses=documented(ResultsLink, 404, 409, description="The link, for `Accept: application/json`.")
+    responses=documented("ResultsLink", 404, 409, description="The link, for `Accept: application/json`.")
     | documented(None, status=303, headers=("Location",), description="A redirect to the result CSV."),
     status_code=303,
 )

@@ -10,7 +10,6 @@ from shared import aws, tasks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.requests import Resumption
-from shared.schemas.responses import Task
 
 UNCHANGED = Resumption()
 """The body of a request without one."""
@@ -30,7 +29,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch")
         "otherwise stops again at the same row. Too many resumptions at once return 429."
     ),
     operation_id="resumeTask",
-    responses=documented(Task, 404, 409, 429, status=202, description="The task, which is queued."),
+    responses=documented("Task", 404, 409, 429, status=202, description="The task, which is queued."),
     status_code=202,
 )
 def resume_task(task_id: UUID, body: Annotated[Resumption, Body()] = UNCHANGED) -> Response[str]:

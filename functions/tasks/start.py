@@ -9,7 +9,6 @@ from shared.database import Statements
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.idempotency import run_once
-from shared.schemas.responses import Task
 
 app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None, idempotent=True)
 
@@ -26,7 +25,7 @@ app = Api(access=Access.SIGNED_IN, scope="batch", media_type=None, idempotent=Tr
     ),
     operation_id="startTask",
     responses=documented(
-        Task,
+        "Task",
         404,
         409,
         429,

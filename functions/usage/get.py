@@ -10,7 +10,6 @@ from shared.billing import usage
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.field_types import Time, UsagePeriod
-from shared.schemas.responses import Usage
 
 # The default of a parameter that the query omits. Its type is not optional, because a query can't send null.
 LEFT_OUT: Any = None
@@ -29,7 +28,7 @@ app = Api(access=Access.SIGNED_IN, declares_query=True)
         f"{usage.ROWS_LIMIT:,} combinations of user, hour and operation (422)."
     ),
     operation_id="getUsage",
-    responses=documented(Usage, 404, description="The usage, the oldest period first."),
+    responses=documented("Usage", 404, description="The usage, the oldest period first."),
 )
 def get_usage(
     start: Annotated[

@@ -9,7 +9,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.idempotency import run_once
 from shared.schemas.requests import NewUser
-from shared.schemas.responses import User
 
 app = Api(access=Access.ADMIN, idempotent=True)
 
@@ -24,7 +23,7 @@ app = Api(access=Access.ADMIN, idempotent=True)
     ),
     operation_id="createUser",
     responses=documented(
-        User, 409, status=201, headers=("Location", "Idempotent-Replayed"), description="The created user."
+        "User", 409, status=201, headers=("Location", "Idempotent-Replayed"), description="The created user."
     ),
     status_code=201,
 )

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response
 from shared import users
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
-from shared.schemas.responses import Done
 
 app = Api(access=Access.ADMIN)
 
@@ -21,7 +20,7 @@ app = Api(access=Access.ADMIN)
         "Records and ledger entries stay."
     ),
     operation_id="deleteUser",
-    responses=documented(Done, 404, description="The user is deleted."),
+    responses=documented("Done", 404, description="The user is deleted."),
 )
 def delete_user(id: UUID) -> Response[str]:
     users.delete(id, app.caller.id)

@@ -8,7 +8,6 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import User
 
 app = Api(access=Access.ADMIN)
 
@@ -19,7 +18,7 @@ app = Api(access=Access.ADMIN)
     summary="Get a user.",
     description="For admins. Never returns a password or its hash.",
     operation_id="getUser",
-    responses=documented(User, 404, description="The user."),
+    responses=documented("User", 404, description="The user."),
 )
 def get_user(id: UUID) -> Response[str]:
     row = database.one("user", id=id)

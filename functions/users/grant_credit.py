@@ -8,7 +8,6 @@ from shared.billing import charges
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.requests import CreditGrant
-from shared.schemas.responses import Granted
 
 app = Api(access=Access.ADMIN, idempotent=True)
 
@@ -23,7 +22,7 @@ app = Api(access=Access.ADMIN, idempotent=True)
     ),
     operation_id="grantCredit",
     responses=documented(
-        Granted, 404, 409, headers=("Idempotent-Replayed",), description="The movement and the new balance."
+        "Granted", 404, 409, headers=("Idempotent-Replayed",), description="The movement and the new balance."
     ),
 )
 def grant_credit(id: UUID, body: CreditGrant) -> Response[str]:

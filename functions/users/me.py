@@ -6,7 +6,6 @@ from shared import database
 from shared.errors import NotSignedIn
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import User
 
 app = Api(access=Access.SIGNED_IN)
 
@@ -17,7 +16,7 @@ app = Api(access=Access.SIGNED_IN)
     summary="Get your profile and balance.",
     description="Returns your own account.",
     operation_id="getCurrentUser",
-    responses=documented(User, description="Your account."),
+    responses=documented("User", description="Your account."),
 )
 def me() -> Response[str]:
     row = database.one("user", id=app.caller.id)

@@ -7,7 +7,6 @@ from shared.http.api import Access, Api
 from shared.http.responses import created, documented
 from shared.idempotency import run_once
 from shared.schemas.requests import NewWebhook
-from shared.schemas.responses import WebhookWithSecret
 
 app = Api(access=Access.SESSION, idempotent=True)
 
@@ -23,7 +22,7 @@ app = Api(access=Access.SESSION, idempotent=True)
     ),
     operation_id="createWebhook",
     responses=documented(
-        WebhookWithSecret,
+        "WebhookWithSecret",
         409,
         status=201,
         headers=("Location", "Idempotent-Replayed"),

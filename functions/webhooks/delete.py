@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response
 from shared import webhooks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, done
-from shared.schemas.responses import Done
 
 app = Api(access=Access.SESSION)
 
@@ -18,7 +17,7 @@ app = Api(access=Access.SESSION)
     summary="Delete a webhook.",
     description="Deliveries that wait are not sent. A request that is already on its way may still arrive.",
     operation_id="deleteWebhook",
-    responses=documented(Done, 404, description="The webhook is deleted."),
+    responses=documented("Done", 404, description="The webhook is deleted."),
 )
 def delete_webhook(id: UUID) -> Response[str]:
     webhooks.delete(app.caller, id)

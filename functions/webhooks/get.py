@@ -8,7 +8,6 @@ from shared import database
 from shared.errors import NotFound
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import Webhook
 
 app = Api(access=Access.SIGNED_IN)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.SIGNED_IN)
         "webhook of another user is not found (404)."
     ),
     operation_id="getWebhook",
-    responses=documented(Webhook, 404, description="The webhook, without its secret."),
+    responses=documented("Webhook", 404, description="The webhook, without its secret."),
 )
 def get_webhook(id: UUID) -> Response[str]:
     row = database.one("webhook", id=id, user_id=app.caller.id)

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response
 from shared import webhooks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import WebhookWithSecret
 
 app = Api(access=Access.SESSION, media_type=None)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.SESSION, media_type=None)
         "once."
     ),
     operation_id="rotateWebhookSecret",
-    responses=documented(WebhookWithSecret, 404, description="The webhook, with its new secret."),
+    responses=documented("WebhookWithSecret", 404, description="The webhook, with its new secret."),
 )
 def rotate_webhook_secret(id: UUID) -> Response[str]:
     return ok(webhooks.rotate_secret(app.caller, id))

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response
 from shared import aws, webhooks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
-from shared.schemas.responses import WebhookDelivery
 
 app = Api(access=Access.SESSION, media_type=None)
 
@@ -22,7 +21,7 @@ app = Api(access=Access.SESSION, media_type=None)
     ),
     operation_id="testWebhook",
     responses=documented(
-        WebhookDelivery, 404, 409, 429, status=202, description="The delivery, which is pending."
+        "WebhookDelivery", 404, 409, 429, status=202, description="The delivery, which is pending."
     ),
     status_code=202,
 )

@@ -8,7 +8,6 @@ from shared import webhooks
 from shared.http.api import Access, Api
 from shared.http.responses import documented, ok
 from shared.schemas.requests import WebhookChange
-from shared.schemas.responses import Webhook
 
 app = Api(access=Access.SESSION)
 
@@ -23,7 +22,7 @@ app = Api(access=Access.SESSION)
         "service began because the URL failed."
     ),
     operation_id="updateWebhook",
-    responses=documented(Webhook, 404, description="The changed webhook."),
+    responses=documented("Webhook", 404, description="The changed webhook."),
 )
 def update_webhook(id: UUID, body: WebhookChange) -> Response[str]:
     return ok(webhooks.update(app.caller, id, body.model_dump(exclude_unset=True)))

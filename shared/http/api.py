@@ -89,6 +89,8 @@ class Api(APIGatewayHttpResolver):
     """The request's headers, with lower-case names."""
     credentials: auth.Credentials
     caller: auth.Caller
+    declared: tuple[tuple[Any, ...], dict[str, Any]]
+    """The arguments of the decorator of the endpoint's function, for the OpenAPI document."""
 
     def __init__(
         self,
@@ -113,6 +115,7 @@ class Api(APIGatewayHttpResolver):
 
     def route(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
         """Return the decorator that registers an endpoint's function, with validation of its input."""
+        self.declared = arguments, options
         register = super().route(*arguments, **options)
 
         def decorate(function: validation.Function) -> validation.Function:

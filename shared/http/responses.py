@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import BaseModel
 
 from shared import exact_json
 from shared.http.problems import meaning
@@ -51,7 +50,7 @@ def done(message: str, *, cookies: Any = (), **members: Any) -> Response[str]:
 
 
 def documented(
-    model: type[BaseModel] | None,
+    model: str | None,
     *problems: int,
     description: str,
     status: int = 200,
@@ -60,7 +59,8 @@ def documented(
     """Declare an endpoint's responses, for the OpenAPI document.
 
     Args:
-        model: the body of the success, or None for an empty one.
+        model: the name in `shared/schemas/responses.py` of the success's body, or None for an empty one.
+            Functions do not import that module, because its models take a twentieth of a cold start.
         problems: the statuses of the endpoint's own errors. `docs/openapi.py` adds those of sign-in, of
             request bodies and of the database.
         description: what the success returns.
