@@ -21,6 +21,7 @@ export const PAGES: readonly Page[] = [
   { path: "operations", title: "Prices", load: () => import("./pages/operations/Operations.svelte") },
   { path: "exports", title: "Exports", load: () => import("./pages/exports/Exports.svelte") },
   { path: "api_keys", title: "API keys", load: () => import("./pages/api_keys/ApiKeys.svelte") },
+  { path: "webhooks", title: "Webhooks", load: () => import("./pages/webhooks/Webhooks.svelte") },
   { path: "account", title: "Account", load: () => import("./pages/account/Account.svelte") },
   { path: "users", title: "Users", load: () => import("./pages/users/Users.svelte"), isForAdmins: true },
   {

@@ -181,6 +181,7 @@ def test_every_page_of_a_client(console: Page, ada: Client, inspect: Callable[[s
     inspector.visit(f"records/{record['id']}", "Record")
     inspector.visit(f"files/{task['id']}", "File")
     inspector.visit("api_keys", "New API key", button(console, "Create a key"))
+    inspector.visit("webhooks", "New webhook", button(console, "Create a webhook"))
     inspector.visit("nowhere", "Not found")
     assert inspector.faults == []
 

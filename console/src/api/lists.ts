@@ -10,6 +10,7 @@ const LISTS = {
   tasks: "/api/v1/tasks",
   exports: "/api/v1/exports",
   api_keys: "/api/v1/api_keys",
+  webhooks: "/api/v1/webhooks",
   operations: "/api/v1/operations",
   records: "/api/v1/records",
   users: "/api/v1/users",
