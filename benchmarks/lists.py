@@ -86,7 +86,7 @@ def main() -> None:
         connection.run(FILL.format(person=PERSON, rows=options.rows))
         connection.run("VACUUM ANALYZE records")
         actions = _actions(connection, min(DEEP_PAGE, options.rows // PAGE_SIZE // 2))
-        with _silence():
+        with silence():
             samples: dict[str, list[float]] = {what: [] for what in actions}
             for number in range(-WARM_UP, options.rounds):
                 # Random order, because an action is faster after a similar one has warmed the caches.
@@ -200,7 +200,7 @@ def _milliseconds(action: Action) -> float:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Redirect the log of the calls to /dev/null."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
