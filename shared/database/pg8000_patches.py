@@ -30,7 +30,7 @@ def apply() -> None:
 
 class Connection(pg8000.native.Connection):
     """A connection that runs an unprepared statement in one round trip, where pg8000 takes three, and that
-    receives the rows of `COPY … TO STDOUT` in a third of the processor time."""
+    receives rows, and those of `COPY … TO STDOUT`, in less processor time."""
 
     def execute_unnamed(self, statement: str, vals: Any = (), oids: Any = (), stream: Any = None) -> Any:
         context = core.Context(statement, stream=stream)
@@ -42,6 +42,19 @@ class Connection(pg8000.native.Connection):
         core._flush(self._sock)
         self.handle_messages(context)
         return context
+
+    def handle_DATA_ROW(self, data: bytes, context: Any) -> None:
+        """Read a row, and all further rows that the socket's buffer has already received."""
+        super().handle_DATA_ROW(data, context)
+        buffered, start = self._sock.peek(), 0
+        while start + HEADER.size <= len(buffered):
+            code, size = HEADER.unpack_from(buffered, start)
+            end = start + 1 + size  # the size includes itself, but not the code
+            if code != core.DATA_ROW or end > len(buffered):
+                break
+            super().handle_DATA_ROW(buffered[start + HEADER.size : end], context)
+            start = end
+        self._sock.read(start)
 
     def handle_COPY_DATA(self, data: bytes, context: Any) -> None:
         """Write a row, and all further rows that the socket's buffer has already received, to the stream."""

@@ -350,6 +350,13 @@ def test_every_driver_error_becomes_a_domain_error() -> None:
     assert database.run("health") == [{"ok": 1}]
 
 
+def test_query_returns_every_row_whatever_its_size(connection: Database) -> None:
+    text = "CASE WHEN n % 7 > 0 THEN repeat('x', n * 37 % 20000) END"
+    sql = f"SELECT n, {text} AS text FROM generate_series(1, 3000) n"
+    rows = [{"n": n, "text": "x" * (n * 37 % 20000) if n % 7 else None} for n in range(1, 3001)]
+    assert connection.query(sql, {}) == rows
+
+
 def test_copy_out_writes_every_row_whatever_its_size(connection: Database) -> None:
     sizes = [number * 37 % 20_011 for number in range(1, 3001)]
     sink = BytesIO()

@@ -16,6 +16,7 @@ PATCHED_CODE: dict[str, tuple[Callable[..., Any], str]] = {
     "prepare_statement": (core.CoreConnection.prepare_statement, "94febc504939892b"),
     "execute_named": (core.CoreConnection.execute_named, "424d4c9751757992"),
     "handle_messages": (core.CoreConnection.handle_messages, "f3450a3764f06985"),
+    "handle_DATA_ROW": (core.CoreConnection.handle_DATA_ROW, "d6a80acc05cbc255"),
     "handle_COPY_DATA": (core.CoreConnection.handle_COPY_DATA, "d600b4bbf98a3a86"),
     "to_statement": (inspect.unwrap(pg8000.native.to_statement), "84da27c9c28e4cd3"),
     "native run": (pg8000.native.Connection.run, "66cce1013a47d1b3"),
