@@ -1,7 +1,7 @@
 """Choose the SQL of a list: compiled for its default shapes, otherwise built with SQLAlchemy.
 
-Importing SQLAlchemy takes two thirds of the time of the other imports together, so it is imported for the
-first query with a filter, another sort, chosen fields or a search.
+Importing SQLAlchemy takes almost as long as all other imports together, so it is imported for the first query
+with a filter, another sort, chosen fields or a search.
 """
 
 from types import ModuleType
