@@ -2,7 +2,8 @@
 
 Each delivery to a worker ends with kill -9, at a step of its traffic or at a random time. The steps are
 chosen so that all are hit equally often. In the end, task and results must be identical to those of the same
-file of another user, processed without a kill.
+file of another user, processed without a kill. Each user's webhook must have one event of the end of the
+file, and one of the chunk that took the balance below the threshold.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from tests.support.batch.deliveries import CHUNK_ROWS, Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.processes import WorkerProcess
 from tests.support.batch.stage import AFTER, BEFORE, BILLING, DURING, WRITING, Fault
+from tests.support.users import Person
+from tests.support.webhooks import emitted, subscribe
 
 STEPS_ONCE = ("peek_task", "HEAD file", "GET file", "lock_task", "start_task")
 """Steps that a worker does once per delivery."""
@@ -95,18 +98,35 @@ def moments(step: str) -> tuple[str, ...]:
     return (BEFORE, DURING) if step.startswith("copy") and step.endswith("data") else (BEFORE, DURING, AFTER)
 
 
+def subscriber(harness: Harness) -> Person:
+    """Create a client with a webhook, and a threshold that the first rows of a file cross."""
+    client = harness.client()
+    subscribe(client.id)
+    below = "UPDATE users SET low_balance_threshold = balance - 1 WHERE id = :id"
+    harness.sql(below, id=client.id)
+    return client
+
+
+def check_events(harness: Harness, task: Task) -> None:
+    """Check that the file's end and the crossed threshold emitted one event each."""
+    (low, _), (ended, data) = emitted(harness.sql, task.owner.id)
+    assert (low, ended, data["id"]) == ("balance.low", "task.completed", str(task.id))
+
+
 def run(harness: Harness, kills: int, seed: int, rows: int) -> Killer:
     """Process one file after the other with killed workers, until the number of kills is reached."""
     killer = Killer(harness, kills, seed)
     deliveries = Deliveries(harness)
     content = mixed_file(rows, seed)
-    reference_task = harness.upload(harness.client(), content)
+    reference_task = harness.upload(subscriber(harness), content)
     deliveries.until_idle(limit=60 + kills)
+    check_events(harness, reference_task)
     while not killer.finished:
-        killer.task = harness.upload(harness.client(), content)
+        killer.task = harness.upload(subscriber(harness), content)
         deliveries.until_idle(prepare=killer.prepare, limit=60 + kills)
         killer.disarm()
         harness.check_completed(killer.task, reference_task)
+        check_events(harness, killer.task)
     deliveries.close()
     return killer
 
@@ -130,7 +150,8 @@ def main() -> None:
     print(
         f"{killer.kills.total()} kills, {killer.timed} of them at a time, at {len(killer.kills)} different"
         f" instants, {rows} rows per file, {time.monotonic() - began:.0f} s:"
-        f" every row was billed once, all balances are right, the results match those of a run without kills"
+        f" every row was billed once, all balances are right, the results match those of a run without kills,"
+        f" each event was emitted once"
     )
     if missed:
         sys.exit(f"never hit: {sorted(missed)}")
