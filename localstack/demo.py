@@ -72,6 +72,7 @@ class Demo:
         for resource, format in (("records", "csv"), ("ledger", "jsonl")):
             body = {"resource": resource, "format": format}
             _post(self._people["ada@example.com"], "/api/v1/exports", json=body)
+        self._create_webhook(self._people["ada@example.com"])
 
     def _create_users(self) -> None:
         for email in CALLS_A_DAY:
@@ -81,6 +82,12 @@ class Demo:
         for name, limit in (("nightly report", 50), ("spreadsheet add-in", 400)):
             body = {"name": name, "spend_limit": {"amount": limit, "per": "month"}}
             _post(self._people["ada@example.com"], "/api/v1/api_keys", json=body)
+
+    def _create_webhook(self, person: Person) -> None:
+        """Create a paused webhook, to which the service sends nothing."""
+        body = {"url": "https://hooks.example.com/orders", "events": ["task.completed", "balance.low"]}
+        webhook = _post(person, "/api/v1/webhooks", json=body)
+        person.http.patch(f"/api/v1/webhooks/{webhook['id']}", json={"paused": True}).raise_for_status()
 
     def _work(self, *, is_weekend: bool) -> None:
         for email, person in self._people.items():

@@ -1,9 +1,6 @@
 """Journeys of a client through the console, against the whole service."""
 
-from decimal import Decimal
-
 from playwright.sync_api import BrowserContext, Page, expect
-from standardwebhooks.webhooks import Webhook
 
 from localstack.stack import Stack
 from tests.support.console import (
@@ -19,9 +16,7 @@ from tests.support.console import (
     rows,
     sign_in,
 )
-from tests.support.eventually import eventually
-from tests.support.http_client import API, PASSWORD, Client, exact, new_email
-from tests.support.receiver import Receiver
+from tests.support.http_client import API, PASSWORD, Client, new_email
 from tests.support.uploads import HEADER, ended, upload
 
 
@@ -151,53 +146,6 @@ def test_api_key_is_shown_once_and_works_until_it_is_revoked(
             console.get_by_role("dialog").get_by_role("button", name="Revoke").click()
             expect(console.get_by_role("heading", name="No keys yet")).to_be_visible()
             assert program.compute().status_code == 401
-
-
-def test_webhook_is_created_tested_paused_and_deleted(console: Page, admin: Client) -> None:
-    with new_client(console, admin) as api, Receiver.running() as receiver:
-        open_page(console, "Webhooks")
-        console.get_by_role("button", name="Create a webhook").click()
-        dialog = console.get_by_role("dialog")
-        dialog.get_by_label("URL").fill(receiver.url)
-        dialog.get_by_label("export.completed").uncheck()
-        dialog.get_by_label("Description").fill("the nightly import")
-        dialog.get_by_role("button", name="Create the webhook").click()
-        secret = console.get_by_role("region", name="The secret").locator("code").first.inner_text()
-        console.get_by_role("button", name="I have copied it").click()
-        assert secret not in console.content()
-        (webhook,) = api.rows("webhooks")
-        assert len(webhook["events"]) == 6
-
-        rows(console, "Webhooks").get_by_role("link").click()
-        console.get_by_role("button", name="Send a test event").click()
-        delivery = rows(console, "Deliveries")
-        expect(delivery).to_contain_text("delivered")
-        request = receiver.received[0]
-        assert Webhook(secret).verify(request.body, request.headers)["type"] == "webhook.test"
-        delivery.get_by_role("button", name="Send webhook.test again").click()
-        eventually(lambda: len(receiver.received) == 2)
-
-        console.get_by_role("button", name="Pause").click()
-        expect(console.get_by_text("by you")).to_be_visible()
-        expect(console.get_by_role("button", name="Send a test event")).to_be_disabled()
-        console.get_by_role("button", name="Resume").click()
-        console.get_by_role("button", name="Replace the secret").click()
-        console.get_by_role("dialog").get_by_role("button", name="Replace").click()
-        expect(console.get_by_role("region", name="The secret")).not_to_contain_text(secret)
-        console.get_by_role("button", name="Delete …").click()
-        console.get_by_role("dialog").get_by_role("button", name="Delete").click()
-        expect(console.get_by_role("heading", name="No webhooks yet")).to_be_visible()
-
-
-def test_threshold_of_a_low_balance_is_set_and_removed(console: Page, admin: Client) -> None:
-    with new_client(console, admin) as api:
-        open_page(console, "Account")
-        region = console.get_by_role("region", name="Low balance")
-        for text, threshold in (("12.5", Decimal("12.5")), ("", None)):
-            region.get_by_label("Threshold").fill(text)
-            region.get_by_role("button", name="Save the threshold").click()
-            expect(region).to_contain_text("The threshold is saved.")
-            assert exact(api.get(f"{API}/users/me"))["low_balance_threshold"] == threshold
 
 
 def test_client_ends_another_session_and_changes_the_password(

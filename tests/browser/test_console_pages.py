@@ -20,6 +20,8 @@ from tests.support.console import sign_in
 from tests.support.docs_page import DocsPage
 from tests.support.eventually import eventually
 from tests.support.http_client import API, Client
+from tests.support.receiver import Receiver, status
+from tests.support.webhooks import create_webhook
 
 AXE = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -172,7 +174,21 @@ def test_docs_with_a_tried_route(console: Page, ada: Client, inspect: Callable[[
     assert inspector.faults == []
 
 
-def test_every_page_of_a_client(console: Page, ada: Client, inspect: Callable[[str], Inspector]) -> None:
+@pytest.fixture(scope="module")
+def webhook(ada: Client) -> dict[str, Any]:
+    """A webhook that the service has paused, with a delivery."""
+    with Receiver.running() as receiver:
+        receiver.respond = status(410, b'{"error": "this receiver has moved"}')
+        created = create_webhook(ada, url=receiver.url, description="the order system")
+        path = f"{API}/webhooks/{created['id']}"
+        assert ada.post(f"{path}/test").status_code == 202
+        eventually(lambda: ada.get(path).json()["paused"])
+    return created
+
+
+def test_every_page_of_a_client(
+    console: Page, ada: Client, webhook: dict[str, Any], inspect: Callable[[str], Inspector]
+) -> None:
     (record, *_), (task, *_) = ada.rows("records"), ada.rows("tasks")
     sign_in(console, *CLIENT)
     inspector = inspect("client")
@@ -182,6 +198,8 @@ def test_every_page_of_a_client(console: Page, ada: Client, inspect: Callable[[s
     inspector.visit(f"files/{task['id']}", "File")
     inspector.visit("api_keys", "New API key", button(console, "Create a key"))
     inspector.visit("webhooks", "New webhook", button(console, "Create a webhook"))
+    inspector.visit(f"webhooks/{webhook['id']}", "Webhook")
+    inspector.visit(f"webhooks/{webhook['id']}", "Delivery", button(console, "Details"))
     inspector.visit("nowhere", "Not found")
     assert inspector.faults == []
 

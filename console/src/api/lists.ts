@@ -11,6 +11,7 @@ const LISTS = {
   exports: "/api/v1/exports",
   api_keys: "/api/v1/api_keys",
   webhooks: "/api/v1/webhooks",
+  deliveries: "/api/v1/webhooks/{id}/deliveries",
   operations: "/api/v1/operations",
   records: "/api/v1/records",
   users: "/api/v1/users",
@@ -36,10 +37,10 @@ export interface Page<N extends ListName> {
 /** Filters, `sort`, `search`, `page_size` and `cursor` of a list, as in its query string. */
 export type ListQuery = Record<string, string>;
 
-/** Return one page of a list. Throws ApiError. */
-export async function readPage<N extends ListName>(name: N, query: ListQuery): Promise<Page<N>> {
+/** Return one page of a list. `of` is the webhook of `deliveries`. Throws ApiError. */
+export async function readPage<N extends ListName>(name: N, query: ListQuery, of = ""): Promise<Page<N>> {
   const path: (typeof LISTS)[ListName] = LISTS[name];
-  const body = await data(api.GET(path, { params: { query: query as never } }));
+  const body = await data(api.GET(path, { params: { path: { id: of }, query: query as never } }));
   const page = body as unknown as { next_cursor?: string | null } & Record<N, Row<N>[]>;
   return { rows: page[name], nextCursor: page.next_cursor ?? null };
 }

@@ -24,7 +24,7 @@ export function follow<N extends ListName>(
     const ids = changing.slice(0, ROWS_AT_ONCE).join(",");
     const query = { id__in: ids, page_size: String(ROWS_AT_ONCE) };
     // After a lost connection the next repetition reads them.
-    const page = await readPage(list.name, query).catch(() => null);
+    const page = await readPage(list.name, query, list.of).catch(() => null);
     if (!page) return;
     for (const row of page.rows) list.replace(row);
     onread(page.rows);

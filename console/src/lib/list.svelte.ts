@@ -23,7 +23,11 @@ export class List<N extends ListName> {
   #query: ListQuery = {};
   #run = 0;
 
-  constructor(readonly name: N) {}
+  /** `of` is the webhook of `deliveries`. */
+  constructor(
+    readonly name: N,
+    readonly of = "",
+  ) {}
 
   /** Read the first page of a query. */
   async load(query: ListQuery): Promise<void> {
@@ -49,7 +53,9 @@ export class List<N extends ListName> {
   /** Read the first page again and keep the rows below it, for lists that change while they are shown. */
   async refresh(): Promise<void> {
     const run = this.#run;
-    const page = await readPage(this.name, { ...this.#query, page_size: PAGE_SIZE }).catch(() => null);
+    const page = await readPage(this.name, { ...this.#query, page_size: PAGE_SIZE }, this.of).catch(
+      () => null,
+    );
     if (page && run === this.#run) this.rows = [...page.rows, ...without(this.rows, page.rows)];
   }
 
@@ -64,7 +70,8 @@ export class List<N extends ListName> {
     this.error = null;
     try {
       const cursor: ListQuery = this.#cursor ? { cursor: this.#cursor } : {};
-      const page = await readPage(this.name, { ...this.#query, ...cursor, page_size: PAGE_SIZE });
+      const query = { ...this.#query, ...cursor, page_size: PAGE_SIZE };
+      const page = await readPage(this.name, query, this.of);
       if (run !== this.#run) return; // another query began meanwhile
       this.rows = merge(page.rows);
       this.#cursor = page.nextCursor;
