@@ -135,7 +135,7 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
     own_success = [status for status in responses if status.startswith(("2", "3"))]
     statuses = {status for status in responses if not status.startswith(("2", "3"))}
     takes_input = bool(operation.get("parameters") or operation.get("requestBody"))
-    statuses |= {"422", "500", "503"} if takes_input else {"500", "503"}
+    statuses = {status for status in statuses if status != "422" or takes_input} | {"500", "503"}
     if "requestBody" in operation:
         statuses |= {"400", "413", "415", "422"}
     if app.access is not Access.ANYONE:

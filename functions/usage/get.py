@@ -14,7 +14,7 @@ from shared.schemas.field_types import Time, UsagePeriod
 # The default of a parameter that the query omits. Its type is not optional, because a query can't send null.
 LEFT_OUT: Any = None
 
-app = Api(access=Access.SIGNED_IN, declares_query=True)
+app = Api(access=Access.SIGNED_IN)
 
 
 @app.get(

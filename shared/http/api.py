@@ -7,6 +7,7 @@ An endpoint is `app = Api(...)` and one decorated function. Lambda calls `app(ev
 import base64
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -33,7 +34,7 @@ from shared.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from shared.http import money, problems, request_log, validation
+from shared.http import money, problems, request_log
 from shared.http.credentials import read_credentials
 from shared.idempotency import Request
 from shared.schemas.field_types import Scope
@@ -47,6 +48,9 @@ LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
 """Largest body in bytes, by media type: JSON, or a form with a file of 4 MB."""
 
 INVALID_REQUEST = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+# Pydantic calls the characters of a string items, if another check came before that of its length.
+_COUNTED = re.compile(r"^Value (should have at \w+ \d+) item(s?) after validation, not \d+$")
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -79,8 +83,6 @@ class Api(APIGatewayHttpResolver):
             no API key.
         media_type: the media type of the body; None for an endpoint that ignores the body.
         idempotent: whether the endpoint honours Idempotency-Key. Others reject a request that has one.
-        declares_query: whether the endpoint's function has parameters of the query. Powertools validates its
-            input then, otherwise `shared/http/validation.py`.
     """
 
     event: Mapping[str, Any]
@@ -99,30 +101,24 @@ class Api(APIGatewayHttpResolver):
         scope: Scope | None = None,
         media_type: str | None = JSON,
         idempotent: bool = False,
-        declares_query: bool = False,
     ) -> None:
         super().__init__(
             debug=False,  # overrides POWERTOOLS_DEV, which would print events with passwords and tokens
-            enable_validation=declares_query,
+            enable_validation=True,
+            json_body_deserializer=parse_object,
+            response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         )
         interpreter.end_imports()
         self.access = access
         self.scope = scope
         self.media_type = media_type
         self.idempotent = idempotent
-        self.declares_query = declares_query
         self.exception_handler(Exception)(self.problem)
 
     def route(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
-        """Return the decorator that registers an endpoint's function, with validation of its input."""
+        """Return the decorator that registers an endpoint's function."""
         self.declared = arguments, options
-        register = super().route(*arguments, **options)
-
-        def decorate(function: validation.Function) -> validation.Function:
-            register(function if self.declares_query else validation.validated(function, self._json_body))
-            return function
-
-        return decorate
+        return super().route(*arguments, **options)
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle one API Gateway event (HTTP API, payload 2.0) and return the response."""
@@ -186,16 +182,6 @@ class Api(APIGatewayHttpResolver):
         text = self.event.get("body") or ""
         return base64.b64decode(text) if self.event.get("isBase64Encoded") else text.encode()
 
-    def _json_body(self) -> Any:
-        """Return the parsed JSON body, or None if there is none.
-
-        Raises: as `parse_object`; UnicodeDecodeError.
-        """
-        text = self.event.get("body")
-        if not text:
-            return None
-        return parse_object(self.body.decode() if self.event.get("isBase64Encoded") else text)
-
     @property
     def query_string(self) -> str:
         return str(self.event.get("rawQueryString") or "")
@@ -230,8 +216,12 @@ class Api(APIGatewayHttpResolver):
         return str(self.event["requestContext"]["http"]["method"])
 
     def _resolved_event(self) -> dict[str, Any]:
-        """Return the event for the resolver, without headers and cookies, which it would copy and parse."""
-        return {**self.event, "headers": {}, "cookies": []}
+        """Return the event for the resolver, with no other header than Content-Type.
+
+        Powertools would copy all headers four times and parse the cookies.
+        """
+        headers = {"content-type": self.content_type} if self.content_type else {}
+        return {**self.event, "headers": headers, "cookies": []}
 
     def _check_body(self) -> None:
         """Reject a body that is too large or has another media type, before parsing it."""
@@ -239,13 +229,17 @@ class Api(APIGatewayHttpResolver):
         if self.media_type is None or self._method not in ("POST", "PATCH"):
             return
         if not body:
+            self.headers.pop("content-type", None)  # Powertools would try to parse a form
             return
         size = len(body) * 3 // 4 - body[-2:].count("=") if self.event.get("isBase64Encoded") else len(body)
         if size > LARGEST_BODY[self.media_type]:
             raise PayloadTooLarge(f"The body is larger than {LARGEST_BODY[self.media_type]} bytes.")
-        sent_type = self.content_type.partition(";")[0].strip().lower()
+        sent_type, *parameters = self.content_type.partition(";")
+        sent_type = sent_type.strip().lower()
         if sent_type != self.media_type:
             raise UnsupportedMediaType(f"Send {self.media_type}, not {sent_type[:100]!r}.")
+        # Powertools compares with case, but media types are case-insensitive (RFC 9110, section 8.3.1).
+        self.headers["content-type"] = "".join([sent_type, *parameters])
 
     def _authenticate(self) -> None:
         if self.access is Access.ANYONE:
@@ -362,9 +356,22 @@ def _as_domain_error(error: Exception) -> DomainError:
     if isinstance(error, NotFoundError):
         return NotFound("No route has this path.")
     if isinstance(error, RequestValidationError):
-        return validation.invalid_input(error.errors())
+        faults: list[Fault] = [
+            {"pointer": _pointer(e["loc"]), "detail": _COUNTED.sub(r"String \1 character\2", e["msg"])}
+            for e in error.errors()
+        ]
+        return InvalidInput(
+            "; ".join(f"{f['pointer']}: {f['detail']}" for f in faults[:5]), errors=faults[:100]
+        )
     if isinstance(error, UnicodeDecodeError):
         return MalformedRequest("The body is not UTF-8.")
     if isinstance(error, RecursionError):
         return MalformedRequest("The JSON is nested too deeply.")
     return InternalError(f"{type(error).__name__}: {error}")
+
+
+def _pointer(location: tuple[str | int, ...]) -> str:
+    """Return an RFC 6901 pointer into the body, or below `query`, `path` or `headers`."""
+    source, *path = location
+    parts = path if source == "body" else [source, *path]
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

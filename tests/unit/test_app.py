@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from aws_lambda_powertools.event_handler import Response
+from pydantic import BaseModel, ConfigDict
 
 from shared import errors
 from shared.errors import DomainError, InvalidInput
@@ -184,11 +185,15 @@ def call_with_key(key: str) -> dict[str, Any]:
     return app(event(headers={"idempotency-key": key}), None)
 
 
-def test_endpoint_that_returns_no_response_object_returns_500() -> None:
+def test_response_that_breaks_its_schema_returns_500() -> None:
+    class Promise(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        number: int
+
     app = Api()
 
     @app.get("/")
-    def broken() -> dict[str, str]:
-        return {"number": "no number"}
+    def broken() -> Promise:
+        return {"number": "no number"}  # type: ignore[return-value]
 
     assert problem(app(event(), None))["status"] == 500
