@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,9 +14,12 @@ from tests.client.conftest import ADMIN_PASSWORD, Service
 from tests.support.documented_client import OPERATION_IDS, method_name, parameters
 from tests.support.http_client import PASSWORD, new_email
 from tests.support.totals import totals
+from tests.support.webhooks import UNKNOWN_HOST
 
 FILE = b'operation,arguments\naddition,"[1, 2]"\n'
 REASON = "a mistake"
+THRESHOLDS = count(1)
+"""Each is one more than the last, so that each change moves the total by one."""
 
 Send = Callable[[], Any]
 Prepare = Callable[[Client, Client], Send]
@@ -33,9 +37,9 @@ def rich(admin: Client, connect: Callable[..., Client]) -> Client:
 
 @pytest.fixture
 def caller(request: pytest.FixtureRequest, name: str) -> Client:
-    """The client of a change. If it creates tasks, of which a user may create six at once, a new account."""
-    creates_tasks = "task" in name or name == "process_csv"
-    return cast(Client, request.getfixturevalue("client" if creates_tasks else "rich"))
+    """The client of a change. A new account for tasks and webhooks, of which a user may have only some."""
+    is_limited = "task" in name or "webhook" in name or name == "process_csv"
+    return cast(Client, request.getfixturevalue("client" if is_limited else "rich"))
 
 
 def priced(admin: Client) -> UUID:
@@ -109,6 +113,15 @@ def changed_password(admin: Client, client: Client) -> Send:
     return partial(client.change_password, PASSWORD, PASSWORD)
 
 
+def webhook(client: Client) -> UUID:
+    return client.create_webhook(UNKNOWN_HOST, ["task.failed"]).id
+
+
+def redelivered(admin: Client, client: Client) -> Send:
+    id = webhook(client)
+    return partial(client.redeliver_webhook, id, client.test_webhook(id).id)
+
+
 KEYED: dict[str, Prepare] = {
     "process_operation": lambda admin, client: partial(client.process_operation, "addition", [1, 2]),
     "process_csv": lambda admin, client: lambda: client.wait(client.process_csv(FILE).id),
@@ -121,6 +134,7 @@ KEYED: dict[str, Prepare] = {
     "refund_task": lambda admin, client: partial(admin.refund_task, processed(client), REASON),
     "refund_record": lambda admin, client: partial(admin.refund_record, record(client), REASON),
     "grant_credit": lambda admin, client: partial(admin.grant_credit, own_id(client), 7, REASON),
+    "create_webhook": lambda admin, client: partial(client.create_webhook, UNKNOWN_HOST, ["task.failed"]),
 }
 """Changes that the client repeats with the same Idempotency-Key."""
 
@@ -137,6 +151,10 @@ HARMLESS: dict[str, Prepare] = {
     "update_operation": changed_price,
     "update_record": lambda admin, client: partial(admin.update_record, record(client), amount=3),
     "update_user": lambda admin, client: partial(admin.update_user, new_user(admin), email=new_email()),
+    "update_current_user": lambda admin, client: partial(client.update_current_user, next(THRESHOLDS)),
+    "update_webhook": lambda admin, client: partial(client.update_webhook, webhook(client), paused=True),
+    "delete_webhook": lambda admin, client: partial(client.delete_webhook, webhook(client)),
+    "redeliver_webhook": redelivered,
 }
 """Changes that the client repeats, because a second one has no further effect."""
 
@@ -146,6 +164,8 @@ SENT_ONCE: dict[str, Prepare] = {
     "change_password": changed_password,
     "resume_task": lambda admin, client: partial(client.resume_task, cancelled_task(client)),
     "update_user": lambda admin, client: partial(admin.update_user, new_user(admin), balance=7),
+    "rotate_webhook_secret": lambda admin, client: partial(client.rotate_webhook_secret, webhook(client)),
+    "test_webhook": lambda admin, client: partial(client.test_webhook, webhook(client)),
 }
 """Changes that the client does not repeat."""
 
@@ -175,7 +195,7 @@ def moved(service: Service, send: Send, *, lost: bool) -> dict[str, Any]:
 def test_repeated_change_has_one_effect(service: Service, admin: Client, caller: Client, name: str) -> None:
     prepare = (KEYED | HARMLESS)[name]
     undisturbed = moved(service, prepare(admin, caller), lost=False)
-    assert any(undisturbed.values()) or name == "refresh_tokens"
+    assert any(undisturbed.values()) or name in ("refresh_tokens", "redeliver_webhook")
     lost = moved(service, prepare(admin, caller), lost=True)
     if name == "login":  # no client uses the session of the lost response
         undisturbed["sessions"] += 1

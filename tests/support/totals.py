@@ -17,6 +17,10 @@ TOTALS = {
     "unfinished": "SELECT count(*) FROM tasks WHERE finished_at IS NULL",
     "exports": "SELECT count(*) FROM exports WHERE status = 'completed'",
     "unfinished exports": "SELECT count(*) FROM exports WHERE status <> 'completed'",
+    "webhooks": "SELECT count(*) FROM webhooks WHERE deleted_at IS NULL",
+    "paused": "SELECT count(*) FROM webhooks WHERE paused_at IS NOT NULL",
+    "thresholds": "SELECT sum(low_balance_threshold) FROM users",
+    "events": "SELECT count(*) FROM webhook_events",
     "changes": "SELECT count(*) FROM audit_log WHERE before IS DISTINCT FROM after",
     "responses": "SELECT count(*) FROM idempotency_keys",
 }
