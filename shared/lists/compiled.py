@@ -70,23 +70,23 @@ LIMIT :count_limit::BIGINT) AS anon_1""",
     ("records", True, "top"): """\
 SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
-WHERE records.user_id = :owner::UUID AND records.deleted_at IS NULL ORDER BY records.date DESC, records.id DESC
+WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL ORDER BY records.user_id DESC, records.date DESC, records.id DESC
 LIMIT :wanted::BIGINT""",
     ("records", True, "offset"): """\
 SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
-WHERE records.user_id = :owner::UUID AND records.deleted_at IS NULL ORDER BY records.date DESC, records.id DESC
+WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL ORDER BY records.user_id DESC, records.date DESC, records.id DESC
 LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
     ("records", True, "cursor"): """\
 SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
-WHERE records.user_id = :owner::UUID AND records.deleted_at IS NULL AND (records.date, records.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY records.date DESC, records.id DESC
+WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL AND (records.date, records.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY records.user_id DESC, records.date DESC, records.id DESC
 LIMIT :wanted::BIGINT""",
     ("records", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM records
-WHERE records.user_id = :owner::UUID AND records.deleted_at IS NULL
+WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("records", False, "top"): """\
 SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
@@ -112,23 +112,23 @@ LIMIT :count_limit::BIGINT) AS anon_1""",
     ("ledger", True, "top"): """\
 SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger
-WHERE ledger.user_id = :owner::UUID ORDER BY ledger.seq DESC
+WHERE ledger.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY ledger.user_id ASC, ledger.seq DESC
 LIMIT :wanted::BIGINT""",
     ("ledger", True, "offset"): """\
 SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger
-WHERE ledger.user_id = :owner::UUID ORDER BY ledger.seq DESC
+WHERE ledger.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY ledger.user_id ASC, ledger.seq DESC
 LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
     ("ledger", True, "cursor"): """\
 SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger
-WHERE ledger.user_id = :owner::UUID AND (ledger.seq) < (CAST(:position0::VARCHAR AS BIGINT)) ORDER BY ledger.seq DESC
+WHERE ledger.user_id = ANY (ARRAY[:owner::UUID]) AND (ledger.seq) < (CAST(:position0::VARCHAR AS BIGINT)) ORDER BY ledger.user_id ASC, ledger.seq DESC
 LIMIT :wanted::BIGINT""",
     ("ledger", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM ledger
-WHERE ledger.user_id = :owner::UUID
+WHERE ledger.user_id = ANY (ARRAY[:owner::UUID])
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("ledger", False, "top"): """\
 SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
@@ -172,23 +172,23 @@ LIMIT :count_limit::BIGINT) AS anon_1""",
     ("tasks", True, "top"): """\
 SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks
-WHERE tasks.user_id = :owner::UUID ORDER BY tasks.created_at DESC, tasks.id DESC
+WHERE tasks.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
 LIMIT :wanted::BIGINT""",
     ("tasks", True, "offset"): """\
 SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks
-WHERE tasks.user_id = :owner::UUID ORDER BY tasks.created_at DESC, tasks.id DESC
+WHERE tasks.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
 LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
     ("tasks", True, "cursor"): """\
 SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks
-WHERE tasks.user_id = :owner::UUID AND (tasks.created_at, tasks.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY tasks.created_at DESC, tasks.id DESC
+WHERE tasks.user_id = ANY (ARRAY[:owner::UUID]) AND (tasks.created_at, tasks.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
 LIMIT :wanted::BIGINT""",
     ("tasks", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM tasks
-WHERE tasks.user_id = :owner::UUID
+WHERE tasks.user_id = ANY (ARRAY[:owner::UUID])
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("tasks", False, "top"): """\
 SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
@@ -211,23 +211,23 @@ LIMIT :count_limit::BIGINT) AS anon_1""",
     ("exports", True, "top"): """\
 SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports
-WHERE exports.owner = :owner::UUID ORDER BY exports.created_at DESC, exports.id DESC
+WHERE exports.owner = ANY (ARRAY[:owner::UUID]) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
 LIMIT :wanted::BIGINT""",
     ("exports", True, "offset"): """\
 SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports
-WHERE exports.owner = :owner::UUID ORDER BY exports.created_at DESC, exports.id DESC
+WHERE exports.owner = ANY (ARRAY[:owner::UUID]) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
 LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
     ("exports", True, "cursor"): """\
 SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports
-WHERE exports.owner = :owner::UUID AND (exports.created_at, exports.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY exports.created_at DESC, exports.id DESC
+WHERE exports.owner = ANY (ARRAY[:owner::UUID]) AND (exports.created_at, exports.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
 LIMIT :wanted::BIGINT""",
     ("exports", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM exports
-WHERE exports.owner = :owner::UUID
+WHERE exports.owner = ANY (ARRAY[:owner::UUID])
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("exports", False, "top"): """\
 SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    UnaryExpression,
     Uuid,
     bindparam,
     case,
@@ -56,6 +57,8 @@ class Source:
         hidden: the column or expression that is not null on rows that the list leaves out.
         lookups: for a field of another table, this table's column that refers to that table, and the field's
             column there. A filter then compares once for each row of that table.
+        by_owner: how an index orders the rows by owner, before `newest`. Needed if another index has the rows
+            of all users in the order of `newest`.
         contains: returns whether a row contains the pattern of `search`; None for a list without search.
     """
 
@@ -65,6 +68,7 @@ class Source:
     expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     hidden: ColumnElement[Any] | None = None
     lookups: Mapping[str, tuple[Column[Any], Column[Any]]] = field(default_factory=dict)
+    by_owner: UnaryExpression[Any] | None = None
     contains: Callable[[ColumnElement[str]], ColumnElement[bool]] | None = None
 
     @cached_property
@@ -144,6 +148,7 @@ RECORDS = Source(
     },
     hidden=records.c.deleted_at,
     lookups={"operation": (records.c.operation_id, operations.c.type)},
+    by_owner=records.c.user_id.desc(),
     contains=_record_contains,
 )
 
@@ -151,6 +156,7 @@ LEDGER = Source(
     registry.LEDGER,
     ledger,
     func.entry_json,
+    by_owner=ledger.c.user_id.asc(),
 )
 
 AUDIT_LOG = Source(
@@ -181,12 +187,14 @@ TASKS = Source(
         "results": type_coerce(func.task_results(literal_column("tasks")), Text),
         "cost": tasks.c.cost,
     },
+    by_owner=tasks.c.user_id.asc(),
 )
 
 EXPORTS = Source(
     registry.EXPORTS,
     exports,
     func.export_json,
+    by_owner=exports.c.owner.asc(),
 )
 
 WEBHOOKS = Source(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     func,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.sql import literal_column
 from sqlalchemy.types import JSON, BigInteger, DateTime, Numeric, Uuid
@@ -135,7 +136,13 @@ def _ordered(source: Source, shape: Shape, statement: Statement) -> Statement:
     statement = statement.where(*_conditions(source, shape))
     if shape.starts == "cursor":
         statement = statement.where(_after(keys))
+    if _is_by_owner(source, shape):
+        statement = statement.order_by(source.by_owner)
     return statement.order_by(*(key.desc() if descending else key.asc() for key, descending in keys))
+
+
+def _is_by_owner(source: Source, shape: Shape) -> bool:
+    return source.by_owner is not None and shape.is_owners and shape.is_newest_first(source.listing)
 
 
 def _positions(source: Source, shape: Shape) -> list[ColumnElement[Any]]:
@@ -178,7 +185,11 @@ def _select_count(source: Source, shape: Shape) -> Statement:
 def _conditions(source: Source, shape: Shape) -> list[ColumnElement[bool]]:
     conditions = [_filter_condition(source, wanted) for wanted in shape.filters]
     if source.owner is not None and shape.is_owners:
-        conditions.append(source.owner == bindparam("owner", type_=Uuid))
+        owner = bindparam("owner", type_=Uuid)
+        # If one owner has many of all rows, Postgres may read the index of all users' newest rows. By `= ANY`
+        # it does not know that there is one owner, so only the index that begins with the owner has the
+        # order.
+        conditions.append(source.owner == (any_(array([owner])) if _is_by_owner(source, shape) else owner))
     if source.hidden is not None and shape.hides:
         conditions.append(source.hidden.is_(None))
     return conditions
