@@ -23,7 +23,7 @@ app = Api(access=Access.SIGNED_IN)
         "status and the first characters of the response. Deliveries are kept for 30 days."
     ),
     operation_id="listWebhookDeliveries",
-    responses=documented_list(WEBHOOK_DELIVERIES, description="One page of deliveries."),
+    responses=documented_list(WEBHOOK_DELIVERIES, 404, description="One page of deliveries."),
 )
 def list_webhook_deliveries(id: UUID) -> Response[str]:
     of_webhook = Filter("webhook_id", "eq", id)

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -73,17 +73,22 @@ def documented(
     }
     if headers:
         success["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
-    # Only their statuses: `docs/openapi.py` replaces each problem by the response that all endpoints share.
-    return {status: success, **{problem: {"description": meaning(problem)} for problem in problems}}
+    return {status: success, **_documented_problems(problems)}
 
 
-def documented_list(listing: "Listing", *, description: str) -> dict[int, Any]:
-    """Declare the responses of a list, for the OpenAPI document.
+def documented_list(listing: "Listing", *problems: int, description: str) -> dict[int, Any]:
+    """Declare the responses of a list, for the OpenAPI document. The arguments are as for `documented`.
 
     The schema is a reference: `docs/openapi.py` builds the page's model, which no function needs.
     """
     schema = {"$ref": f"#/components/schemas/{page_name(listing)}"}
-    return {200: {"description": description, "content": {JSON: {"schema": schema}}}}
+    success = {"description": description, "content": {JSON: {"schema": schema}}}
+    return {200: success, **_documented_problems(problems)}
+
+
+def _documented_problems(statuses: Iterable[int]) -> dict[int, Any]:
+    # Only their statuses: `docs/openapi.py` replaces each problem by the response that all endpoints share.
+    return {status: {"description": meaning(status)} for status in statuses}
 
 
 def page_name(listing: "Listing") -> str:

@@ -20,11 +20,13 @@ from tests.support.functions import HANDLER, Response
 from tests.support.http_client import API, PASSWORD, new_email
 from tests.support.lambda_event import event
 from tests.support.totals import TOTALS, totals
+from tests.support.webhooks import UNKNOWN_HOST
 
 FILE = b'operation,arguments\naddition,"[1, 2]"\n'
 FORM = "multipart/form-data; boundary=x"
 NEW_PASSWORD = "Another-1!"
 REASON = {"reason": "a mistake"}
+WEBHOOK = {"url": UNKNOWN_HOST, "events": ["task.failed"]}
 
 
 class Service:
@@ -140,6 +142,18 @@ def manual_record(client: User) -> dict[str, Any]:
     return {**members, "amount": 1, "user_balance": 2}
 
 
+def webhook(client: User) -> str:
+    return str(client.create("/webhooks", WEBHOOK)["id"])
+
+
+def failed_delivery(client: User) -> str:
+    """Return the path of a failed delivery, below `/webhooks/`."""
+    id = webhook(client)
+    delivery = client.create(f"/webhooks/{id}/test", None)["id"]
+    client.service.harness.sql(f"UPDATE webhook_deliveries SET status = 'failed' WHERE id = '{delivery}'")
+    return f"{id}/deliveries/{delivery}"
+
+
 @dataclass(frozen=True)
 class Change:
     """A request that changes something, and the step of the traffic that commits it (`statement`)."""
@@ -148,7 +162,7 @@ class Change:
     body: Any = None
     """The body, or a function that returns it for the client."""
     target: Callable[[User], str | None] = lambda client: None
-    """Prepares the object whose id is in the path."""
+    """Prepares the object in the path, and returns what stands for the path's parameters."""
     retry: int | None = None
     """The status of the same request after the change; None if the route supports `Idempotency-Key`."""
     by_admin: bool = False
@@ -169,6 +183,15 @@ CHANGES = {
     "DELETE /sessions/{id}": Change("end_session", target=other_session, retry=404),
     "POST /users/me/password": Change(
         "commit", {"current_password": PASSWORD, "new_password": NEW_PASSWORD}, other_session, retry=401
+    ),
+    "PATCH /users/me": Change("update_account", {"low_balance_threshold": 7}, retry=204),
+    "POST /webhooks": Change("commit", WEBHOOK),
+    "PATCH /webhooks/{id}": Change("update_webhook", {"paused": True}, webhook, retry=200),
+    "DELETE /webhooks/{id}": Change("delete_webhook", target=webhook, retry=404),
+    "POST /webhooks/{id}/test": Change("test_webhook", target=webhook, retry=202),
+    "POST /webhooks/{id}/rotate_secret": Change("rotate_webhook_secret", target=webhook, retry=200),
+    "POST /webhooks/{id}/deliveries/{delivery_id}/redeliver": Change(
+        "redeliver_webhook", target=failed_delivery, retry=202
     ),
     "POST /users": Change(
         "commit", lambda client: {"email": "new-" + client.email, "password": PASSWORD}, by_admin=True
@@ -204,7 +227,7 @@ def change(service: Service, route: str, moment: str | None) -> dict[str, Any]:
     """Send a change, and again if its connection broke. Return the differences of the totals."""
     wanted = CHANGES[route]
     client = User(service, "client")
-    method, _, path = re.sub(r"\{\w+\}", str(wanted.target(client)), route).partition(" ")
+    method, _, path = re.sub(r"\{.+\}", str(wanted.target(client)), route).partition(" ")
     body = wanted.body(client) if callable(wanted.body) else wanted.body
     caller = User(service, "admin") if wanted.by_admin else client
     key = str(uuid4()) if wanted.retry is None else None
@@ -235,4 +258,7 @@ def test_retry_after_a_lost_response_changes_everything_once(service: Service, r
     if route == "POST /api_keys":
         # The retry creates another key, because the secret of the first one cannot be shown again.
         undisturbed["keys"] = 2
+    if route == "POST /webhooks/{id}/test":
+        # Each test is an event of its own.
+        undisturbed["events"] = undisturbed["pending deliveries"] = 2
     assert lost == undisturbed

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from deploy.environment import ROOT
-from localstack.cloud import BUCKET, DEAD_LETTER_QUEUE, QUEUE, Cloud
+from localstack.cloud import BUCKET, DEAD_LETTER_QUEUE, QUEUES, WEBHOOK_DEAD_LETTER_QUEUE, Cloud
 from localstack.data_folder import DataFolder
 from localstack.stack import BATCH, EMULATOR, GATEWAY, SCHEDULE, Stack
 from localstack.stack_settings import CannotStart, Settings
@@ -226,8 +226,9 @@ def test_restarts_on_other_ports_do_not_break_later_uploads(tmp_path: Path) -> N
         with Stack(settings) as stack, cloud_of(stack) as cloud:
             cloud.s3.put_object(Bucket=BUCKET, Key=f"uploads/{number}.csv", Body=b"1")
             eventually(lambda number=number: f"uploads/{number}.csv" in delivered(tmp_path))
-            for name in (QUEUE, DEAD_LETTER_QUEUE):
-                assert len(cloud.sqs.list_queues(QueueNamePrefix=name)["QueueUrls"]) == 2 - (name != QUEUE)
+            urls = cloud.sqs.list_queues()["QueueUrls"]
+            expected = {*QUEUES.values(), DEAD_LETTER_QUEUE, WEBHOOK_DEAD_LETTER_QUEUE}
+            assert sorted(url.rpartition("/")[2] for url in urls) == sorted(expected)
 
 
 def test_make_up_prints_its_addresses_and_make_down_stops_it(tmp_path: Path) -> None:
