@@ -96,10 +96,11 @@ def build() -> dict[str, Any]:
 
 def _schema(app: Api) -> dict[str, Any]:
     """Return the OpenAPI document of one endpoint."""
-    _resolve_models(app)
-    document: dict[str, Any] = app.get_openapi_schema(
-        openapi_version="3.1.0", security_schemes=SECURITY_SCHEMES
-    ).model_dump(by_alias=True, exclude_none=True, mode="json")
+    document: dict[str, Any] = (
+        _described(app)
+        .get_openapi_schema(openapi_version="3.1.0", security_schemes=SECURITY_SCHEMES)
+        .model_dump(by_alias=True, exclude_none=True, mode="json")
+    )
     document["components"].pop("securitySchemes")
     (item,) = document["paths"].values()
     ((method, operation),) = item.items()
@@ -119,14 +120,24 @@ def _schema(app: Api) -> dict[str, Any]:
     return document
 
 
-def _resolve_models(app: Api) -> None:
-    """Replace the names of the declared response models by the models."""
+def _described(app: Api) -> APIGatewayHttpResolver:
+    """Return a resolver with the endpoint, and with the models of its responses instead of their names."""
+    resolver = APIGatewayHttpResolver(enable_validation=True)
     arguments, options = app.declared
-    declared = inspect.signature(APIGatewayHttpResolver.route).bind(app, *arguments, **options).arguments
-    for response in (declared.get("responses") or {}).values():
-        for content in response.get("content", {}).values():
-            if isinstance(name := content.get("model"), str):
-                content["model"] = getattr(models, name)
+    bound = inspect.signature(APIGatewayHttpResolver.route).bind(resolver, *arguments, **options)
+    bound.arguments["responses"] = {
+        status: _with_model(response) for status, response in (bound.arguments.get("responses") or {}).items()
+    }
+    APIGatewayHttpResolver.route(*bound.args, **bound.kwargs)(app.function)
+    return resolver
+
+
+def _with_model(response: dict[str, Any]) -> dict[str, Any]:
+    contents = {
+        media_type: {**content, "model": getattr(models, content["model"])} if "model" in content else content
+        for media_type, content in response.get("content", {}).items()
+    }
+    return {**response, "content": contents} if contents else response
 
 
 def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:

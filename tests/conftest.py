@@ -1,6 +1,7 @@
 """Marks each test with its folder, and assigns it to a process of `make test`."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ settings.load_profile("without-deadline")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A command in the background of a shell ignores SIGINT, and so would the processes that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not os.environ.get("PYTEST_XDIST_WORKER"):
         share_folder(config)
 

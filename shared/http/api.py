@@ -42,6 +42,8 @@ from shared.schemas.field_types import Scope
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+Function = Callable[..., Response[Any]]
+
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
@@ -93,6 +95,7 @@ class Api(APIGatewayHttpResolver):
     caller: auth.Caller
     declared: tuple[tuple[Any, ...], dict[str, Any]]
     """The arguments of the decorator of the endpoint's function, for the OpenAPI document."""
+    function: Function
 
     def __init__(
         self,
@@ -118,7 +121,13 @@ class Api(APIGatewayHttpResolver):
     def route(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
         """Return the decorator that registers an endpoint's function."""
         self.declared = arguments, options
-        return super().route(*arguments, **options)
+        register = super().route(*arguments, **options)
+
+        def decorate(function: Function) -> Function:
+            self.function = function
+            return register(function)
+
+        return decorate
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle one API Gateway event (HTTP API, payload 2.0) and return the response."""

@@ -41,6 +41,12 @@ def executable(playwright: Playwright) -> str | None:
 # Not session-scoped: while Playwright runs, its event loop makes asyncio.run() fail in other tests.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
     expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
     with sync_playwright() as playwright:
         path = executable(playwright)

@@ -31,12 +31,10 @@ def properties(resources: Resources, name: str) -> dict[str, Any]:
 
 
 def urls(resources: Resources) -> dict[str, str]:
-    """Return the database URL of each function as text, by its handler."""
-    functions = (one["Properties"] for one in resources.values() if one["Type"] == "AWS::Lambda::Function")
-    return {
-        function["Handler"]: json.dumps(function["Environment"]["Variables"]["AWS_PGSQL_PATH"])
-        for function in functions
-    }
+    """Return the database URL of each function that has one as text, by its handler."""
+    functions = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::Lambda::Function"]
+    found = {one["Handler"]: one["Environment"]["Variables"]["AWS_PGSQL_PATH"] for one in functions}
+    return {handler: json.dumps(url) for handler, url in found.items() if url}
 
 
 def test_only_the_long_running_functions_bypass_the_proxy(

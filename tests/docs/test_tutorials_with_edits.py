@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import browser as browser
+from tests.browser.conftest import running_browser
 from tests.docs.conftest import URL
 from tests.support.console import compute, new_client, result
 from tests.support.http_client import Client
@@ -63,8 +63,8 @@ def test_added_operation_is_in_the_command_line() -> None:
     assert (call.text, call.output) == (".venv/bin/restcalc compute power 2 10\n", "1024\n")
 
 
-def test_added_operation_has_a_form_in_the_console(with_power: str, admin: Client, browser: Browser) -> None:
-    with browser.new_context(base_url=with_power, locale="en-GB") as context:
+def test_added_operation_has_a_form_in_the_console(with_power: str, admin: Client) -> None:
+    with running_browser() as browser, browser.new_context(base_url=with_power, locale="en-GB") as context:
         page = context.new_page()
         with new_client(page, admin):
             page.goto("/#/compute?operation=power")

@@ -296,7 +296,10 @@ def test_version_1_1_finds_the_user_of_a_key_that_it_created(client: Person, sql
 
 
 def columns(sql: Sql) -> list[list[Any]]:
-    return sql("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
+    return sql(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        " ORDER BY 1, 2"
+    )
 
 
 def test_set_up_returns_the_revision_of_the_database(next_migration: None, sql: Sql) -> None:

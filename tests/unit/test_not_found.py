@@ -16,7 +16,7 @@ from tests.support.lambda_event import event, problem
         ("DELETE", "/assets/index.js", "GET"),
         ("DELETE", "/refresh", "GET, POST"),
         ("PUT", "/api/v1/records", "GET, POST"),
-        ("POST", "/api/v1/users/me", "GET"),
+        ("POST", "/api/v1/users/me", "GET, PATCH"),
         ("PUT", "/api/v1/users/00000000-0000-7000-8000-000000000001", "DELETE, GET, PATCH"),
         ("GET", "/api/v1/tasks/x/cancel", "POST"),
     ],

@@ -41,4 +41,4 @@ def test_schedules_of_the_service_are_supported() -> None:
     periods = {
         one.name: Schedule.parse(one.schedule, NOW).period.total_seconds() for one in declared if one.schedule
     }
-    assert periods == {"expire": 3600, "restartTasks": 300, "audit": 24 * 3600}
+    assert periods == {"expire": 3600, "restartTasks": 300, "audit": 24 * 3600, "dispatchWebhooks": 60}
