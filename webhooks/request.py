@@ -5,12 +5,13 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
 
-from shared.webhook_url import InvalidUrl, Target, parse
+from shared.webhook_url import HTTPS_PORT, InvalidUrl, Target, parse
 from webhooks.addresses import RefusedAddress, resolve
 from webhooks.messages import Attempt
 
@@ -44,6 +45,8 @@ class _Connection(http.client.HTTPConnection):
 
     def __init__(self, target: Target, addresses: list[str], deadline: float) -> None:
         super().__init__(target.host, target.port, timeout=CONNECT_TIMEOUT)
+        # Host has no port if it is the scheme's own (RFC 9110, section 4.2.2). Some receivers compare it.
+        self.default_port = HTTPS_PORT if target.is_https else http.client.HTTP_PORT
         self._target, self._addresses, self._deadline = target, addresses, deadline
 
     def connect(self) -> None:
@@ -92,28 +95,53 @@ def send(attempt: Attempt, *, allows_loopback: bool = False) -> Response:
 
 
 def _exchange(connection: _Connection, target: Target, attempt: Attempt, deadline: float) -> Response:
-    # A timeout of the socket limits each read only, so a receiver that sends a byte a second would hold the
-    # sender.
-    limit = threading.Timer(_left(deadline), lambda: _shut_down(connection))
-    limit.daemon = True
     try:
         connection.connect()
-        limit.start()
-        connection.request("POST", target.path, attempt.body.encode(), dict(attempt.headers))
-        response = connection.getresponse()
-        body = response.read(RESPONSE_BYTES)
-        _left(deadline)  # http.client takes the end of the connection for the end of the headers
-        retry_after = response.getheader("Retry-After")
-        return Response(response.status, _text(body), _seconds(retry_after))
+        # Pass the socket itself: http.client drops its own reference before the body of a response without a
+        # length is read.
+        with _shut_down_at(deadline, connection.sock):
+            connection.request("POST", target.path, attempt.body.encode(), dict(attempt.headers))
+            with connection.getresponse() as response:
+                _left(deadline)  # http.client takes the end of the connection for the end of the headers
+                retry_after = response.getheader("Retry-After")
+                return Response(response.status, _text(_beginning(response)), _seconds(retry_after))
     finally:
-        limit.cancel()
         connection.close()
 
 
-def _shut_down(connection: _Connection) -> None:
-    """End the reads and writes of a connection in another thread."""
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+def _beginning(response: http.client.HTTPResponse) -> bytes:
+    """Return the first RESPONSE_BYTES of a body, or less if it fails or lasts until the deadline.
+
+    The status has already decided on success, so the end of the body does not matter.
+    """
+    body = b""
+    with suppress(OSError, http.client.HTTPException, ValueError):
+        while len(body) < RESPONSE_BYTES and (part := response.read1(RESPONSE_BYTES - len(body))):
+            body += part
+    return body
+
+
+@contextmanager
+def _shut_down_at(deadline: float, connected: socket.socket) -> Iterator[None]:
+    """End the reads and writes of a socket at the deadline.
+
+    The socket's timeout limits each read only, so a receiver that sends a byte a second would hold the
+    sender.
+    """
+    limit = threading.Timer(_left(deadline), _shut_down, [connected])
+    limit.daemon = True
+    limit.start()
+    try:
+        yield
+    finally:
+        limit.cancel()
+
+
+def _shut_down(connected: socket.socket) -> None:
+    """End the reads and writes of a socket in another thread."""
+    with suppress(OSError):
+        # Not SSLSocket.shutdown: it also removes TLS, so a later read would return encrypted bytes.
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 def _left(deadline: float) -> float:

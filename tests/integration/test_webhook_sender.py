@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from standardwebhooks.webhooks import Webhook
 
+from shared.webhook_url import Target
 from tests.support.receiver import Receiver, status
 from tests.support.webhooks import SECRET
 from webhooks import addresses, request
@@ -116,20 +117,134 @@ def drip(handler: BaseHTTPRequestHandler, before: bytes, drop: bytes) -> None:
         time.sleep(0.01)
 
 
+@pytest.fixture(params=["http", "https"])
+def receiver_of_scheme(request: pytest.FixtureRequest) -> Receiver:
+    """A receiver without TLS, and one whose certificate is trusted."""
+    if request.param == "https":
+        request.getfixturevalue("trusted")
+        return cast(Receiver, request.getfixturevalue("https"))
+    return cast(Receiver, request.getfixturevalue("receiver"))
+
+
 @pytest.mark.parametrize(
     ("before", "drop"),
-    [(b"", b"H"), (b"HTTP/1.1 200 OK\r\n", b"x"), (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n")],
-    ids=["status line", "header", "headers"],
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["status line", "header", "headers", "interim responses"],
 )
 def test_receiver_that_sends_slowly_and_never_ends_does_not_hold_the_sender(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, before: bytes, drop: bytes
+    receiver_of_scheme: Receiver, monkeypatch: pytest.MonkeyPatch, before: bytes, drop: bytes
 ) -> None:
     monkeypatch.setattr(request, "TIME_LIMIT", 0.3)
-    receiver.respond = lambda handler: drip(handler, before, drop)
-    assert reason(receiver.url) in (
+    receiver_of_scheme.respond = lambda handler: drip(handler, before, drop)
+    assert reason(receiver_of_scheme.url) in (
         "No complete response within 0 seconds.",
         "The response is not valid HTTP.",
     )
+
+
+@pytest.fixture
+def deadline(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """An event that stands for the deadline of a request: the speed of the machine decides nothing."""
+    reached = threading.Event()
+
+    class Timer(threading.Timer):
+        def run(self) -> None:
+            if reached.wait(60):
+                self.function(*self.args)
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    yield reached
+    reached.set()
+
+
+@pytest.mark.parametrize(
+    ("headers", "drop"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+    ],
+    ids=["HTTP/1.0", "no length", "length", "chunks", "chunks, closed", "length of a chunk"],
+)
+def test_body_that_arrives_slowly_does_not_hold_the_sender_and_the_status_counts(
+    receiver_of_scheme: Receiver, deadline: threading.Event, headers: bytes, drop: bytes
+) -> None:
+    ended_by_sender = threading.Event()
+
+    def begin(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(headers)
+        try:
+            for number in range(500):  # ends, so that a sender without a limit fails this test
+                handler.wfile.write(drop)
+                if number == 5:
+                    deadline.set()
+                time.sleep(0.01)
+        except OSError:
+            ended_by_sender.set()
+
+    receiver_of_scheme.respond = begin
+    received = to_loopback(receiver_of_scheme.url)
+    assert (received.status, received.text.strip("x")) == (200, "")
+    assert ended_by_sender.wait(30)
+
+
+def test_success_needs_no_end_of_the_body(receiver_of_scheme: Receiver, deadline: threading.Event) -> None:
+    ended = threading.Event()
+
+    def begin(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nbeginning")
+        deadline.set()
+        ended.wait(30)
+
+    receiver_of_scheme.respond = begin
+    assert to_loopback(receiver_of_scheme.url) == Response(200, "beginning", None)
+    ended.set()
+
+
+def test_time_for_the_connection_counts(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow handshake and a slow response together must not take longer than one attempt may."""
+    connect, limits, seconds = request._Connection.connect, list[float](), [0.0]
+
+    def connect_slowly(connection: request._Connection) -> None:
+        connect(connection)
+        seconds[0] = request.TIME_LIMIT - 1
+
+    class Timer(threading.Timer):
+        def __init__(self, interval: float, *arguments: Any) -> None:
+            limits.append(interval)
+            super().__init__(interval, *arguments)
+
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(request._Connection, "connect", connect_slowly)
+    monkeypatch.setattr(threading, "Timer", Timer)
+    assert to_loopback(receiver.url).status == 200
+    assert limits == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (Target(True, "a.example", 443, "/"), "a.example"),
+        (Target(True, "a.example", 8443, "/"), "a.example:8443"),
+        (Target(False, "localhost", 80, "/"), "localhost"),
+        (Target(False, "localhost", 443, "/"), "localhost:443"),
+    ],
+)
+def test_host_header_omits_the_port_of_the_scheme(target: Target, host: str) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        connection = request._Connection(target, [], 0)
+        connection.sock = near
+        connection.request("POST", target.path, b"")
+        assert f"\r\nHost: {host}\r\n".encode() in far.recv(65536)
 
 
 def test_receiver_that_never_responds_does_not_hold_the_sender(monkeypatch: pytest.MonkeyPatch) -> None:
