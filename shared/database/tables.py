@@ -455,7 +455,7 @@ webhook_events = Table(
     Index("webhook_events_created_at_idx", "created_at"),
 )
 
-# An event for one webhook. `attempts` counts those since the event or the last redelivery.
+# An event for one webhook. `attempts` counts those recorded since the event or the last redelivery.
 webhook_deliveries = Table(
     "webhook_deliveries",
     metadata,

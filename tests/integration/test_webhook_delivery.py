@@ -146,7 +146,7 @@ def test_slow_or_dead_receiver_delays_no_other(
     assert pump.deliver() == 2
     assert len(receiver.received) == 3
     waiting = sql("SELECT attempts, status FROM webhook_deliveries WHERE webhook_id = :id", id=slow)
-    assert sorted(waiting) == [[0, "pending"], [0, "pending"], [1, "pending"]]
+    assert waiting == [[0, "pending"]] * 3
 
 
 def test_failed_attempt_is_tried_again_later_and_a_newer_event_does_not_wait_for_it(
@@ -349,7 +349,23 @@ def test_lost_message_is_claimed_again_after_the_lease(
     assert pump.dispatch() == 0
     let_time_pass(sql, "10 seconds")
     assert pump.deliver() == 1
-    assert deliveries(sql) == [["delivered", 2]]
+    assert deliveries(sql) == [["delivered", 1]]
+
+
+def test_lost_messages_use_up_no_attempt(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    """Without a sender for an hour, a delivery still has all its attempts."""
+    cause_event(client)
+    for _ in range(ATTEMPTS_LIMIT + 2):
+        assert pump.dispatch() == 1
+        pump.queues["send"].clear()
+        let_time_pass(sql, f"{dispatcher.LEASE_SECONDS + 5} seconds")
+    receiver.respond = status(500)
+    pump.deliver()
+    assert deliveries(sql) == [["pending", 1]]
+    ((seconds,),) = sql("SELECT extract(epoch FROM next_attempt_at - now())::float8 FROM webhook_deliveries")
+    assert 4 < seconds <= 5.5
 
 
 def test_sender_drops_a_message_whose_lease_has_ended(
@@ -405,12 +421,12 @@ def test_late_success_ends_the_delivery_although_another_attempt_was_claimed(
     second, pump.queues["send"] = pump.queues["send"], []
     pump.queues["report"] = late
     pump.record()
-    assert deliveries(sql) == [["delivered", 2]]
+    assert deliveries(sql) == [["delivered", 1]]
     assert pump.dispatch() == 0
     pump.queues["send"] = second
     pump.send()
     pump.record()
-    assert deliveries(sql) == [["delivered", 2]]
+    assert deliveries(sql) == [["delivered", 1]]
     assert sql("SELECT leased_until FROM webhooks") == [[None]]
     assert len(attempts(sql)) == 2
 
@@ -431,7 +447,7 @@ def test_late_failure_does_not_end_the_claim_of_the_next_attempt(
     receiver.respond = status(200)
     pump.send()
     pump.record()
-    assert deliveries(sql) == [["delivered", 2]]
+    assert deliveries(sql) == [["delivered", 1]]
 
 
 def test_phantom_of_a_dispatcher_that_died_before_its_commit_counts(
@@ -445,7 +461,7 @@ def test_phantom_of_a_dispatcher_that_died_before_its_commit_counts(
     assert deliveries(sql) == [["pending", 0]]
     pump.send()
     pump.record()
-    assert deliveries(sql) == [["delivered", 0]]
+    assert deliveries(sql) == [["delivered", 1]]
     assert pump.deliver() == 0
 
 

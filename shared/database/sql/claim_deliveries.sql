@@ -2,7 +2,7 @@
 -- Run it in one transaction with sending the messages to the sender: then a delivery whose message was not sent is
 -- not claimed. `waiting` finds the webhooks with pending deliveries by one step of the index each, however many
 -- deliveries wait. A claim ends when its result is recorded, or after `lease` seconds: the sender, or a message,
--- was lost.
+-- was lost. A claim without a result is no attempt: a delivery does not fail for the service's own losses.
 WITH RECURSIVE waiting AS (
     (SELECT webhook_id FROM webhook_deliveries WHERE status = 'pending' ORDER BY webhook_id LIMIT 1)
     UNION ALL
@@ -31,12 +31,12 @@ WITH RECURSIVE waiting AS (
     ORDER BY d.next_attempt_at
     LIMIT :row_limit::bigint
     FOR NO KEY UPDATE OF w SKIP LOCKED
-), claimed AS (
-    -- The condition is evaluated on the newest version: meanwhile, a late result may have ended the delivery.
-    UPDATE webhook_deliveries d SET attempts = d.attempts + 1
-    FROM due
-    WHERE d.id = due.delivery_id AND d.status = 'pending'
-    RETURNING d.id, d.webhook_id, d.attempts
+), claimed AS MATERIALIZED (
+    -- The lock makes the condition apply to the newest version: meanwhile, a late result may have ended the delivery.
+    SELECT d.id, d.webhook_id, d.attempts
+    FROM webhook_deliveries d JOIN due ON due.delivery_id = d.id
+    WHERE d.status = 'pending'
+    FOR NO KEY UPDATE OF d
 ), leased AS (
     UPDATE webhooks w
     SET attempt_id = new_uuid7(), leased_until = now() + :lease::float8 * interval '1 second'
@@ -44,7 +44,7 @@ WITH RECURSIVE waiting AS (
     WHERE w.id = claimed.webhook_id
     RETURNING w.id, w.attempt_id, w.leased_until
 )
-SELECT leased.attempt_id, claimed.id AS delivery_id, leased.id AS webhook_id, claimed.attempts AS number,
+SELECT leased.attempt_id, claimed.id AS delivery_id, leased.id AS webhook_id, claimed.attempts + 1 AS number,
        due.url, due.secret, due.previous_secret, due.event_id, e.body,
        extract(epoch FROM leased.leased_until)::float8 AS expires_at
 FROM leased

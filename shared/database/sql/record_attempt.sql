@@ -19,7 +19,8 @@ WITH attempt AS (
     WHERE w.id = :webhook_id::uuid
 ), delivery AS (
     UPDATE webhook_deliveries d
-    SET status = CASE WHEN :succeeded::boolean THEN 'delivered'
+    SET attempts = d.attempts + 1,
+        status = CASE WHEN :succeeded::boolean THEN 'delivered'
                       WHEN :retry_delay::float8 IS NULL THEN 'failed' ELSE d.status END,
         ended_at = CASE WHEN :succeeded::boolean OR :retry_delay::float8 IS NULL THEN now() END,
         next_attempt_at = now() + coalesce(:retry_delay::float8, 0) * interval '1 second'
