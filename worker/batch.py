@@ -56,11 +56,6 @@ class End(Enum):
         return self in (End.COMPLETED, End.QUOTED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER)
 
     @property
-    def has_event(self) -> bool:
-        """Whether this worker has ended the task, which is an event for webhooks."""
-        return self in (End.COMPLETED, End.QUOTED, End.OUT_OF_CREDIT, End.FAILED)
-
-    @property
     def may_lack_results(self) -> bool:
         """Whether the task may have ended without its results."""
         return self in (End.QUOTED, End.OUT_OF_CREDIT, End.FAILED, End.TAKEN_OVER, End.NOT_RUNNING)

@@ -71,14 +71,15 @@ def _process(record: dict[str, Any], context: Any) -> None:
 
 def _process_upload(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> None:
     end = run_task(upload, redelivered, out_of_time)
-    if end.has_event:
+    # The previous worker may have died before these steps, or the owner may have cancelled the task between two
+    # workers. Ignore first deliveries of messages from S3: a client can cause any number of them by uploading
+    # again.
+    has_ended = end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced))
+    if has_ended:
         _dispatch_webhooks(upload.user_id)
     if end is End.HANDED_OVER:
         _send_message(upload.user_id, upload.task_id)
-    elif end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced)):
-        # The previous worker may have died before this step, or the owner may have cancelled the task between
-        # two workers. Ignore first deliveries of messages from S3: a client can cause any number of them by
-        # uploading again.
+    elif has_ended:
         _start_next(upload.user_id)
     # Last, so that the owner's next task need not wait for it.
     if end.may_lack_results and not write_results_of_ended_task(upload, redelivered, out_of_time):

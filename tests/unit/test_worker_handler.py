@@ -116,6 +116,14 @@ def test_message_enqueues_at_most_one_message_and_none_for_a_waiting_task(
     assert (queue.sent, queue.visibility_changes) == (sent, [])
 
 
+@pytest.fixture
+def dispatches(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """The requests of a dispatch of webhooks."""
+    requests = list[None]()
+    monkeypatch.setattr(aws, "request_dispatch", lambda: requests.append(None))
+    return requests
+
+
 @pytest.mark.parametrize(
     ("end", "has_due_delivery", "requested"),
     [
@@ -123,29 +131,43 @@ def test_message_enqueues_at_most_one_message_and_none_for_a_waiting_task(
         (End.QUOTED, True, 1),
         (End.OUT_OF_CREDIT, True, 1),
         (End.FAILED, True, 1),
+        (End.TAKEN_OVER, True, 1),
+        (End.NOT_RUNNING, True, 1),
         (End.COMPLETED, False, 0),
         (End.HANDED_OVER, True, 0),
+        (End.WAITING, True, 0),
+        (End.IN_PROGRESS, True, 0),
     ],
 )
 def test_end_of_a_task_requests_the_dispatch_of_a_due_webhook(
-    monkeypatch: pytest.MonkeyPatch, queue: Queue, end: End, has_due_delivery: bool, requested: int
+    monkeypatch: pytest.MonkeyPatch,
+    queue: Queue,
+    dispatches: list[None],
+    end: End,
+    has_due_delivery: bool,
+    requested: int,
 ) -> None:
-    requests = list[None]()
-    monkeypatch.setattr(aws, "request_dispatch", lambda: requests.append(None))
+    """NOT_RUNNING and TAKEN_OVER are the ends of a cancelled task: its worker gets or has its message."""
     stub_run_task(monkeypatch, end, has_due_delivery=has_due_delivery)
     assert failed(record(GOOD)) == []
-    assert len(requests) == requested
+    assert len(dispatches) == requested
 
 
 @pytest.mark.parametrize(
     ("body", "received", "sent"), [(ANNOUNCED, 1, []), (ANNOUNCED, 2, [NEXT_KEY]), (GOOD, 1, [NEXT_KEY])]
 )
 def test_message_of_an_ended_task_starts_the_next_one_unless_an_uploader_can_repeat_it(
-    monkeypatch: pytest.MonkeyPatch, queue: Queue, body: str, received: int, sent: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    queue: Queue,
+    dispatches: list[None],
+    body: str,
+    received: int,
+    sent: list[str],
 ) -> None:
-    stub_run_task(monkeypatch, End.NOT_RUNNING)
+    stub_run_task(monkeypatch, End.NOT_RUNNING, has_due_delivery=True)
     assert failed(record(body, received=received)) == []
     assert queue.sent == sent
+    assert len(dispatches) == len(sent)
 
 
 @pytest.mark.parametrize(
