@@ -59,7 +59,6 @@ def _dispatch() -> int:
 
 def _attempt(row: Row) -> Attempt:
     event_id, timestamp = str(row["event_id"]), int(time.time())
-    secrets = [row["secret"], *([row["previous_secret"]] if row["previous_secret"] else [])]
     return Attempt(
         attempt_id=str(row["attempt_id"]),
         delivery_id=str(row["delivery_id"]),
@@ -71,7 +70,7 @@ def _attempt(row: Row) -> Attempt:
             "User-Agent": USER_AGENT,
             "webhook-id": event_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(secrets, event_id, timestamp, row["body"]),
+            "webhook-signature": sign(row["secrets"], event_id, timestamp, row["body"]),
         },
         body=row["body"],
         expires_at=row["expires_at"],

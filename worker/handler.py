@@ -71,9 +71,9 @@ def _process(record: dict[str, Any], context: Any) -> None:
 
 def _process_upload(upload: Upload, redelivered: bool, out_of_time: Callable[[], bool]) -> None:
     end = run_task(upload, redelivered, out_of_time)
-    # The previous worker may have died before these steps, or the owner may have cancelled the task between two
-    # workers. Ignore first deliveries of messages from S3: a client can cause any number of them by uploading
-    # again.
+    # The worker of a task that had ended may have died before these steps, or the owner may have cancelled
+    # the task between two workers. Ignore first deliveries of messages from S3: a client can cause any number
+    # of them by uploading again.
     has_ended = end.frees_owner or (end is End.NOT_RUNNING and (redelivered or not upload.announced))
     if has_ended:
         _dispatch_webhooks(upload.user_id)

@@ -17,8 +17,8 @@ app = Api(access=Access.SESSION, media_type=None)
     summary="Replace the secret of a webhook.",
     description=(
         "The response shows the new secret once. The previous one signs too for a day, so a receiver can "
-        "change it without missing an event. A second rotation within the day ends the first secret at "
-        "once."
+        "change it without missing an event. A secret from an earlier rotation keeps its day too; at most "
+        "five previous secrets sign."
     ),
     operation_id="rotateWebhookSecret",
     responses=documented("WebhookWithSecret", 404, description="The webhook, with its new secret."),

@@ -422,9 +422,8 @@ webhooks = Table(
     Column("events", ARRAY(Text), nullable=False),
     Column("description", Text),
     Column("secret", Text, nullable=False),
-    # The secret before the last rotation, which also signs until it expires.
-    Column("previous_secret", Text),
-    Column("previous_secret_expires_at", TIME),
+    # Those before the last rotations, `{secret, expires_at}`. Each also signs until it expires.
+    Column("previous_secrets", JSONB, nullable=False, server_default="[]"),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("paused_at", TIME),
     Column("paused_reason", Text),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -27,7 +27,6 @@ from webhooks.backoff import ATTEMPTS_LIMIT, retry_delay
 pytestmark = pytest.mark.usefixtures("database_url")
 
 Sql = Callable[..., list[list[Any]]]
-NEW_SECRET = "whsec_" + "YW5vdGhlciBzZWNyZXQsIGFsc28gMzIgYnl0ZXMgbG9uZw=="
 
 
 @pytest.fixture
@@ -62,12 +61,17 @@ def let_time_pass(sql: Sql, time: str) -> None:
             "not_before",
             "leased_until",
             "paused_at",
-            "previous_secret_expires_at",
         ),
         "webhook_deliveries": ("created_at", "next_attempt_at", "deadline", "ended_at"),
         "webhook_events": ("created_at",),
     }.items():
         sql(f"UPDATE {table} SET " + ", ".join(f"{name} = {name} - interval '{time}'" for name in columns))
+    sql(
+        "UPDATE webhooks SET previous_secrets = (SELECT jsonb_agg(jsonb_set(previous, '{expires_at}',"
+        f" to_jsonb((previous ->> 'expires_at')::timestamptz - interval '{time}')) ORDER BY position)"
+        " FROM jsonb_array_elements(previous_secrets) WITH ORDINALITY AS kept (previous, position))"
+        " WHERE previous_secrets <> '[]'"
+    )
     sql("UPDATE rate_limits SET tokens = 6")
 
 
@@ -311,24 +315,55 @@ def test_waiting_delivery_is_sent_after_the_pause(
     assert pump.deliver() == 1
 
 
+def rotate(person: Person, webhook: UUID) -> str:
+    """Rotate the secret of a webhook, and return the new one."""
+    return str(json.loads(webhooks.rotate_secret(person.caller, webhook))["secret"])
+
+
+def signers(person: Person, receiver: Receiver, pump: Pump, secrets: list[str]) -> list[str]:
+    """Cause an event, and return which of the secrets sign its request. No other secret may."""
+    cause_event(person)
+    pump.deliver()
+    request = receiver.received[-1]
+    event_id, moment = request.headers["webhook-id"], int(request.headers["webhook-timestamp"])
+    sent = request.headers["webhook-signature"].split(" ")
+    signatures = {
+        secret: Webhook(secret).sign(event_id, datetime.fromtimestamp(moment, UTC), request.body)
+        for secret in secrets
+    }
+    assert set(sent) <= set(signatures.values())
+    return [secret for secret, signature in signatures.items() if signature in sent]
+
+
 def test_both_secrets_sign_until_the_previous_one_expires(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
 ) -> None:
-    sql(
-        "UPDATE webhooks SET previous_secret = secret, secret = :new,"
-        " previous_secret_expires_at = now() + interval '1 day'",
-        new=NEW_SECRET,
-    )
-    cause_event(client)
-    pump.deliver()
-    sql("UPDATE webhooks SET previous_secret_expires_at = now()")
-    cause_event(client)
-    pump.deliver()
-    during, after = receiver.received
-    for secret in (SECRET, NEW_SECRET):
-        assert Webhook(secret).verify(during.body, during.headers)
-    assert Webhook(NEW_SECRET).verify(after.body, after.headers)
-    assert after.headers["webhook-signature"].count("v1,") == 1
+    secrets = [SECRET, rotate(client, webhook)]
+    assert signers(client, receiver, pump, secrets) == secrets
+    let_time_pass(sql, "23 hours")
+    assert signers(client, receiver, pump, secrets) == secrets
+    let_time_pass(sql, "1 hour")
+    assert signers(client, receiver, pump, secrets) == secrets[1:]
+
+
+def test_second_rotation_keeps_each_previous_secret_for_its_day(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    secrets = [SECRET, rotate(client, webhook)]
+    let_time_pass(sql, "10 hours")
+    secrets.append(rotate(client, webhook))
+    assert signers(client, receiver, pump, secrets) == secrets
+    let_time_pass(sql, "14 hours")
+    assert signers(client, receiver, pump, secrets) == secrets[1:]
+    let_time_pass(sql, "10 hours")
+    assert signers(client, receiver, pump, secrets) == secrets[2:]
+
+
+def test_at_most_five_previous_secrets_sign(
+    client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    secrets = [SECRET, *(rotate(client, webhook) for _ in range(7))]
+    assert signers(client, receiver, pump, secrets) == secrets[-6:]
 
 
 def test_message_to_the_sender_has_no_secret(client: Person, webhook: UUID, pump: Pump) -> None:

@@ -19,7 +19,7 @@ TOTALS = {
     "unfinished exports": "SELECT count(*) FROM exports WHERE status <> 'completed'",
     "webhooks": "SELECT count(*) FROM webhooks WHERE deleted_at IS NULL",
     "paused": "SELECT count(*) FROM webhooks WHERE paused_at IS NOT NULL",
-    "rotated secrets": "SELECT count(*) FROM webhooks WHERE previous_secret IS NOT NULL",
+    "rotated secrets": "SELECT count(*) FROM webhooks WHERE previous_secrets <> '[]'",
     "pending deliveries": "SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'",
     "thresholds": "SELECT sum(low_balance_threshold) FROM users",
     "events": "SELECT count(*) FROM webhook_events",

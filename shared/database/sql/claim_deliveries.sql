@@ -12,8 +12,9 @@ WITH RECURSIVE waiting AS (
     FROM waiting
     WHERE waiting.webhook_id IS NOT NULL
 ), due AS MATERIALIZED (
-    SELECT w.id, w.url, w.secret,
-           CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret END AS previous_secret,
+    SELECT w.id, w.url,
+           w.secret || ARRAY(SELECT previous ->> 'secret' FROM jsonb_array_elements(w.previous_secrets) previous
+                             WHERE (previous ->> 'expires_at')::timestamptz > now()) AS secrets,
            d.id AS delivery_id, d.event_id
     FROM waiting
     JOIN webhooks w ON w.id = waiting.webhook_id
@@ -45,7 +46,7 @@ WITH RECURSIVE waiting AS (
     RETURNING w.id, w.attempt_id, w.leased_until
 )
 SELECT leased.attempt_id, claimed.id AS delivery_id, leased.id AS webhook_id, claimed.attempts + 1 AS number,
-       due.url, due.secret, due.previous_secret, due.event_id, e.body,
+       due.url, due.secrets, due.event_id, e.body,
        extract(epoch FROM leased.leased_until)::float8 AS expires_at
 FROM leased
 JOIN claimed ON claimed.webhook_id = leased.id
