@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from restcalc.codec import decode
 
 TOLERANCE_SECONDS = 300
@@ -36,8 +38,10 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes | str) -> dict[s
         body: exactly as it was received.
 
     Raises:
-        InvalidSignature.
+        InvalidSignature: also for a signed body that is not an event.
+        ValueError: the secret is not one of a webhook.
     """
+    key = _key(secret)
     content = body.encode() if isinstance(body, str) else body
     found = {name.lower(): value for name, value in headers.items()}
     try:
@@ -48,9 +52,22 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes | str) -> dict[s
         raise InvalidSignature("The request has no valid headers of a webhook.") from None
     if age > TOLERANCE_SECONDS:
         raise InvalidSignature("The request is too old, or the clock of this machine is wrong.")
-    key = base64.b64decode(secret.removeprefix("whsec_"))
     expected = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + content, "sha256")
     wanted = f"v1,{base64.b64encode(expected).decode()}"
     if not any(hmac.compare_digest(wanted.encode(), one.encode()) for one in signatures):
         raise InvalidSignature("No signature of the request matches the secret.")
-    return decode(content, dict[str, Any])
+    try:
+        return decode(content, dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidSignature("The body of the request is not an event.") from None
+
+
+def _key(secret: str) -> bytes:
+    """Return the key of a secret. Raises: ValueError."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise ValueError("The secret must be whsec_ and base64.")
+    return key

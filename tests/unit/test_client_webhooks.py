@@ -17,12 +17,12 @@ BODY = '{"type":"balance.low","data":{"balance":12345678901234567.0001,"name":"g
 ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
 
 
-def headers(secret: str = SECRET, *, age: timedelta = timedelta()) -> dict[str, str]:
+def headers(secret: str = SECRET, *, age: timedelta = timedelta(), body: str = BODY) -> dict[str, str]:
     moment = datetime.now(UTC) - age
     return {
         "webhook-id": ID,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": Webhook(secret).sign(ID, moment, BODY),
+        "webhook-signature": Webhook(secret).sign(ID, moment, body),
     }
 
 
@@ -64,6 +64,18 @@ def test_request_of_a_rotation_is_valid_for_both_secrets(secret: str) -> None:
 def test_other_requests_are_rejected(changed: dict[str, str], body: str | bytes) -> None:
     with pytest.raises(InvalidSignature):
         verify(SECRET, changed, body)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "1", "{", '{"type": "\x00"}'])
+def test_signed_body_that_is_no_event_is_rejected(body: str) -> None:
+    with pytest.raises(InvalidSignature, match="not an event"):
+        verify(SECRET, headers(body=body), body)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_abc", "whsec_\u00fc", "whsec_****", "no secret"])
+def test_malformed_secret_is_an_error_of_the_caller(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"must be whsec_ and base64"):
+        verify(secret, headers(), BODY)
 
 
 def test_listener_accepts_only_signed_requests() -> None:
