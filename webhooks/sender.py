@@ -14,7 +14,7 @@ from shared import aws, interpreter
 from shared.errors import ServiceUnavailable
 from shared.settings import settings
 from webhooks.messages import Attempt, Report
-from webhooks.request import AttemptFailed, send
+from webhooks.request import TIME_LIMIT, AttemptFailed, send
 
 logger = Logger(service="restcalculator")
 interpreter.end_imports()
@@ -39,7 +39,8 @@ def _process(record: dict[str, Any]) -> bool:
     """Send one attempt and report its result. Return False if SQS must deliver the message again."""
     try:
         attempt = Attempt.of(record["body"])
-        if time.time() < attempt.expires_at:
+        # The request must end before the dispatcher may claim the delivery again.
+        if time.time() + TIME_LIMIT < attempt.expires_at:
             aws.send_messages(settings().report_queue_url, [_report(attempt).to_json()])
     except ServiceUnavailable as error:
         logger.warning("result not reported, will be sent again", reason=error.detail)

@@ -1,6 +1,7 @@
 """The delivery of events: claims, order, retries, pauses, rotation; a real database and real requests."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from tests.support.webhook_pump import Pump
 from tests.support.webhooks import SECRET, subscribe
 from webhooks import dispatcher
 from webhooks.backoff import ATTEMPTS_LIMIT, retry_delay
+from webhooks.request import TIME_LIMIT
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -403,14 +405,15 @@ def test_lost_messages_use_up_no_attempt(
     assert 4 < seconds <= 5.5
 
 
-def test_sender_drops_a_message_whose_lease_has_ended(
-    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+@pytest.mark.parametrize("seconds_left", [-60, TIME_LIMIT - 1])
+def test_sender_drops_a_message_whose_lease_may_end_before_its_request(
+    client: Person, receiver: Receiver, webhook: UUID, pump: Pump, seconds_left: float
 ) -> None:
-    """Otherwise the receiver would reject the old signature."""
+    """Otherwise the next request might overlap it, and the receiver might reject the old signature."""
     cause_event(client)
     pump.dispatch()
     (message,) = pump.queues["send"]
-    pump.queues["send"] = [json.dumps({**json.loads(message), "expires_at": 0})]
+    pump.queues["send"] = [json.dumps({**json.loads(message), "expires_at": time.time() + seconds_left})]
     assert pump.send() == []
     assert receiver.connections == 0
     assert pump.queues["report"] == []
