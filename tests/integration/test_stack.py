@@ -238,7 +238,7 @@ def test_make_up_prints_its_addresses_and_make_down_stops_it(tmp_path: Path) -> 
         assert "restcalculator is ready" in output
         assert "Test1234!" in output
         down = start_command(settings, "down")
-        assert "stopped" in down.communicate(timeout=20)[0]
+        assert "stopped" in down.communicate(timeout=60)[0]
         assert (command.wait(20), down.returncode) == (0, 0)
     assert processes(tmp_path) == []
 
@@ -262,7 +262,7 @@ def test_reset_db_recreates_database_and_bucket_while_the_service_runs(tmp_path:
         with cloud_of(stack) as cloud:
             cloud.s3.put_object(Bucket=BUCKET, Key="gone", Body=b"1")
             reset = start_command(stack.settings, "reset-db")
-            assert "Recreated the database" in reset.communicate(timeout=20)[0]
+            assert "Recreated the database" in reset.communicate(timeout=60)[0]
             assert cloud.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
         with pg8000.native.Connection(
             "postgres", database="restcalculator", unix_sock=socket_path, ssl_context=False
