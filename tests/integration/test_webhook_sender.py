@@ -1,6 +1,7 @@
 """One request to a webhook over real sockets: what the receiver gets, what the sender refuses and limits."""
 
 import datetime
+import http.client
 import ipaddress
 import socket
 import ssl
@@ -162,6 +163,18 @@ def deadline(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     reached.set()
 
 
+@pytest.fixture
+def deadline_in_the_body(deadline: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reach the deadline when the headers have been read."""
+    read = request._beginning
+
+    def read_at_the_deadline(response: http.client.HTTPResponse) -> bytes:
+        deadline.set()
+        return read(response)
+
+    monkeypatch.setattr(request, "_beginning", read_at_the_deadline)
+
+
 @pytest.mark.parametrize(
     ("headers", "drop"),
     [
@@ -174,18 +187,17 @@ def deadline(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     ],
     ids=["HTTP/1.0", "no length", "length", "chunks", "chunks, closed", "length of a chunk"],
 )
+@pytest.mark.usefixtures("deadline_in_the_body")
 def test_body_that_arrives_slowly_does_not_hold_the_sender_and_the_status_counts(
-    receiver_of_scheme: Receiver, deadline: threading.Event, headers: bytes, drop: bytes
+    receiver_of_scheme: Receiver, headers: bytes, drop: bytes
 ) -> None:
     ended_by_sender = threading.Event()
 
     def begin(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(headers)
         try:
-            for number in range(500):  # ends, so that a sender without a limit fails this test
+            for _ in range(500):  # ends, so that a sender without a limit fails this test
                 handler.wfile.write(drop)
-                if number == 5:
-                    deadline.set()
                 time.sleep(0.01)
         except OSError:
             ended_by_sender.set()
@@ -196,12 +208,12 @@ def test_body_that_arrives_slowly_does_not_hold_the_sender_and_the_status_counts
     assert ended_by_sender.wait(30)
 
 
-def test_success_needs_no_end_of_the_body(receiver_of_scheme: Receiver, deadline: threading.Event) -> None:
+@pytest.mark.usefixtures("deadline_in_the_body")
+def test_success_needs_no_end_of_the_body(receiver_of_scheme: Receiver) -> None:
     ended = threading.Event()
 
     def begin(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nbeginning")
-        deadline.set()
         ended.wait(30)
 
     receiver_of_scheme.respond = begin
