@@ -49,7 +49,7 @@ def parse(url: str, *, allows_loopback: bool = False) -> Target:
 
     Args:
         allows_loopback: whether a URL of this machine is allowed too, also with http. Only the offline cloud
-        allows it.
+            allows it.
 
     Raises:
         InvalidUrl.

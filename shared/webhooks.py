@@ -26,8 +26,7 @@ def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any], tra
 
     Args:
         presented: the credentials of the request. They are looked up again while the user's row is locked,
-        because a
-            password change or a deletion may have ended them meanwhile.
+            because a password change or a deletion may have ended them meanwhile.
         wanted: `url`, `events` and `description`.
         transaction: the caller's unit of work, which the caller commits.
 

@@ -14,9 +14,8 @@ def sign(secrets: Iterable[str], message_id: str, timestamp: int, body: str) -> 
     """Return the value of the header `webhook-signature`: a signature by each secret.
 
     Args:
-        secrets: the current secret, and the previous one while it is valid, so that receivers can change it
-        at any time
-            of the rotation.
+        secrets: the current secret, and the previous ones while they are valid, so that receivers can change
+            theirs at any time of the rotation.
         timestamp: seconds since 1970.
     """
     content = f"{message_id}.{timestamp}.{body}".encode()

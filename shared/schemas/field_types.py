@@ -156,32 +156,18 @@ TaskStatus = TypeAliasType(
 ExportResource = TypeAliasType("ExportResource", Literal["records", "ledger"])
 ExportFormat = TypeAliasType("ExportFormat", Literal["csv", "jsonl"])
 ExportStatus = TypeAliasType("ExportStatus", Literal["queued", "processing", "completed", "failed"])
-WebhookEvent = TypeAliasType(
-    "WebhookEvent",
-    Literal[
-        "task.completed",
-        "task.stopped",
-        "task.failed",
-        "export.completed",
-        "balance.low",
-        "credit.granted",
-        "record.refunded",
-    ],
-)
+_WebhookEvent = Literal[
+    "task.completed",
+    "task.stopped",
+    "task.failed",
+    "export.completed",
+    "balance.low",
+    "credit.granted",
+    "record.refunded",
+]
+WebhookEvent = TypeAliasType("WebhookEvent", _WebhookEvent)
 """The events to which a webhook can be subscribed."""
-DeliveredEvent = TypeAliasType(
-    "DeliveredEvent",
-    Literal[
-        "task.completed",
-        "task.stopped",
-        "task.failed",
-        "export.completed",
-        "balance.low",
-        "credit.granted",
-        "record.refunded",
-        "webhook.test",
-    ],
-)
+DeliveredEvent = TypeAliasType("DeliveredEvent", Literal[_WebhookEvent, "webhook.test"])
 """The events that a webhook receives."""
 DeliveryStatus = TypeAliasType("DeliveryStatus", Literal["pending", "delivered", "failed"])
 PauseReason = TypeAliasType("PauseReason", Literal["owner", "failing", "gone"])

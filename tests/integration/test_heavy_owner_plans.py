@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 
 from shared.auth.caller import Caller
-from shared.database import dispose_connections
 from shared.lists import registry as lists
 from shared.lists.listing import Listing
-from tests.integration.conftest import Server, use
-from tests.integration.test_list_plans import FILL, Plans
+from tests.integration.conftest import Server
+from tests.integration.test_list_plans import Plans, database_with
+from tests.integration.test_list_plans import filled_database as filled_database
 from tests.integration.test_list_plans import plans as plans
 from tests.support.plans import rows_read
 
@@ -27,24 +27,13 @@ LISTS = (lists.RECORDS, lists.LEDGER, lists.TASKS, lists.EXPORTS)
 
 @pytest.fixture(scope="module")
 def filled(server: Server) -> Iterator[str]:
-    name = "heavy_owner"
-    server.maintenance.run(f"CREATE DATABASE {name} TEMPLATE {server.template}")
-    with server.connect(name) as connection:
-        for statement in FILL:
-            table = statement.split()[2]
-            is_others = IS_OTHERS.get(table, f"n <= {OTHERS_ROWS}")
-            owner = f"CASE WHEN {is_others} THEN '{OTHER}' ELSE '{HEAVY}' END::uuid"
-            connection.run(statement.format(rows=ROWS, owner=owner))
-        connection.run("VACUUM ANALYZE")
-    yield name
-    server.maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
+    with database_with(server, "heavy_owner", ROWS, owner_in):
+        yield "heavy_owner"
 
 
-@pytest.fixture
-def filled_database(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    use(monkeypatch, server.url(filled))
-    yield
-    dispose_connections()
+def owner_in(table: str) -> str:
+    is_others = IS_OTHERS.get(table, f"n <= {OTHERS_ROWS}")
+    return f"CASE WHEN {is_others} THEN '{OTHER}' ELSE '{HEAVY}' END::uuid"
 
 
 @pytest.mark.parametrize("listing", LISTS, ids=lambda listing: listing.name)

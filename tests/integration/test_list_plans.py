@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -92,14 +93,26 @@ FILL = (
 @pytest.fixture(scope="module")
 def filled(server: Server) -> Iterator[str]:
     """Create a database with many rows of many owners. Return its name."""
-    name = "filled_lists"
+    with database_with(
+        server, "filled_lists", ROWS, lambda _: f"lpad(to_hex(n % {OWNERS} + 1), 32, '0')::uuid"
+    ):
+        yield "filled_lists"
+
+
+@contextmanager
+def database_with(server: Server, name: str, rows: int, owner_in: Callable[[str], str]) -> Iterator[None]:
+    """Create a database whose tables have this number of rows.
+
+    Args:
+        owner_in: returns the SQL of the owner of a table's row number n.
+    """
     server.maintenance.run(f"CREATE DATABASE {name} TEMPLATE {server.template}")
     with server.connect(name) as connection:
         for statement in FILL:
-            owner = f"lpad(to_hex(n % {OWNERS} + 1), 32, '0')::uuid"
-            connection.run(statement.format(rows=ROWS, owner=owner))
+            table = statement.split()[2]
+            connection.run(statement.format(rows=rows, owner=owner_in(table)))
         connection.run("VACUUM ANALYZE")
-    yield name
+    yield
     server.maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -423,11 +423,11 @@ def test_failure_of_sqs_claims_nothing(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(queue: str, bodies: list[str]) -> None:
-        raise ServiceUnavailable("SQS is away.")
+        raise ServiceUnavailable("SQS can't be reached.")
 
     cause_event(client)
-    with monkeypatch.context() as away:
-        away.setattr(aws, "send_messages", fail)
+    with monkeypatch.context() as patch:
+        patch.setattr(aws, "send_messages", fail)
         with pytest.raises(ServiceUnavailable):
             pump.dispatch()
     assert deliveries(sql) == [["pending", 0]]
@@ -453,10 +453,10 @@ def test_late_success_ends_the_delivery_although_another_attempt_was_claimed(
     cause_event(client)
     pump.dispatch()
     pump.send()
-    late, pump.queues["report"] = pump.queues["report"], []
+    late = pump.take("report")
     let_time_pass(sql, "10 minutes")
     assert pump.dispatch() == 1
-    second, pump.queues["send"] = pump.queues["send"], []
+    second = pump.take("send")
     pump.queues["report"] = late
     pump.record()
     assert deliveries(sql) == [["delivered", 1]]
@@ -476,7 +476,7 @@ def test_late_failure_does_not_end_the_claim_of_the_next_attempt(
     cause_event(client)
     pump.dispatch()
     pump.send()
-    late, pump.queues["report"] = pump.queues["report"], []
+    late = pump.take("report")
     let_time_pass(sql, "10 minutes")
     assert pump.dispatch() == 1
     pump.queues["report"] = late

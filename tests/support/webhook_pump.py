@@ -49,8 +49,13 @@ class Pump:
             self.record()
         return total
 
-    def _run(self, handler: Callable[..., dict[str, Any]], queue: str) -> list[dict[str, str]]:
+    def take(self, queue: str) -> list[str]:
+        """Empty a queue, and return its messages."""
         bodies, self.queues[queue] = self.queues[queue], []
+        return bodies
+
+    def _run(self, handler: Callable[..., dict[str, Any]], queue: str) -> list[dict[str, str]]:
+        bodies = self.take(queue)
         if not bodies:
             return []
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
