@@ -6,7 +6,6 @@ share: security, headers, the errors of sign-in, bodies and the database, and th
 """
 
 import importlib
-import inspect
 import json
 import re
 import tomllib
@@ -123,12 +122,10 @@ def _schema(app: Api) -> dict[str, Any]:
 def _described(app: Api) -> APIGatewayHttpResolver:
     """Return a resolver with the endpoint, and with the models of its responses instead of their names."""
     resolver = APIGatewayHttpResolver(enable_validation=True)
-    arguments, options = app.declared
-    bound = inspect.signature(APIGatewayHttpResolver.route).bind(resolver, *arguments, **options)
-    bound.arguments["responses"] = {
-        status: _with_model(response) for status, response in (bound.arguments.get("responses") or {}).items()
+    responses = {
+        status: _with_model(response) for status, response in (app.declared.get("responses") or {}).items()
     }
-    APIGatewayHttpResolver.route(*bound.args, **bound.kwargs)(app.function)
+    resolver.route(**{**app.declared, "responses": responses})(app.function)
     return resolver
 
 

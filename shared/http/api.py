@@ -5,6 +5,7 @@ An endpoint is `app = Api(...)` and one decorated function. Lambda calls `app(ev
 """
 
 import base64
+import inspect
 import json
 import logging
 import re
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 Function = Callable[..., Response[Any]]
+_ROUTE = inspect.signature(APIGatewayHttpResolver.route)
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -93,7 +95,7 @@ class Api(APIGatewayHttpResolver):
     """The request's headers, with lower-case names."""
     credentials: auth.Credentials
     caller: auth.Caller
-    declared: tuple[tuple[Any, ...], dict[str, Any]]
+    declared: dict[str, Any]
     """The arguments of the decorator of the endpoint's function, for the OpenAPI document."""
     function: Function
 
@@ -119,9 +121,14 @@ class Api(APIGatewayHttpResolver):
         self.exception_handler(Exception)(self.problem)
 
     def route(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
-        """Return the decorator that registers an endpoint's function."""
-        self.declared = arguments, options
-        register = super().route(*arguments, **options)
+        """Return the decorator that registers an endpoint's function.
+
+        Powertools does not get the responses. It would build their models at the first call, and only the
+        OpenAPI document needs them.
+        """
+        self.declared = _ROUTE.bind(self, *arguments, **options).arguments
+        del self.declared["self"]
+        register = super().route(**{**self.declared, "responses": None})
 
         def decorate(function: Function) -> Function:
             self.function = function
