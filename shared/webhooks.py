@@ -51,7 +51,10 @@ def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any], tra
 
 
 def update(caller: Caller, webhook_id: UUID, changes: Mapping[str, Any]) -> str:
-    """Change `url`, `events`, `description` or `paused` of a webhook, and return it. Raises: NotFound."""
+    """Change `url`, `events`, `description` or `paused` of a webhook, and return it.
+
+    A description that is None is removed. Raises: NotFound.
+    """
     names = ("url", "events", "description", "paused")
     return _body(
         database.one(
@@ -59,6 +62,7 @@ def update(caller: Caller, webhook_id: UUID, changes: Mapping[str, Any]) -> str:
             id=webhook_id,
             user_id=caller.id,
             **{name: changes.get(name) for name in names},
+            changes_description="description" in changes,
             forgets_failures="url" in changes or changes.get("paused") is False,
             admin_id=caller.admin_id,
             audit_id=uuid7(),

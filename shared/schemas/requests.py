@@ -42,7 +42,10 @@ class Request(BaseModel):
 
 
 class Change(Request):
-    """A PATCH body. Missing members stay unchanged; an empty body and null are rejected."""
+    """A PATCH body. Missing members stay unchanged.
+
+    An empty body is rejected, and null too, unless the member can be removed.
+    """
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -180,7 +183,7 @@ class NewWebhook(Request):
 class WebhookChange(Change):
     url: WebhookUrl = LEFT_OUT
     events: WebhookEvents = LEFT_OUT
-    description: WebhookDescription = LEFT_OUT
+    description: WebhookDescription | None = Field(default=None, description="Null removes it.")
     paused: Annotated[bool, Field(strict=True, description="While it is true, no event is sent.")] = LEFT_OUT
 
 

@@ -100,6 +100,11 @@ def test_webhook_is_changed_paused_resumed_and_deleted(console: Page, admin: Cli
         expect(console.get_by_role("main")).to_contain_text("credit.granted")
         changed = api.get(path).json()
         assert (changed["description"], changed["events"]) == ("new", ["task.completed", "credit.granted"])
+        button(console, "Edit").click()
+        dialog.get_by_label("Description").fill("")
+        button(dialog, "Save").click()
+        expect(dialog).to_have_count(0)
+        assert api.get(path).json()["description"] is None
 
         button(console, "Pause").click()
         expect(state(console)).to_contain_text("Paused by you")

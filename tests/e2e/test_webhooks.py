@@ -58,6 +58,8 @@ def test_webhook_is_changed_paused_and_deleted(client: Client) -> None:
     changed = exact(client.patch(path, json={"paused": False}))
     assert (changed["paused"], changed["paused_at"], changed["paused_reason"]) == (False, None, None)
     assert (changed["events"], changed["description"]) == (["balance.low"], "x")
+    changed = exact(client.patch(path, json={"description": None}))
+    assert (changed["events"], changed["description"]) == (["balance.low"], None)
     assert exact(client.delete(path))["status"] == "success"
     for response in (client.get(path), client.delete(path), client.post(f"{path}/rotate_secret")):
         expect.problem(response, 404)

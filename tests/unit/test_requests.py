@@ -47,7 +47,6 @@ CHANGES = {
     requests.WebhookChange: {
         "url": "https://hooks.example.com/",
         "events": ["balance.low"],
-        "description": "a",
         "paused": True,
     },
     requests.OperationChange: {"cost": 5},

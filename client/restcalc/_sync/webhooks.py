@@ -53,10 +53,13 @@ class Webhooks(Connection):
         *,
         url: str | Unchanged = UNCHANGED,
         events: Iterable[str] | Unchanged = UNCHANGED,
-        description: str | Unchanged = UNCHANGED,
+        description: str | Unchanged | None = UNCHANGED,
         paused: bool | Unchanged = UNCHANGED,
     ) -> Webhook:
-        """Change a webhook. `paused=False` also ends a pause of a URL that failed."""
+        """Change a webhook. `paused=False` also ends a pause of a URL that failed.
+
+        A description of None removes it.
+        """
         body = {
             "url": url,
             "events": events if isinstance(events, Unchanged) else list(events),

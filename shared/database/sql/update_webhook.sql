@@ -1,5 +1,6 @@
--- Change a webhook of this user; a null leaves its column unchanged. A new URL and the end of a pause forget earlier
--- failures. `admin_id` is null for a client, whose webhooks are not audited.
+-- Change a webhook of this user; a null leaves its column unchanged, except that of a description that
+-- `changes_description`. A new URL and the end of a pause forget earlier failures. `admin_id` is null for a client,
+-- whose webhooks are not audited.
 WITH before AS MATERIALIZED (
     SELECT id, webhook_json(webhooks)::jsonb AS body
     FROM webhooks
@@ -9,7 +10,7 @@ WITH before AS MATERIALIZED (
     UPDATE webhooks w
     SET url = coalesce(:url::text, w.url),
         events = coalesce(:events::text[], w.events),
-        description = coalesce(:description::text, w.description),
+        description = CASE WHEN :changes_description::boolean THEN :description::text ELSE w.description END,
         paused_at = CASE WHEN :paused::boolean THEN coalesce(w.paused_at, now())
                          WHEN :paused::boolean IS NULL THEN w.paused_at END,
         paused_reason = CASE WHEN :paused::boolean THEN coalesce(w.paused_reason, 'owner')

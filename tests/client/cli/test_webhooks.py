@@ -42,6 +42,15 @@ def test_webhook_is_created_changed_and_deleted(cli: CommandLine) -> None:
     assert cli("webhooks", "test", id).code == ExitCode.REFUSED
 
 
+def test_description_is_changed_and_removed(cli: CommandLine) -> None:
+    id = created(cli, "--description", "nightly")["id"]
+    for options, description in ((["--description", "daily"], "daily"), (["--no-description"], None)):
+        changed = json.loads(cli("webhooks", "update", id, *options, "--json").out)
+        assert changed["description"] == description
+    both = cli("webhooks", "update", id, "--description", "daily", "--no-description")
+    assert (both.code, "not both" in both.err) == (ExitCode.USAGE, True)
+
+
 def test_secret_is_replaced(cli: CommandLine) -> None:
     webhook = created(cli, "-e", "task.completed", "--description", "nightly")
     assert webhook["description"] == "nightly"

@@ -62,6 +62,7 @@ def update(
     to: Annotated[str | None, typer.Option(metavar="URL", help="The new URL.")] = None,
     event: EventOption = None,
     description: DescriptionOption = None,
+    no_description: Annotated[bool, typer.Option("--no-description", help="Remove the description.")] = False,
     pause: Annotated[
         bool | None, typer.Option("--pause/--no-pause", help="Send no events until --no-pause.")
     ] = None,
@@ -69,6 +70,10 @@ def update(
     """Change or pause a webhook. Asks for your password."""
     changes: dict[str, Any] = {"url": to, "events": event, "description": description, "paused": pause}
     changes = {name: value for name, value in changes.items() if value is not None}
+    if no_description and description is not None:
+        raise Failure("Give --description or --no-description, not both.", ExitCode.USAGE)
+    if no_description:
+        changes["description"] = None
     if not changes:
         raise Failure("Say what to change: --to, --event, --description or --pause.", ExitCode.USAGE)
     with run.session() as client:
