@@ -90,6 +90,7 @@ _WEBHOOK = {
     "paused_at": None,
     "paused_reason": None,
     "failing_since": None,
+    "previous_secret_expires_at": None,
 }
 _SIGN_IN = {"email": "ada@example.com", "password": "Lovelace1!"}
 
@@ -212,7 +213,6 @@ BODIES: dict[str, Any] = {
     "WebhookWithSecret": {
         **_WEBHOOK,
         "secret": "whsec_c2hvd24gb25seSBvbmNlLCAzMiBieXRlcyBsb25nLi4=",
-        "previous_secret_expires_at": None,
     },
     "WebhookDelivery": {
         "id": _ID,

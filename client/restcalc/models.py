@@ -280,13 +280,13 @@ class Webhook(ReplayableModel, frozen=True):
     paused_reason: PauseReason | None
     failing_since: datetime | None
     """When the first of the failed attempts in a row failed."""
+    previous_secret_expires_at: datetime | None
+    """Until then, the secret before the last rotation signs too."""
 
 
 class WebhookWithSecret(Webhook, frozen=True):
     secret: str
     """Verifies the signatures. The service shows it only once."""
-    previous_secret_expires_at: datetime | None
-    """Until then, the secret before the rotation signs too."""
 
 
 class WebhookAttempt(Model, frozen=True):

@@ -138,6 +138,17 @@ RETURN json_build_object(
     'status', account.status, 'low_balance_threshold', trim_scale(account.low_balance_threshold))::text
 """
 
+# Until when the newest previous secret signs; null if none does.
+PREVIOUS_EXPIRY = """
+CREATE FUNCTION previous_secret_expires_at(webhook webhooks) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT max((previous ->> 'expires_at')::timestamptz)
+    FROM jsonb_array_elements(webhook.previous_secrets) previous
+    WHERE (previous ->> 'expires_at')::timestamptz > now();
+END
+"""
+
 # Without the secrets.
 WEBHOOK_JSON = """
 CREATE FUNCTION webhook_json(webhook webhooks) RETURNS text
@@ -147,7 +158,8 @@ RETURN json_build_object(
     'description', webhook.description,
     'created_at', rfc3339(webhook.created_at), 'paused', webhook.paused_at IS NOT NULL,
     'paused_at', rfc3339(webhook.paused_at), 'paused_reason', webhook.paused_reason,
-    'failing_since', rfc3339(webhook.failing_since))::text
+    'failing_since', rfc3339(webhook.failing_since),
+    'previous_secret_expires_at', rfc3339(previous_secret_expires_at(webhook)))::text
 """
 
 # The newest attempts of a delivery, the newest first.
@@ -180,6 +192,7 @@ FUNCTIONS = (
     EMIT_EVENT,
     *TRIGGERS,
     USER_JSON,
+    PREVIOUS_EXPIRY,
     WEBHOOK_JSON,
     DELIVERY_LOG,
     DELIVERY_JSON,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    DateTime,
     Numeric,
     Table,
     Text,
@@ -204,6 +205,9 @@ WEBHOOKS = Source(
     expressions={
         "events": type_coerce(func.to_jsonb(webhooks.c.events), JSONB),
         "paused": webhooks.c.paused_at.is_not(None),
+        "previous_secret_expires_at": type_coerce(
+            func.previous_secret_expires_at(literal_column("webhooks")), DateTime(timezone=True)
+        ),
     },
     hidden=webhooks.c.deleted_at,
 )

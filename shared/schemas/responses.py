@@ -257,13 +257,13 @@ class Webhook(ResponseBody):
     failing_since: Rfc3339 | None = Field(
         description="When the first of the failed attempts in a row failed."
     )
+    previous_secret_expires_at: Rfc3339 | None = Field(
+        description="Until then, the secret before the last rotation signs too. Null if only one signs."
+    )
 
 
 class WebhookWithSecret(Webhook):
     secret: str = Field(description="Shown only once. It verifies the signatures (Standard Webhooks).")
-    previous_secret_expires_at: Rfc3339 | None = Field(
-        description="Until then, the secret before the rotation signs too."
-    )
 
 
 class WebhookAttempt(ResponseBody):

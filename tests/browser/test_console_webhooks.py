@@ -131,6 +131,8 @@ def test_rotated_secret_is_shown_and_the_previous_one_still_signs(
         shown = console.get_by_role("region", name="The new secret")
         expect(shown).to_contain_text("the previous secret signs each request too")
         secret = new_secret(console)
+        button(console, "I have copied it").click()
+        expect(state(console)).to_contain_text("Previous secret")
         button(console, "Send a test event").click()
         expect(rows(console, "Deliveries")).to_contain_text(["Delivered"])
         (request,) = receiver.received

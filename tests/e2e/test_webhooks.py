@@ -38,7 +38,7 @@ def test_new_webhook_shows_its_secret_only_once(client: Client) -> None:
         ["task.completed"],
         "the nightly import",
     )
-    shown = {name: value for name, value in created.items() if "secret" not in name}
+    shown = {name: value for name, value in created.items() if name != "secret"}
     response = client.get(WEBHOOKS)
     assert exact(response)["webhooks"] == [shown]
     assert exact(client.get(f"{WEBHOOKS}/{created['id']}")) == shown
@@ -202,6 +202,11 @@ def test_rotated_secret_signs_with_the_previous_one(client: Client, receiver: Re
     rotated = exact(client.post(f"{WEBHOOKS}/{webhook['id']}/rotate_secret"))
     assert rotated["secret"] != webhook["secret"]
     assert rotated["previous_secret_expires_at"] is not None
+    shown = {name: value for name, value in rotated.items() if name != "secret"}
+    assert exact(client.get(f"{WEBHOOKS}/{webhook['id']}")) == shown
+    assert exact(client.get(WEBHOOKS))["webhooks"] == [shown]
+    filters = {"fields": "id", "previous_secret_expires_at__gt": shown["created_at"]}
+    assert exact(client.get(WEBHOOKS, params=filters))["webhooks"] == [{"id": webhook["id"]}]
     client.post(f"{WEBHOOKS}/{webhook['id']}/test")
     (received,) = eventually(lambda: receiver.received, within=60)
     for secret in (webhook["secret"], rotated["secret"]):

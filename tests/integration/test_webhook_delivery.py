@@ -322,6 +322,14 @@ def rotate(person: Person, webhook: UUID) -> str:
     return str(json.loads(webhooks.rotate_secret(person.caller, webhook))["secret"])
 
 
+def previous_secret_expires_at(person: Person, webhook: UUID) -> datetime | None:
+    """Return the time that a GET of the webhook shows."""
+    row = database.one("webhook", id=webhook, user_id=person.id)
+    assert row is not None
+    shown = json.loads(row["body"])["previous_secret_expires_at"]
+    return None if shown is None else datetime.fromisoformat(shown)
+
+
 def signers(person: Person, receiver: Receiver, pump: Pump, secrets: list[str]) -> list[str]:
     """Cause an event, and return which of the secrets sign its request. No other secret may."""
     cause_event(person)
@@ -340,21 +348,29 @@ def signers(person: Person, receiver: Receiver, pump: Pump, secrets: list[str]) 
 def test_both_secrets_sign_until_the_previous_one_expires(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
 ) -> None:
+    assert previous_secret_expires_at(client, webhook) is None
     secrets = [SECRET, rotate(client, webhook)]
     assert signers(client, receiver, pump, secrets) == secrets
     let_time_pass(sql, "23 hours")
     assert signers(client, receiver, pump, secrets) == secrets
+    assert previous_secret_expires_at(client, webhook) is not None
     let_time_pass(sql, "1 hour")
     assert signers(client, receiver, pump, secrets) == secrets[1:]
+    assert previous_secret_expires_at(client, webhook) is None
 
 
 def test_second_rotation_keeps_each_previous_secret_for_its_day(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
 ) -> None:
     secrets = [SECRET, rotate(client, webhook)]
+    first = previous_secret_expires_at(client, webhook)
     let_time_pass(sql, "10 hours")
     secrets.append(rotate(client, webhook))
     assert signers(client, receiver, pump, secrets) == secrets
+    last = previous_secret_expires_at(client, webhook)
+    assert first is not None
+    assert last is not None
+    assert last >= first  # the newest previous secret's day, not that of the oldest
     let_time_pass(sql, "14 hours")
     assert signers(client, receiver, pump, secrets) == secrets[1:]
     let_time_pass(sql, "10 hours")

@@ -14,5 +14,5 @@ WITH existing AS MATERIALIZED (
     FROM created
     WHERE :admin_id::uuid IS NOT NULL
 )
-SELECT join_json(webhook::json, json_build_object('secret', :secret::text, 'previous_secret_expires_at', NULL)) AS body
+SELECT join_json(webhook::json, json_build_object('secret', :secret::text)) AS body
 FROM created

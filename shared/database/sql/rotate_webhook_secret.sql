@@ -22,6 +22,5 @@ WITH rotated AS (
     FROM rotated
     WHERE :admin_id::uuid IS NOT NULL
 )
-SELECT join_json(webhook::json, json_build_object(
-           'secret', :secret::text, 'previous_secret_expires_at', rfc3339(now() + interval '1 day'))) AS body
+SELECT join_json(webhook::json, json_build_object('secret', :secret::text)) AS body
 FROM rotated

@@ -14,6 +14,7 @@ from restcalc.cli.failures import Failure
 from restcalc.cli.ids import EXAMPLE_ID, id_argument
 from restcalc.cli.invocation import Invocation
 from restcalc.cli.prompts import confirm
+from restcalc.cli.values import as_text
 from restcalc.enums import WebhookEvent
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ def rotate_secret(run: Invocation, id: IdArgument) -> None:
     """
     with run.session() as client:
         rotated = client.rotate_webhook_secret(id)
+    if run.out.for_people:
+        expiry = as_text(rotated.previous_secret_expires_at, for_people=True)
+        run.out.note(f"The new secret is shown only now. The previous one signs too until {expiry}:")
     run.out.result(rotated.secret, rotated)
 
 
