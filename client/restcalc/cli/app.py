@@ -39,6 +39,7 @@ class Root(HelpGroup):
             "logout",
             "whoami",
             "balance",
+            "low-balance",
             "ledger",
             "usage",
             "keys",

@@ -1,4 +1,4 @@
-"""keys, sessions, password and exports."""
+"""keys, sessions, password, low-balance and exports."""
 
 import csv
 import json
@@ -49,6 +49,18 @@ def test_password_is_changed(cli: CommandLine) -> None:
     assert cli("password", terminal=True, input=f"{NEW_PASSWORD}\n{NEW_PASSWORD}\n").code == 0
     assert cli("login").code == ExitCode.NOT_SIGNED_IN
     assert cli("login", RESTCALC_PASSWORD=NEW_PASSWORD).code == 0
+
+
+def test_threshold_of_a_low_balance_is_printed_set_and_removed(cli: CommandLine) -> None:
+    assert cli("low-balance").out == "none\n"
+    assert json.loads(cli("low-balance", "--json").out) == {"low_balance_threshold": None}
+    assert cli("low-balance", "12.5").out == "The threshold is 12.5.\n"
+    assert cli("low-balance").out == "12.5\n"
+    for wrong in (["0"], ["-1"], ["x"], ["5", "--none"]):
+        assert cli("low-balance", *wrong).code == ExitCode.USAGE
+    assert json.loads(cli("low-balance", "7", "--json").out) == {"low_balance_threshold": 7}
+    assert cli("low-balance", "--none").out == "The threshold is removed.\n"
+    assert cli("low-balance").out == "none\n"
 
 
 def test_export_is_written_to_a_file_or_to_standard_output(cli: CommandLine, folder: Path) -> None:
