@@ -110,6 +110,11 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_listen_receives_the_requests_of_an_existing_webhook(cli: CommandLine) -> None:
     port = free_port()
     hook = json.loads(cli("webhooks", "create", f"http://localhost:{port}/webhooks", "--json").out)
@@ -119,6 +124,7 @@ def test_listen_receives_the_requests_of_an_existing_webhook(cli: CommandLine) -
         command, env=environment(cli) | secret, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
+            eventually(lambda: is_listening(port), within=60)
             assert cli("webhooks", "test", hook["id"]).code == 0
             out, _ = process.communicate(timeout=60)
         finally:
