@@ -11,7 +11,7 @@ from shared import database
 from shared.auth import caller as auth
 from shared.auth import throttle
 from shared.auth.caller import Caller, Credentials
-from shared.database import Row, Statements
+from shared.database import Row, UnitOfWork
 from shared.errors import Conflict, NotFound
 from shared.ids import uuid7
 
@@ -21,32 +21,33 @@ REQUESTS_PER_SECOND = 0.1
 """The bucket of a user's test events and redeliveries: its capacity, and its new tokens per second."""
 
 
-def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any], transaction: Statements) -> str:
+def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any]) -> str:
     """Create a webhook for the signed-in user, and return it as JSON with its secret.
 
     Args:
         presented: the credentials of the request. They are looked up again while the user's row is locked,
             because a password change or a deletion may have ended them meanwhile.
         wanted: `url`, `events` and `description`.
-        transaction: the caller's unit of work, which the caller commits.
 
     Raises:
         NotSignedIn: the credentials are no longer valid.
         Conflict: the user has 10 webhooks.
     """
-    transaction.one("lock_user", id=user_id)
-    caller = auth.look_up(presented, transaction)
-    row = transaction.one(
-        "create_webhook",
-        id=uuid7(),
-        user_id=user_id,
-        **wanted,
-        secret=new_secret(),
-        admin_id=caller.admin_id,
-        audit_id=uuid7(),
-    )
-    if row is None:
-        raise Conflict("You have 10 webhooks. Delete one that you no longer use and try again.")
+    with UnitOfWork() as uow:
+        uow.one("lock_user", id=user_id)
+        caller = auth.look_up(presented, uow)
+        row = uow.one(
+            "create_webhook",
+            id=uuid7(),
+            user_id=user_id,
+            **wanted,
+            secret=new_secret(),
+            admin_id=caller.admin_id,
+            audit_id=uuid7(),
+        )
+        if row is None:
+            raise Conflict("You have 10 webhooks. Delete one that you no longer use and try again.")
+        uow.commit()
     return str(row["body"])
 
 

@@ -269,7 +269,7 @@ class ExportWithLink(Export, frozen=True):
     """A link to the file of a completed export, valid for 15 minutes."""
 
 
-class Webhook(ReplayableModel, frozen=True):
+class Webhook(Model, frozen=True):
     id: UUID
     url: str
     events: list[WebhookEvent]

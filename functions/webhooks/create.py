@@ -5,10 +5,9 @@ from aws_lambda_powertools.event_handler import Response
 from shared import webhooks
 from shared.http.api import Access, Api
 from shared.http.responses import created, documented
-from shared.idempotency import run_once
 from shared.schemas.requests import NewWebhook
 
-app = Api(access=Access.SESSION, idempotent=True)
+app = Api(access=Access.SESSION)
 
 
 @app.post(
@@ -25,16 +24,10 @@ app = Api(access=Access.SESSION, idempotent=True)
         "WebhookWithSecret",
         409,
         status=201,
-        headers=("Location", "Idempotent-Replayed"),
+        headers=("Location",),
         description="The webhook, with its secret.",
     ),
     status_code=201,
 )
 def create_webhook(body: NewWebhook) -> Response[str]:
-    wanted = body.model_dump()
-    response = run_once(
-        app.idempotent_request(wanted),
-        lambda transaction: webhooks.create(app.credentials, app.caller.id, wanted, transaction),
-        in_transaction=True,
-    )
-    return created(response.body, "/api/v1/webhooks", headers=response.headers)
+    return created(webhooks.create(app.credentials, app.caller.id, body.model_dump()), "/api/v1/webhooks")

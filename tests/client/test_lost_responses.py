@@ -134,7 +134,6 @@ KEYED: dict[str, Prepare] = {
     "refund_task": lambda admin, client: partial(admin.refund_task, processed(client), REASON),
     "refund_record": lambda admin, client: partial(admin.refund_record, record(client), REASON),
     "grant_credit": lambda admin, client: partial(admin.grant_credit, own_id(client), 7, REASON),
-    "create_webhook": lambda admin, client: partial(client.create_webhook, UNKNOWN_HOST, ["task.failed"]),
 }
 """Changes that the client repeats with the same Idempotency-Key."""
 
@@ -161,6 +160,7 @@ HARMLESS: dict[str, Prepare] = {
 SENT_ONCE: dict[str, Prepare] = {
     "create_admin": lambda admin, client: partial(client.create_admin, new_email(), PASSWORD, ADMIN_PASSWORD),
     "create_api_key": lambda admin, client: partial(client.create_api_key, "a program"),
+    "create_webhook": lambda admin, client: partial(client.create_webhook, UNKNOWN_HOST, ["task.failed"]),
     "change_password": changed_password,
     "resume_task": lambda admin, client: partial(client.resume_task, cancelled_task(client)),
     "update_user": lambda admin, client: partial(admin.update_user, new_user(admin), balance=7),

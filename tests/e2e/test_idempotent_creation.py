@@ -51,7 +51,6 @@ def bodies(admin: Client, client: Client) -> Iterator[dict[str, tuple[dict[str, 
         "operation_response": 2,
     }
     user = {"email": new_email(), "password": PASSWORD}
-    webhook = {"url": "https://hooks.restcalculator.invalid/", "events": ["task.completed"]}
     yield {
         f"POST {API}/exports": (
             {"json": {"resource": "records"}},
@@ -65,15 +64,12 @@ def bodies(admin: Client, client: Client) -> Iterator[dict[str, tuple[dict[str, 
             {"json": {"filename": "a.csv", "size": 8}},
         ),
         f"POST {API}/users": ({"json": user}, {"json": {**user, "password": PASSWORD + "2"}}),
-        f"POST {API}/webhooks": ({"json": webhook}, {"json": {**webhook, "events": ["task.failed"]}}),
     }
-    for created in admin.rows("webhooks"):
-        assert admin.delete(f"{API}/webhooks/{created['id']}").is_success
     if not admin.rows("operations", type="division"):
         assert admin.post(f"{API}/operations", json=price).is_success
 
 
-CREATIONS = ["exports", "operations", "process_csv", "records", "tasks", "users", "webhooks"]
+CREATIONS = ["exports", "operations", "process_csv", "records", "tasks", "users"]
 
 
 def test_every_idempotent_route_is_tested() -> None:
@@ -183,8 +179,6 @@ def final_state(account: Callable[..., Client], s3: httpx.Client, tries: int) ->
     retried(admin, f"POST {API}/tasks/{{task_id}}/refund", task.json()["task_id"], json=mistake)
     export = retried(client, f"POST {API}/exports", json={"resource": "ledger"})
     ended(client, export.headers["Location"], statuses=["completed"])
-    hook = {"url": "https://hooks.restcalculator.invalid/", "events": ["task.failed"]}
-    retried(client, f"POST {API}/webhooks", json=hook)
 
     (division,) = admin.rows("operations", type="division")
     assert admin.delete(f"{API}/operations/{division['id']}").is_success
@@ -199,7 +193,6 @@ def final_state(account: Callable[..., Client], s3: httpx.Client, tries: int) ->
         [(one["operation"], one["amount"], one["task_row"]) for one in client.rows("records")],
         [(task["filename"], task["status"], task["spent"]) for task in client.rows("tasks")],
         [(export["status"], export["rows_done"]) for export in client.rows("exports")],
-        [webhook["url"] for webhook in client.rows("webhooks")],
         [(entry["action"], entry["resource"]) for entry in admin.rows("audit_log", actor_id=admin.id)],
         len(admin.rows("operations", type="division")),
         len(admin.rows("users", email=email)),

@@ -603,11 +603,8 @@ def test_webhook_created_while_its_user_is_deleted_does_not_survive(
     with ThreadPoolExecutor(2) as pool:
 
         def create() -> str:
-            with UnitOfWork() as uow:
-                wanted = {"url": "https://example.com", "events": ["task.failed"], "description": None}
-                body = webhooks.create(client.credentials, client.id, wanted, uow)
-                uow.commit()
-            return body
+            wanted = {"url": "https://example.com", "events": ["task.failed"], "description": None}
+            return webhooks.create(client.credentials, client.id, wanted)
 
         deleted = pool.submit(users.delete, client.id, uuid4())
         eventually(lambda: sql(WAITING) >= [[1]])
@@ -631,9 +628,7 @@ def test_parallel_creations_respect_the_limit_of_webhooks(sql: Sql, client: Pers
     def create(_: int) -> bool:
         wanted = {"url": "https://example.com", "events": ["task.failed"], "description": None}
         try:
-            with UnitOfWork() as uow:
-                webhooks.create(client.credentials, client.id, wanted, uow)
-                uow.commit()
+            webhooks.create(client.credentials, client.id, wanted)
         except Conflict:
             return False
         return True

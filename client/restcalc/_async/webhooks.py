@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from restcalc._async.connection import AsyncConnection
 from restcalc._async.rows import AsyncRows
-from restcalc.calls import UNCHANGED, Call, Id, Unchanged, keyed, path
+from restcalc.calls import UNCHANGED, Call, Id, Unchanged, path
 from restcalc.lists import Filter, Names
 from restcalc.models import Webhook, WebhookDelivery, WebhookWithSecret
 
@@ -35,7 +35,6 @@ class AsyncWebhooks(AsyncConnection):
         events: Iterable[str],
         *,
         description: str | None = None,
-        idempotency_key: str | None = None,
     ) -> WebhookWithSecret:
         """Create a webhook. The secret of the returned one verifies the signatures of its requests.
 
@@ -44,8 +43,7 @@ class AsyncWebhooks(AsyncConnection):
             events: such as "task.completed".
         """
         body = {"url": url, "events": list(events), "description": description}
-        call = Call("POST", path("webhooks"), body=body, **keyed(idempotency_key))
-        return await self._call(WebhookWithSecret, call)
+        return await self._call(WebhookWithSecret, Call("POST", path("webhooks"), body=body))
 
     async def update_webhook(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from restcalc._sync.connection import Connection
 from restcalc._sync.rows import Rows
-from restcalc.calls import UNCHANGED, Call, Id, Unchanged, keyed, path
+from restcalc.calls import UNCHANGED, Call, Id, Unchanged, path
 from restcalc.lists import Filter, Names
 from restcalc.models import Webhook, WebhookDelivery, WebhookWithSecret
 
@@ -35,7 +35,6 @@ class Webhooks(Connection):
         events: Iterable[str],
         *,
         description: str | None = None,
-        idempotency_key: str | None = None,
     ) -> WebhookWithSecret:
         """Create a webhook. The secret of the returned one verifies the signatures of its requests.
 
@@ -44,8 +43,7 @@ class Webhooks(Connection):
             events: such as "task.completed".
         """
         body = {"url": url, "events": list(events), "description": description}
-        call = Call("POST", path("webhooks"), body=body, **keyed(idempotency_key))
-        return self._call(WebhookWithSecret, call)
+        return self._call(WebhookWithSecret, Call("POST", path("webhooks"), body=body))
 
     def update_webhook(
         self,

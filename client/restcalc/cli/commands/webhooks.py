@@ -46,15 +46,11 @@ def create(
     Without --event, it gets all events.
     """
     events = list(event or WebhookEvent)
-    with (
-        run.session() as client,
-        run.once("create_webhook", to, *events, description or "") as call,
-    ):
-        created = client.create_webhook(to, events, description=description, idempotency_key=call.key)
-        call.note_replay(created)
-        if run.out.for_people:
-            run.out.note(f"The secret of the webhook {created.id} is shown only now. It verifies requests:")
-        run.out.result(created.secret, created)
+    with run.session() as client:
+        created = client.create_webhook(to, events, description=description)
+    if run.out.for_people:
+        run.out.note(f"The secret of the webhook {created.id} is shown only now. It verifies requests:")
+    run.out.result(created.secret, created)
 
 
 def update(

@@ -37,8 +37,8 @@ export function isSuccess({ status }: Attempt): boolean {
   return status !== null && status >= 200 && status < 300;
 }
 
-export function createWebhook(body: Schemas["NewWebhook"], key: string): Promise<WebhookWithSecret> {
-  return data(api.POST("/api/v1/webhooks", { body, headers: { "Idempotency-Key": key } }));
+export function createWebhook(body: Schemas["NewWebhook"]): Promise<WebhookWithSecret> {
+  return data(api.POST("/api/v1/webhooks", { body }));
 }
 
 export function readWebhook(id: string): Promise<Webhook> {
