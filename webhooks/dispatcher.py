@@ -16,6 +16,8 @@ from webhooks.signature import sign
 
 CLAIMS_LIMIT = 10
 """Deliveries that one transaction claims: the messages of one call of SQS."""
+LEASES_PER_USER = 3
+"""Requests to the webhooks of one user at the same time, so that slow receivers cannot occupy the sender."""
 LEASE_SECONDS = 240
 """Seconds until a delivery without a result can be claimed again. Less than the 5 minutes after which
 receivers reject a signature, because the timestamp of the signature is that of the claim."""
@@ -28,7 +30,7 @@ interpreter.end_imports()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Send all due deliveries. The content of the event does not matter.
+    """Send the due deliveries. The content of the event does not matter.
 
     Returns:
         The number of deliveries sent.
@@ -38,23 +40,33 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """
     sent = 0
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
-        claimed = _dispatch()
+        found, claimed = _dispatch()
         sent += claimed
-        if claimed < CLAIMS_LIMIT:
+        if found < CLAIMS_LIMIT:
             break
     if sent:
         logger.info("deliveries dispatched", sent=sent)
     return {"sent": sent}
 
 
-def _dispatch() -> int:
-    """Claim the due deliveries of some webhooks, send them, and return their number."""
+def _dispatch() -> tuple[int, int]:
+    """Claim the due deliveries of some webhooks, and send them.
+
+    Returns:
+        The number of webhooks that the claim found, and how many of them had a due delivery.
+    """
     with UnitOfWork() as uow:
-        rows = uow.run("claim_deliveries", row_limit=CLAIMS_LIMIT, lease=LEASE_SECONDS)
+        rows = uow.run(
+            "claim_deliveries", row_limit=CLAIMS_LIMIT, lease=LEASE_SECONDS, lease_limit=LEASES_PER_USER
+        )
+        claimed = [row for row in rows if row["delivery_id"]]
+        if idle := [row["webhook_id"] for row in rows if not row["delivery_id"]]:
+            uow.run("schedule_webhooks", ids=idle)
+        if claimed:
+            aws.send_messages(settings().send_queue_url, [_attempt(row).to_json() for row in claimed])
         if rows:
-            aws.send_messages(settings().send_queue_url, [_attempt(row).to_json() for row in rows])
             uow.commit()
-    return len(rows)
+    return len(rows), len(claimed)
 
 
 def _attempt(row: Row) -> Attempt:

@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
 
 
 def _record(report: Report) -> bool:
-    """Record a result. Return whether the webhook's next delivery is due."""
+    """Record a result. Return whether another delivery to this user is due."""
     with UnitOfWork() as uow:
         uow.one("lock_webhook", id=report.webhook_id)
         row = uow.only(
@@ -57,9 +57,10 @@ def _record(report: Report) -> bool:
             retry_after=report.retry_after,
             retry_delay=retry_delay(report.number, report.retry_after),
         )
+        webhook = uow.one("schedule_webhooks", ids=[report.webhook_id])
         uow.commit()
     _emit_metrics(report, row)
-    return bool(row["is_due"])
+    return webhook is not None and bool(webhook["is_due"])
 
 
 def _emit_metrics(report: Report, row: Row) -> None:

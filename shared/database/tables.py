@@ -411,8 +411,9 @@ api_keys = Table(
 )
 
 # Where a user's events are sent. `attempt_id` is the attempt under way: a webhook gets one request at a time,
-# until its result is recorded or `leased_until` has passed. The dispatcher sends the next one at
-# `not_before`, which is later the more attempts have failed in a row.
+# until its result is recorded or `leased_until` has passed. The dispatcher sends the next one not before
+# `not_before`, which is later the more attempts have failed in a row. `due_at` is when the dispatcher reads
+# the webhook next: no request is possible earlier. It is null if no delivery waits.
 webhooks = Table(
     "webhooks",
     metadata,
@@ -434,11 +435,26 @@ webhooks = Table(
     Column("not_before", TIME),
     Column("attempt_id", Uuid),
     Column("leased_until", TIME),
+    Column("due_at", TIME),
     CheckConstraint(
         "(paused_at IS NULL) = (paused_reason IS NULL) AND paused_reason IN ('owner', 'failing', 'gone')",
         name="paused",
     ),
     Index("webhooks_user_id_idx", "user_id"),
+    Index(
+        "webhooks_due_at_idx",
+        "due_at",
+        "id",
+        postgresql_where=text("paused_at IS NULL AND deleted_at IS NULL"),
+        postgresql_concurrently=True,
+    ),
+    # Without deleted webhooks, of which a user can have many. One with a request under way still counts.
+    Index(
+        "webhooks_in_use_idx",
+        "user_id",
+        postgresql_where=text("deleted_at IS NULL OR leased_until IS NOT NULL"),
+        postgresql_concurrently=True,
+    ),
 )
 
 # The outbox: triggers write an event in the transaction that makes it true, if a webhook is subscribed to it.

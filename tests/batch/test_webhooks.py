@@ -157,6 +157,7 @@ STEPS = [
     (RECORDER, "lock_webhook", AFTER),
     (RECORDER, "record_attempt", DURING),
     (RECORDER, "record_attempt", AFTER),
+    (RECORDER, "schedule_webhooks", AFTER),
     (RECORDER, "commit", BEFORE),
     (RECORDER, "commit", DURING),
     (RECORDER, "commit", AFTER),

@@ -295,6 +295,28 @@ def test_version_1_1_finds_the_user_of_a_key_that_it_created(client: Person, sql
     assert sql(OLD_CALLER, **presented) == [[client.id, "client"]]
 
 
+def test_webhooks_from_before_due_times_get_their_events(
+    server: Server, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate_to(tmp_path, monkeypatch, "0011*")
+    with server.connect(name_of(empty_database_url)) as connection:
+        connection.run(
+            """INSERT INTO users (id, email, password_hash, role, balance)
+               VALUES (gen_random_uuid(), 'a@example.com', '', 'client', 0)"""
+        )
+        connection.run(
+            """INSERT INTO webhooks (id, user_id, url, events, secret, deleted_at)
+               SELECT gen_random_uuid(), id, 'https://example.com', '{task.failed}', 'whsec_', deleted
+               FROM users, (VALUES (NULL::timestamptz), (now())) AS one (deleted)"""
+        )
+        connection.run("SELECT emit_event(id, 'task.failed', '{}') FROM users")
+        handler({}, None)
+        claimed = database.run("claim_deliveries", row_limit=10, lease=240, lease_limit=3)
+        assert [row["number"] for row in claimed] == [1]
+        secrets = connection.run("SELECT secret FROM webhooks ORDER BY deleted_at NULLS LAST")
+        assert secrets == [[""], ["whsec_"]]
+
+
 def columns(sql: Sql) -> list[list[Any]]:
     return sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"

@@ -62,6 +62,7 @@ def let_time_pass(sql: Sql, time: str) -> None:
             "failing_since",
             "not_before",
             "leased_until",
+            "due_at",
             "paused_at",
         ),
         "webhook_deliveries": ("created_at", "next_attempt_at", "deadline", "ended_at"),
@@ -510,7 +511,7 @@ def test_phantom_of_a_dispatcher_that_died_before_its_commit_counts(
     """Its message was sent, but its claim was rolled back."""
     cause_event(client)
     with UnitOfWork() as uow:
-        (row,) = uow.run("claim_deliveries", row_limit=10, lease=240)
+        (row,) = uow.run("claim_deliveries", row_limit=10, lease=240, lease_limit=3)
         pump.queues["send"].append(dispatcher._attempt(row).to_json())
     assert deliveries(sql) == [["pending", 0]]
     pump.send()
@@ -538,16 +539,52 @@ def test_invalid_messages_are_reported_as_failed(pump: Pump) -> None:
         assert pump.record() == [{"itemIdentifier": "0"}]
 
 
+def test_event_during_the_recording_of_a_result_is_sent(
+    sql: Sql,
+    client: Person,
+    receiver: Receiver,
+    webhook: UUID,
+    pump: Pump,
+    another_uow: Callable[[], UnitOfWork],
+) -> None:
+    """The recorder does not see the delivery, and finds that no other waits."""
+    cause_event(client)
+    pump.deliver()
+    recorder = another_uow()
+    recorder.one("lock_webhook", id=webhook)
+    with ThreadPoolExecutor(1) as pool:
+        caused = pool.submit(cause_event, client)
+        eventually(lambda: sql(WAITING) == [[1]])
+        assert recorder.one("schedule_webhooks", ids=[webhook]) == {"is_due": False}
+        recorder.commit()
+        caused.result(30)
+    assert pump.deliver() == 1
+
+
+def test_dispatcher_reads_a_webhook_without_a_due_delivery_once(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    sql("UPDATE webhooks SET due_at = '-infinity'")
+    assert pump.dispatch() == 0
+    assert sql("SELECT due_at FROM webhooks") == [[None]]
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.deliver()
+    sql("UPDATE webhooks SET due_at = '-infinity'")
+    assert pump.dispatch() == 0
+    assert sql("SELECT due_at > now() FROM webhooks") == [[True]]
+
+
 def test_two_dispatchers_claim_different_webhooks(
     sql: Sql, client: Person, webhook: UUID, another_uow: Callable[[], UnitOfWork]
 ) -> None:
     cause_event(client)
     one, two = another_uow(), another_uow()
-    assert len(one.run("claim_deliveries", row_limit=10, lease=240)) == 1
-    assert two.run("claim_deliveries", row_limit=10, lease=240) == []
+    assert len(one.run("claim_deliveries", row_limit=10, lease=240, lease_limit=3)) == 1
+    assert two.run("claim_deliveries", row_limit=10, lease=240, lease_limit=3) == []
     one.commit()
     two.commit()
-    assert database.run("claim_deliveries", row_limit=10, lease=240) == []
+    assert database.run("claim_deliveries", row_limit=10, lease=240, lease_limit=3) == []
 
 
 def test_housekeeping_deletes_events_after_30_days_and_gives_up_after_4(
@@ -590,9 +627,30 @@ def housekeep() -> int:
     return expire.handler({}, context)["expire_webhook_events"]
 
 
-def test_webhooks_of_a_deleted_user_are_deleted(sql: Sql, client: Person, webhook: UUID) -> None:
+SECRETS = "SELECT deleted_at IS NOT NULL, secret, previous_secrets FROM webhooks"
+
+
+def test_webhooks_of_a_deleted_user_are_deleted_with_their_secrets(
+    sql: Sql, client: Person, webhook: UUID
+) -> None:
+    rotate(client, webhook)
     users.delete(client.id, uuid4())
-    assert sql("SELECT deleted_at IS NOT NULL FROM webhooks") == [[True]]
+    assert sql(SECRETS) == [[True, "", []]]
+
+
+def test_webhook_that_is_deleted_during_a_request_keeps_no_secret(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    rotate(client, webhook)
+    cause_event(client)
+    pump.dispatch()
+    webhooks.delete(client.caller, webhook)
+    assert sql(SECRETS) == [[True, "", []]]
+    pump.send()
+    pump.record()
+    (received,) = receiver.received
+    assert Webhook(SECRET).verify(received.body, received.headers)
+    assert deliveries(sql) == [["delivered", 1]]
 
 
 def test_webhook_created_while_its_user_is_deleted_does_not_survive(

@@ -361,3 +361,36 @@ def test_charge_that_waited_for_a_deletion_emits_nothing(
     with pytest.raises(NotSignedIn):
         charged.result(30)
     assert events() == []
+
+
+@pytest.mark.parametrize("change", ["paused_at = now(), paused_reason = 'owner'", "deleted_at = now()"])
+def test_event_that_waited_while_its_only_webhook_ended_is_not_written(
+    sql: Sql,
+    subscriber: Person,
+    another_uow: AnotherUow,
+    queue: Callable[[Callable[[], Any]], Any],
+    change: str,
+) -> None:
+    """No event is written without a delivery."""
+    holder = another_uow()
+    users.lock(holder, subscriber.id)
+    task_id, _ = tasks.create(subscriber.caller, "a.csv", 10, "queued")
+    cancelled = queue(lambda: tasks.cancel(task_id, subscriber.id, lambda *ids: None))
+    sql(f"UPDATE webhooks SET {change}")
+    assert not cancelled.done()
+    holder.commit()
+    cancelled.result(30)
+    assert sql("SELECT FROM webhook_events") == sql("SELECT FROM webhook_deliveries") == []
+
+
+def test_webhook_created_while_an_event_waits_receives_it(
+    sql: Sql, subscriber: Person, another_uow: AnotherUow, queue: Callable[[Callable[[], Any]], Any]
+) -> None:
+    holder = another_uow()
+    users.lock(holder, subscriber.id)
+    task_id, _ = tasks.create(subscriber.caller, "a.csv", 10, "queued")
+    cancelled = queue(lambda: tasks.cancel(task_id, subscriber.id, lambda *ids: None))
+    created = subscribe(subscriber.id)
+    holder.commit()
+    cancelled.result(30)
+    assert [created] in sql("SELECT webhook_id FROM webhook_deliveries")

@@ -3,7 +3,7 @@
 -- is due again in `retry_delay` seconds, or has failed if that is null. After `failures` failed attempts in a row
 -- the webhook gets its next request after least(5 * 2^(failures - 1), 600) seconds, or `retry_after` if that is
 -- longer. It is paused if it is `gone`, or if it has only failed for three days. `recorded` is false for a repeated
--- report; `is_due` is whether the webhook can get a request now.
+-- report. Run schedule_webhooks afterwards.
 WITH attempt AS (
     INSERT INTO webhook_attempts (id, delivery_id, sent_at, duration_ms, status, response, error)
     SELECT :attempt_id::uuid, d.id, to_timestamp(:sent_at::float8), :duration_ms::int, :status::int, :response::text,
@@ -42,11 +42,7 @@ WITH attempt AS (
                              WHEN webhook.has_failed_long THEN 'failing' END
     FROM webhook
     WHERE w.id = webhook.id
-    RETURNING w.id, w.leased_until IS NULL AND w.not_before IS NULL AND w.paused_at IS NULL AS is_free,
-              w.paused_at = now() AS was_paused
+    RETURNING w.paused_at = now() AS was_paused
 )
 SELECT EXISTS (SELECT FROM attempt) AS recorded, (SELECT status FROM delivery) AS status,
-       coalesce((SELECT was_paused FROM changed), false) AS was_paused,
-       EXISTS (SELECT FROM changed JOIN webhook_deliveries d ON d.webhook_id = changed.id
-               WHERE changed.is_free AND d.status = 'pending' AND d.next_attempt_at <= now()
-                 AND d.id <> :delivery_id::uuid) AS is_due
+       coalesce((SELECT was_paused FROM changed), false) AS was_paused

@@ -1,10 +1,15 @@
 -- Make a delivery of a webhook of this user due again, with all its attempts, if the user may cause another one now (a
 -- token bucket). `body` is null if the webhook is paused, or if `wait` seconds are left until then.
-WITH found AS MATERIALIZED (
-    SELECT d.id, w.user_id, w.paused_at IS NOT NULL AS paused
-    FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
-    WHERE d.id = :id::uuid AND d.webhook_id = :webhook_id::uuid AND w.user_id = :user_id::uuid
-      AND w.deleted_at IS NULL
+WITH webhook AS MATERIALIZED (
+    -- Before the delivery, as the dispatcher and the recorder do: in another order they could deadlock.
+    SELECT id, user_id, paused_at IS NOT NULL AS paused
+    FROM webhooks
+    WHERE id = :webhook_id::uuid AND user_id = :user_id::uuid AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+), found AS MATERIALIZED (
+    SELECT d.id, webhook.user_id, webhook.paused
+    FROM webhook JOIN webhook_deliveries d ON d.webhook_id = webhook.id
+    WHERE d.id = :id::uuid
     FOR UPDATE OF d
 ), token AS MATERIALIZED (
     SELECT take_token('webhook:' || user_id, :capacity::numeric, :per_second::numeric) AS wait

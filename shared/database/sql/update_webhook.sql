@@ -1,6 +1,6 @@
 -- Change a webhook of this user; a null leaves its column unchanged, except that of a description that
--- `changes_description`. A new URL and the end of a pause forget earlier failures. `admin_id` is null for a client,
--- whose webhooks are not audited.
+-- `changes_description`. A new URL and the end of a pause forget earlier failures, so the dispatcher reads the webhook at
+-- once. `admin_id` is null for a client, whose webhooks are not audited.
 WITH before AS MATERIALIZED (
     SELECT id, webhook_json(webhooks)::jsonb AS body
     FROM webhooks
@@ -17,7 +17,8 @@ WITH before AS MATERIALIZED (
                              WHEN :paused::boolean IS NULL THEN w.paused_reason END,
         failures = CASE WHEN :forgets_failures::boolean THEN 0 ELSE w.failures END,
         failing_since = CASE WHEN NOT :forgets_failures::boolean THEN w.failing_since END,
-        not_before = CASE WHEN NOT :forgets_failures::boolean THEN w.not_before END
+        not_before = CASE WHEN NOT :forgets_failures::boolean THEN w.not_before END,
+        due_at = CASE WHEN :forgets_failures::boolean THEN greatest(now(), w.leased_until) ELSE w.due_at END
     FROM before
     WHERE w.id = before.id
     RETURNING w.id, before.body AS before, webhook_json(w) AS body
