@@ -10,7 +10,7 @@ WITH deleted AS (
     UPDATE api_keys k SET revoked_at = now()
     FROM deleted WHERE k.user_id = deleted.id AND k.revoked_at IS NULL
 ), unsubscribed AS (
-    UPDATE webhooks w SET deleted_at = now()
+    UPDATE webhooks w SET deleted_at = now(), secret = '', previous_secrets = '[]'
     FROM deleted WHERE w.user_id = deleted.id AND w.deleted_at IS NULL
 ), audit AS (
     INSERT INTO audit_log (id, actor_id, action, resource, resource_id, before, after)
