@@ -40,13 +40,15 @@ class Report(_Message):
     """The result of an attempt.
 
     `sent_at` is in seconds since 1970. `status` is that of the response, or None without one; then `error` is
-    the reason. `response` is the beginning of the response's body. `retry_after` is in seconds.
+    the reason. `response` is the beginning of the response's body. `retry_after` is in seconds. `url` is that
+    of the attempt: the webhook may have another one meanwhile.
     """
 
     attempt_id: str
     delivery_id: str
     webhook_id: str
     number: int
+    url: str
     sent_at: float
     duration_ms: int
     status: int | None = None

@@ -47,6 +47,8 @@ def _record(report: Report) -> bool:
             attempt_id=report.attempt_id,
             delivery_id=report.delivery_id,
             webhook_id=report.webhook_id,
+            number=report.number,
+            url=report.url,
             sent_at=report.sent_at,
             duration_ms=report.duration_ms,
             status=report.status,
@@ -64,11 +66,10 @@ def _record(report: Report) -> bool:
 
 
 def _emit_metrics(report: Report, row: Row) -> None:
-    """Emit a recorded result's metrics."""
-    if row["recorded"]:
-        if report.succeeded:
-            metrics.emit(WebhooksDelivered=1)
-        else:
-            metrics.emit(WebhooksFailed=1)
+    """Emit the metrics of what the recording changed: a delivery can have two successful attempts."""
+    if row["status"] == "delivered":
+        metrics.emit(WebhooksDelivered=1)
+    if row["recorded"] and not report.succeeded:
+        metrics.emit(WebhooksFailed=1)
     if row["was_paused"]:
         metrics.emit(WebhooksPaused=1)

@@ -65,6 +65,7 @@ def _report(attempt: Attempt) -> Report:
         delivery_id=attempt.delivery_id,
         webhook_id=attempt.webhook_id,
         number=attempt.number,
+        url=attempt.url,
         sent_at=sent_at,
         duration_ms=int((time.monotonic() - began) * 1000),
         status=status,

@@ -18,6 +18,7 @@ from shared import accounts, aws, database, tasks, users, webhooks
 from shared.database import UnitOfWork
 from shared.errors import Conflict, NotSignedIn, ServiceUnavailable
 from tests.support.eventually import eventually
+from tests.support.metric_lines import emitted
 from tests.support.receiver import Receiver, status
 from tests.support.users import Person, create_person, run_concurrently
 from tests.support.webhook_pump import Pump
@@ -291,6 +292,63 @@ def test_gone_receiver_is_paused_at_once(
     assert pump.deliver() == 0
 
 
+@pytest.mark.parametrize("code", [410, 500])
+def test_failure_of_the_old_url_does_not_count_against_the_new_one(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, code: int
+) -> None:
+    receiver.respond = status(code)
+    cause_event(client)
+    pump.dispatch()
+    with Receiver.running() as new:
+        webhooks.update(client.caller, webhook, {"url": new.url})
+        assert pump.dispatch() == 0, "a webhook gets one request at a time"
+        pump.send()
+        pump.record()
+        health = "SELECT paused_at, failures, failing_since, not_before, leased_until FROM webhooks"
+        assert sql(health) == [[None, 0, None, None, None]]
+        assert deliveries(sql) == [["pending", 0]]
+        assert attempts(sql) == [[code, "", None]]
+        assert pump.queues["dispatch"] == ["{}"]
+        assert pump.deliver() == 1
+        assert new.ids == receiver.ids
+    assert deliveries(sql) == [["delivered", 1]]
+
+
+def test_success_of_the_old_url_ends_its_delivery_and_keeps_the_failures_of_the_new_one(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    cause_event(client)
+    pump.dispatch()
+    pump.send()
+    late = pump.take("report")
+    webhooks.update(client.caller, webhook, {"url": "https://example.com"})
+    sql("UPDATE webhooks SET failures = 2, failing_since = now(), not_before = now()")
+    pump.queues["report"] = late
+    pump.record()
+    assert deliveries(sql) == [["delivered", 1]]
+    assert sql("SELECT failures, failing_since IS NULL, not_before IS NULL FROM webhooks") == [
+        [2, False, False]
+    ]
+
+
+def test_redelivery_during_the_last_attempt_is_sent_although_that_one_fails(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    cause_event(client)
+    sql("UPDATE webhook_deliveries SET attempts = :failed", failed=ATTEMPTS_LIMIT - 1)
+    pump.dispatch()
+    ((delivery_id,),) = sql("SELECT id FROM webhook_deliveries")
+    webhooks.redeliver(client.caller, webhook, delivery_id)
+    receiver.respond = status(500)
+    pump.send()
+    pump.record()
+    assert deliveries(sql) == [["pending", 0]]
+    let_time_pass(sql, "10 seconds")
+    receiver.respond = status(200)
+    assert pump.deliver() == 1
+    assert deliveries(sql) == [["delivered", 1]]
+
+
 @pytest.mark.parametrize("change", ["paused", "deleted", "inactive user", "deleted user"])
 def test_waiting_delivery_is_not_sent_to_a_webhook_that_may_get_none(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, change: str
@@ -462,6 +520,36 @@ def test_result_that_arrives_twice_is_recorded_once(
     assert pump.record() == []
     assert len(attempts(sql)) == 1
     assert sql("SELECT failures FROM webhooks") == [[1]]
+
+
+def test_metrics_count_what_has_changed(
+    sql: Sql,
+    client: Person,
+    receiver: Receiver,
+    webhook: UUID,
+    pump: Pump,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cause_event(client)
+    pump.dispatch()
+    repeated = list(pump.queues["send"])
+    pump.send()
+    pump.queues["report"] *= 2
+    pump.record()
+    assert emitted(capsys) == [{"WebhooksDelivered": 1}]
+    # Another attempt of the same delivery, which was claimed before the first one's result arrived.
+    message = {**json.loads(repeated[0]), "attempt_id": str(uuid4())}
+    pump.queues["send"] = [json.dumps(message)]
+    pump.send()
+    pump.record()
+    assert len(attempts(sql)) == 2
+    receiver.respond = status(410)
+    cause_event(client)
+    pump.dispatch()
+    pump.send()
+    pump.queues["report"] *= 2
+    pump.record()
+    assert emitted(capsys) == [{"WebhooksFailed": 1}, {"WebhooksPaused": 1}]
 
 
 def test_late_success_ends_the_delivery_although_another_attempt_was_claimed(
