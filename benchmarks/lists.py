@@ -4,7 +4,6 @@ A page runs through the handler, from event to response. The bare SQL is the pre
 page needs, without looking up the caller. Each round measures them in random order.
 """
 
-import json
 import os
 import random
 import sys
@@ -58,7 +57,13 @@ SELECT json_build_object(
            'id', id, 'user_id', user_id, 'operation_id', operation_id, 'arguments', arguments,
            'operation_response', operation_response, 'amount', trim_scale(amount),
            'user_balance', trim_scale(user_balance), 'date', rfc3339(date), 'task_id', task_id,
-           'task_row', task_row, 'deleted_at', rfc3339(deleted_at))::text, date::text, id::text
+           'task_row', task_row, 'deleted_at', rfc3339(deleted_at),
+           'operation', (SELECT o.type FROM operations o WHERE o.id = operation_id),
+           'refunded_at', rfc3339(coalesce(
+               refunded_at, (SELECT t.refunded_at FROM tasks t WHERE t.id = records.task_id))),
+           'refund_id', coalesce(
+               refund_id, (SELECT t.refund_id FROM tasks t WHERE t.id = records.task_id)))::text,
+       date::text, id::text
 FROM records
 WHERE user_id = :person::uuid AND deleted_at IS NULL AND (date, id) < (:date::timestamptz, :id::uuid)
   {conditions}
@@ -173,7 +178,8 @@ def _call(**query: Any) -> Action:
     def run() -> None:
         response = app(dict(event), None)
         assert response["statusCode"] == 200, response
-        assert len(json.loads(response["body"])["records"]) == PAGE_SIZE
+        # Counted in the text, because parsing it would take a tenth of the page's time.
+        assert response["body"].count('"task_row"') == PAGE_SIZE
 
     return run
 

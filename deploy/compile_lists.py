@@ -1,6 +1,7 @@
 """Compile the SQL of the lists' default shapes: `python -m deploy.compile_lists` writes a Python module.
 
-Functions send that SQL without importing SQLAlchemy. A test compares the module with SQLAlchemy's output.
+Functions send that SQL without importing SQLAlchemy, and prepare that of pages. A test compares the module
+with SQLAlchemy's output.
 """
 
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def _built() -> Iterator[tuple[str, str]]:
             for starts in STARTS:
                 yield (
                     _key(listing, is_owners, starts),
-                    sql.page_sql(listing, _shape(listing, is_owners, starts)),
+                    sql.prepared_page_sql(listing, _shape(listing, is_owners, starts)),
                 )
             yield _key(listing, is_owners, "count"), sql.count_sql(listing, _shape(listing, is_owners, "top"))
 

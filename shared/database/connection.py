@@ -105,11 +105,20 @@ class Database:
             InvalidInput: Postgres cannot store a value.
             InternalError: any other error.
         """
-        text = statement_text(name)  # outside _guarded: a missing file is not an error of the server
+        # The file is read outside of `_guarded`: a missing one is not an error of the server.
+        return self.prepared(statement_text(name), parameters, name)
+
+    def prepared(self, sql: str, parameters: Mapping[str, Any], name: str = "") -> list[Row]:
+        """Run a statement that is prepared once per connection. Raises: as `run`.
+
+        Args:
+            sql: one of a few texts, because the connection keeps each statement.
+            name: for traces.
+        """
         if self._proxied:
-            return self._execute(text, name, **parameters)
-        with self._guarded(name):
-            statement = self._statement(text)
+            return self._execute(sql, name, **parameters)
+        with self._guarded(sql, name):
+            statement = self._statement(sql)
             try:
                 rows = statement.run(**parameters)
             except DatabaseError as error:
@@ -117,7 +126,7 @@ class Database:
                 if self.in_transaction or _field(error, "C") not in _STALE_STATEMENT:
                     raise
                 self.dispose()
-                statement = self._statement(text)
+                statement = self._statement(sql)
                 rows = statement.run(**parameters)
         return _rows(statement.columns, rows)
 
@@ -169,14 +178,15 @@ class Database:
                 link.connection.close()
 
     def _execute(self, sql: str, name: str = "", /, **arguments: Any) -> list[Row]:
-        with self._guarded(name or sql.split(None, 1)[0]):
+        with self._guarded(sql, name):
             connection = self._live()
             rows = connection.run(sql, **arguments)
         return _rows(connection.columns, rows)
 
     @contextmanager
-    def _guarded(self, statement: str) -> Iterator[None]:
-        """Trace a statement under this name, and raise DomainErrors instead of the driver's errors."""
+    def _guarded(self, sql: str, name: str) -> Iterator[None]:
+        """Trace a statement by its name or first word, and raise DomainErrors for the driver's errors."""
+        statement = name or sql.split(None, 1)[0]
         try:
             with subsegment("postgres", sql={"sanitized_query": statement, "database_type": "PostgreSQL"}):
                 yield

@@ -47,6 +47,11 @@ def only(name: str, /, **parameters: Any) -> Row:
     return row
 
 
+def prepared(sql: str, parameters: Mapping[str, Any]) -> list[Row]:
+    """Run a statement of one of a few texts, which is prepared once per connection. Raises: as `run`."""
+    return _single().prepared(sql, parameters)
+
+
 def query(sql: str, parameters: Mapping[str, Any]) -> list[Row]:
     """Run a statement that was built for these parameters. Raises: as `run`."""
     return _single().query(sql, parameters)

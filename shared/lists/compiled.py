@@ -5,20 +5,20 @@ The keys are the list, whether it is limited to the caller's own rows, and where
 
 COMPILED = {
     ("sessions", True, "top"): """\
-SELECT session_json(sessions, :session_id::UUID) AS body, CAST(sessions.created_at AS TEXT) AS key0, CAST(sessions.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', sessions.id, 'created_at', rfc3339(sessions.created_at), 'refreshed_at', rfc3339(sessions.rotated_at), 'expires_at', rfc3339(sessions.expires_at), 'current', sessions.id IS NOT DISTINCT FROM (SELECT :session_id::UUID)) AS TEXT) AS body, CAST(sessions.created_at AS TEXT) AS key0, CAST(sessions.id AS TEXT) AS key1
 FROM sessions
-WHERE sessions.user_id = :owner::UUID AND coalesce(sessions.revoked_at, CASE WHEN (sessions.expires_at <= now()) THEN sessions.expires_at END) IS NULL ORDER BY sessions.created_at DESC, sessions.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE sessions.user_id = (SELECT :owner::UUID) AND coalesce(sessions.revoked_at, CASE WHEN (sessions.expires_at <= now()) THEN sessions.expires_at END) IS NULL ORDER BY sessions.created_at DESC, sessions.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("sessions", True, "offset"): """\
-SELECT session_json(sessions, :session_id::UUID) AS body, CAST(sessions.created_at AS TEXT) AS key0, CAST(sessions.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', sessions.id, 'created_at', rfc3339(sessions.created_at), 'refreshed_at', rfc3339(sessions.rotated_at), 'expires_at', rfc3339(sessions.expires_at), 'current', sessions.id IS NOT DISTINCT FROM (SELECT :session_id::UUID)) AS TEXT) AS body, CAST(sessions.created_at AS TEXT) AS key0, CAST(sessions.id AS TEXT) AS key1
 FROM sessions
-WHERE sessions.user_id = :owner::UUID AND coalesce(sessions.revoked_at, CASE WHEN (sessions.expires_at <= now()) THEN sessions.expires_at END) IS NULL ORDER BY sessions.created_at DESC, sessions.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE sessions.user_id = (SELECT :owner::UUID) AND coalesce(sessions.revoked_at, CASE WHEN (sessions.expires_at <= now()) THEN sessions.expires_at END) IS NULL ORDER BY sessions.created_at DESC, sessions.id DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("sessions", True, "cursor"): """\
-SELECT session_json(sessions, :session_id::UUID) AS body, CAST(sessions.created_at AS TEXT) AS key0, CAST(sessions.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', sessions.id, 'created_at', rfc3339(sessions.created_at), 'refreshed_at', rfc3339(sessions.rotated_at), 'expires_at', rfc3339(sessions.expires_at), 'current', sessions.id IS NOT DISTINCT FROM (SELECT :session_id::UUID)) AS TEXT) AS body, CAST(sessions.created_at AS TEXT) AS key0, CAST(sessions.id AS TEXT) AS key1
 FROM sessions
-WHERE sessions.user_id = :owner::UUID AND coalesce(sessions.revoked_at, CASE WHEN (sessions.expires_at <= now()) THEN sessions.expires_at END) IS NULL AND (sessions.created_at, sessions.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY sessions.created_at DESC, sessions.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE sessions.user_id = (SELECT :owner::UUID) AND coalesce(sessions.revoked_at, CASE WHEN (sessions.expires_at <= now()) THEN sessions.expires_at END) IS NULL AND (sessions.created_at, sessions.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY sessions.created_at DESC, sessions.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("sessions", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -26,20 +26,20 @@ FROM sessions
 WHERE sessions.user_id = :owner::UUID AND coalesce(sessions.revoked_at, CASE WHEN (sessions.expires_at <= now()) THEN sessions.expires_at END) IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("api_keys", True, "top"): """\
-SELECT api_key_json(api_keys) AS body, CAST(api_keys.created_at AS TEXT) AS key0, CAST(api_keys.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', api_keys.id, 'name', api_keys.name, 'created_at', rfc3339(api_keys.created_at), 'scopes', spaced_json(to_jsonb(api_keys.scopes)), 'expires_at', rfc3339(api_keys.expires_at), 'spend_limit', api_key_limit(api_keys), 'spent', trim_scale(api_key_spent(api_keys)), 'last_used_at', rfc3339(api_keys.last_used_at)) AS TEXT) AS body, CAST(api_keys.created_at AS TEXT) AS key0, CAST(api_keys.id AS TEXT) AS key1
 FROM api_keys
-WHERE api_keys.user_id = :owner::UUID AND api_keys.revoked_at IS NULL ORDER BY api_keys.created_at DESC, api_keys.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE api_keys.user_id = (SELECT :owner::UUID) AND api_keys.revoked_at IS NULL ORDER BY api_keys.created_at DESC, api_keys.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("api_keys", True, "offset"): """\
-SELECT api_key_json(api_keys) AS body, CAST(api_keys.created_at AS TEXT) AS key0, CAST(api_keys.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', api_keys.id, 'name', api_keys.name, 'created_at', rfc3339(api_keys.created_at), 'scopes', spaced_json(to_jsonb(api_keys.scopes)), 'expires_at', rfc3339(api_keys.expires_at), 'spend_limit', api_key_limit(api_keys), 'spent', trim_scale(api_key_spent(api_keys)), 'last_used_at', rfc3339(api_keys.last_used_at)) AS TEXT) AS body, CAST(api_keys.created_at AS TEXT) AS key0, CAST(api_keys.id AS TEXT) AS key1
 FROM api_keys
-WHERE api_keys.user_id = :owner::UUID AND api_keys.revoked_at IS NULL ORDER BY api_keys.created_at DESC, api_keys.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE api_keys.user_id = (SELECT :owner::UUID) AND api_keys.revoked_at IS NULL ORDER BY api_keys.created_at DESC, api_keys.id DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("api_keys", True, "cursor"): """\
-SELECT api_key_json(api_keys) AS body, CAST(api_keys.created_at AS TEXT) AS key0, CAST(api_keys.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', api_keys.id, 'name', api_keys.name, 'created_at', rfc3339(api_keys.created_at), 'scopes', spaced_json(to_jsonb(api_keys.scopes)), 'expires_at', rfc3339(api_keys.expires_at), 'spend_limit', api_key_limit(api_keys), 'spent', trim_scale(api_key_spent(api_keys)), 'last_used_at', rfc3339(api_keys.last_used_at)) AS TEXT) AS body, CAST(api_keys.created_at AS TEXT) AS key0, CAST(api_keys.id AS TEXT) AS key1
 FROM api_keys
-WHERE api_keys.user_id = :owner::UUID AND api_keys.revoked_at IS NULL AND (api_keys.created_at, api_keys.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY api_keys.created_at DESC, api_keys.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE api_keys.user_id = (SELECT :owner::UUID) AND api_keys.revoked_at IS NULL AND (api_keys.created_at, api_keys.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY api_keys.created_at DESC, api_keys.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("api_keys", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -47,20 +47,20 @@ FROM api_keys
 WHERE api_keys.user_id = :owner::UUID AND api_keys.revoked_at IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("operations", False, "top"): """\
-SELECT operation_json(operations) AS body, CAST(operations.created_at AS TEXT) AS key0, CAST(operations.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', operations.id, 'type', operations.type, 'cost', trim_scale(operations.cost), 'created_at', rfc3339(operations.created_at), 'deleted_at', rfc3339(operations.deleted_at)) AS TEXT) AS body, CAST(operations.created_at AS TEXT) AS key0, CAST(operations.id AS TEXT) AS key1
 FROM operations
 WHERE operations.deleted_at IS NULL ORDER BY operations.created_at DESC, operations.id DESC
-LIMIT :wanted::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT)""",
     ("operations", False, "offset"): """\
-SELECT operation_json(operations) AS body, CAST(operations.created_at AS TEXT) AS key0, CAST(operations.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', operations.id, 'type', operations.type, 'cost', trim_scale(operations.cost), 'created_at', rfc3339(operations.created_at), 'deleted_at', rfc3339(operations.deleted_at)) AS TEXT) AS body, CAST(operations.created_at AS TEXT) AS key0, CAST(operations.id AS TEXT) AS key1
 FROM operations
 WHERE operations.deleted_at IS NULL ORDER BY operations.created_at DESC, operations.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("operations", False, "cursor"): """\
-SELECT operation_json(operations) AS body, CAST(operations.created_at AS TEXT) AS key0, CAST(operations.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', operations.id, 'type', operations.type, 'cost', trim_scale(operations.cost), 'created_at', rfc3339(operations.created_at), 'deleted_at', rfc3339(operations.deleted_at)) AS TEXT) AS body, CAST(operations.created_at AS TEXT) AS key0, CAST(operations.id AS TEXT) AS key1
 FROM operations
-WHERE operations.deleted_at IS NULL AND (operations.created_at, operations.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY operations.created_at DESC, operations.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE operations.deleted_at IS NULL AND (operations.created_at, operations.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY operations.created_at DESC, operations.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("operations", False, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -68,20 +68,38 @@ FROM operations
 WHERE operations.deleted_at IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("records", True, "top"): """\
-SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', records.id, 'user_id', records.user_id, 'operation_id', records.operation_id, 'arguments', spaced_json(records.arguments), 'operation_response', spaced_json(records.operation_response), 'amount', trim_scale(records.amount), 'user_balance', trim_scale(records.user_balance), 'date', rfc3339(records.date), 'task_id', records.task_id, 'task_row', records.task_row, 'deleted_at', rfc3339(records.deleted_at), 'operation', (SELECT operations.type
+FROM operations
+WHERE operations.id = records.operation_id), 'refunded_at', rfc3339(coalesce(records.refunded_at, (SELECT tasks.refunded_at
+FROM tasks
+WHERE tasks.id = records.task_id))), 'refund_id', coalesce(records.refund_id, (SELECT tasks.refund_id
+FROM tasks
+WHERE tasks.id = records.task_id))) AS TEXT) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
-WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL ORDER BY records.user_id DESC, records.date DESC, records.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE records.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) AND records.deleted_at IS NULL ORDER BY records.user_id DESC, records.date DESC, records.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("records", True, "offset"): """\
-SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', records.id, 'user_id', records.user_id, 'operation_id', records.operation_id, 'arguments', spaced_json(records.arguments), 'operation_response', spaced_json(records.operation_response), 'amount', trim_scale(records.amount), 'user_balance', trim_scale(records.user_balance), 'date', rfc3339(records.date), 'task_id', records.task_id, 'task_row', records.task_row, 'deleted_at', rfc3339(records.deleted_at), 'operation', (SELECT operations.type
+FROM operations
+WHERE operations.id = records.operation_id), 'refunded_at', rfc3339(coalesce(records.refunded_at, (SELECT tasks.refunded_at
+FROM tasks
+WHERE tasks.id = records.task_id))), 'refund_id', coalesce(records.refund_id, (SELECT tasks.refund_id
+FROM tasks
+WHERE tasks.id = records.task_id))) AS TEXT) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
-WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL ORDER BY records.user_id DESC, records.date DESC, records.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE records.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) AND records.deleted_at IS NULL ORDER BY records.user_id DESC, records.date DESC, records.id DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("records", True, "cursor"): """\
-SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', records.id, 'user_id', records.user_id, 'operation_id', records.operation_id, 'arguments', spaced_json(records.arguments), 'operation_response', spaced_json(records.operation_response), 'amount', trim_scale(records.amount), 'user_balance', trim_scale(records.user_balance), 'date', rfc3339(records.date), 'task_id', records.task_id, 'task_row', records.task_row, 'deleted_at', rfc3339(records.deleted_at), 'operation', (SELECT operations.type
+FROM operations
+WHERE operations.id = records.operation_id), 'refunded_at', rfc3339(coalesce(records.refunded_at, (SELECT tasks.refunded_at
+FROM tasks
+WHERE tasks.id = records.task_id))), 'refund_id', coalesce(records.refund_id, (SELECT tasks.refund_id
+FROM tasks
+WHERE tasks.id = records.task_id))) AS TEXT) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
-WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL AND (records.date, records.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY records.user_id DESC, records.date DESC, records.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE records.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) AND records.deleted_at IS NULL AND (records.date, records.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY records.user_id DESC, records.date DESC, records.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("records", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -89,20 +107,38 @@ FROM records
 WHERE records.user_id = ANY (ARRAY[:owner::UUID]) AND records.deleted_at IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("records", False, "top"): """\
-SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', records.id, 'user_id', records.user_id, 'operation_id', records.operation_id, 'arguments', spaced_json(records.arguments), 'operation_response', spaced_json(records.operation_response), 'amount', trim_scale(records.amount), 'user_balance', trim_scale(records.user_balance), 'date', rfc3339(records.date), 'task_id', records.task_id, 'task_row', records.task_row, 'deleted_at', rfc3339(records.deleted_at), 'operation', (SELECT operations.type
+FROM operations
+WHERE operations.id = records.operation_id), 'refunded_at', rfc3339(coalesce(records.refunded_at, (SELECT tasks.refunded_at
+FROM tasks
+WHERE tasks.id = records.task_id))), 'refund_id', coalesce(records.refund_id, (SELECT tasks.refund_id
+FROM tasks
+WHERE tasks.id = records.task_id))) AS TEXT) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
 WHERE records.deleted_at IS NULL ORDER BY records.date DESC, records.id DESC
-LIMIT :wanted::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT)""",
     ("records", False, "offset"): """\
-SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', records.id, 'user_id', records.user_id, 'operation_id', records.operation_id, 'arguments', spaced_json(records.arguments), 'operation_response', spaced_json(records.operation_response), 'amount', trim_scale(records.amount), 'user_balance', trim_scale(records.user_balance), 'date', rfc3339(records.date), 'task_id', records.task_id, 'task_row', records.task_row, 'deleted_at', rfc3339(records.deleted_at), 'operation', (SELECT operations.type
+FROM operations
+WHERE operations.id = records.operation_id), 'refunded_at', rfc3339(coalesce(records.refunded_at, (SELECT tasks.refunded_at
+FROM tasks
+WHERE tasks.id = records.task_id))), 'refund_id', coalesce(records.refund_id, (SELECT tasks.refund_id
+FROM tasks
+WHERE tasks.id = records.task_id))) AS TEXT) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
 WHERE records.deleted_at IS NULL ORDER BY records.date DESC, records.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("records", False, "cursor"): """\
-SELECT record_json(records) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', records.id, 'user_id', records.user_id, 'operation_id', records.operation_id, 'arguments', spaced_json(records.arguments), 'operation_response', spaced_json(records.operation_response), 'amount', trim_scale(records.amount), 'user_balance', trim_scale(records.user_balance), 'date', rfc3339(records.date), 'task_id', records.task_id, 'task_row', records.task_row, 'deleted_at', rfc3339(records.deleted_at), 'operation', (SELECT operations.type
+FROM operations
+WHERE operations.id = records.operation_id), 'refunded_at', rfc3339(coalesce(records.refunded_at, (SELECT tasks.refunded_at
+FROM tasks
+WHERE tasks.id = records.task_id))), 'refund_id', coalesce(records.refund_id, (SELECT tasks.refund_id
+FROM tasks
+WHERE tasks.id = records.task_id))) AS TEXT) AS body, CAST(records.date AS TEXT) AS key0, CAST(records.id AS TEXT) AS key1
 FROM records
-WHERE records.deleted_at IS NULL AND (records.date, records.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY records.date DESC, records.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE records.deleted_at IS NULL AND (records.date, records.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY records.date DESC, records.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("records", False, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -110,20 +146,20 @@ FROM records
 WHERE records.deleted_at IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("ledger", True, "top"): """\
-SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', ledger.id, 'user_id', ledger.user_id, 'kind', ledger.kind, 'amount', trim_scale(ledger.amount), 'balance_before', trim_scale(ledger.balance_before), 'balance_after', trim_scale(ledger.balance_after), 'reference', spaced_json(ledger.reference), 'date', rfc3339(ledger.date)) AS TEXT) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger
-WHERE ledger.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY ledger.user_id ASC, ledger.seq DESC
-LIMIT :wanted::BIGINT""",
+WHERE ledger.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) ORDER BY ledger.user_id ASC, ledger.seq DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("ledger", True, "offset"): """\
-SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', ledger.id, 'user_id', ledger.user_id, 'kind', ledger.kind, 'amount', trim_scale(ledger.amount), 'balance_before', trim_scale(ledger.balance_before), 'balance_after', trim_scale(ledger.balance_after), 'reference', spaced_json(ledger.reference), 'date', rfc3339(ledger.date)) AS TEXT) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger
-WHERE ledger.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY ledger.user_id ASC, ledger.seq DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE ledger.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) ORDER BY ledger.user_id ASC, ledger.seq DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("ledger", True, "cursor"): """\
-SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', ledger.id, 'user_id', ledger.user_id, 'kind', ledger.kind, 'amount', trim_scale(ledger.amount), 'balance_before', trim_scale(ledger.balance_before), 'balance_after', trim_scale(ledger.balance_after), 'reference', spaced_json(ledger.reference), 'date', rfc3339(ledger.date)) AS TEXT) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger
-WHERE ledger.user_id = ANY (ARRAY[:owner::UUID]) AND (ledger.seq) < (CAST(:position0::VARCHAR AS BIGINT)) ORDER BY ledger.user_id ASC, ledger.seq DESC
-LIMIT :wanted::BIGINT""",
+WHERE ledger.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) AND (ledger.seq) < (CAST((SELECT :position0::VARCHAR) AS BIGINT)) ORDER BY ledger.user_id ASC, ledger.seq DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("ledger", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -131,38 +167,38 @@ FROM ledger
 WHERE ledger.user_id = ANY (ARRAY[:owner::UUID])
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("ledger", False, "top"): """\
-SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', ledger.id, 'user_id', ledger.user_id, 'kind', ledger.kind, 'amount', trim_scale(ledger.amount), 'balance_before', trim_scale(ledger.balance_before), 'balance_after', trim_scale(ledger.balance_after), 'reference', spaced_json(ledger.reference), 'date', rfc3339(ledger.date)) AS TEXT) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger ORDER BY ledger.seq DESC
-LIMIT :wanted::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT)""",
     ("ledger", False, "offset"): """\
-SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', ledger.id, 'user_id', ledger.user_id, 'kind', ledger.kind, 'amount', trim_scale(ledger.amount), 'balance_before', trim_scale(ledger.balance_before), 'balance_after', trim_scale(ledger.balance_after), 'reference', spaced_json(ledger.reference), 'date', rfc3339(ledger.date)) AS TEXT) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger ORDER BY ledger.seq DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("ledger", False, "cursor"): """\
-SELECT entry_json(ledger) AS body, CAST(ledger.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', ledger.id, 'user_id', ledger.user_id, 'kind', ledger.kind, 'amount', trim_scale(ledger.amount), 'balance_before', trim_scale(ledger.balance_before), 'balance_after', trim_scale(ledger.balance_after), 'reference', spaced_json(ledger.reference), 'date', rfc3339(ledger.date)) AS TEXT) AS body, CAST(ledger.seq AS TEXT) AS key0
 FROM ledger
-WHERE (ledger.seq) < (CAST(:position0::VARCHAR AS BIGINT)) ORDER BY ledger.seq DESC
-LIMIT :wanted::BIGINT""",
+WHERE (ledger.seq) < (CAST((SELECT :position0::VARCHAR) AS BIGINT)) ORDER BY ledger.seq DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("ledger", False, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM ledger
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("users", False, "top"): """\
-SELECT user_json(users) AS body, CAST(users.created_at AS TEXT) AS key0, CAST(users.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', users.id, 'email', users.email, 'role', users.role, 'balance', trim_scale(users.balance), 'created_at', rfc3339(users.created_at), 'deleted_at', rfc3339(users.deleted_at), 'status', users.status, 'low_balance_threshold', trim_scale(users.low_balance_threshold)) AS TEXT) AS body, CAST(users.created_at AS TEXT) AS key0, CAST(users.id AS TEXT) AS key1
 FROM users
 WHERE users.deleted_at IS NULL ORDER BY users.created_at DESC, users.id DESC
-LIMIT :wanted::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT)""",
     ("users", False, "offset"): """\
-SELECT user_json(users) AS body, CAST(users.created_at AS TEXT) AS key0, CAST(users.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', users.id, 'email', users.email, 'role', users.role, 'balance', trim_scale(users.balance), 'created_at', rfc3339(users.created_at), 'deleted_at', rfc3339(users.deleted_at), 'status', users.status, 'low_balance_threshold', trim_scale(users.low_balance_threshold)) AS TEXT) AS body, CAST(users.created_at AS TEXT) AS key0, CAST(users.id AS TEXT) AS key1
 FROM users
 WHERE users.deleted_at IS NULL ORDER BY users.created_at DESC, users.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("users", False, "cursor"): """\
-SELECT user_json(users) AS body, CAST(users.created_at AS TEXT) AS key0, CAST(users.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', users.id, 'email', users.email, 'role', users.role, 'balance', trim_scale(users.balance), 'created_at', rfc3339(users.created_at), 'deleted_at', rfc3339(users.deleted_at), 'status', users.status, 'low_balance_threshold', trim_scale(users.low_balance_threshold)) AS TEXT) AS body, CAST(users.created_at AS TEXT) AS key0, CAST(users.id AS TEXT) AS key1
 FROM users
-WHERE users.deleted_at IS NULL AND (users.created_at, users.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY users.created_at DESC, users.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE users.deleted_at IS NULL AND (users.created_at, users.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY users.created_at DESC, users.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("users", False, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -170,20 +206,20 @@ FROM users
 WHERE users.deleted_at IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("tasks", True, "top"): """\
-SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', tasks.id, 'user_id', tasks.user_id, 'filename', tasks.filename, 'status', tasks.status, 'bytes_total', tasks.bytes_total, 'bytes_done', tasks.bytes_done, 'rows_done', tasks.rows_done, 'rows_failed', tasks.rows_failed, 'percentage', trim_scale(task_percentage(tasks.status, tasks.bytes_done, tasks.bytes_total)), 'rows_per_second', trim_scale(task_speed(tasks, tasks.rows_done - tasks.run_rows)), 'seconds_left', task_seconds_left(tasks), 'spent', trim_scale(tasks.spent), 'error', tasks.error, 'results', task_results(tasks), 'created_at', rfc3339(tasks.created_at), 'started_at', rfc3339(tasks.started_at), 'updated_at', rfc3339(tasks.updated_at), 'finished_at', rfc3339(tasks.finished_at), 'dry_run', tasks.dry_run, 'max_spend', trim_scale(tasks.max_spend), 'cost', trim_scale(tasks.cost), 'refunded_at', rfc3339(tasks.refunded_at), 'refund_id', tasks.refund_id) AS TEXT) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks
-WHERE tasks.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE tasks.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("tasks", True, "offset"): """\
-SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', tasks.id, 'user_id', tasks.user_id, 'filename', tasks.filename, 'status', tasks.status, 'bytes_total', tasks.bytes_total, 'bytes_done', tasks.bytes_done, 'rows_done', tasks.rows_done, 'rows_failed', tasks.rows_failed, 'percentage', trim_scale(task_percentage(tasks.status, tasks.bytes_done, tasks.bytes_total)), 'rows_per_second', trim_scale(task_speed(tasks, tasks.rows_done - tasks.run_rows)), 'seconds_left', task_seconds_left(tasks), 'spent', trim_scale(tasks.spent), 'error', tasks.error, 'results', task_results(tasks), 'created_at', rfc3339(tasks.created_at), 'started_at', rfc3339(tasks.started_at), 'updated_at', rfc3339(tasks.updated_at), 'finished_at', rfc3339(tasks.finished_at), 'dry_run', tasks.dry_run, 'max_spend', trim_scale(tasks.max_spend), 'cost', trim_scale(tasks.cost), 'refunded_at', rfc3339(tasks.refunded_at), 'refund_id', tasks.refund_id) AS TEXT) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks
-WHERE tasks.user_id = ANY (ARRAY[:owner::UUID]) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE tasks.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("tasks", True, "cursor"): """\
-SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', tasks.id, 'user_id', tasks.user_id, 'filename', tasks.filename, 'status', tasks.status, 'bytes_total', tasks.bytes_total, 'bytes_done', tasks.bytes_done, 'rows_done', tasks.rows_done, 'rows_failed', tasks.rows_failed, 'percentage', trim_scale(task_percentage(tasks.status, tasks.bytes_done, tasks.bytes_total)), 'rows_per_second', trim_scale(task_speed(tasks, tasks.rows_done - tasks.run_rows)), 'seconds_left', task_seconds_left(tasks), 'spent', trim_scale(tasks.spent), 'error', tasks.error, 'results', task_results(tasks), 'created_at', rfc3339(tasks.created_at), 'started_at', rfc3339(tasks.started_at), 'updated_at', rfc3339(tasks.updated_at), 'finished_at', rfc3339(tasks.finished_at), 'dry_run', tasks.dry_run, 'max_spend', trim_scale(tasks.max_spend), 'cost', trim_scale(tasks.cost), 'refunded_at', rfc3339(tasks.refunded_at), 'refund_id', tasks.refund_id) AS TEXT) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks
-WHERE tasks.user_id = ANY (ARRAY[:owner::UUID]) AND (tasks.created_at, tasks.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE tasks.user_id = ANY (ARRAY[(SELECT :owner::UUID)]) AND (tasks.created_at, tasks.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY tasks.user_id ASC, tasks.created_at DESC, tasks.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("tasks", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -191,38 +227,38 @@ FROM tasks
 WHERE tasks.user_id = ANY (ARRAY[:owner::UUID])
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("tasks", False, "top"): """\
-SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', tasks.id, 'user_id', tasks.user_id, 'filename', tasks.filename, 'status', tasks.status, 'bytes_total', tasks.bytes_total, 'bytes_done', tasks.bytes_done, 'rows_done', tasks.rows_done, 'rows_failed', tasks.rows_failed, 'percentage', trim_scale(task_percentage(tasks.status, tasks.bytes_done, tasks.bytes_total)), 'rows_per_second', trim_scale(task_speed(tasks, tasks.rows_done - tasks.run_rows)), 'seconds_left', task_seconds_left(tasks), 'spent', trim_scale(tasks.spent), 'error', tasks.error, 'results', task_results(tasks), 'created_at', rfc3339(tasks.created_at), 'started_at', rfc3339(tasks.started_at), 'updated_at', rfc3339(tasks.updated_at), 'finished_at', rfc3339(tasks.finished_at), 'dry_run', tasks.dry_run, 'max_spend', trim_scale(tasks.max_spend), 'cost', trim_scale(tasks.cost), 'refunded_at', rfc3339(tasks.refunded_at), 'refund_id', tasks.refund_id) AS TEXT) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks ORDER BY tasks.created_at DESC, tasks.id DESC
-LIMIT :wanted::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT)""",
     ("tasks", False, "offset"): """\
-SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', tasks.id, 'user_id', tasks.user_id, 'filename', tasks.filename, 'status', tasks.status, 'bytes_total', tasks.bytes_total, 'bytes_done', tasks.bytes_done, 'rows_done', tasks.rows_done, 'rows_failed', tasks.rows_failed, 'percentage', trim_scale(task_percentage(tasks.status, tasks.bytes_done, tasks.bytes_total)), 'rows_per_second', trim_scale(task_speed(tasks, tasks.rows_done - tasks.run_rows)), 'seconds_left', task_seconds_left(tasks), 'spent', trim_scale(tasks.spent), 'error', tasks.error, 'results', task_results(tasks), 'created_at', rfc3339(tasks.created_at), 'started_at', rfc3339(tasks.started_at), 'updated_at', rfc3339(tasks.updated_at), 'finished_at', rfc3339(tasks.finished_at), 'dry_run', tasks.dry_run, 'max_spend', trim_scale(tasks.max_spend), 'cost', trim_scale(tasks.cost), 'refunded_at', rfc3339(tasks.refunded_at), 'refund_id', tasks.refund_id) AS TEXT) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks ORDER BY tasks.created_at DESC, tasks.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("tasks", False, "cursor"): """\
-SELECT task_json(tasks) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', tasks.id, 'user_id', tasks.user_id, 'filename', tasks.filename, 'status', tasks.status, 'bytes_total', tasks.bytes_total, 'bytes_done', tasks.bytes_done, 'rows_done', tasks.rows_done, 'rows_failed', tasks.rows_failed, 'percentage', trim_scale(task_percentage(tasks.status, tasks.bytes_done, tasks.bytes_total)), 'rows_per_second', trim_scale(task_speed(tasks, tasks.rows_done - tasks.run_rows)), 'seconds_left', task_seconds_left(tasks), 'spent', trim_scale(tasks.spent), 'error', tasks.error, 'results', task_results(tasks), 'created_at', rfc3339(tasks.created_at), 'started_at', rfc3339(tasks.started_at), 'updated_at', rfc3339(tasks.updated_at), 'finished_at', rfc3339(tasks.finished_at), 'dry_run', tasks.dry_run, 'max_spend', trim_scale(tasks.max_spend), 'cost', trim_scale(tasks.cost), 'refunded_at', rfc3339(tasks.refunded_at), 'refund_id', tasks.refund_id) AS TEXT) AS body, CAST(tasks.created_at AS TEXT) AS key0, CAST(tasks.id AS TEXT) AS key1
 FROM tasks
-WHERE (tasks.created_at, tasks.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY tasks.created_at DESC, tasks.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE (tasks.created_at, tasks.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY tasks.created_at DESC, tasks.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("tasks", False, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM tasks
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("exports", True, "top"): """\
-SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', exports.id, 'user_id', exports.user_id, 'resource', exports.resource, 'format', exports.format, 'query', exports.query, 'status', exports.status, 'rows_done', exports.rows_done, 'error', exports.error, 'created_at', rfc3339(exports.created_at), 'updated_at', rfc3339(exports.updated_at), 'finished_at', rfc3339(exports.finished_at), 'expires_at', rfc3339(exports.expires_at)) AS TEXT) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports
-WHERE exports.owner = ANY (ARRAY[:owner::UUID]) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE exports.owner = ANY (ARRAY[(SELECT :owner::UUID)]) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("exports", True, "offset"): """\
-SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', exports.id, 'user_id', exports.user_id, 'resource', exports.resource, 'format', exports.format, 'query', exports.query, 'status', exports.status, 'rows_done', exports.rows_done, 'error', exports.error, 'created_at', rfc3339(exports.created_at), 'updated_at', rfc3339(exports.updated_at), 'finished_at', rfc3339(exports.finished_at), 'expires_at', rfc3339(exports.expires_at)) AS TEXT) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports
-WHERE exports.owner = ANY (ARRAY[:owner::UUID]) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE exports.owner = ANY (ARRAY[(SELECT :owner::UUID)]) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("exports", True, "cursor"): """\
-SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', exports.id, 'user_id', exports.user_id, 'resource', exports.resource, 'format', exports.format, 'query', exports.query, 'status', exports.status, 'rows_done', exports.rows_done, 'error', exports.error, 'created_at', rfc3339(exports.created_at), 'updated_at', rfc3339(exports.updated_at), 'finished_at', rfc3339(exports.finished_at), 'expires_at', rfc3339(exports.expires_at)) AS TEXT) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports
-WHERE exports.owner = ANY (ARRAY[:owner::UUID]) AND (exports.created_at, exports.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE exports.owner = ANY (ARRAY[(SELECT :owner::UUID)]) AND (exports.created_at, exports.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY exports.owner ASC, exports.created_at DESC, exports.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("exports", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -230,56 +266,56 @@ FROM exports
 WHERE exports.owner = ANY (ARRAY[:owner::UUID])
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("exports", False, "top"): """\
-SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', exports.id, 'user_id', exports.user_id, 'resource', exports.resource, 'format', exports.format, 'query', exports.query, 'status', exports.status, 'rows_done', exports.rows_done, 'error', exports.error, 'created_at', rfc3339(exports.created_at), 'updated_at', rfc3339(exports.updated_at), 'finished_at', rfc3339(exports.finished_at), 'expires_at', rfc3339(exports.expires_at)) AS TEXT) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports ORDER BY exports.created_at DESC, exports.id DESC
-LIMIT :wanted::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT)""",
     ("exports", False, "offset"): """\
-SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', exports.id, 'user_id', exports.user_id, 'resource', exports.resource, 'format', exports.format, 'query', exports.query, 'status', exports.status, 'rows_done', exports.rows_done, 'error', exports.error, 'created_at', rfc3339(exports.created_at), 'updated_at', rfc3339(exports.updated_at), 'finished_at', rfc3339(exports.finished_at), 'expires_at', rfc3339(exports.expires_at)) AS TEXT) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports ORDER BY exports.created_at DESC, exports.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("exports", False, "cursor"): """\
-SELECT export_json(exports) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', exports.id, 'user_id', exports.user_id, 'resource', exports.resource, 'format', exports.format, 'query', exports.query, 'status', exports.status, 'rows_done', exports.rows_done, 'error', exports.error, 'created_at', rfc3339(exports.created_at), 'updated_at', rfc3339(exports.updated_at), 'finished_at', rfc3339(exports.finished_at), 'expires_at', rfc3339(exports.expires_at)) AS TEXT) AS body, CAST(exports.created_at AS TEXT) AS key0, CAST(exports.id AS TEXT) AS key1
 FROM exports
-WHERE (exports.created_at, exports.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY exports.created_at DESC, exports.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE (exports.created_at, exports.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY exports.created_at DESC, exports.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("exports", False, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM exports
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("audit_log", False, "top"): """\
-SELECT audit_log_json(audit_log) AS body, CAST(audit_log.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', audit_log.id, 'date', rfc3339(audit_log.date), 'actor_id', audit_log.actor_id, 'action', audit_log.action, 'resource', audit_log.resource, 'resource_id', audit_log.resource_id, 'before', spaced_json(audit_log.before), 'after', spaced_json(audit_log.after)) AS TEXT) AS body, CAST(audit_log.seq AS TEXT) AS key0
 FROM audit_log ORDER BY audit_log.seq DESC
-LIMIT :wanted::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT)""",
     ("audit_log", False, "offset"): """\
-SELECT audit_log_json(audit_log) AS body, CAST(audit_log.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', audit_log.id, 'date', rfc3339(audit_log.date), 'actor_id', audit_log.actor_id, 'action', audit_log.action, 'resource', audit_log.resource, 'resource_id', audit_log.resource_id, 'before', spaced_json(audit_log.before), 'after', spaced_json(audit_log.after)) AS TEXT) AS body, CAST(audit_log.seq AS TEXT) AS key0
 FROM audit_log ORDER BY audit_log.seq DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("audit_log", False, "cursor"): """\
-SELECT audit_log_json(audit_log) AS body, CAST(audit_log.seq AS TEXT) AS key0
+SELECT CAST(json_build_object('id', audit_log.id, 'date', rfc3339(audit_log.date), 'actor_id', audit_log.actor_id, 'action', audit_log.action, 'resource', audit_log.resource, 'resource_id', audit_log.resource_id, 'before', spaced_json(audit_log.before), 'after', spaced_json(audit_log.after)) AS TEXT) AS body, CAST(audit_log.seq AS TEXT) AS key0
 FROM audit_log
-WHERE (audit_log.seq) < (CAST(:position0::VARCHAR AS BIGINT)) ORDER BY audit_log.seq DESC
-LIMIT :wanted::BIGINT""",
+WHERE (audit_log.seq) < (CAST((SELECT :position0::VARCHAR) AS BIGINT)) ORDER BY audit_log.seq DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("audit_log", False, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
 FROM audit_log
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("webhooks", True, "top"): """\
-SELECT webhook_json(webhooks) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', webhooks.id, 'url', webhooks.url, 'events', spaced_json(to_jsonb(webhooks.events)), 'description', webhooks.description, 'created_at', rfc3339(webhooks.created_at), 'paused', webhooks.paused_at IS NOT NULL, 'paused_at', rfc3339(webhooks.paused_at), 'paused_reason', webhooks.paused_reason, 'failing_since', rfc3339(webhooks.failing_since), 'previous_secret_expires_at', rfc3339(previous_secret_expires_at(webhooks))) AS TEXT) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
 FROM webhooks
-WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL ORDER BY webhooks.created_at DESC, webhooks.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE webhooks.user_id = (SELECT :owner::UUID) AND webhooks.deleted_at IS NULL ORDER BY webhooks.created_at DESC, webhooks.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("webhooks", True, "offset"): """\
-SELECT webhook_json(webhooks) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', webhooks.id, 'url', webhooks.url, 'events', spaced_json(to_jsonb(webhooks.events)), 'description', webhooks.description, 'created_at', rfc3339(webhooks.created_at), 'paused', webhooks.paused_at IS NOT NULL, 'paused_at', rfc3339(webhooks.paused_at), 'paused_reason', webhooks.paused_reason, 'failing_since', rfc3339(webhooks.failing_since), 'previous_secret_expires_at', rfc3339(previous_secret_expires_at(webhooks))) AS TEXT) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
 FROM webhooks
-WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL ORDER BY webhooks.created_at DESC, webhooks.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE webhooks.user_id = (SELECT :owner::UUID) AND webhooks.deleted_at IS NULL ORDER BY webhooks.created_at DESC, webhooks.id DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("webhooks", True, "cursor"): """\
-SELECT webhook_json(webhooks) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', webhooks.id, 'url', webhooks.url, 'events', spaced_json(to_jsonb(webhooks.events)), 'description', webhooks.description, 'created_at', rfc3339(webhooks.created_at), 'paused', webhooks.paused_at IS NOT NULL, 'paused_at', rfc3339(webhooks.paused_at), 'paused_reason', webhooks.paused_reason, 'failing_since', rfc3339(webhooks.failing_since), 'previous_secret_expires_at', rfc3339(previous_secret_expires_at(webhooks))) AS TEXT) AS body, CAST(webhooks.created_at AS TEXT) AS key0, CAST(webhooks.id AS TEXT) AS key1
 FROM webhooks
-WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL AND (webhooks.created_at, webhooks.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY webhooks.created_at DESC, webhooks.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE webhooks.user_id = (SELECT :owner::UUID) AND webhooks.deleted_at IS NULL AND (webhooks.created_at, webhooks.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY webhooks.created_at DESC, webhooks.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("webhooks", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1
@@ -287,20 +323,20 @@ FROM webhooks
 WHERE webhooks.user_id = :owner::UUID AND webhooks.deleted_at IS NULL
 LIMIT :count_limit::BIGINT) AS anon_1""",
     ("deliveries", True, "top"): """\
-SELECT webhook_delivery_json(webhook_deliveries) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', webhook_deliveries.id, 'webhook_id', webhook_deliveries.webhook_id, 'event_id', webhook_deliveries.event_id, 'type', webhook_deliveries.type, 'status', webhook_deliveries.status, 'created_at', rfc3339(webhook_deliveries.created_at), 'next_attempt_at', rfc3339(CASE WHEN (webhook_deliveries.status = 'pending') THEN webhook_deliveries.next_attempt_at END), 'ended_at', rfc3339(webhook_deliveries.ended_at), 'attempts', webhook_delivery_log(webhook_deliveries)) AS TEXT) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
 FROM webhook_deliveries
-WHERE webhook_deliveries.user_id = :owner::UUID ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE webhook_deliveries.user_id = (SELECT :owner::UUID) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("deliveries", True, "offset"): """\
-SELECT webhook_delivery_json(webhook_deliveries) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', webhook_deliveries.id, 'webhook_id', webhook_deliveries.webhook_id, 'event_id', webhook_deliveries.event_id, 'type', webhook_deliveries.type, 'status', webhook_deliveries.status, 'created_at', rfc3339(webhook_deliveries.created_at), 'next_attempt_at', rfc3339(CASE WHEN (webhook_deliveries.status = 'pending') THEN webhook_deliveries.next_attempt_at END), 'ended_at', rfc3339(webhook_deliveries.ended_at), 'attempts', webhook_delivery_log(webhook_deliveries)) AS TEXT) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
 FROM webhook_deliveries
-WHERE webhook_deliveries.user_id = :owner::UUID ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
-LIMIT :wanted::BIGINT OFFSET :skipped::BIGINT""",
+WHERE webhook_deliveries.user_id = (SELECT :owner::UUID) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+LIMIT (SELECT :wanted::BIGINT) OFFSET (SELECT :skipped::BIGINT)""",
     ("deliveries", True, "cursor"): """\
-SELECT webhook_delivery_json(webhook_deliveries) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
+SELECT CAST(json_build_object('id', webhook_deliveries.id, 'webhook_id', webhook_deliveries.webhook_id, 'event_id', webhook_deliveries.event_id, 'type', webhook_deliveries.type, 'status', webhook_deliveries.status, 'created_at', rfc3339(webhook_deliveries.created_at), 'next_attempt_at', rfc3339(CASE WHEN (webhook_deliveries.status = 'pending') THEN webhook_deliveries.next_attempt_at END), 'ended_at', rfc3339(webhook_deliveries.ended_at), 'attempts', webhook_delivery_log(webhook_deliveries)) AS TEXT) AS body, CAST(webhook_deliveries.created_at AS TEXT) AS key0, CAST(webhook_deliveries.id AS TEXT) AS key1
 FROM webhook_deliveries
-WHERE webhook_deliveries.user_id = :owner::UUID AND (webhook_deliveries.created_at, webhook_deliveries.id) < (CAST(:position0::VARCHAR AS TIMESTAMP WITH TIME ZONE), CAST(:position1::VARCHAR AS UUID)) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
-LIMIT :wanted::BIGINT""",
+WHERE webhook_deliveries.user_id = (SELECT :owner::UUID) AND (webhook_deliveries.created_at, webhook_deliveries.id) < (CAST((SELECT :position0::VARCHAR) AS TIMESTAMP WITH TIME ZONE), CAST((SELECT :position1::VARCHAR) AS UUID)) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+LIMIT (SELECT :wanted::BIGINT)""",
     ("deliveries", True, "count"): """\
 SELECT count(*) AS total
 FROM (SELECT 1

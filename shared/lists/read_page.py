@@ -13,7 +13,14 @@ from shared.lists import cursor as listing_cursor
 from shared.lists.listing import Listing
 from shared.lists.query import Filter, Query, parse
 from shared.lists.shape import Shape
-from shared.lists.statements import count_sql, key_count, page_sql, search_sql, window_end_sql
+from shared.lists.statements import (
+    count_sql,
+    key_count,
+    page_sql,
+    prepared_page_sql,
+    search_sql,
+    window_end_sql,
+)
 
 COUNT_LIMIT = 10_000
 """The count stops at this many rows. For a longer list, the total is a lower bound."""
@@ -53,7 +60,7 @@ def read_page(listing: Listing, query_string: str, caller: Caller, filters: Sequ
 
 def _page(listing: Listing, query: Query, shape: Shape, values: Mapping[str, Any]) -> str:
     began = time.monotonic()
-    rows = database.query(page_sql(listing, shape), values)
+    rows = _read(listing, shape, values)
     is_quick = time.monotonic() - began < COUNT_AFTER
     more = len(rows) > query.page_size
     rows = rows[: query.page_size]
@@ -67,6 +74,13 @@ def _page(listing: Listing, query: Query, shape: Shape, values: Mapping[str, Any
         total = _count(listing, shape, values) if is_quick else None
         counted = _totals(query, *_bounded(total, known))
     return _response(listing, query, rows, counted, rows[-1] if more else None)
+
+
+def _read(listing: Listing, shape: Shape, values: Mapping[str, Any]) -> list[Row]:
+    prepared = prepared_page_sql(listing, shape)
+    if prepared is not None:
+        return database.prepared(prepared, values)
+    return database.query(page_sql(listing, shape), values)
 
 
 def _search(listing: Listing, query: Query, shape: Shape, values: Mapping[str, Any]) -> str:

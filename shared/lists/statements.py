@@ -11,9 +11,14 @@ from shared.lists.listing import Listing
 from shared.lists.shape import Shape
 
 
+def prepared_page_sql(listing: Listing, shape: Shape) -> str | None:
+    """Return the SQL of a page for a prepared statement, or None if the shape is not compiled."""
+    return _compiled(listing, shape, shape.starts)
+
+
 def page_sql(listing: Listing, shape: Shape) -> str:
-    """Return the SQL of a page."""
-    return _compiled(listing, shape, shape.starts) or str(_builder().page_sql(listing, shape))
+    """Return the SQL of a page, which Postgres should plan for its values."""
+    return str(_builder().page_sql(listing, shape))
 
 
 def count_sql(listing: Listing, shape: Shape) -> str:

@@ -19,3 +19,12 @@ def rows_read(plan: Plan, table: str) -> Any:
         for step in steps(plan)
         if step.get("Relation Name") == table
     )
+
+
+def is_in_index_order(plan: Plan) -> bool:
+    """Return whether the plan neither sorts nor reads a whole table, except the small one of operations."""
+    return all(
+        step["Node Type"] != "Sort"
+        and (step["Node Type"] != "Seq Scan" or step["Relation Name"] == "operations")
+        for step in steps(plan)
+    )

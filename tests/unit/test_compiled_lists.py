@@ -30,7 +30,7 @@ from shared.lists.registry import RECORDS
 
 query = parse(sys.argv[1], RECORDS.public, may_search=True)
 shape, _ = split_query(RECORDS, query, Caller(UUID(int=1), "client"))
-statements.page_sql(RECORDS, shape)
+statements.prepared_page_sql(RECORDS, shape) or statements.page_sql(RECORDS, shape)
 statements.count_sql(RECORDS, shape)
 print("sqlalchemy" in sys.modules)
 """
@@ -55,8 +55,9 @@ def test_compiled_and_built_sql_of_a_list_are_the_same(listing: Listing, caller:
     for query in ("", "page=2", "page_size=7"):
         first = shape_of(listing, query, caller)
         for shape in (first, first.after_cursor()):
-            assert statements._compiled(listing, shape, shape.starts) is not None
-            assert words(statements.page_sql(listing, shape)) == words(sql.page_sql(listing, shape))
+            compiled = statements.prepared_page_sql(listing, shape)
+            assert compiled is not None
+            assert words(compiled) == words(sql.prepared_page_sql(listing, shape))
             assert words(statements.count_sql(listing, shape)) == words(sql.count_sql(listing, shape))
             assert statements.key_count(listing, shape) == sql.key_count(listing, shape)
 
@@ -64,7 +65,7 @@ def test_compiled_and_built_sql_of_a_list_are_the_same(listing: Listing, caller:
 @pytest.mark.parametrize("query", ["amount=1", "fields=id", "sort=amount", "sort=date", "deleted=true"])
 def test_sql_of_other_queries_is_built(query: str) -> None:
     shape = shape_of(RECORDS, query, CALLERS[1])
-    assert statements._compiled(RECORDS, shape, shape.starts) is None
+    assert statements.prepared_page_sql(RECORDS, shape) is None
     assert statements.page_sql(RECORDS, shape) == sql.page_sql(RECORDS, shape)
 
 
