@@ -19,6 +19,9 @@ SECRET_BYTES = 32
 REQUESTS_AT_ONCE = 6
 REQUESTS_PER_SECOND = 0.1
 """The bucket of a user's test events and redeliveries: its capacity, and its new tokens per second."""
+CREATIONS_AT_ONCE = 20
+CREATIONS_PER_SECOND = 1 / 120
+"""The bucket of a user's new webhooks, because deleted ones stay until housekeeping deletes them."""
 
 
 def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any]) -> str:
@@ -32,6 +35,7 @@ def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any]) -> 
     Raises:
         NotSignedIn: the credentials are no longer valid.
         Conflict: the user has 10 webhooks.
+        TooManyRequests: the user has created too many within a short time.
     """
     with UnitOfWork() as uow:
         uow.one("lock_user", id=user_id)
@@ -44,9 +48,12 @@ def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any]) -> 
             secret=new_secret(),
             admin_id=caller.admin_id,
             audit_id=uuid7(),
+            capacity=CREATIONS_AT_ONCE,
+            per_second=CREATIONS_PER_SECOND,
         )
         if row is None:
             raise Conflict("You have 10 webhooks. Delete one that you no longer use and try again.")
+        throttle.check(row["wait"])
         uow.commit()
     return str(row["body"])
 

@@ -16,7 +16,7 @@ from functions.housekeeping import expire
 from localstack.context import LambdaContext
 from shared import accounts, aws, database, tasks, users, webhooks
 from shared.database import UnitOfWork
-from shared.errors import Conflict, NotSignedIn, ServiceUnavailable
+from shared.errors import Conflict, NotSignedIn, ServiceUnavailable, TooManyRequests
 from tests.support.eventually import eventually
 from tests.support.metric_lines import emitted
 from tests.support.receiver import Receiver, status
@@ -707,6 +707,21 @@ def test_housekeeping_deletes_a_deleted_webhook_after_its_deliveries(
     for _ in range(3):
         housekeep()
     assert sql("SELECT id FROM webhooks") == sql("SELECT FROM webhook_deliveries") == []
+
+
+def test_user_who_creates_and_deletes_webhooks_is_throttled_and_leaves_no_rows(
+    sql: Sql, client: Person
+) -> None:
+    wanted = {"url": "https://example.com", "events": ["task.failed"], "description": None}
+    for _ in range(webhooks.CREATIONS_AT_ONCE):
+        created = json.loads(webhooks.create(client.credentials, client.id, wanted))
+        webhooks.delete(client.caller, UUID(created["id"]))
+    with pytest.raises(TooManyRequests):
+        webhooks.create(client.credentials, client.id, wanted)
+    assert housekeep() == 0
+    sql("UPDATE webhooks SET deleted_at = deleted_at - interval '1 hour'")
+    assert housekeep() == webhooks.CREATIONS_AT_ONCE
+    assert sql("SELECT FROM webhooks") == []
 
 
 def housekeep() -> int:

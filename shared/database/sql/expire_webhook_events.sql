@@ -1,5 +1,6 @@
 -- Housekeeping: fail deliveries that were not possible until their deadline, because their webhook was paused or their
--- user inactive, and delete events after 30 days with their deliveries and attempts, and then deleted webhooks.
+-- user inactive, delete events after 30 days with their deliveries and attempts, and delete deleted webhooks that have
+-- no deliveries.
 WITH overdue AS MATERIALIZED (
     SELECT id FROM webhook_deliveries
     WHERE status = 'pending' AND deadline <= now()
@@ -28,7 +29,7 @@ WITH overdue AS MATERIALIZED (
 ), unused AS (
     DELETE FROM webhooks WHERE id IN (
         SELECT id FROM webhooks w
-        WHERE deleted_at <= now() - interval '31 days'
+        WHERE deleted_at <= now() - interval '1 hour'
           AND NOT EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id)
         LIMIT :row_limit::bigint)
     RETURNING 1
