@@ -191,7 +191,11 @@ def test_sender_of_webhooks_is_outside_the_network_and_has_no_way_to_the_databas
     for function in of_type(resources, "AWS::Lambda::Function").values():
         if function["Handler"] == SENDER:
             assert "VpcConfig" not in function
-            assert function["Environment"]["Variables"]["AWS_PGSQL_PATH"] == ""
+            environment = function["Environment"]["Variables"]
+            assert {name for name, value in environment.items() if value} == {
+                *("CONFIG_TYPE", "POWERTOOLS_METRICS_NAMESPACE", "REPORT_QUEUE_URL", "RES_OPTIONS"),
+                *("AWS_USE_DUALSTACK_ENDPOINT", "OUTBOUND_IPV6_ONLY"),
+            }
             assert "DatabasePassword" not in json.dumps(function)
             assert function["Role"] == {"Fn::GetAtt": ["SenderRole", "Arn"]}
     role = resources["SenderRole"]["Properties"]
@@ -443,6 +447,12 @@ def test_dead_letters_and_failures_raise_alarms(resources: Resources) -> None:
         ({"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}, 0),
         ({"Fn::GetAtt": ["WebhookDeadLetterQueue", "QueueName"]}, 0),
     ]
+    old = [alarm for alarm in alarms if alarm.get("MetricName") == "ApproximateAgeOfOldestMessage"]
+    assert [(alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["Threshold"]) for alarm in old] == [
+        ("WorkQueue", 1800),
+        ("SendQueue", 60),
+        ("ReportQueue", 600),
+    ]
 
 
 def test_budget_exists_only_with_its_setting_and_notifies_the_alarm_address(
@@ -478,7 +488,7 @@ def test_housekeeping_is_scheduled_and_its_failures_raise_an_alarm(resources: Re
     watched = {
         json.dumps(alarm["Dimensions"][0]["Value"]) for alarm in alarms if alarm.get("MetricName") == "Errors"
     }
-    assert watched == {json.dumps({"Ref": name}) for name in scheduled}
+    assert watched == {json.dumps({"Ref": name}) for name in (*scheduled, "SendWebhookLambdaFunction")}
 
 
 def test_dashboard_body_is_valid_json(resources: Resources) -> None:
