@@ -87,4 +87,5 @@ def test_listener_accepts_only_signed_requests() -> None:
         with pytest.raises(InvalidSignature):
             listener.next()
         assert listener.receive(headers(), BODY.encode()) == 204
-        assert listener.next()["type"] == "balance.low"
+        id, event = listener.next()
+        assert (id, event["type"]) == (ID, "balance.low")

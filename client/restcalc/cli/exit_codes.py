@@ -22,7 +22,7 @@ MEANINGS = {
     ExitCode.NO_CREDIT: "The balance, or the spending limit of the API key or task, does not cover the cost.",
     ExitCode.UNAVAILABLE: "The service can't be reached or gets too many requests. Try again later.",
     ExitCode.ROWS_FAILED: "All files are processed, and rows of them have errors, which the results contain.",
-    ExitCode.INTERRUPTED: "You interrupted the command with Ctrl-C.",
+    ExitCode.INTERRUPTED: "You interrupted the command with Ctrl-C, or a signal ended `webhooks listen`.",
 }
 """What each code means, for the documentation."""
 

@@ -22,7 +22,7 @@ class Listener:
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.secret = ""
         self.url = f"http://localhost:{server.server_address[1]}{PATH}"
-        self._received = queue.Queue[Any]()
+        self._received = queue.Queue[tuple[str, dict[str, Any]] | InvalidSignature]()
 
     @classmethod
     @contextmanager
@@ -56,14 +56,19 @@ class Listener:
         if not self.secret:
             return 503
         try:
-            self._received.put(verify(self.secret, headers, body))
+            event = verify(self.secret, headers, body)
         except InvalidSignature as error:
             self._received.put(error)
             return 401
+        (id,) = (value for name, value in headers.items() if name.lower() == "webhook-id")
+        self._received.put((id, event))
         return 204
 
-    def next(self) -> dict[str, Any]:
-        """Wait for the next request and return its event. Raises: InvalidSignature for an invalid one."""
+    def next(self) -> tuple[str, dict[str, Any]]:
+        """Wait for the next request, and return its webhook-id and its event.
+
+        Raises: InvalidSignature for an invalid one.
+        """
         while True:
             try:
                 # With a timeout, Ctrl-C ends the wait on every platform.
@@ -72,4 +77,4 @@ class Listener:
                 continue
             if isinstance(received, InvalidSignature):
                 raise received
-            return dict(received)
+            return received

@@ -4,15 +4,23 @@ import json
 import signal
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import httpx
+import pytest
+from standardwebhooks.webhooks import Webhook
+
 from restcalc.cli.exit_codes import ExitCode
 from tests.client.cli.test_processes import COMMAND, environment
+from tests.client.conftest import Service
 from tests.support.command_line.runner import CommandLine
 from tests.support.eventually import eventually
+from tests.support.webhooks import SECRET
 
 URL = "https://hooks.restcalc.invalid/"
 
@@ -98,11 +106,37 @@ def test_listen_prints_events_and_deletes_its_webhook(cli: CommandLine) -> None:
     assert listed(cli) == []
 
 
-def test_listen_deletes_its_webhook_when_it_is_interrupted(cli: CommandLine) -> None:
+INTERRUPTS = pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+
+
+@INTERRUPTS
+def test_listen_deletes_its_webhook_when_it_is_interrupted(cli: CommandLine, name: str) -> None:
     with listening(cli) as (process, _):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.Signals[name])
         assert process.wait(30) == ExitCode.INTERRUPTED
     assert listed(cli) == []
+
+
+@INTERRUPTS
+def test_listen_deletes_its_webhook_when_its_creation_is_interrupted(
+    cli: CommandLine, service: Service, name: str
+) -> None:
+    waiting = "SELECT FROM pg_locks WHERE relation = 'webhooks'::regclass AND NOT granted"
+    with subprocess.Popen([*COMMAND, "webhooks", "listen"], env=environment(cli)) as process:
+        try:
+            service.sql("BEGIN")
+            service.sql("LOCK TABLE webhooks IN SHARE MODE")
+            eventually(lambda: service.sql(waiting))
+            process.send_signal(signal.Signals[name])
+            service.sql("COMMIT")
+            assert process.wait(30) == ExitCode.INTERRUPTED
+        finally:
+            process.kill()
+            service.sql("ROLLBACK")
+    assert service.sql(
+        f"SELECT count(w), count(w.deleted_at) FROM webhooks w JOIN users u ON u.id = user_id"
+        f" WHERE email = '{cli.email}'"
+    ) == [[1, 1]]
 
 
 def free_port() -> int:
@@ -131,3 +165,41 @@ def test_listen_receives_the_requests_of_an_existing_webhook(cli: CommandLine) -
             process.kill()
     assert "webhook.test" in out
     assert [row["id"] for row in listed(cli)] == [hook["id"]]
+
+
+def send(port: int, id: str, *, secret: str = SECRET) -> int:
+    """Send a signed event, and return the status of the response."""
+    moment = datetime.now(UTC)
+    body = json.dumps({"type": "webhook.test", "timestamp": moment.isoformat(), "data": {"webhook_id": id}})
+    headers = {
+        "webhook-id": id,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": Webhook(secret).sign(id, moment, body),
+    }
+    return httpx.post(f"http://localhost:{port}/webhooks", content=body, headers=headers).status_code
+
+
+def test_limit_of_listen_counts_neither_rejected_nor_repeated_requests(cli: CommandLine) -> None:
+    port, other = free_port(), f"whsec_{b64encode(b'another secret').decode()}"
+    command = [*COMMAND, "webhooks", "listen", "--port", str(port), "--limit", "2"]
+    with subprocess.Popen(
+        command,
+        env=environment(cli) | {"RESTCALC_WEBHOOK_SECRET": SECRET},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            eventually(lambda: is_listening(port), within=60)
+            eventually(lambda: send(port, "a", secret=other) == 401)  # 503 until it has the secret
+            assert [send(port, "a") for _ in range(3)] == [204] * 3
+            assert send(port, "b", secret=other) == 401
+            with suppress(httpx.TransportError):  # the command ends, maybe before its response is sent
+                send(port, "b")
+            out, notes = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert [line.rpartition("=")[2] for line in out.splitlines()] == ["a", "b"]
+    assert notes.count("Rejected a request") == 2
+    assert notes.count("Received webhook.test again") == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -174,34 +174,40 @@ def listen(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="End after N events.")
+        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="End after N different events.")
     ] = None,
 ) -> None:
-    """Receive events on this machine, verify them and print them, until Ctrl-C.
+    """Receive events on this machine, verify them and print each once, until Ctrl-C, SIGTERM or SIGHUP.
 
     Creates a webhook, for which it asks for your password, and deletes it at the end. With --secret it
     receives the requests of an existing one.
     """
+    from restcalc.cli.interrupts import interrupts_delayed, termination_ignored, termination_interrupts
     from restcalc.cli.webhook_listener import Listener
 
-    with Listener.running(port) as listener:
+    with termination_interrupts(), Listener.running(port) as listener:
         if secret:
             listener.secret = secret
             run.out.note(f"Listening at {listener.url}. Ctrl-C ends.")
             _print_events(run, listener, limit)
             return
         with run.session() as client:
-            created = client.create_webhook(
-                public_url or listener.url,
-                list(event or WebhookEvent),
-                description="restcalc webhooks listen",
-            )
-            listener.secret = created.secret
+            created = None
             try:
+                # Only the response contains the id by which the webhook is deleted.
+                with interrupts_delayed():
+                    created = client.create_webhook(
+                        public_url or listener.url,
+                        list(event or WebhookEvent),
+                        description="restcalc webhooks listen",
+                    )
+                listener.secret = created.secret
                 _announce(run, created)
                 _print_events(run, listener, limit)
             finally:
-                client.delete_webhook(created.id)
+                if created:
+                    with termination_ignored():
+                        client.delete_webhook(created.id)
 
 
 def _announce(run: Invocation, webhook: WebhookWithSecret) -> None:
@@ -211,16 +217,21 @@ def _announce(run: Invocation, webhook: WebhookWithSecret) -> None:
 def _print_events(run: Invocation, listener: Any, limit: int | None) -> None:
     from restcalc.webhooks import InvalidSignature
 
-    for _ in count() if limit is None else range(limit):
+    printed = set[str]()
+    while limit is None or len(printed) < limit:
         try:
-            received = listener.next()
+            id, event = listener.next()
         except InvalidSignature as error:
             run.out.note(f"Rejected a request: {error}")
             continue
+        if id in printed:
+            run.out.note(f"Received {event['type']} again, with the webhook-id {id}.")
+            continue
+        printed.add(id)
         if run.out.as_json:
-            run.out.json(received)
+            run.out.json(event)
         else:
-            run.out.line(f"{received['timestamp']}\t{received['type']}\t{_subject(received['data'])}")
+            run.out.line(f"{event['timestamp']}\t{event['type']}\t{_subject(event['data'])}")
 
 
 def _subject(data: dict[str, Any]) -> str:
