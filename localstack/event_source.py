@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy.serverless_file import Function, Service
 from localstack import lifeline
 from localstack.cloud import QUEUES, Cloud
-from localstack.execution import ExecutionEnvironment, InvocationFailed
+from localstack.execution import ExecutionEnvironment, FunctionProcesses, InvocationFailed
 from localstack.stack_settings import CannotStart, Settings
 
 WORK_QUEUE = "WorkQueue"
@@ -39,7 +39,8 @@ class Queue:
 
     A received message is invisible for `visibility` seconds, and the poller extends that during an
     invocation. After a crash of all processes SQS therefore redelivers it within `visibility` seconds.
-    `retry` is the delay in seconds after a failed invocation.
+    `retry` is the delay in seconds after a failed invocation. A poller holds `polling` while it waits for
+    messages; more idle ones would only load the emulator.
     """
 
     cloud: Cloud
@@ -47,6 +48,7 @@ class Queue:
     arn: str
     visibility: int
     retry: int
+    polling: threading.Lock = field(default_factory=threading.Lock)
 
     def receive(self, limit: int) -> list[Message]:
         response = self.cloud.sqs.receive_message(
@@ -72,18 +74,27 @@ class Queue:
 class Poller:
     """Receives messages and invokes the function, in an execution environment that it reuses."""
 
-    def __init__(self, queue: Queue, function: Function, region: str, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        function: Function,
+        processes: FunctionProcesses,
+        region: str,
+        stopping: threading.Event,
+    ) -> None:
         self._queue, self._function, self._region = queue, function, region
         self._stopping = stopping
-        self._environment = ExecutionEnvironment(function)
+        self._environment = ExecutionEnvironment(function, processes)
         self._idle = threading.Event()
 
     def run(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._idle.set()
-                messages = self._queue.receive(self._function.batch_size)
-                self._idle.clear()
+                with self._queue.polling:
+                    stopped = self._stopping.is_set()
+                    messages = [] if stopped else self._queue.receive(self._function.batch_size)
+                    self._idle.clear()
                 if messages:
                     self._process(messages)
             except Exception as error:
@@ -190,6 +201,7 @@ def pollers_of(queue: str, batch_workers: int) -> int:
 
 
 def main() -> None:
+    processes = FunctionProcesses()  # before the first thread
     lifeline.hold()
     stopping = threading.Event()
     settings = Settings.from_environment(os.environ)
@@ -199,7 +211,7 @@ def main() -> None:
         sys.exit(str(error))  # `make up` shows it
     service = Service.load(settings.service_file, os.environ)
     pollers = [
-        Poller(queues[function.queue], function, os.environ["AWS_REGION"], stopping)
+        Poller(queues[function.queue], function, processes, os.environ["AWS_REGION"], stopping)
         for function in service.functions.values()
         if function.queue
         for _ in range(pollers_of(function.queue, settings.batch_workers))
@@ -211,6 +223,7 @@ def main() -> None:
     stopping.set()
     for poller in pollers:
         poller.stop()
+    processes.close()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import. The functions' loggers do, so it imports no function.
 import atexit
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from pkgutil import walk_packages
 
 from deploy.environment import ROOT
+from localstack.forking import ask_for_fork, fork_for_requests
 from localstack.stack_settings import CannotStart
 
 SHARED_LIBRARIES = (
@@ -70,7 +70,8 @@ class ForkServer:
         input, lifeline = os.pipe()
         output, written = os.pipe()
         with self._lock:
-            pid = self._ask(WITH_LIBRARIES if with_libraries else WITHOUT_LIBRARIES, input, written)
+            when = WITH_LIBRARIES if with_libraries else WITHOUT_LIBRARIES
+            pid = ask_for_fork(self._requests, when, [input, written])
         os.close(input)
         os.close(written)
         if not pid:
@@ -81,14 +82,6 @@ class ForkServer:
         with open(lifeline, "w", encoding="utf-8", closefd=False) as request:
             request.write(json.dumps(what) + "\n")
         return pid, lifeline, output
-
-    def _ask(self, request: bytes, *pipes: int) -> int:
-        """Return the id of a new process with these pipes, or 0 if the fork server has ended."""
-        try:
-            socket.send_fds(self._requests, [request], pipes)
-            return int.from_bytes(self._requests.recv(8))
-        except OSError:
-            return 0
 
     def _end(self) -> None:
         self._requests.close()
@@ -103,22 +96,13 @@ def fork_server() -> ForkServer:
 
 def main(descriptor: str) -> None:
     """Fork for each request until the parent closes the socket."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel removes ended processes
-    with socket.socket(fileno=int(descriptor)) as requests:
-        while True:
-            request, pipes, *_ = socket.recv_fds(requests, 1, 2)
-            if not pipes:
-                return
-            if request == WITH_LIBRARIES:
-                import_libraries()
-            pid = os.fork()
-            if pid == 0:
-                break
-            requests.send(pid.to_bytes(8))
-            for pipe in pipes:
-                os.close(pipe)
+
+    def before(request: bytes) -> None:
+        if request == WITH_LIBRARIES:
             import_libraries()
-    run(*pipes)
+
+    if pipes := fork_for_requests(socket.socket(fileno=int(descriptor)), before, import_libraries):
+        run(*pipes)
 
 
 @cache
@@ -142,7 +126,6 @@ def import_libraries() -> None:
 
 def run(input: int, output: int) -> None:
     """Run the requested module in a forked process."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     os.dup2(input, 0)
     for standard in (1, 2):

@@ -16,7 +16,7 @@ from uuid import uuid4
 from deploy.serverless_file import Function, Service
 from localstack import lifeline
 from localstack.context import ACCOUNT
-from localstack.execution import ExecutionEnvironment, InvocationFailed
+from localstack.execution import ExecutionEnvironment, FunctionProcesses, InvocationFailed
 from localstack.stack_settings import CannotStart, Settings
 
 FIRST_RUN = timedelta(minutes=1)
@@ -54,8 +54,15 @@ class Schedule:
 class Timer:
     """Invokes one function by its schedule. Each invocation has its own process."""
 
-    def __init__(self, function: Function, schedule: Schedule, stopping: threading.Event) -> None:
-        self._function, self._schedule, self._stopping = function, schedule, stopping
+    def __init__(
+        self,
+        function: Function,
+        schedule: Schedule,
+        processes: FunctionProcesses,
+        stopping: threading.Event,
+    ) -> None:
+        self._function, self._schedule = function, schedule
+        self._processes, self._stopping = processes, stopping
 
     def run(self) -> None:
         while True:
@@ -65,7 +72,7 @@ class Timer:
             self._invoke(due)
 
     def _invoke(self, due: datetime) -> None:
-        environment = ExecutionEnvironment(self._function)
+        environment = ExecutionEnvironment(self._function, self._processes)
         try:
             result = environment.invoke(event(due), (self._function.timeout, lambda: None))
             print(f"{self._function.name} done: {result}")
@@ -91,17 +98,19 @@ def event(due: datetime) -> dict[str, Any]:
 
 
 def main() -> None:
+    processes = FunctionProcesses()  # before the first thread
     lifeline.hold()
     stopping = threading.Event()
     service = Service.load(Settings.from_environment(os.environ).service_file, os.environ)
     now = datetime.now(UTC)
     for function in service.functions.values():
         if function.schedule:
-            timer = Timer(function, Schedule.parse(function.schedule, now), stopping)
+            timer = Timer(function, Schedule.parse(function.schedule, now), processes, stopping)
             threading.Thread(target=timer.run, daemon=True).start()
     lifeline.signal_ready()
     lifeline.wait_for_end()
     stopping.set()
+    processes.close()
 
 
 if __name__ == "__main__":

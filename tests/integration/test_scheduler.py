@@ -12,25 +12,26 @@ import pytest
 from deploy.serverless_file import Service
 from localstack.scheduler import Schedule, Timer
 from tests.support.eventually import eventually
+from tests.support.function_processes import function_processes
 from tests.support.offline_service import write_service
 
 PERIOD = timedelta(seconds=0.3)
 
 
 @contextmanager
-def running(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def running(name: str, folder: Path) -> Iterator[None]:
     """Invoke a function of the small service every PERIOD within the block."""
     function = Service.load(write_service(folder), {}).functions[name]
-    monkeypatch.syspath_prepend(str(folder))
     stopping = threading.Event()
-    timer = Timer(function, Schedule(PERIOD, datetime.now(UTC)), stopping)
-    thread = threading.Thread(target=timer.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
+    with function_processes(folder) as processes:
+        timer = Timer(function, Schedule(PERIOD, datetime.now(UTC)), processes, stopping)
+        thread = threading.Thread(target=timer.run)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
 
 
 def invocations(folder: Path) -> list[Path]:
@@ -38,9 +39,9 @@ def invocations(folder: Path) -> list[Path]:
 
 
 def test_scheduled_function_runs_in_a_new_process_each_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    with running("tick", tmp_path, monkeypatch):
+    with running("tick", tmp_path):
         eventually(lambda: len(invocations(tmp_path)) >= 2)
     first, second = (json.loads(file.read_text()) for file in invocations(tmp_path)[:2])
     assert first["pid"] != second["pid"]
@@ -54,9 +55,9 @@ def test_scheduled_function_runs_in_a_new_process_each_time(
 
 
 def test_failing_scheduled_function_is_invoked_again_on_schedule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with running("fail", tmp_path, monkeypatch):
+    with running("fail", tmp_path):
         output = ""
 
         def twice() -> bool:
