@@ -292,6 +292,17 @@ def test_gone_receiver_is_paused_at_once(
     assert pump.deliver() == 0
 
 
+@pytest.mark.parametrize("code", [300, 301, 304, 308, 404])
+def test_status_other_than_2xx_is_a_failure(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, code: int
+) -> None:
+    receiver.respond = status(code)
+    cause_event(client)
+    pump.deliver()
+    assert deliveries(sql) == [["pending", 1]]
+    assert sql("SELECT failures, failing_since IS NOT NULL FROM webhooks") == [[1, True]]
+
+
 @pytest.mark.parametrize("code", [410, 500])
 def test_failure_of_the_old_url_does_not_count_against_the_new_one(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, code: int

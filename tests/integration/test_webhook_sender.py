@@ -65,18 +65,48 @@ def test_receiver_gets_a_post_that_the_library_verifies(receiver: Receiver) -> N
     assert Webhook(SECRET).verify(received.body, received.headers)["type"] == "task.completed"
 
 
-@pytest.mark.parametrize("code", [204, 302, 404, 410, 500])
+@pytest.mark.parametrize("code", [204, 300, 302, 304, 404, 410, 500])
 def test_any_status_is_a_response(receiver: Receiver, code: int) -> None:
     receiver.respond = status(code)
     assert to_loopback(receiver.url).status == code
 
 
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("code", [300, 301, 302, 303, 304, 305, 306, 307, 308])
 def test_redirect_is_not_followed(receiver: Receiver, code: int) -> None:
     with Receiver.running() as internal:
         receiver.respond = status(code, Location=internal.url)
         assert to_loopback(receiver.url).status == code
         assert internal.connections == 0
+
+
+@pytest.mark.parametrize("scheme", ["HTTP", "HTTPS", "ALL"])
+def test_proxy_of_the_environment_is_not_used(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """A proxy would connect to an address that the service has not checked."""
+    with Receiver.running() as proxy:
+        for name in (f"{scheme}_PROXY", f"{scheme}_PROXY".lower()):
+            monkeypatch.setenv(name, proxy.url)
+        assert to_loopback(receiver.url).status == 200
+        assert (receiver.connections, proxy.connections) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 101 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\na: " + b"b" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 " + b"OK" * 50_000 + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n" + b"a: b\r\n" * 101 + b"\r\nHTTP/1.1 200 OK\r\n\r\n",
+    ],
+    ids=["101 headers", "long header", "long status line", "101 headers of an interim response"],
+)
+def test_response_with_headers_beyond_the_limits_is_a_failure(receiver: Receiver, response: bytes) -> None:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(response)
+
+    receiver.respond = respond
+    assert reason(receiver.url) == "The response is not valid HTTP."
 
 
 @pytest.mark.parametrize(
@@ -264,6 +294,31 @@ def test_receiver_that_never_responds_does_not_hold_the_sender(monkeypatch: pyte
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         assert reason(url) == "No complete response within 0 seconds."
+
+
+def test_handshake_that_arrives_slowly_does_not_hold_the_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte arrives within the timeout of a read."""
+    monkeypatch.setattr(request, "TIME_LIMIT", 0.3)
+    ended_by_sender = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def begin() -> None:
+            connection, _ = server.accept()
+            with connection:
+                try:
+                    connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB
+                    for _ in range(1000):  # ends, so that a sender without a limit fails this test
+                        connection.sendall(b"\x02")
+                        time.sleep(0.01)
+                except OSError:
+                    ended_by_sender.set()
+
+        thread = threading.Thread(target=begin)
+        thread.start()
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/"
+        assert reason(url) == "No complete response within 0 seconds."
+        assert ended_by_sender.wait(30)
+        thread.join()
 
 
 def test_response_that_is_not_http_is_a_failure() -> None:
