@@ -1,4 +1,4 @@
-"""The URLs to which webhooks may be sent: https, a host name or a public address, and no credentials.
+"""The URLs to which webhooks may be sent: https, a host name or a public IPv4 address, and no credentials.
 
 This checks the text only. `webhooks/addresses.py` checks the addresses to which a name resolves, when it
 connects.
@@ -105,6 +105,10 @@ def _check_host(host: str) -> None:
             raise InvalidUrl("Input should have a full host name, such as hooks.example.com") from None
         if host.lower().endswith((".localhost", ".local", ".internal")):
             raise InvalidUrl("Input should have the host name of a public server") from None
+    if isinstance(address, IPv6Address):
+        raise InvalidUrl(
+            "Input should have a host name or IPv4 address. The service can't reach IPv6 addresses"
+        )
     if address is not None and not is_public(address):
         raise InvalidUrl("Input should have the address of a public server")
 

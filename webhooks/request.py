@@ -1,5 +1,6 @@
 """Send one request to a webhook, limited in time and size, without following redirects."""
 
+import errno
 import http.client
 import socket
 import ssl
@@ -25,6 +26,9 @@ RESPONSE_CHARACTERS = 256
 """Characters of the response that are kept for the user."""
 LONGEST_RETRY_AFTER = 24 * 3600
 """Seconds."""
+_NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EHOSTUNREACH}
+"""The errors of a connection to an IPv6 address without an IPv6 network, which Lambda functions outside a VPC
+lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,10 @@ class Response:
 
 class AttemptFailed(Exception):
     """No response came. The message is for the user."""
+
+
+class _OnlyIpv6(OSError):
+    """The host has no IPv4 address, and this machine has no IPv6 network."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -59,15 +67,18 @@ class _Connection(http.client.HTTPConnection):
             raise
 
     def _connected(self) -> socket.socket:
-        """Connect to the first address that accepts the connection."""
-        failure: OSError = TimeoutError()
-        for address in self._addresses:
+        """Connect to the first address that accepts the connection. If none does, raise the first error."""
+        failures = list[OSError]()
+        ipv4_first = sorted(self._addresses, key=lambda address: ":" in address)
+        for address in ipv4_first:
             try:
                 timeout = min(CONNECT_TIMEOUT, _left(self._deadline))
                 return socket.create_connection((address, self.port), timeout)
             except OSError as error:
-                failure = error
-        raise failure
+                failures.append(error)
+        if ":" in ipv4_first[0] and failures[0].errno in _NO_IPV6:
+            raise _OnlyIpv6
+        raise failures[0]
 
 
 def send(attempt: Attempt, *, allows_loopback: bool = False) -> Response:
@@ -182,6 +193,8 @@ def _reason(error: Exception) -> str:
         return "The host name does not resolve."
     if isinstance(error, TimeoutError):
         return f"No connection within {CONNECT_TIMEOUT:.0f} seconds."
+    if isinstance(error, _OnlyIpv6):
+        return "The host has only IPv6 addresses, which the service can't reach. Give it an IPv4 address."
     if isinstance(error, ConnectionRefusedError):
         return "The connection was refused."
     if isinstance(error, http.client.HTTPException | ValueError):

@@ -17,8 +17,8 @@ app = Api(access=Access.SESSION)
     description=(
         "The service sends each of these events of your account to the URL, as a POST that is signed as "
         "Standard Webhooks define. The response shows the secret once; rotate it if you lose it. The URL "
-        "must be https and have a public host. A user has at most 10 webhooks (409). Too many "
-        "new ones within a short time return 429. Free."
+        "must be https and have a public host, which the service reaches by IPv4 only. A user has at most 10 "
+        "webhooks (409). Too many new ones within a short time return 429. Free."
     ),
     operation_id="createWebhook",
     responses=documented(

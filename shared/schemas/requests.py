@@ -161,7 +161,7 @@ WebhookUrl = Annotated[
     Field(
         min_length=1,
         max_length=LONGEST_WEBHOOK_URL,
-        description="https, to a public host.",
+        description="https, to a public host that has an IPv4 address.",
         examples=["https://hooks.example.com/restcalculator"],
     ),
     AfterValidator(_webhook_url),

@@ -72,6 +72,7 @@ def test_webhook_is_changed_paused_and_deleted(client: Client) -> None:
     [
         ({"url": "http://example.com/"}, "#/url"),
         ({"url": "https://169.254.169.254/"}, "#/url"),
+        ({"url": "https://[2606:4700:4700::1111]/"}, "#/url"),
         ({"url": "https://user@example.com/"}, "#/url"),
         ({"url": ""}, "#/url"),
         ({"url": None}, "#/url"),

@@ -1,6 +1,7 @@
 """One request to a webhook over real sockets: what the receiver gets, what the sender refuses and limits."""
 
 import datetime
+import errno
 import http.client
 import ipaddress
 import socket
@@ -388,6 +389,46 @@ def test_name_that_resolves_to_this_machine_is_not_connected_to(
     url = f"https://hooks.example.com:{receiver.url.rpartition(':')[2]}"
     assert reason(url, allows_loopback=False) == "The URL's host has an address that is not public."
     assert receiver.connections == 0
+
+
+@pytest.fixture
+def without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections to IPv6 addresses fail, as in a Lambda function outside a VPC."""
+    connect = socket.create_connection
+
+    def create_connection(address: tuple[str, int], timeout: float) -> socket.socket:
+        if ":" in address[0]:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        return connect(address, timeout)
+
+    monkeypatch.setattr(socket, "create_connection", create_connection)
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *found: str) -> None:
+    """Let the names of all URLs resolve to these addresses."""
+    monkeypatch.setattr(request, "resolve", lambda *_, **__: list(found))
+
+
+@pytest.mark.usefixtures("without_ipv6")
+def test_host_with_only_ipv6_addresses_is_a_failure_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve_to(monkeypatch, "2606:4700:4700::1111", "2606:4700:4700::1001")
+    assert reason("https://hooks.example.com/").startswith("The host has only IPv6 addresses")
+
+
+@pytest.mark.usefixtures("without_ipv6")
+def test_host_with_both_kinds_of_addresses_is_reached_by_ipv4(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "2606:4700:4700::1111", "127.0.0.1")
+    assert to_loopback(receiver.url).status == 200
+
+
+@pytest.mark.usefixtures("without_ipv6")
+def test_failure_of_the_ipv4_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve_to(monkeypatch, "2606:4700:4700::1111", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert reason(f"http://localhost:{port}/") == "The connection was refused."
 
 
 def test_name_is_resolved_once_so_that_a_second_answer_changes_nothing(

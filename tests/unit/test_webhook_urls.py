@@ -60,7 +60,8 @@ PRIVATE = {
     "segment routing": "5f00::1",
 }
 """Addresses that are not public, with the reason."""
-PUBLIC = ("8.8.8.8", "93.184.216.34", "172.32.0.1", "2606:4700:4700::1111", "2a00:1450:4001:800::200e")
+PUBLIC_IPV4 = ("8.8.8.8", "93.184.216.34", "172.32.0.1")
+PUBLIC_IPV6 = ("2606:4700:4700::1111", "2a00:1450:4001:800::200e")
 
 REJECTED = {
     "plain http": "http://example.com/",
@@ -173,10 +174,19 @@ def test_url_with_such_an_address_is_rejected(address: str) -> None:
         parse(f"https://[{address}]/" if ":" in address else f"https://{address}/")
 
 
-@pytest.mark.parametrize("address", PUBLIC)
+@pytest.mark.parametrize("address", PUBLIC_IPV4)
 def test_public_address_is_accepted(address: str) -> None:
     assert is_public(ip_address(address))
-    parse(f"https://[{address}]/" if ":" in address else f"https://{address}/")
+    assert parse(f"https://{address}/").host == address
+
+
+@pytest.mark.parametrize("address", PUBLIC_IPV6)
+@pytest.mark.parametrize("allows_loopback", [False, True])
+def test_public_ipv6_address_is_accepted_only_behind_a_name(address: str, allows_loopback: bool) -> None:
+    """The name may have an IPv4 address too."""
+    assert is_public(ip_address(address))
+    with pytest.raises(InvalidUrl, match="can't reach IPv6"):
+        parse(f"https://[{address}]/", allows_loopback=allows_loopback)
 
 
 @pytest.mark.parametrize(
