@@ -124,15 +124,17 @@ class Api(APIGatewayHttpResolver):
         """Return the decorator that registers an endpoint's function.
 
         Powertools does not get the responses. It would build their models at the first call, and only the
-        OpenAPI document needs them.
+        OpenAPI document needs them. Nor does it validate where nothing can be invalid, which would take a
+        tenth of a list's instructions.
         """
         self.declared = _ROUTE.bind(self, *arguments, **options).arguments
         del self.declared["self"]
-        register = super().route(**{**self.declared, "responses": None})
+        register = super().route
 
         def decorate(function: Function) -> Function:
             self.function = function
-            return register(function)
+            options = {**self.declared, "responses": None, "enable_validation": _needs_validation(function)}
+            return register(**options)(function)
 
         return decorate
 
@@ -316,6 +318,12 @@ def _logger() -> "Logger":
     from aws_lambda_powertools import Logger
 
     return Logger(service=request_log.SERVICE)
+
+
+def _needs_validation(function: Function) -> bool:
+    """Whether a function has parameters to validate, or a response that is not text."""
+    signature = inspect.signature(function)
+    return bool(signature.parameters) or signature.return_annotation != Response[str]
 
 
 def _fault_of_parameter(occurrences: int, is_known: bool) -> str:

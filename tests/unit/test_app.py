@@ -7,6 +7,9 @@ from uuid import UUID
 
 import pytest
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
+    OpenAPIRequestValidationMiddleware,
+)
 from pydantic import BaseModel, ConfigDict
 
 from shared import errors
@@ -183,6 +186,30 @@ def call_with_key(key: str) -> dict[str, Any]:
         return done("Got it.")
 
     return app(event(headers={"idempotency-key": key}), None)
+
+
+def test_powertools_skips_the_validation_of_a_function_without_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without, validated, handler = Api(), Api(), OpenAPIRequestValidationMiddleware.handler
+    apps = list[Api]()
+
+    def record(middleware: OpenAPIRequestValidationMiddleware, app: Any, next_middleware: Any) -> Any:
+        apps.append(app)
+        return handler(middleware, app, next_middleware)
+
+    @without.get("/")
+    def get() -> Response[str]:
+        return done("Got it.")
+
+    @validated.post("/")
+    def post(body: Refund) -> Response[str]:
+        return done("Refunded.")
+
+    monkeypatch.setattr(OpenAPIRequestValidationMiddleware, "handler", record)
+    assert without(event(), None)["statusCode"] == 200
+    assert validated(event("POST", "/", '{"reason": "a mistake"}'), None)["statusCode"] == 200
+    assert apps == [validated]
 
 
 def test_response_that_breaks_its_schema_returns_500() -> None:
