@@ -91,7 +91,7 @@ class Watch:
 
 
 def _family(leader: psutil.Process) -> list[psutil.Process]:
-    return [leader, *leader.children()]
+    return [leader, *leader.children(recursive=True)]
 
 
 def _idle() -> float:

@@ -20,8 +20,10 @@ settings.load_profile("without-deadline")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A command in the background of a shell ignores SIGINT, and so would the processes that tests interrupt.
+    # A command in the background of a shell ignores SIGINT, and one of nohup SIGHUP. So would the processes
+    # that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if not os.environ.get("PYTEST_XDIST_WORKER"):
         share_folder(config)
 

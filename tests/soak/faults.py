@@ -90,14 +90,9 @@ def gateway_workers(stack: Stack) -> list[psutil.Process]:
 
 
 def batch_workers(stack: Stack) -> list[psutil.Process]:
-    """Return the batch worker processes, the oldest first. None exist before the first message."""
-    workers = list[psutil.Process]()
-    for child in psutil.Process(stack.pid(BATCH)).children():
-        with suppress(psutil.NoSuchProcess):
-            # Exclude multiprocessing's resource tracker.
-            if "spawn_main" in " ".join(child.cmdline()):
-                workers.append(child)
-    return _by_age(workers)
+    """Return the processes of the functions with a queue, the oldest first. None exist before a message."""
+    (forks_functions,) = psutil.Process(stack.pid(BATCH)).children()
+    return _by_age(forks_functions.children())
 
 
 def _by_age(processes: list[psutil.Process]) -> list[psutil.Process]:
