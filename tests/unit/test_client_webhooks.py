@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler
 
+import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
@@ -79,13 +81,33 @@ def test_malformed_secret_is_an_error_of_the_caller(secret: str) -> None:
         verify(secret, headers(), BODY)
 
 
+def post(listener: Listener, sent: dict[str, str]) -> int:
+    return httpx.post(listener.url, content=BODY.encode(), headers=sent).status_code
+
+
 def test_listener_accepts_only_signed_requests() -> None:
     with Listener.running(0) as listener:
-        assert listener.receive(headers(), BODY.encode()) == 503  # it has no secret yet
+        assert post(listener, headers()) == 503  # it has no secret yet
         listener.secret = SECRET
-        assert listener.receive(headers(OTHER), BODY.encode()) == 401
+        assert post(listener, headers(OTHER)) == 401
         with pytest.raises(InvalidSignature):
             listener.next()
-        assert listener.receive(headers(), BODY.encode()) == 204
+        assert post(listener, headers()) == 204
         id, event = listener.next()
         assert (id, event["type"]) == (ID, "balance.low")
+
+
+def test_listener_hands_an_event_over_after_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command may end then, without the service repeating the request."""
+    send_response, handed_over = BaseHTTPRequestHandler.end_headers, list[bool]()
+
+    def end_headers(handler: BaseHTTPRequestHandler) -> None:
+        handed_over.append(not listener.received.empty())
+        send_response(handler)
+
+    monkeypatch.setattr(BaseHTTPRequestHandler, "end_headers", end_headers)
+    with Listener.running(0) as listener:
+        listener.secret = SECRET
+        assert post(listener, headers()) == 204
+        assert listener.next()[0] == ID
+    assert handed_over == [False]

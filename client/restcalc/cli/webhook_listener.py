@@ -1,4 +1,4 @@
-"""A local receiver of webhooks: it verifies each request, prints its event, and responds."""
+"""A local receiver of webhooks: it verifies each request, responds, and hands its event over."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from restcalc.webhooks import InvalidSignature, verify
 LARGEST_BODY = 1024 * 1024
 """Bytes."""
 PATH = "/webhooks"
+Received = tuple[str, dict[str, Any]] | InvalidSignature
+"""The webhook-id and the event of a request, or why it is rejected."""
 
 
 class Listener:
@@ -22,7 +24,7 @@ class Listener:
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.secret = ""
         self.url = f"http://localhost:{server.server_address[1]}{PATH}"
-        self._received = queue.Queue[tuple[str, dict[str, Any]] | InvalidSignature]()
+        self.received = queue.Queue[Received]()
 
     @classmethod
     @contextmanager
@@ -35,9 +37,14 @@ class Listener:
             def do_POST(self) -> None:
                 length = self.headers.get("Content-Length", "")
                 body = self.rfile.read(min(int(length), LARGEST_BODY) if length.isdecimal() else 0)
-                self.send_response(listener.receive(dict(self.headers.items()), body))
+                status, received = listener.check(dict(self.headers.items()), body)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+                # Not before the response: after its last event the command ends, and the service would repeat
+                # the request.
+                if received:
+                    listener.received.put(received)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -51,18 +58,16 @@ class Listener:
             server.shutdown()
             server.server_close()
 
-    def receive(self, headers: dict[str, str], body: bytes) -> int:
-        """Verify a request, keep its event for `next`, and return the status of the response."""
+    def check(self, headers: dict[str, str], body: bytes) -> tuple[int, Received | None]:
+        """Verify a request. Return the status of the response, and what `next` returns or raises."""
         if not self.secret:
-            return 503
+            return 503, None
         try:
             event = verify(self.secret, headers, body)
         except InvalidSignature as error:
-            self._received.put(error)
-            return 401
+            return 401, error
         (id,) = (value for name, value in headers.items() if name.lower() == "webhook-id")
-        self._received.put((id, event))
-        return 204
+        return 204, (id, event)
 
     def next(self) -> tuple[str, dict[str, Any]]:
         """Wait for the next request, and return its webhook-id and its event.
@@ -72,7 +77,7 @@ class Listener:
         while True:
             try:
                 # With a timeout, Ctrl-C ends the wait on every platform.
-                received = self._received.get(timeout=1)
+                received = self.received.get(timeout=1)
             except queue.Empty:
                 continue
             if isinstance(received, InvalidSignature):
