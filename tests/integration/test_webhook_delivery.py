@@ -360,6 +360,34 @@ def test_redelivery_during_the_last_attempt_is_sent_although_that_one_fails(
     assert deliveries(sql) == [["delivered", 1]]
 
 
+def test_redelivery_of_a_waiting_delivery_keeps_the_order(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    caused = [str(cause_event(client)) for _ in range(2)]
+    ((delivery_id,), _) = sql("SELECT id FROM webhook_deliveries ORDER BY created_at")
+    webhooks.redeliver(client.caller, webhook, delivery_id)
+    assert pump.deliver() == 2
+    assert [json.loads(received.body)["data"]["id"] for received in receiver.received] == caused
+
+
+def test_test_event_and_redelivery_at_the_same_time_do_not_deadlock(
+    sql: Sql, client: Person, webhook: UUID, another_uow: Callable[[], UnitOfWork]
+) -> None:
+    """Both need the webhook's row and the user's tokens."""
+    delivery_id = UUID(json.loads(webhooks.test(client.caller, webhook))["id"])
+    holder = another_uow()
+    holder.query("SELECT FROM rate_limits FOR UPDATE", {})
+    with ThreadPoolExecutor(2) as pool:
+        tested = pool.submit(webhooks.test, client.caller, webhook)
+        eventually(lambda: sql(WAITING) == [[1]])
+        redelivered = pool.submit(webhooks.redeliver, client.caller, webhook, delivery_id)
+        eventually(lambda: sql(WAITING) == [[2]])
+        holder.commit()
+        tested.result(30)
+        redelivered.result(30)
+    assert len(deliveries(sql)) == 2
+
+
 @pytest.mark.parametrize("change", ["paused", "deleted", "inactive user", "deleted user"])
 def test_waiting_delivery_is_not_sent_to_a_webhook_that_may_get_none(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, change: str

@@ -1,5 +1,6 @@
 -- Make a delivery of a webhook of this user due again, with all its attempts, if the user may cause another one now (a
--- token bucket). `body` is null if the webhook is paused, or if `wait` seconds are left until then.
+-- token bucket). One that is due already keeps its place among the webhook's deliveries. `body` is null if the webhook is
+-- paused, or if `wait` seconds are left until then.
 WITH webhook AS MATERIALIZED (
     -- Before the delivery, as the dispatcher and the recorder do: in another order they could deadlock.
     SELECT id, user_id, paused_at IS NOT NULL AS paused
@@ -17,7 +18,8 @@ WITH webhook AS MATERIALIZED (
     WHERE NOT paused
 ), redelivered AS (
     UPDATE webhook_deliveries d
-    SET status = 'pending', attempts = 0, next_attempt_at = now(), deadline = now() + interval '4 days', ended_at = NULL
+    SET status = 'pending', attempts = 0, deadline = now() + interval '4 days', ended_at = NULL,
+        next_attempt_at = CASE WHEN status = 'pending' THEN least(next_attempt_at, now()) ELSE now() END
     FROM found, token
     WHERE d.id = found.id AND token.wait = 0
     RETURNING webhook_delivery_json(d) AS body

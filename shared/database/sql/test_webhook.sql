@@ -1,9 +1,11 @@
 -- Write a test event for one webhook of this user, whatever events it is subscribed to, if the user may cause
 -- another one now (a token bucket). `body` is null if it is paused, or if `wait` seconds are left until then.
 WITH webhook AS MATERIALIZED (
+    -- Before the token, as redeliver_webhook does: the delivery's trigger locks the webhook, and would deadlock with it.
     SELECT id, user_id, paused_at IS NOT NULL AS paused
     FROM webhooks
     WHERE id = :id::uuid AND user_id = :user_id::uuid AND deleted_at IS NULL
+    FOR NO KEY UPDATE
 ), token AS MATERIALIZED (
     SELECT take_token('webhook:' || user_id, :capacity::numeric, :per_second::numeric) AS wait
     FROM webhook
