@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from deploy.serverless_file import Function
+from docs.webhook_events import EVENTS as DOCUMENTED
 from functions.housekeeping import expire
 from localstack.context import LambdaContext
-from shared import accounts, database, exports, tasks, users
+from shared import accounts, database, exports, tasks, users, webhooks
 from shared.billing import charges, refunds
 from shared.database import UnitOfWork
 from shared.errors import NotSignedIn
@@ -271,6 +272,20 @@ def test_webhook_receives_only_the_events_that_it_is_subscribed_to(
     assert sql("SELECT webhook_id, status, attempts FROM webhook_deliveries") == [[webhook_id, "pending", 0]]
 
 
+def test_every_event_has_the_data_that_the_openapi_document_describes(
+    sql: Sql, admin: Person, client: Person
+) -> None:
+    webhook_id = subscribe(client.id)
+    cause_all(sql, admin, client)
+    webhooks.test(client.caller, webhook_id)
+    found = emitted(sql, client.id)
+    assert {kind for kind, _ in found} == set(DOCUMENTED)
+    for kind, data in found:
+        model, _, _ = DOCUMENTED[kind]
+        assert sorted(data) == sorted(model.model_fields), kind
+        model.model_validate(data)
+
+
 @pytest.mark.parametrize("unfit", ["paused", "deleted", "another user's"])
 def test_unfit_webhook_receives_nothing(sql: Sql, admin: Person, client: Person, unfit: str) -> None:
     webhook_id = subscribe(admin.id if unfit == "another user's" else client.id)
@@ -284,12 +299,12 @@ def test_unfit_webhook_receives_nothing(sql: Sql, admin: Person, client: Person,
 
 
 def test_event_for_two_webhooks_is_one_event_with_two_deliveries(sql: Sql, client: Person) -> None:
-    webhooks = {subscribe(client.id), subscribe(client.id)}
+    subscribed = {subscribe(client.id), subscribe(client.id)}
     task_id, _ = tasks.create(client.caller, "a.csv", 10, "queued")
     tasks.cancel(task_id, client.id, lambda *ids: None)
     ((event_id,),) = sql("SELECT id FROM webhook_events")
     found = sql("SELECT webhook_id, event_id FROM webhook_deliveries")
-    assert sorted(found) == sorted([[webhook_id, event_id] for webhook_id in webhooks])
+    assert sorted(found) == sorted([[webhook_id, event_id] for webhook_id in subscribed])
 
 
 def test_ids_are_of_version_7_and_ordered_by_time(sql: Sql) -> None:

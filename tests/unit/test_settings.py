@@ -120,3 +120,23 @@ def test_production_accepts_other_passwords(environment: pytest.MonkeyPatch) -> 
 def test_default_passwords_apply_outside_production() -> None:
     assert not settings().production
     assert settings().passwords() == ("Test1234!", "adminpass")
+
+
+@pytest.mark.parametrize(
+    ("config_type", "variable", "allowed"),
+    [
+        ("local", "true", True),
+        ("local", None, False),
+        ("development", None, False),
+        ("production", "true", False),
+    ],
+)
+def test_webhooks_may_have_urls_of_this_machine_only_outside_production_and_if_it_is_set(
+    environment: pytest.MonkeyPatch, config_type: str, variable: str | None, allowed: bool
+) -> None:
+    environment.setenv("CONFIG_TYPE", config_type)
+    environment.delenv("WEBHOOK_LOOPBACK", raising=False)
+    if variable is not None:
+        environment.setenv("WEBHOOK_LOOPBACK", variable)
+    settings.cache_clear()
+    assert settings().allows_loopback is allowed
