@@ -45,7 +45,7 @@ def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any]) -> 
             id=uuid7(),
             user_id=user_id,
             **wanted,
-            secret=new_secret(),
+            secret=_new_secret(),
             admin_id=caller.admin_id,
             audit_id=uuid7(),
             capacity=CREATIONS_AT_ONCE,
@@ -94,7 +94,7 @@ def rotate_secret(caller: Caller, webhook_id: UUID) -> str:
             "rotate_webhook_secret",
             id=webhook_id,
             user_id=caller.id,
-            secret=new_secret(),
+            secret=_new_secret(),
             admin_id=caller.admin_id,
             audit_id=uuid7(),
         )
@@ -138,7 +138,7 @@ def check_exists(caller: Caller, webhook_id: UUID) -> None:
     _body(database.one("webhook", id=webhook_id, user_id=caller.id))
 
 
-def new_secret() -> str:
+def _new_secret() -> str:
     """Return a new secret, in the form of Standard Webhooks."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
 

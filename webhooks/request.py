@@ -113,7 +113,7 @@ def _exchange(connection: _Connection, target: Target, attempt: Attempt, deadlin
         with _shut_down_at(deadline, connection.sock):
             connection.request("POST", target.path, attempt.body.encode(), dict(attempt.headers))
             with connection.getresponse() as response:
-                _left(deadline)  # http.client takes the end of the connection for the end of the headers
+                _left(deadline)  # http.client treats the end of the connection as the end of the headers
                 retry_after = response.getheader("Retry-After")
                 return Response(response.status, _text(_beginning(response)), _seconds(retry_after))
     finally:

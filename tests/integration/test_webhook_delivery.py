@@ -482,6 +482,12 @@ def test_at_most_five_previous_secrets_sign(
     assert signers(client, receiver, pump, secrets) == secrets[-6:]
 
 
+def test_parallel_rotations_keep_every_secret(sql: Sql, client: Person, webhook: UUID) -> None:
+    rotated = run_concurrently(4, lambda _: rotate(client, webhook))
+    ((secret, previous),) = sql("SELECT secret, previous_secrets FROM webhooks")
+    assert {secret, *(kept["secret"] for kept in previous)} == {SECRET, *rotated}
+
+
 def test_message_to_the_sender_has_no_secret(client: Person, webhook: UUID, pump: Pump) -> None:
     cause_event(client)
     pump.dispatch()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.webhook_url import InvalidUrl, Target, is_public, parse
+from shared.schemas.requests import LONGEST_WEBHOOK_URL
+from shared.webhook_url import LONGEST_URL, InvalidUrl, Target, is_public, parse
 from webhooks.addresses import RefusedAddress, resolve
 
 Resolve = Callable[..., None]
@@ -161,6 +162,11 @@ REJECTED = {
 def test_url_is_rejected(url: str) -> None:
     with pytest.raises(InvalidUrl):
         parse(url)
+
+
+def test_limit_of_a_urls_length_is_that_of_the_schema() -> None:
+    assert LONGEST_URL == LONGEST_WEBHOOK_URL
+    assert parse("https://example.com/".ljust(LONGEST_URL, "a"))
 
 
 @pytest.mark.parametrize("address", PRIVATE.values(), ids=PRIVATE)

@@ -1,6 +1,7 @@
--- Set when the dispatcher looks at these webhooks next: when their next delivery can be sent, or never if none waits. Run
--- it in a transaction that has locked them before this statement: a delivery that it does not see makes its webhook due
--- afterwards. `is_due` is whether the webhook, or another one of its user, can get a request now.
+-- Set when the dispatcher reads these webhooks next: when their next delivery can be sent, or never if none is pending.
+-- Run it in a transaction that has locked them before: a delivery that this statement does not see is written by a
+-- transaction that waits for the lock, and then sets the time itself (wake_webhook). `is_due` is whether the webhook, or
+-- another one of its user, can get a request now.
 UPDATE webhooks w
 SET due_at = (SELECT greatest(d.next_attempt_at, w.leased_until, w.not_before) FROM webhook_deliveries d
               WHERE d.webhook_id = w.id AND d.status = 'pending'

@@ -12,7 +12,7 @@ export type Attempt = Schemas["WebhookAttempt"];
 
 export const EVENTS: Record<WebhookEvent, string> = {
   "task.completed": "A file has been processed or priced",
-  "task.stopped": "A file was cancelled, or its spending stopped",
+  "task.stopped": "A file was cancelled, or ran out of credit",
   "task.failed": "A file has failed",
   "export.completed": "An export is ready",
   "balance.low": "The balance fell below the threshold of your account",
