@@ -378,6 +378,26 @@ def test_charge_that_waited_for_a_deletion_emits_nothing(
     assert events() == []
 
 
+def test_test_event_that_waited_for_another_event_is_the_later_one(
+    subscriber: Person,
+    another_uow: AnotherUow,
+    queue: Callable[[Callable[[], Any]], Any],
+    events: Events,
+    sql: Sql,
+) -> None:
+    ((webhook_id,),) = sql("SELECT id FROM webhooks")
+    first = another_uow()
+    first.one("lock_webhook", id=webhook_id)
+    tested = queue(lambda: webhooks.test(subscriber.caller, webhook_id))
+    assert not tested.done()
+    first.query("SELECT emit_event(:id::uuid, 'task.stopped', '{}')", {"id": subscriber.id})
+    first.commit()
+    tested.result(30)
+    assert [kind for kind, _ in events()] == ["task.stopped", "webhook.test"]
+    due = "SELECT type FROM webhook_deliveries ORDER BY next_attempt_at"
+    assert sql(due) == [["task.stopped"], ["webhook.test"]]
+
+
 @pytest.mark.parametrize("change", ["paused_at = now(), paused_reason = 'owner'", "deleted_at = now()"])
 def test_event_that_waited_while_its_only_webhook_ended_is_not_written(
     sql: Sql,

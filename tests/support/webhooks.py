@@ -3,24 +3,17 @@
 import json
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from shared import database
 from shared.ids import uuid7
+from shared.schemas.field_types import WebhookEvent
 from tests.support.http_client import API, Client
 
 Sql = Callable[..., list[list[Any]]]
 
-EVENTS = (
-    "task.completed",
-    "task.stopped",
-    "task.failed",
-    "export.completed",
-    "balance.low",
-    "credit.granted",
-    "record.refunded",
-)
+EVENTS: tuple[str, ...] = get_args(WebhookEvent.__value__)
 """All events to which a webhook can be subscribed."""
 UNKNOWN_HOST = "https://hooks.restcalculator.invalid/"
 SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cywgMzIgYnl0ZXMgbG9uZw=="

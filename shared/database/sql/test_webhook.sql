@@ -7,19 +7,22 @@ WITH webhook AS MATERIALIZED (
     WHERE id = :id::uuid AND user_id = :user_id::uuid AND deleted_at IS NULL
     FOR NO KEY UPDATE
 ), token AS MATERIALIZED (
-    SELECT take_token('webhook:' || user_id, :capacity::numeric, :per_second::numeric) AS wait
+    -- The time after the lock, so that this event is later than those for which it waited.
+    SELECT take_token('webhook:' || user_id, :capacity::numeric, :per_second::numeric) AS wait,
+           clock_timestamp() AS moment
     FROM webhook
     WHERE NOT paused
 ), event AS (
     INSERT INTO webhook_events (id, user_id, type, body, created_at)
     SELECT :event_id::uuid, webhook.user_id, 'webhook.test',
-           event_body('webhook.test', now(), json_build_object('webhook_id', webhook.id)), now()
+           event_body('webhook.test', moment, json_build_object('webhook_id', webhook.id)), moment
     FROM webhook, token
     WHERE token.wait = 0
-    RETURNING id, user_id, type
+    RETURNING id, user_id, type, created_at
 ), delivery AS (
-    INSERT INTO webhook_deliveries (id, user_id, webhook_id, event_id, type, next_attempt_at, deadline)
-    SELECT :delivery_id::uuid, event.user_id, webhook.id, event.id, event.type, now(), now() + interval '4 days'
+    INSERT INTO webhook_deliveries (id, user_id, webhook_id, event_id, type, created_at, next_attempt_at, deadline)
+    SELECT :delivery_id::uuid, event.user_id, webhook.id, event.id, event.type, event.created_at, event.created_at,
+           event.created_at + interval '4 days'
     FROM event, webhook
     RETURNING webhook_delivery_json(webhook_deliveries) AS body
 )
