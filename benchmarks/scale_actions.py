@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -38,7 +39,8 @@ from shared.lists.registry import LEDGER, RECORDS, TASKS
 Connection = pg8000.native.Connection
 Run = Callable[[], object]
 
-CHARGED = OTHER[:1000]
+ACTIVE, INACTIVE = OTHER[:100], OTHER[1000:]
+"""Users who call again and again, and those whose newest rows may have left the memory."""
 ROWS_OF_BATCH = 100_000
 NIGHT = 3
 """Charges of each user in a night, 30,000 in all."""
@@ -76,6 +78,7 @@ ADD_TASK = """
 INSERT INTO tasks (id, user_id, filename, status, bytes_total)
 VALUES (:task_id, :user_id, 'bench.csv', 'queued', :size)"""
 
+FLUSH = "SELECT pg_stat_force_next_flush()"
 WORKER_BACKENDS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
@@ -122,6 +125,7 @@ class Action:
         with connect(url) as connection:
             for _ in range(self.warm_up + self.calls):
                 run = self.prepare(connection)
+                connection.run(FLUSH)
                 self._flush()
                 before, began = pages_read(connection), time.perf_counter()
                 run()
@@ -137,7 +141,7 @@ class Action:
     def _flush(self) -> None:
         """Make the service's backend publish its statistics, which it else does once in a while."""
         with database.statement_timeout(self.timeout):
-            database.query("SELECT pg_stat_force_next_flush()", {})
+            database.query(FLUSH, {})
 
 
 class Batch(Action):
@@ -166,18 +170,35 @@ class Batch(Action):
         return Measurement(float(measured["billing"] + measured["results"]) * 1000, pages)
 
 
-def _charge(_: Connection) -> Run:
-    from functions.calculator.process_operation import app
+def _charge(people: list[UUID]) -> Callable[[Connection], Run]:
+    """Return the preparation of a charge of one of the people after the other."""
+    turns = cycle(people)
 
-    person = random.choice(CHARGED)
-    signed_in = tokens.issue(person, person, "client")
-    event = post(
-        "/api/v1/process_operation",
-        {"type": "addition", "arguments": [1.5, 2]},
-        headers={"x-csrf-token": signed_in.csrf},
-        cookies=[f"access_token_cookie={signed_in.access}"],
-    )
-    return lambda: _check(app(event, None))
+    def prepare(_: Connection) -> Run:
+        from functions.calculator.process_operation import app
+
+        person = next(turns)
+        signed_in = tokens.issue(person, person, "client")
+        event = post(
+            "/api/v1/process_operation",
+            {"type": "addition", "arguments": [1.5, 2]},
+            headers={"x-csrf-token": signed_in.csrf},
+            cookies=[f"access_token_cookie={signed_in.access}"],
+        )
+        return lambda: _check(app(event, None))
+
+    return prepare
+
+
+def _again(prepare: Callable[[Connection], Run]) -> Callable[[Connection], Run]:
+    """Return a preparation that also runs what is to be measured, so that its pages are in memory."""
+
+    def prepare_and_run(connection: Connection) -> Run:
+        run = prepare(connection)
+        run()
+        return run
+
+    return prepare_and_run
 
 
 def _page(
@@ -277,14 +298,23 @@ def _same(found: object, expected: object) -> None:
     assert found == expected, found
 
 
+def _twice(what: str, prepare: Callable[[Connection], Run]) -> tuple[Action, Action]:
+    """Return the first read of a page, which may need the disk, and the second one of the same page."""
+    return (
+        Action(f"{what}, first read", prepare, 40, is_bounded=False, warm_up=10),
+        Action(f"{what}, read again", _again(prepare), 40, warm_up=10),
+    )
+
+
 full_audit = Action("a full audit", _full_audit, is_bounded=False, timeout=audit.AUDIT_TIMEOUT)
 ACTIONS = (
-    Action("a charge, 1,000 users", _charge, 200, warm_up=20),
+    Action("a charge", _charge(ACTIVE), 200, warm_up=len(ACTIVE)),
+    Action("a user's first charge after a long time", _charge(INACTIVE), 200, is_bounded=False, warm_up=20),
     Action("page 1 and its total, the user with a fifth of all records", _page([HEAVY]), 40, warm_up=10),
-    Action("a page at a random depth by cursor, the same user", _page([HEAVY], _deep), 40, warm_up=10),
-    Action("a page until a time, the same user", _page([HEAVY], _until), 40, warm_up=10),
-    Action("a page at a random depth by cursor, other users", _page(OTHER, _deep), 40, warm_up=10),
-    Action("the records of a file", _page(FILE_OWNER, _of_task), 40, warm_up=10),
+    *_twice("a page at a random depth by cursor, the same user", _page([HEAVY], _deep)),
+    *_twice("a page until a time, the same user", _page([HEAVY], _until)),
+    *_twice("a page at a random depth by cursor, other users", _page(OTHER, _deep)),
+    *_twice("the records of a file", _page(FILE_OWNER, _of_task)),
     Action("page 1 of all users' records", _read(RECORDS, "admin", [HEAVY]), 40, warm_up=10),
     Action("page 1 of a user's ledger", _read(LEDGER, "client", [HEAVY]), 40, warm_up=10),
     Action("page 1 of all users' tasks", _read(TASKS, "admin", [HEAVY]), 40, warm_up=10),
