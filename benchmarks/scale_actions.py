@@ -306,6 +306,7 @@ def _twice(what: str, prepare: Callable[[Connection], Run]) -> tuple[Action, Act
     )
 
 
+OLD = cursor.encode(Query(), [str(datetime.now(UTC) - timedelta(days=15)), str(UUID(int=0))])
 full_audit = Action("a full audit", _full_audit, is_bounded=False, timeout=audit.AUDIT_TIMEOUT)
 ACTIONS = (
     Action("a charge", _charge(ACTIVE), 200, warm_up=len(ACTIVE)),
@@ -317,7 +318,11 @@ ACTIONS = (
     *_twice("the records of a file", _page(FILE_OWNER, _of_task)),
     Action("page 1 of all users' records", _read(RECORDS, "admin", [HEAVY]), 40, warm_up=10),
     Action("page 1 of a user's ledger", _read(LEDGER, "client", [HEAVY]), 40, warm_up=10),
-    Action("page 1 of all users' tasks", _read(TASKS, "admin", [HEAVY]), 40, warm_up=10),
+    # Its total grows until there are 10,001 tasks.
+    Action("page 1 of all users' tasks", _read(TASKS, "admin", [HEAVY]), 40, is_bounded=False, warm_up=10),
+    Action(
+        "a page of all users' tasks by cursor", _read(TASKS, "admin", [HEAVY], cursor=OLD), 40, warm_up=10
+    ),
     Action("a user's usage, 30 days by day", _usage("client", OTHER, 30), 40, warm_up=10),
     Action("all users' usage of a day", _usage("admin", [HEAVY], 1), 40, warm_up=10),
     Action(
