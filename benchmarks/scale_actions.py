@@ -139,7 +139,7 @@ class Action:
         )
 
     def _flush(self) -> None:
-        """Make the service's backend publish its statistics, which it else does once in a while."""
+        """Make the service's backend publish its statistics at once. Otherwise it may wait for 10 s."""
         with database.statement_timeout(self.timeout):
             database.query(FLUSH, {})
 

@@ -1,4 +1,7 @@
-/** Let the second click of a double click send no form: the first may have been answered already. */
+/**
+ * Ignore the second click of a double click on a submit button. If the response to the first click has
+ * already arrived, the button is enabled again, and the form would be sent twice.
+ */
 export function sendOnceAtDoubleClick(): void {
   document.addEventListener("click", (event) => {
     if (event.detail > 1 && event.target instanceof HTMLButtonElement && event.target.type === "submit")
