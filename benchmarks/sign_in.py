@@ -1,7 +1,7 @@
 """Compare a sign-in through the handler, from event to response, with only the password hash.
 
 The hash is slow on purpose. Everything else (throttle, account, tokens, session, cookies) should take little
-time in comparison.
+time in comparison. The least is the hash between the two statements, of which the second waits for the disk.
 """
 
 import os
@@ -9,15 +9,18 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from time import perf_counter
+from uuid import uuid4
 
 from benchmarks import money
 from benchmarks.embedded_postgres import connect, migrated
 from benchmarks.event import post
 from benchmarks.report import Row, write
-from shared.auth import passwords
+from shared import database
+from shared.auth import passwords, throttle
+from shared.auth.tokens import LIFETIME, TokenType
 
 EMAIL, PASSWORD = "defaultclient@client.as", "Test1234!"
-LOGIN, HASH = "POST /login", "argon2 verify alone"
+LOGIN, STATEMENTS, HASH = "POST /login", "argon2 verify and the two statements", "argon2 verify alone"
 WARM_UP = 10
 
 
@@ -25,14 +28,19 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=300)
     rounds = parser.parse_args().rounds
-    with migrated() as postgres, connect(postgres.url) as database:
+    with migrated() as postgres, connect(postgres.url) as connection:
         with open(os.devnull, "w") as log, redirect_stdout(log):
-            samples = measure({LOGIN: by_handler(), HASH: by_hash()}, rounds)
-        rows = [Row(LOGIN, "ms", samples[LOGIN], HASH, "≤ 1.1"), Row(HASH, "ms", samples[HASH])]
+            samples = measure({LOGIN: by_handler(), STATEMENTS: by_statements(), HASH: by_hash()}, rounds)
+        rows = [
+            Row(LOGIN, "ms", samples[LOGIN], HASH, "≤ 1.08"),
+            Row(f"{LOGIN}, beside the statements", "ms", samples[LOGIN], STATEMENTS),
+            Row(STATEMENTS, "ms", samples[STATEMENTS], HASH),
+            Row(HASH, "ms", samples[HASH]),
+        ]
         command = f"python -m benchmarks.sign_in --rounds {rounds}"
         price = money.of_calls("sign-ins", rows[0].median, memory=money.PASSWORDS)
         note = f"**In money**, if all of the time is computing: {price}."
-        write("sign_in", rows, command=command, notes=[note], database=database)
+        write("sign_in", rows, command=command, notes=[note], database=connection)
 
 
 def measure(variants: Mapping[str, Callable[[], bool]], rounds: int) -> dict[str, list[float]]:
@@ -51,6 +59,27 @@ def by_handler() -> Callable[[], bool]:
 
     request = post("/login", {"email": EMAIL, "password": PASSWORD})
     return lambda: app({**request, "headers": dict(request["headers"])}, None)["statusCode"] == 200
+
+
+def by_statements() -> Callable[[], bool]:
+    buckets = throttle.sign_in_buckets(EMAIL, "127.0.0.1")
+
+    def sign_in() -> bool:
+        account = database.only("sign_in_attempt", email=EMAIL, **buckets)
+        verified = passwords.verify(PASSWORD, account["password_hash"])
+        session = database.only(
+            "open_session",
+            user_id=account["id"],
+            verified_hash=account["password_hash"],
+            password_hash=None,
+            session_id=uuid4(),
+            refresh_id=uuid4(),
+            lifetime=LIFETIME[TokenType.REFRESH],
+            **buckets,
+        )
+        return verified and session["id"] == account["id"]
+
+    return sign_in
 
 
 def by_hash() -> Callable[[], bool]:
