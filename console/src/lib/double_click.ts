@@ -4,7 +4,7 @@
  */
 export function sendOnceAtDoubleClick(): void {
   document.addEventListener("click", (event) => {
-    if (event.detail > 1 && event.target instanceof HTMLButtonElement && event.target.type === "submit")
-      event.preventDefault();
+    const button = event.target instanceof Element ? event.target.closest("button") : null;
+    if (event.detail > 1 && button?.type === "submit") event.preventDefault();
   });
 }
