@@ -121,12 +121,16 @@ def test_listen_deletes_its_webhook_when_it_is_interrupted(cli: CommandLine, nam
 def test_listen_deletes_its_webhook_when_its_creation_is_interrupted(
     cli: CommandLine, service: Service, name: str
 ) -> None:
-    waiting = "SELECT FROM pg_locks WHERE relation = 'webhooks'::regclass AND NOT granted"
+    waiting = (
+        "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE relation = 'webhooks'::regclass AND NOT granted AND query LIKE '%INSERT INTO webhooks %'"
+    )
     with subprocess.Popen([*COMMAND, "webhooks", "listen"], env=environment(cli)) as process:
         try:
             service.sql("BEGIN")
             service.sql("LOCK TABLE webhooks IN SHARE MODE")
-            eventually(lambda: service.sql(waiting))
+            # Within a transaction, pg_stat_activity stays as it was at first.
+            eventually(lambda: service.sql("SELECT pg_stat_clear_snapshot()") and service.sql(waiting))
             process.send_signal(signal.Signals[name])
             service.sql("COMMIT")
             assert process.wait(30) == ExitCode.INTERRUPTED
