@@ -133,7 +133,7 @@ class _WithLastAttempt:
         if not self._delivery.attempts:
             return None
         last = self._delivery.attempts[0]
-        return f"{last.status or last.error} in {last.duration_ms} ms"
+        return f"{last.status or last.error} ({last.duration_ms} ms)"
 
 
 def redeliver(
