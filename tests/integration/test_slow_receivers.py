@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from shared import database, webhooks
+from tests.integration.test_webhook_delivery import pump as pump
 from tests.support.eventually import eventually
 from tests.support.receiver import Receiver, status
 from tests.support.users import Person, create_person, run_concurrently
@@ -28,11 +29,6 @@ WEBHOOKS = 10
 def quick() -> Iterator[Receiver]:
     with Receiver.running() as running:
         yield running
-
-
-@pytest.fixture
-def pump(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Pump:
-    return Pump(monkeypatch)
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from shared.database import dispose_connections
 from shared.database.connection import statement_text
-from tests.integration.conftest import Server, use
+from tests.integration.conftest import Server
+from tests.integration.test_list_plans import filled_database as filled_database
 
 pytestmark = pytest.mark.usefixtures("filled_database")
 
@@ -54,14 +54,6 @@ def filled(server: Server) -> Iterator[str]:
         connection.run("VACUUM (ANALYZE)")
     yield name
     server.maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def filled_database(server: Server, filled: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make the service use the filled database."""
-    use(monkeypatch, server.url(filled))
-    yield
-    dispose_connections()
 
 
 @pytest.fixture
