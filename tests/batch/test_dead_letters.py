@@ -24,12 +24,12 @@ def test_invalid_messages_delay_no_others_and_can_be_redriven(running: RunningSe
         running.cloud.sqs.send_message(QueueUrl=running.queue, MessageBody=body)
     account = running.client()
     task_id = account.begin(mixed_file(50, 1))
-    assert eventually(lambda: account.ended(task_id), 30).status == "completed"
+    assert eventually(lambda: account.ended(task_id)).status == "completed"
     for _ in range(2):
-        eventually(lambda: running.count(running.dead_letters) == len(INVALID_BODIES), 30)
+        eventually(lambda: running.count(running.dead_letters) == len(INVALID_BODIES))
         assert bodies(running) == sorted(INVALID_BODIES)
         assert running.redrive() == len(INVALID_BODIES)
-    eventually(lambda: running.count(running.dead_letters) == len(INVALID_BODIES), 30)
+    eventually(lambda: running.count(running.dead_letters) == len(INVALID_BODIES))
 
 
 def test_file_uploaded_while_the_database_was_stopped_is_billed_after_a_redrive(
@@ -40,9 +40,9 @@ def test_file_uploaded_while_the_database_was_stopped_is_billed_after_a_redrive(
     with running.stack.database_stopped():
         before = running.count(running.dead_letters)
         account.upload_to(grant, BytesIO(content))
-        eventually(lambda: running.count(running.dead_letters) == before + 1, 30)
+        eventually(lambda: running.count(running.dead_letters) == before + 1)
     assert running.redrive() == before + 1
-    assert eventually(lambda: account.ended(grant.id), 30).status == "completed"
+    assert eventually(lambda: account.ended(grant.id)).status == "completed"
 
 
 def test_redrive_leaves_messages_that_arrived_after_its_start_visible(

@@ -120,7 +120,7 @@ def test_test_event_arrives_signed_and_is_in_the_log(client: Client, receiver: R
     assert response.status_code == 202
     delivery = exact(response)
     assert (delivery["type"], delivery["status"], delivery["attempts"]) == ("webhook.test", "pending", [])
-    (received,) = eventually(lambda: receiver.received, within=60)
+    (received,) = eventually(lambda: receiver.received)
     body = Webhook(webhook["secret"]).verify(received.body, received.headers)
     assert (body["type"], body["data"]) == ("webhook.test", {"webhook_id": webhook["id"]})
     assert received.headers["webhook-id"] == delivery["event_id"]
@@ -181,7 +181,7 @@ def test_failed_attempt_is_in_the_log_with_the_next_time(client: Client, receive
     receiver.respond = status(503, b"busy", Retry_After="3600")
     webhook = create_webhook(client, url=receiver.url)
     client.post(f"{WEBHOOKS}/{webhook['id']}/test")
-    eventually(lambda: deliveries(client, webhook)[0]["attempts"], within=60)
+    eventually(lambda: deliveries(client, webhook)[0]["attempts"])
     (delivery,) = deliveries(client, webhook)
     assert (delivery["status"], delivery["next_attempt_at"] is not None) == ("pending", True)
     assert [(it["status"], it["response"]) for it in delivery["attempts"]] == [(503, "busy")]
@@ -194,7 +194,7 @@ def test_gone_receiver_pauses_the_webhook(client: Client, receiver: Receiver) ->
     webhook = create_webhook(client, url=receiver.url)
     path = f"{WEBHOOKS}/{webhook['id']}"
     client.post(f"{path}/test")
-    eventually(lambda: exact(client.get(path))["paused_reason"] == "gone", within=60)
+    eventually(lambda: exact(client.get(path))["paused_reason"] == "gone")
 
 
 @pytest.mark.local
@@ -209,7 +209,7 @@ def test_rotated_secret_signs_with_the_previous_one(client: Client, receiver: Re
     filters = {"fields": "id", "previous_secret_expires_at__gt": shown["created_at"]}
     assert exact(client.get(WEBHOOKS, params=filters))["webhooks"] == [{"id": webhook["id"]}]
     client.post(f"{WEBHOOKS}/{webhook['id']}/test")
-    (received,) = eventually(lambda: receiver.received, within=60)
+    (received,) = eventually(lambda: receiver.received)
     for secret in (webhook["secret"], rotated["secret"]):
         assert Webhook(secret).verify(received.body, received.headers)
 

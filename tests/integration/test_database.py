@@ -3,7 +3,6 @@
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from io import BytesIO
@@ -115,15 +114,16 @@ def test_database_reconnects_after_a_restart_of_the_server() -> None:
         assert database.query("SELECT 2 AS one", {}) == [{"one": 2}]
 
 
-def test_unreachable_server_raises_service_unavailable_immediately() -> None:
+def test_unreachable_server_raises_service_unavailable_before_the_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_module, "CONNECT_TIMEOUT", 600)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     urls = [f"postgresql://127.0.0.1:{port}/x", "postgresql://postgres@/x?host=/nowhere"]
     for url in urls:
-        started = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             Database(url).run("health")
-        assert time.monotonic() - started < 2
 
 
 def test_unresolvable_host_raises_service_unavailable() -> None:
@@ -135,13 +135,8 @@ def test_unresponsive_server_raises_service_unavailable_within_the_timeouts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(database_module, "CONNECT_TIMEOUT", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        started = time.monotonic()
-        with pytest.raises(ServiceUnavailable):
-            Database(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x", statement_timeout=0.2).run(
-                "health"
-            )
-        assert time.monotonic() - started < 3
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ServiceUnavailable):
+        Database(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x", statement_timeout=0.2).run("health")
 
 
 def test_sum_of_all_timeouts_is_below_the_timeout_of_every_function() -> None:
@@ -154,10 +149,8 @@ def test_sum_of_all_timeouts_is_below_the_timeout_of_every_function() -> None:
 def test_server_cancels_a_slow_statement_and_the_connection_stays_usable(database_url: str) -> None:
     database = Database(database_url, statement_timeout=0.2)
     pid = backend(database)
-    started = time.monotonic()
     with pytest.raises(ServiceUnavailable) as caught:
-        database.query("SELECT pg_sleep(30)", {})
-    assert time.monotonic() - started < 5
+        database.query("SELECT pg_sleep(60)", {})
     assert caught.value.retry_after > 0
     assert backend(database) == pid
     database.dispose()
@@ -184,7 +177,7 @@ def test_deadlock_raises_service_unavailable_in_one_of_the_transactions(
     def run(first: Person, second: Person) -> None:
         with UnitOfWork() as uow:
             uow.query(lock, {"id": first.id})
-            both.wait(10)
+            both.wait(60)
             try:
                 uow.query(lock, {"id": second.id})
                 uow.commit()
@@ -196,7 +189,7 @@ def test_deadlock_raises_service_unavailable_in_one_of_the_transactions(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(outcomes) == ["done", "unavailable"]
 
 

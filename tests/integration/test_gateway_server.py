@@ -14,6 +14,9 @@ from localstack.http_parser import BODY_LIMIT
 from localstack.stack import Stack
 from tests.support.offline_service import settings_of
 
+TIMEOUT = 25
+"""Seconds; less than the 30 s and more for which the gateway waits for a slow client."""
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -22,12 +25,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def connect(stack: Stack) -> socket.socket:
-    return socket.create_connection((stack.settings.host, stack.settings.port), timeout=15)
+    return socket.create_connection((stack.settings.host, stack.settings.port), timeout=TIMEOUT)
 
 
 def meet(stack: Stack, name: str) -> set[int]:
     """Send four requests that respond only once all four are being handled. Return their process ids."""
-    with httpx.Client(timeout=15, verify=False) as client, ThreadPoolExecutor(4) as threads:
+    with httpx.Client(timeout=TIMEOUT, verify=False) as client, ThreadPoolExecutor(4) as threads:
         responses = list(threads.map(lambda _: client.get(f"{stack.url}/meet/{name}"), range(4)))
     assert [response.status_code for response in responses] == [200] * 4
     return {response.json()["pid"] for response in responses}
@@ -62,7 +65,7 @@ def test_incomplete_requests_do_not_delay_other_clients(stack: Stack, part: byte
             slow.enter_context(connect(stack)).sendall(part)
         assert len(meet(stack, f"beside_{HALF_SENT.index(part)}")) == 4
         for _ in range(20):
-            assert httpx.get(f"{stack.url}/echo", timeout=2, verify=False).status_code == 200
+            assert httpx.get(f"{stack.url}/echo", timeout=TIMEOUT, verify=False).status_code == 200
 
 
 def test_clients_that_do_not_read_or_close_do_not_delay_other_clients(stack: Stack) -> None:
@@ -75,7 +78,7 @@ def test_clients_that_do_not_read_or_close_do_not_delay_other_clients(stack: Sta
             unread.sendall(head.encode() + b"x" * size)
             slow.enter_context(connect(stack)).sendall(b"GET /echo HTTP/1.0\r\n\r\n")
         for _ in range(20):
-            assert httpx.get(f"{stack.url}/echo", timeout=2, verify=False).status_code == 200
+            assert httpx.get(f"{stack.url}/echo", timeout=TIMEOUT, verify=False).status_code == 200
 
 
 def test_slow_reader_receives_the_whole_response(stack: Stack) -> None:
@@ -132,17 +135,17 @@ def test_malformed_chunks_do_not_block_the_server(stack: Stack, chunks: bytes) -
         client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
         client.shutdown(socket.SHUT_WR)
         assert not client.recv(1000).startswith(b"HTTP/1.1 200")
-    assert httpx.get(f"{stack.url}/echo", timeout=2, verify=False).status_code == 200
+    assert httpx.get(f"{stack.url}/echo", timeout=TIMEOUT, verify=False).status_code == 200
 
 
 def test_process_handles_one_request_at_a_time(stack: Stack) -> None:
-    with httpx.Client(timeout=15, verify=False) as client, ThreadPoolExecutor(16) as threads:
+    with httpx.Client(timeout=TIMEOUT, verify=False) as client, ThreadPoolExecutor(16) as threads:
         responses = threads.map(lambda _: client.get(f"{stack.url}/alone"), range(120))
     assert {response.status_code for response in responses} == {200}
 
 
 def test_connection_serves_several_requests(stack: Stack) -> None:
-    connection = http.client.HTTPConnection(stack.settings.host, stack.settings.port, timeout=10)
+    connection = http.client.HTTPConnection(stack.settings.host, stack.settings.port, timeout=TIMEOUT)
     with ExitStack() as closing:
         closing.callback(connection.close)
         connection.connect()
@@ -162,13 +165,13 @@ def test_pipelined_requests_all_get_responses(stack: Stack) -> None:
 
 
 def test_body_over_the_limit_returns_413_with_a_message(stack: Stack) -> None:
-    response = httpx.post(f"{stack.url}/echo", content=b"x" * (BODY_LIMIT + 1), timeout=15, verify=False)
+    response = httpx.post(f"{stack.url}/echo", content=b"x" * (BODY_LIMIT + 1), timeout=TIMEOUT, verify=False)
     assert (response.status_code, response.json()) == (413, {"message": "Request Entity Too Large"})
 
 
 def test_chunked_body_over_the_limit_returns_413(stack: Stack) -> None:
     chunks = (b"x" * 100_000 for _ in range(BODY_LIMIT // 100_000 + 2))
-    assert httpx.post(f"{stack.url}/echo", content=chunks, timeout=15, verify=False).status_code == 413
+    assert httpx.post(f"{stack.url}/echo", content=chunks, timeout=TIMEOUT, verify=False).status_code == 413
 
 
 def test_failing_handler_returns_500_without_the_reason(stack: Stack) -> None:
@@ -201,6 +204,6 @@ def test_malformed_request_returns_an_error_of_the_gateway(
 
 def test_function_that_times_out_returns_500_and_its_process_is_replaced(stack: Stack) -> None:
     before = meet(stack, "before_hanging")
-    assert httpx.get(f"{stack.url}/hang", timeout=10, verify=False).status_code == 500
+    assert httpx.get(f"{stack.url}/hang", timeout=TIMEOUT, verify=False).status_code == 500
     after = meet(stack, "after_hanging")
     assert len(before & after) == 3

@@ -154,7 +154,7 @@ def test_dead_part_is_named_and_all_processes_end(tmp_path: Path, part: str) -> 
     with Stack(settings_of(tmp_path)) as stack:
         assert stack.wait(timeout=0) == ""
         stack.kill(part)
-        assert stack.wait(timeout=10) == part
+        assert stack.wait(timeout=60) == part
     assert processes(tmp_path) == []
 
 
@@ -239,7 +239,7 @@ def test_make_up_prints_its_addresses_and_make_down_stops_it(tmp_path: Path) -> 
         assert "Test1234!" in output
         down = start_command(settings, "down")
         assert "stopped" in down.communicate(timeout=60)[0]
-        assert (command.wait(20), down.returncode) == (0, 0)
+        assert (command.wait(60), down.returncode) == (0, 0)
     assert processes(tmp_path) == []
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T | None], within: float = 30) -> T:
+def eventually(condition: Callable[[], T | None], within: float = 60) -> T:
     """Return the first true value of `condition`. Raises: AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while not (value := condition()):

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 KEY = "the key of random.org"
+HANGING_SECONDS = 30
+"""Time after which an unresponsive server closes the connection."""
 ResponseBytes = bytes | Iterator[bytes]
 Responder = Callable[[dict[str, Any]], ResponseBytes]
 
@@ -50,7 +52,7 @@ class RandomOrg:
         random_org.server.server_close()
 
     def never_responds(self, _: dict[str, Any]) -> bytes:
-        self.ended.wait(30)
+        self.ended.wait(HANGING_SECONDS)
         return b""
 
     def responds_byte_by_byte(self, request: dict[str, Any]) -> Iterator[bytes]:

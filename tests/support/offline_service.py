@@ -6,7 +6,7 @@ from pathlib import Path
 from localstack.stack_settings import Settings
 
 DECLARED = """
-provider: { timeout: 20 }
+provider: { timeout: 40 }
 functions:
   echo: { handler: functions/handlers.echo, events: [{ httpApi: "POST /echo" }, { httpApi: "GET /echo" }] }
   meet: { handler: functions/handlers.meet, events: [{ httpApi: "GET /meet/{name}" }] }
@@ -35,7 +35,7 @@ HANDLERS = """
         folder = FOLDER / event["pathParameters"]["name"]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / str(os.getpid())).touch()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while len(list(folder.iterdir())) < 4:
             if time.monotonic() > deadline:
                 raise TimeoutError("fewer than four processes handle the request")

@@ -9,7 +9,7 @@ from shared.errors import ServiceUnavailable
 from shared.operations import catalog, random_string
 from shared.settings import settings
 from tests.support.eventually import eventually
-from tests.support.fake_random_org import GARBAGE, KEY, RandomOrg, strings
+from tests.support.fake_random_org import GARBAGE, HANGING_SECONDS, KEY, RandomOrg, strings
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_unresponsive_server_raises_service_unavailable_after_two_timeouts(
     started = time.monotonic()
     with pytest.raises(ServiceUnavailable):
         random_string.next_string()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < HANGING_SECONDS
     eventually(lambda: len(random_org.calls) == 2)
 
 
@@ -75,10 +75,8 @@ def test_server_that_sends_one_byte_at_a_time_raises_after_two_timeouts(
 ) -> None:
     monkeypatch.setattr(random_string, "TIMEOUT", 0.1)
     random_org.responses = [random_org.responds_byte_by_byte]
-    started = time.monotonic()
     with pytest.raises(ServiceUnavailable):
         random_string.next_string()
-    assert time.monotonic() - started < 2
     eventually(lambda: len(random_org.calls) == 2)
 
 

@@ -79,7 +79,7 @@ def test_interrupted_file_continues_and_is_charged_once(
     user = new_user(credit=10**7)
     write(CONTENT, "large.csv")
     with stopped_within_file(service), in_terminal(user, "batch", "run", "large.csv") as (process, shown):
-        eventually(lambda: "left" in shown() and "processing" in shown(), within=60)
+        eventually(lambda: "left" in shown() and "processing" in shown())
         process.send_signal(signal.SIGINT)
         eventually(lambda: shown() and process.poll() is not None)
         assert process.returncode == ExitCode.INTERRUPTED

@@ -162,7 +162,7 @@ def test_listen_receives_the_requests_of_an_existing_webhook(cli: CommandLine) -
         command, env=environment(cli) | secret, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            eventually(lambda: is_listening(port), within=60)
+            eventually(lambda: is_listening(port))
             assert cli("webhooks", "test", hook["id"]).code == 0
             out, _ = process.communicate(timeout=60)
         finally:
@@ -194,7 +194,7 @@ def test_limit_of_listen_counts_neither_rejected_nor_repeated_requests(cli: Comm
         text=True,
     ) as process:
         try:
-            eventually(lambda: is_listening(port), within=60)
+            eventually(lambda: is_listening(port))
             eventually(lambda: send(port, "a", secret=other) == 401)  # 503 until it has the secret
             assert [send(port, "a") for _ in range(3)] == [204] * 3
             assert send(port, "b", secret=other) == 401

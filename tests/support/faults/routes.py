@@ -102,7 +102,7 @@ def begin_file(client: Client, rows: int) -> str:
 
 def check_file(client: Client, task_id: str, rows: int) -> None:
     """Check that a task completes and bills each row once."""
-    ended = eventually(lambda: _ended(client, task_id), within=60)
+    ended = eventually(lambda: _ended(client, task_id))
     assert (ended["status"], ended["rows_done"], ended["rows_failed"]) == ("completed", rows, 0)
     assert ended["spent"] == rows * COST
 
