@@ -1,4 +1,4 @@
-"""Charges, grants of credit, and the audit. One statement moves money and writes the ledger."""
+"""Charges and grants of credit. One statement moves money and writes the ledger."""
 
 import json
 from dataclasses import dataclass
@@ -155,11 +155,6 @@ def grant(admin: Caller, user_id: UUID, amount: Decimal, reason: str, key: str |
         if row["balance"] + amount < 0:
             raise InvalidInput.at("#/amount", f"The balance is {row['balance']} and cannot go below zero.")
     raise Conflict("Concurrent calls of this account changed the balance. Try again.", retry_after=1)
-
-
-def audit() -> list[Row]:
-    """Return each user whose balance or usage does not match the ledger, or whose entries are not a chain."""
-    return database.run("audit", user_ids=None)
 
 
 def _run_with_key(statement: str, **parameters: Any) -> Row:

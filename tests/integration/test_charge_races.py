@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.billing import charges
 from shared.database import UnitOfWork
 from shared.errors import Conflict, InsufficientCredit
+from tests.support.audit import mismatches
 from tests.support.charging import balance_and_counts, charge, hold_charge, outcome_of
 from tests.support.users import Person, create_person, run_concurrently
 
@@ -62,6 +62,6 @@ def test_fifty_concurrent_charges_with_credit_for_ten_charge_ten_times(sql: Sql)
     outcomes = run_concurrently(50, lambda _: outcome_of(lambda: charge(person)))
     assert Counter(outcomes) == {"charged": 10, "InsufficientCredit": 40}
     assert balance_and_counts(sql, person) == (0, 10, 10)
-    assert charges.audit() == []
+    assert mismatches() == []
     chain = sql("SELECT balance_after FROM ledger WHERE user_id = :id ORDER BY seq", id=person.id)
     assert [after for (after,) in chain] == [Decimal(50 - 5 * n) for n in range(11)]

@@ -10,8 +10,9 @@ import pytest
 
 from functions.housekeeping import audit as nightly
 from shared import database
-from shared.billing import audit, charges
+from shared.billing import audit
 from shared.database import UnitOfWork, dispose_connections
+from tests.support.audit import mismatches
 from tests.support.charging import charge, hold_charge
 from tests.support.users import Person, create_person
 
@@ -146,7 +147,7 @@ def test_usage_of_each_hour_since_the_last_night_is_compared(
     expected = damaged_hours_ago is None
     assert passes() is expected
     assert passes() is expected
-    assert (charges.audit() == []) is expected
+    assert (mismatches() == []) is expected
 
 
 def test_young_entries_are_verified_for_good_only_when_they_have_settled(

@@ -11,11 +11,12 @@ from uuid import UUID
 import pytest
 
 from shared import database, records, tasks
-from shared.billing import charges, refunds
+from shared.billing import refunds
 from shared.database import UnitOfWork
 from shared.errors import Conflict, DomainError, NotFound
 from shared.idempotency import Request, run_once
 from shared.ids import uuid7
+from tests.support.audit import mismatches
 from tests.support.charging import charge, outcome_of
 from tests.support.eventually import eventually
 from tests.support.users import Person, run_concurrently
@@ -109,7 +110,7 @@ def usage(person: Person, sql: Sql) -> dict[str, tuple[int, int, Decimal]]:
 
 def check_books(sql: Sql) -> None:
     """Check the ledger, the usage by hour, and each task's refunds against its operations."""
-    assert charges.audit() == []
+    assert mismatches() == []
     wrong = sql(
         """SELECT t.id FROM tasks t LEFT JOIN task_operations o ON o.task_id = t.id
            GROUP BY t.id HAVING t.spent - t.refunded <> coalesce(sum(o.spent), 0) OR t.refunded > t.spent"""

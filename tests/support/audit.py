@@ -1,4 +1,4 @@
-"""`make audit` on the database of a test."""
+"""The audit of a test's database."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 
 from deploy.environment import ROOT
 from localstack.stack import Stack
+from shared import database
+from shared.database import Row
 
 
 def run_audit(stack: Stack) -> subprocess.CompletedProcess[str]:
@@ -13,3 +15,8 @@ def run_audit(stack: Stack) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **stack.environment}
     command = [sys.executable, "-m", "shared.billing.audit"]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def mismatches() -> list[Row]:
+    """Return each user whose balance or usage does not match the ledger, or whose entries are not a chain."""
+    return database.run("audit", user_ids=None)

@@ -19,9 +19,9 @@ from localstack.cloud import BUCKET, Cloud
 from localstack.stack import Stack
 from localstack.stack_settings import Settings
 from shared import aws, tasks
-from shared.billing import charges
 from shared.database import UnitOfWork
 from shared.database.url import PostgresUrl
+from tests.support.audit import mismatches
 from tests.support.batch.proxies import HttpProxy, PostgresProxy
 from tests.support.batch.stage import Stage
 from tests.support.data_folder import data_folder
@@ -174,7 +174,7 @@ class Harness:
                 id=owner,
             )
             assert balance == credits - charged
-        assert charges.audit() == []
+        assert mismatches() == []
 
     def check_completed(self, task: Task, reference_task: Task) -> None:
         """Check that a task ended like the other one, with byte-identical results."""
