@@ -44,7 +44,7 @@ up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C s
 down: $(INSTALLED) ## Stop the service that `make up` started in another terminal
 	@$(RUN) down
 
-demo: $(INSTALLED) ## Fill the running service with a month of believable use
+demo: $(INSTALLED) ## Fill the running service with a month of realistic use
 	@$(RUN) demo
 
 logs: $(INSTALLED) ## Follow the log of the running service

@@ -43,7 +43,7 @@ def setting_errors(environment: Mapping[str, str]) -> list[str]:
 
 
 def database_setting_errors(environment: Mapping[str, str]) -> list[str]:
-    """Return such lines for the settings that seeding uses and for the database's URL.
+    """Return such lines for the database's URL and the settings that set-up uses.
 
     `localhost` is allowed, because it may be a tunnel to a private database.
     """

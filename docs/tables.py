@@ -53,8 +53,8 @@ all is counted.""",
     "sessions": "One row for each signed-in device. `refresh_id` names the newest refresh token.",
     "api_keys": "API keys of programs, as SHA-256 hashes.",
     "webhooks": """\
-Where events of a user are sent, with the secrets that sign them. Deleted ones stay without secrets until
-their deliveries are deleted.""",
+The URLs to which users' events are sent, with the secrets that sign them. Deleted ones stay without secrets
+until their deliveries are deleted.""",
     "webhook_events": """\
 The outbox: triggers write an event in the transaction that makes it true, if a webhook is subscribed to it.
 Deleted after 30 days.""",

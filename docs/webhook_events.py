@@ -60,7 +60,7 @@ HEADERS = {
 RESPONSES = {
     "2XX": {"description": "The event is delivered."},
     "410": {"description": "The service pauses the webhook."},
-    "default": {"description": "The service tries again, ten times in three days."},
+    "default": {"description": "The service retries: at most ten attempts in about three days."},
 }
 _EXAMPLES = {"Task": {"status": "completed", "seconds_left": None}}
 

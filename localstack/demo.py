@@ -1,7 +1,7 @@
-"""Fill the running service with a month of believable use: `make demo`.
+"""Fill the running service with a month of realistic use: `make demo`.
 
-All of it happens through the API, a part of a day at a time, oldest first. After each part, its times are
-moved into the past by whole hours, so that usage, ledger and records still agree (`make audit`).
+The demo calls the API, a part of a day at a time, oldest first. After each part it moves the part's times
+into the past by whole hours, so that usage, ledger and records still agree (`make audit`).
 """
 
 import random
@@ -58,7 +58,7 @@ class Demo:
     def run(self) -> None:
         """Create the users, let them work for a month, and end with today's work and two exports."""
         if self._admin.http.get("/api/v1/users?email=ada@example.com").json()["users"]:
-            raise CannotStart("The demo is there already. `make build-local-db` deletes all data.")
+            raise CannotStart("The demo data exists already. `make build-local-db` deletes all data.")
         with hours_ago(self._database, DAYS * 24):
             self._create_users()
         for day in track(range(DAYS - 1, 0, -1), "A month of use"):
@@ -103,7 +103,7 @@ class Demo:
             self._upload(self._people["ada@example.com"], "measurements.csv", rows=40, bad_rows=5)
 
     def _administer(self, day: int) -> None:
-        """Change prices, grant credit, refund and suspend, on the days on which it happens."""
+        """Change prices, grant credit, refund, and deactivate a user, each on certain days."""
         grace = self._people["grace@example.com"]
         if day in (21, 8):
             self._price("addition", 4 if day == 21 else 4.5)
@@ -162,7 +162,7 @@ class Demo:
 
 
 def _post(person: Person, path: str, **body: Any) -> Any:
-    """Return the body of the response. Waits while the service asks for fewer requests."""
+    """Return the body of the response. Wait and retry while the service returns 429."""
     while (response := person.http.post(path, **body)).status_code == httpx.codes.TOO_MANY_REQUESTS:
         time.sleep(int(response.headers["Retry-After"]))
     return response.raise_for_status().json()

@@ -49,7 +49,7 @@ class FunctionProcesses:
         served.close()
 
     def start(self) -> "tuple[int, Connection[Any, Any]]":
-        """Start a process for one function. Return its id and a connection, which it expects the function on.
+        """Start a process for one function. Return its id and a connection: send the Function first.
 
         Raises: InvocationFailed if the process that forks has ended.
         """

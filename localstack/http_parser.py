@@ -161,9 +161,9 @@ class RequestParser:
         raise _Stop
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """Parse the request again without its wish for another protocol, as API Gateway ignores it.
+        """Parse the request again without its Upgrade header, which API Gateway ignores.
 
-        For example Java's HTTP client offers HTTP/2 with its first request. httptools would skip the body.
+        For example, Java's HTTP client offers HTTP/2 in its first request. httptools would skip the body.
         """
         method = self._running.get_method()
         if method == b"CONNECT":

@@ -20,7 +20,7 @@ APPEND_ONLY = ("ledger", "audit_log")
 
 @contextmanager
 def hours_ago(database: Database, hours: int) -> Iterator[None]:
-    """Let all that the block writes appear to have happened whole hours ago.
+    """Move the times of everything that the block writes into the past, by whole hours.
 
     Nothing else may write meanwhile, and the block may not charge users who were charged earlier in this
     hour. Whole hours keep the usage of each hour equal to its ledger entries.

@@ -42,10 +42,10 @@ NEXT_STEPS = {
 AUDIT_SECONDS = 100.0
 """Seconds after which the function begins no further step of the audit. The next call continues."""
 AUDIT_STATEMENT_TIMEOUT = 60.0
-"""Seconds until Postgres cancels a statement of the audit. After AUDIT_SECONDS the function runs the last
-step, and checks suspects for 60 s and a last statement: together 280 s, before the function times out."""
+"""Seconds until Postgres cancels a statement of the audit. The function takes at most 280 s of its 300:
+AUDIT_SECONDS, one more step, 60 s for the check of suspects, and one more statement of it."""
 BACKFILL_SECONDS = 200.0
-"""Seconds of the function after which it leaves the rest of the backfill to the hourly cleanup."""
+"""Seconds after its start until the function leaves the rest of the backfill to the hourly cleanup."""
 
 logger = Logger(service="restcalculator")
 

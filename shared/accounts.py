@@ -61,7 +61,7 @@ def sign_in(email: str, password: str, address: str) -> TokenPair:
 
 
 def change_password(caller: Caller, current: str, new: str, address: str) -> None:
-    """Change one's own password and end one's other sessions. API keys stay.
+    """Change the caller's password and end the caller's other sessions. API keys stay valid.
 
     The current password is throttled like that of a sign-in.
 

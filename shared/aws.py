@@ -149,7 +149,7 @@ def enqueue(key: str, delay: int = 0) -> None:
 
 
 def request_dispatch() -> None:
-    """Make the dispatcher send the due deliveries of webhooks. If this fails, a schedule does in a minute."""
+    """Invoke the dispatcher of webhooks. If this fails, its schedule invokes it within a minute."""
     with suppress(ServiceUnavailable):
         send_messages(settings().dispatch_queue_url, ["{}"])
 

@@ -1,4 +1,4 @@
-"""The error of settings, and the domain errors: each of these has the cause, the next step and facts.
+"""SettingsError, and the domain errors, which carry the cause, the next step and facts.
 
 They do not depend on HTTP: `shared/http/problems.py` maps each class to a status and a problem body.
 """

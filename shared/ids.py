@@ -22,8 +22,8 @@ def uuid7_pieces(count: int) -> tuple[str, list[str], str]:
     method 1).
 
     Returns:
-        The first bytes of all, the bytes between of each, and the last bytes of all. Each character is a byte
-        (Latin-1).
+        The bytes with which all ids begin, the middle bytes of each id, and the bytes with which all end.
+        Each character stands for one byte (Latin-1).
     """
     shared = uuid7().bytes.decode("latin-1")
     return shared[:6], _counters()[:count], shared[9:]

@@ -1,4 +1,4 @@
-"""Tasks: files that are billed row by row. Create, read, cancel and resume them."""
+"""Tasks: files that are billed row by row. Create, read, cancel, resume and start them."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -79,12 +79,14 @@ def get(task_id: UUID, owner: UUID | None) -> Row:
 
 
 Send = Callable[[UUID, UUID], None]
-"""Sends a task's message, given its owner's and its own id. Called before the commit, but not
-while a message of the task is under way: its worker reads what was committed."""
+"""Sends the worker a message, given the ids of the task's owner and of the task. Called before the commit,
+unless a message of the task is under way already: the worker of that message reads the committed change."""
 
 
 def cancel(task_id: UUID, owner: UUID | None, send: Send, admin_id: UUID | None = None) -> str:
-    """Cancel a task, and return it as JSON. Its worker writes the results, or the one that gets the message.
+    """Cancel a task, and return it as JSON.
+
+    The worker that processes the task writes its results. If there is none, `send` invokes one.
 
     Args:
         admin_id: the admin in the audit log, if the task is another user's.
@@ -175,7 +177,7 @@ _REQUEUED = {
     "resume_task": "only tasks that are out_of_credit or cancelled can be resumed.",
     "start_quoted_task": "only tasks that are quoted can be started.",
 }
-"""The tasks that a statement queues again."""
+"""The status that a task needs for each statement: the end of the error's detail."""
 
 
 def _requeue(

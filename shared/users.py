@@ -18,7 +18,7 @@ def lock(uow: UnitOfWork, user_id: UUID) -> None:
 
 
 def delete(user_id: UUID, admin_id: UUID) -> None:
-    """Soft-delete a user: free the e-mail, end the sessions and revoke the API keys.
+    """Soft-delete a user: free the e-mail, end the sessions, revoke the API keys and delete the webhooks.
 
     Raises:
         NotFound: the user does not exist or was deleted.

@@ -21,7 +21,8 @@ REQUESTS_PER_SECOND = 0.1
 """The bucket of a user's test events and redeliveries: its capacity, and its new tokens per second."""
 CREATIONS_AT_ONCE = 20
 CREATIONS_PER_SECOND = 1 / 120
-"""The bucket of a user's new webhooks, because deleted ones stay until housekeeping deletes them."""
+"""The bucket of a user's new webhooks. It limits the rows of deleted webhooks, which stay until housekeeping
+deletes them."""
 
 
 def create(presented: Credentials, user_id: UUID, wanted: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ class RefusedAddress(Exception):
 def resolve(target: Target, *, allows_loopback: bool = False) -> list[str]:
     """Return the addresses of a target's host, in the order of the resolver.
 
-    One address that is not allowed is enough to refuse them all: a public server has no private address.
+    If one address is not allowed, all are refused, because a public server has no private address.
 
     Args:
         allows_loopback: whether the addresses of this machine are allowed too.

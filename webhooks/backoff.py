@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and when a failing webhook gets its next request."""
+"""When a delivery is retried. record_attempt.sql computes when a failing webhook gets its next request."""
 
 import random
 
@@ -7,7 +7,7 @@ _DELAYS = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 36
 ATTEMPTS_LIMIT = len(_DELAYS) + 1
 """Attempts of a delivery."""
 JITTER = 0.1
-"""The largest share by which a delay is longer. Deliveries that failed together are spread over it."""
+"""Largest random extension of a delay, as a share of it, so that deliveries that failed together spread."""
 
 
 def retry_delay(number: int, retry_after: int | None = None) -> float | None:

@@ -1,1 +1,1 @@
-"""The batch worker: process uploaded CSV files, bill their rows and write their results."""
+"""The batch worker: bill the rows of uploaded CSV files, write their results, and write exports."""

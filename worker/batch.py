@@ -68,7 +68,7 @@ class _File:
 
 
 def begin_turn(seconds_left: Callable[[], float]) -> Callable[[], bool]:
-    """Begin a worker's turn with a task. Return a function that returns whether the turn is over.
+    """Begin a worker's turn with a task. Return a function that returns whether the turn has ended.
 
     Args:
         seconds_left: returns the seconds that this worker may still run.

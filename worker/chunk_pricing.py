@@ -11,12 +11,12 @@ from worker.chunks import Chunk
 
 
 def price_chunk(uow: UnitOfWork, task_id: UUID, start: Position, chunk: Chunk) -> tuple[Outcome, ChunkTotals]:
-    """Price and checkpoint a chunk, or the part of it before the row that has one error too many.
+    """Price and checkpoint a chunk, or the part of it before the rejected row that exceeds BAD_ROWS_LIMIT.
 
     The task's status stays `processing` for every outcome, so that the caller ends it.
 
     Args:
-        start: where the chunk begins. The chunk is fenced if the task's checkpoint is anywhere else.
+        start: where the chunk begins. If the task's checkpoint is another position, the outcome is FENCED.
 
     Raises:
         DomainError: as `Database.run`. Postgres committed either the whole chunk or nothing.

@@ -40,7 +40,7 @@ def run_export(export: Export, redelivered: bool, out_of_time: Callable[[], bool
 
     Args:
         redelivered: whether an earlier worker failed or died with this message.
-        out_of_time: called after each part.
+        out_of_time: returns whether this worker must hand the export over. Called after each part.
 
     Returns:
         False if another worker must continue.

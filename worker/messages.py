@@ -17,7 +17,7 @@ _EXPORT = re.compile(f"exports/({_UUID})/({_UUID})\\.(?:csv|jsonl)")
 
 
 class InvalidMessage(Exception):
-    """The message is not about an upload of this service. It belongs in the dead-letter queue."""
+    """The message is about neither an upload nor an export of this service. No retry helps."""
 
 
 @dataclass(frozen=True, slots=True)

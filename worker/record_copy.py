@@ -135,7 +135,7 @@ def _numeric(units: int) -> str:
 
 
 def _numeric_start(digits: int) -> str:
-    """Return the start of a number that is not negative: of its digits, the last one is after the point."""
+    """Return the header of a number that is not negative. Its last digit is after the decimal point."""
     return _text("hhhh", digits, digits - 2, 0, _SCALE)
 
 

@@ -80,7 +80,7 @@ def write_results(
 
     Args:
         done: the checkpoint of an earlier worker.
-        out_of_time: called after each part.
+        out_of_time: returns whether this worker must stop. Called after each part.
         finished_at: when the task ended; None for a task whose rows are all billed and that completes with
             these results.
 

@@ -15,9 +15,10 @@ app = Api(access=Access.ADMIN)
     tags=["audit log"],
     summary="List changes by admins.",
     description=(
-        "For admins. Returns which admin changed which user, price, record, task or key, when, from what to "
-        "what, the newest first. Entries are never changed or deleted, and never contain a password. The "
-        "history of a price is `?resource=operation&resource_id=…`."
+        "For admins. Returns the changes that admins made to users, prices, records, tasks of other users, "
+        "and their own API keys and webhooks, the newest first: the admin, the time, and the values before "
+        "and after. Entries are never changed or deleted, and never contain a password. The history of a "
+        "price is `?resource=operation&resource_id=…`."
     ),
     operation_id="listAuditLog",
     responses=documented_list(AUDIT_LOG, description="One page of the audit log."),

@@ -10,8 +10,8 @@ from shared.billing import audit
 SECONDS = 700.0
 """Seconds after which the function begins no further step. The next night continues."""
 STATEMENT_TIMEOUT = 60.0
-"""Seconds until Postgres cancels a statement. After SECONDS the function runs the last step, and checks
-suspects for 60 s and a last statement: together 880 s, before the function times out."""
+"""Seconds until Postgres cancels a statement. The function takes at most 880 s of its 900: SECONDS, one more
+step, 60 s for the check of suspects, and one more statement of it."""
 
 logger = Logger(service="restcalculator")
 

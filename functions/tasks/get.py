@@ -16,8 +16,8 @@ app = Api(access=Access.SIGNED_IN)
     tags=["tasks"],
     summary="Get a task and its progress.",
     description=(
-        "Returns the status, the progress, the credits spent and, once the task is completed, the path of "
-        "its results. A client sees their own tasks; an admin sees those of all users."
+        "Returns the status, the progress, the credits spent and, once they are written, the path of the "
+        "results. A client sees their own tasks; an admin sees those of all users."
     ),
     operation_id="getTask",
     responses=documented("Task", 404, description="The task."),

@@ -24,9 +24,10 @@ app = Api(access=Access.SIGNED_IN, scope="batch")
     description=(
         "Continues after the last row that was charged, and charges no row twice. The task must be "
         "`out_of_credit` or `cancelled` (409). The service keeps its file for 30 days, and returns 409 "
-        "afterwards. If an API key resumes it, its spending limit applies from now on; after a session, none "
-        "does. The body may be empty. `max_spend` replaces the task's limit; a task that its limit stopped "
-        "otherwise stops again at the same row. Too many resumptions at once return 429."
+        "afterwards. If an API key resumes it, the key's spending limit applies from now on; if a session "
+        "resumes it, no key's limit does. The body may be empty. `max_spend` replaces the task's limit; "
+        "without it, a task that its limit stopped stops again at the same row. Too many resumptions at once "
+        "return 429."
     ),
     operation_id="resumeTask",
     responses=documented("Task", 404, 409, 429, status=202, description="The task, which is queued."),

@@ -16,8 +16,8 @@ app = Api(access=Access.ADMIN)
     tags=["users"],
     summary="Delete a user.",
     description=(
-        "For admins. A soft delete: it frees the e-mail, ends the sessions and revokes the API keys. "
-        "Records and ledger entries stay."
+        "For admins. A soft delete: it frees the e-mail, ends the sessions, revokes the API keys and deletes "
+        "the webhooks. Records and ledger entries stay."
     ),
     operation_id="deleteUser",
     responses=documented("Done", 404, description="The user is deleted."),

@@ -1,4 +1,4 @@
-"""PATCH /api/v1/users/me: change one's own account."""
+"""PATCH /api/v1/users/me: change the caller's account."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -18,7 +18,7 @@ app = Api(access=Access.SESSION)
     summary="Change your account.",
     description=(
         "Sets the threshold below which a movement of money emits the event `balance.low` to your webhooks. "
-        "It emits none if the balance is below it already."
+        "A balance that is below it already emits none."
     ),
     operation_id="updateCurrentUser",
     responses=documented(None, status=204, description="The account is changed."),

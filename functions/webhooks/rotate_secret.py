@@ -16,9 +16,9 @@ app = Api(access=Access.SESSION, media_type=None)
     tags=["webhooks"],
     summary="Replace the secret of a webhook.",
     description=(
-        "The response shows the new secret once. The previous one signs too for a day, so a receiver can "
-        "change it without missing an event. A secret from an earlier rotation keeps its day too; at most "
-        "five previous secrets sign."
+        "The response shows the new secret once. For a day each request is also signed with the previous "
+        "one, so that a receiver can change it without rejecting an event. After several rotations each "
+        "previous secret signs until its own day ends, at most five of them."
     ),
     operation_id="rotateWebhookSecret",
     responses=documented("WebhookWithSecret", 404, description="The webhook, with its new secret."),

@@ -1,4 +1,4 @@
-"""Rate limits by token buckets in the database, for failed sign-ins and for uploads."""
+"""Rate limits by token buckets in the database. Statements take the tokens; `check` raises the error."""
 
 import math
 from decimal import Decimal

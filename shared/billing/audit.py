@@ -39,9 +39,8 @@ SUSPECTS_LIMIT = 100
 SUSPECTS_SECONDS = 60.0
 """Seconds after which the check of suspects begins no further statement. The rest is only counted."""
 SETTLED_SECONDS = 3600.0
-"""Age of an entry from which the audit verifies it for good. A transaction assigns `seq` before it commits,
-so entries with lower numbers may appear for as long as a transaction runs: at most the 15 minutes of a
-worker."""
+"""Minimum age of an entry that the audit marks as verified. A transaction assigns `seq` before it commits, so
+an entry with a lower `seq` may still appear while a transaction runs: at most the 15 minutes of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def usage_is_counted() -> bool:
 
 
 def restart(uow: UnitOfWork, *, is_full: bool) -> None:
-    """Forget what is verified. Call it in the transaction of lock_audit.
+    """Make the audit begin again at the first entry. Call it in the transaction of lock_audit.
 
     Args:
         is_full: begin a full audit; otherwise, an unfinished full audit stays one.

@@ -273,7 +273,8 @@ usage_hours = Table(
     Column("calls", BigInteger, nullable=False, server_default="0"),
     Column("rows", BigInteger, nullable=False, server_default="0"),
     Column("spent", SUM, nullable=False, server_default="0"),
-    # For all users. On `hour` itself, Postgres would use it for one user too, and read the rows of all.
+    # For queries of all users. Postgres would also use an index on `hour` itself for one user, and so read
+    # the rows of all users.
     Index("usage_hours_utc_idx", text("(hour AT TIME ZONE 'UTC')")),
 )
 
@@ -410,10 +411,10 @@ api_keys = Table(
     Index("api_keys_user_id_idx", "user_id"),
 )
 
-# Where a user's events are sent. `attempt_id` is the attempt under way: a webhook gets one request at a time,
-# until its result is recorded or `leased_until` has passed. The dispatcher sends the next one not before
-# `not_before`, which is later the more attempts have failed in a row. `due_at` is when the dispatcher reads
-# the webhook next: no request is possible earlier. It is null if no delivery waits.
+# The URLs to which users' events are sent. `attempt_id` is the attempt under way: a webhook gets one request
+# at a time, until its result is recorded or `leased_until` has passed. The dispatcher sends the next one not
+# before `not_before`, which is later the more attempts have failed in a row. `due_at` is when the dispatcher
+# reads the webhook next: no request is possible earlier. It is null if no delivery waits.
 webhooks = Table(
     "webhooks",
     metadata,
@@ -423,7 +424,7 @@ webhooks = Table(
     Column("events", ARRAY(Text), nullable=False),
     Column("description", Text),
     Column("secret", Text, nullable=False),
-    # Those before the last rotations, `{secret, expires_at}`. Each also signs until it expires.
+    # The secrets that rotations replaced, as `{secret, expires_at}`. Each also signs until it expires.
     Column("previous_secrets", JSONB, nullable=False, server_default="[]"),
     Column("created_at", TIME, nullable=False, server_default=CLOCK),
     Column("paused_at", TIME),

@@ -1,4 +1,7 @@
-"""The web pages and their files, each compressed by the build (`a.js.br`, `a.js.gz`); pages also plain."""
+"""Serve the web pages and their files from `build/console`.
+
+The build compresses each file (`a.js.br`, `a.js.gz`) and keeps the uncompressed form of pages only.
+"""
 
 import gzip
 import re
@@ -35,7 +38,11 @@ _WEIGHT_OF_ZERO = re.compile(r"q=0(\.0*)?")
 
 
 def page(file: Path, without_build: Callable[[], str], request_headers: Mapping[str, str]) -> Response[str]:
-    """Return an HTML page of the build, or the page for a service without it, or 304 if the client has it."""
+    """Return an HTML page of the build, or 304 if the client has it.
+
+    Args:
+        without_build: returns the page for a service whose console is not built.
+    """
     if file.is_file():
         content, headers = read(file, request_headers.get("accept-encoding", ""))
     else:

@@ -57,9 +57,9 @@ def page_sql(listing: Listing, shape: Shape) -> str:
 def prepared_page_sql(listing: Listing, shape: Shape) -> str:
     """Return the SQL of a page for a prepared statement, with one plan that suits all callers.
 
-    Each parameter is in a subquery, so Postgres plans without its value. From the sixth run on it keeps the
-    plan, because a plan for the values would not cost less. It expects an unknown LIMIT to keep a tenth of
-    the rows, so it reads them in the order of an index instead of sorting them, even if it expects few.
+    Each parameter is in a subquery, so Postgres plans without its value. From the sixth run on Postgres keeps
+    the plan, because a plan for the values would not cost less. It assumes that an unknown LIMIT returns a
+    tenth of the rows, so it reads the rows in the order of an index instead of sorting them.
 
     The JSON is built from the fields, because Postgres does not inline the JSON functions. Planning the
     fields takes longer than calling the function for ten rows, so statements that are not prepared call it.
@@ -93,7 +93,11 @@ def window_end_sql(listing: Listing, shape: Shape) -> str:
 
 @lru_cache(maxsize=256)
 def export_sql(listing: Listing, shape: Shape, *, is_csv: bool, has_end: bool) -> str:
-    """Return the SQL of the rows of an export, as cells or JSON; `has_end`: up to the position `end0` …"""
+    """Return the SQL of the rows of an export, as CSV cells or JSON.
+
+    Args:
+        has_end: whether the rows end at a position, the parameters `end0`, `end1` …
+    """
     source = SOURCES[listing.name]
     columns = _cells(source, shape) if is_csv else [_body(source, shape)]
     statement = _ordered(source, shape, select(*columns).select_from(source.table))
@@ -202,9 +206,8 @@ def _conditions(source: Source, shape: Shape) -> list[ColumnElement[bool]]:
     conditions = [_filter_condition(source, wanted) for wanted in shape.filters]
     if source.owner is not None and shape.is_owners:
         owner = bindparam("owner", type_=Uuid)
-        # If one owner has many of all rows, Postgres may read the index of all users' newest rows. By `= ANY`
-        # it does not know that there is one owner, so only the index that begins with the owner has the
-        # order.
+        # If one owner has a large share of the rows, Postgres may read the index of all users' newest rows.
+        # With `= ANY` it can't assume a single owner, so it chooses the index that begins with the owner.
         conditions.append(source.owner == (any_(array([owner])) if _is_by_owner(source, shape) else owner))
     if source.hidden is not None and shape.hides:
         conditions.append(source.hidden.is_(None))

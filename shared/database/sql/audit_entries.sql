@@ -2,7 +2,8 @@
 -- suspect if an entry does not continue the point, or if the usage of the hours that end before the new point's hour
 -- differs from the charges less refunds. Usage is not compared until the backfill has finished. Stops before the first
 -- entry that is younger than `settled_seconds`: an entry with a lower `seq` may still be in an open transaction. `rows`
--- counts the verified entries. Run it in the transaction of lock_audit. LIMIT 1 keeps the lookup of a point by the index: a cached plan may be older than the points.
+-- counts the verified entries. Run it in the transaction of lock_audit. With LIMIT 1 Postgres finds a point by its index,
+-- even if it planned the statement when there were few points.
 WITH young AS MATERIALIZED (
     SELECT seq FROM (
         SELECT seq, date FROM ledger

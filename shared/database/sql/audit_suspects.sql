@@ -1,5 +1,4 @@
--- Return the next `row_limit` users, by id, that the audit has found suspect. `remaining` counts them and
--- those after them.
+-- Return the next `row_limit` suspects of the audit, by id. `remaining` counts these and all later ones.
 SELECT user_id, count(*) OVER () AS remaining
 FROM audit_points
 WHERE is_suspect AND user_id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')

@@ -1,4 +1,4 @@
--- Clear users that are suspect no more, and compute their points anew from all their verified entries.
+-- Clear the mark of users who are correct again, and recompute their points from all their verified entries.
 UPDATE audit_points p
 SET seq = coalesce(newest.seq, 0), balance = coalesce(newest.balance, 0), hour = coalesce(newest.hour, '-infinity'),
     hour_spent = coalesce(newest.spent, 0), is_suspect = false

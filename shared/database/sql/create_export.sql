@@ -1,5 +1,5 @@
--- Create an export if its user may start another one now (a token bucket); otherwise `wait` is the seconds until
--- then and `body` is null. `owner` limits the exported rows; null for the rows of all users.
+-- Create an export. `body` is null if the user's token bucket is empty, and `wait` is the seconds until it has a
+-- token. `owner` limits the exported rows; null for the rows of all users.
 WITH token AS MATERIALIZED (
     SELECT take_token('export:' || :user_id::uuid, :capacity::numeric, :per_second::numeric) AS wait
 ), created AS (

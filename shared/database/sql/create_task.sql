@@ -1,6 +1,5 @@
--- Create a task if its owner may start another upload now (a token bucket); otherwise `wait` is the seconds
--- until then and `body` is null. `body` has `task_id`, the members of the task, and those of `upload`, a JSON
--- object.
+-- Create a task. `body` has `task_id`, the members of the task, and those of `upload`, a JSON object. It is null if
+-- the owner's token bucket of uploads is empty, and `wait` is the seconds until it has a token.
 WITH token AS MATERIALIZED (
     SELECT take_token('upload:' || :user_id::uuid, :capacity::numeric, :per_second::numeric) AS wait
 ), created AS (

@@ -1,6 +1,6 @@
--- Create a webhook, unless the user has 10 (no row), if the user may create another one now (a token bucket). `body` is
--- null if `wait` seconds are left until then. Run it in a transaction after lock_user, so that parallel requests count each
--- other's webhooks. `admin_id` is null for a client, whose webhooks are not audited.
+-- Create a webhook. No row if the user has 10. `body` is null if the user's token bucket is empty, and `wait` is the seconds
+-- until it has a token. Run it in a transaction after lock_user, so that parallel requests count each other's webhooks.
+-- `admin_id` is null for a client, whose webhooks are not audited.
 WITH existing AS MATERIALIZED (
     SELECT count(*) AS webhooks FROM webhooks WHERE user_id = :user_id::uuid AND deleted_at IS NULL
 ), token AS MATERIALIZED (

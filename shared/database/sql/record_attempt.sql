@@ -1,5 +1,5 @@
--- Record the result of an attempt, once. Run it in a transaction after lock_webhook. A success ends the delivery,
--- whichever attempt brings it. A failure counts for the delivery only if no other attempt was claimed meanwhile, the
+-- Record the result of an attempt, once. Run it in a transaction after lock_webhook. A success of any attempt ends the
+-- delivery. A failure counts for the delivery only if no other attempt was claimed meanwhile, the
 -- webhook still has the attempt's `url`, and the delivery was not made due again: then the delivery is due again in
 -- `retry_delay` seconds, or has failed if that is null. Otherwise it stays due. After `failures` failed attempts in a row
 -- the webhook gets its next request after least(5 * 2^(failures - 1), 600) seconds, or `retry_after` if that is longer. It

@@ -1,6 +1,6 @@
--- Make a delivery of a webhook of this user due again, with all its attempts, if the user may cause another one now (a
--- token bucket). One that is due already keeps its place among the webhook's deliveries. `body` is null if the webhook is
--- paused, or if `wait` seconds are left until then.
+-- Make a delivery of a webhook of this user due at once, and reset its number of attempts. A delivery that is due already
+-- keeps its place among the webhook's deliveries. `body` is null if the webhook is paused, or if the user's token bucket is
+-- empty; `wait` is the seconds until it has a token.
 WITH webhook AS MATERIALIZED (
     -- Before the delivery, as the dispatcher and the recorder do: in another order they could deadlock.
     SELECT id, user_id, paused_at IS NOT NULL AS paused

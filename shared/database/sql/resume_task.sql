@@ -1,8 +1,8 @@
--- Queue a task again that ran out of credit or was cancelled, unless it was refunded or its upload expired, if its owner
--- may resume another task now (a token bucket; admins have no limit). Run it in one transaction with sending the task's
--- message, so that neither happens alone. A task without an ETag has no file yet and awaits its upload. The results
--- of the rows before are no longer published; those of all rows replace them. `body` is null if nothing was resumed;
--- `wait` is the seconds until the owner may resume.
+-- Queue a task again that ran out of credit or was cancelled. `body` is null if nothing was resumed: the task has
+-- another status, was refunded, its upload expired, or the owner's token bucket is empty (admins have none; `wait` is
+-- the seconds until it has a token). Run it in one transaction with sending the task's message, so that neither
+-- happens alone. A task without an ETag has no file yet and awaits its upload. The results written so far are no
+-- longer published: those of all rows will replace them.
 -- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status, max_spend, refunded_at IS NOT NULL AS refunded,

@@ -1,8 +1,8 @@
--- Queue a quoted task, to charge its rows, unless its upload expired, if its owner may resume another task now (a token
--- bucket; admins have no limit). Run it in one transaction with sending the task's message, so that neither happens alone. The file and
--- `cost` stay; the counts begin again, and the dry run's results are no longer published. Each chunk deletes the bad
--- rows that the dry run stored of its rows: there may be too many for one call. `body` is null if nothing was started;
--- `wait` is the seconds until the owner may start it.
+-- Queue a quoted task, to charge its rows. `body` is null if nothing was started: the task is not quoted, its upload
+-- expired, or the owner's token bucket of resumptions is empty (admins have none; `wait` is the seconds until it has a
+-- token). Run it in one transaction with sending the task's message, so that neither happens alone. The file and
+-- `cost` stay; the counts begin again, and the dry run's results are no longer published. The bad rows that the dry
+-- run stored may be too many for one call, so each chunk deletes those of its rows.
 -- If `admin_id` is not null, a change of another user's task is audited.
 WITH found AS MATERIALIZED (
     SELECT id, user_id, status,

@@ -1,5 +1,5 @@
--- Write a test event for one webhook of this user, whatever events it is subscribed to, if the user may cause
--- another one now (a token bucket). `body` is null if it is paused, or if `wait` seconds are left until then.
+-- Write a test event for one webhook of this user, whatever events it is subscribed to. `body` is null if the webhook
+-- is paused, or if the user's token bucket is empty; `wait` is the seconds until it has a token.
 WITH webhook AS MATERIALIZED (
     -- Before the token, as redeliver_webhook does: the delivery's trigger locks the webhook, and would deadlock with it.
     SELECT id, user_id, paused_at IS NOT NULL AS paused

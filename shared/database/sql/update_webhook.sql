@@ -1,6 +1,6 @@
--- Change a webhook of this user; a null leaves its column unchanged, except that of a description that
--- `changes_description`. A new URL and the end of a pause forget earlier failures, so the dispatcher reads the webhook at
--- once. `admin_id` is null for a client, whose webhooks are not audited.
+-- Change a webhook of this user. A null leaves its column unchanged, but with `changes_description` a null removes the
+-- description. `forgets_failures`, for a new URL and the end of a pause, resets the failures, so that the dispatcher reads
+-- the webhook at once. `admin_id` is null for a client, whose webhooks are not audited.
 WITH before AS MATERIALIZED (
     SELECT id, webhook_json(webhooks)::jsonb AS body
     FROM webhooks

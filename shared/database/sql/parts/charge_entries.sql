@@ -1,4 +1,4 @@
--- What `debit` causes, and the columns of the result.
+-- The rows that a debit inserts, and the columns of the result.
 record AS (
     INSERT INTO records (id, user_id, operation_id, arguments, operation_response, amount, user_balance)
     SELECT :record_id::uuid, user_id, operation_id, :arguments::jsonb, :result::jsonb, cost, balance
