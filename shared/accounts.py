@@ -156,6 +156,7 @@ def update_user(admin_id: UUID, user_id: UUID, changes: dict[str, Any]) -> None:
     """Change a user's email, password, role, balance or status.
 
     A new password ends the sessions and API keys. Deactivation ends the sessions and cancels the tasks.
+    Reactivation resets the failures of the user's webhooks.
 
     Raises:
         NotFound, Conflict (the e-mail is taken, or admins deactivate themselves).

@@ -430,7 +430,8 @@ webhooks = Table(
     Column("paused_at", TIME),
     Column("paused_reason", Text),
     Column("deleted_at", TIME),
-    # Failed attempts in a row, and when the first of them failed.
+    # Failed attempts in a row, and when the first of them failed. The end of a pause, a new URL and the
+    # reactivation of the user reset them.
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("failing_since", TIME),
     Column("not_before", TIME),

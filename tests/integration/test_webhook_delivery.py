@@ -263,6 +263,68 @@ def test_one_success_within_three_days_prevents_the_pause(
     assert sql("SELECT paused_at FROM webhooks") == [[None]]
 
 
+def set_status(person: Person, status: str) -> None:
+    accounts.update_user(uuid4(), person.id, {"status": status})
+
+
+@pytest.mark.parametrize("how", ["inactive user", "paused by its owner"])
+def test_days_without_requests_do_not_count_as_failures(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, how: str
+) -> None:
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.deliver()
+    if how == "inactive user":
+        set_status(client, "inactive")
+    else:
+        webhooks.update(client.caller, webhook, {"paused": True})
+    let_time_pass(sql, "73 hours")
+    assert pump.deliver() == 0
+    if how == "inactive user":
+        set_status(client, "active")
+    else:
+        webhooks.update(client.caller, webhook, {"paused": False})
+    assert pump.deliver() == 1
+    health = "SELECT paused_at, failures, failing_since > now() - interval '1 hour' FROM webhooks"
+    assert sql(health) == [[None, 1, True]]
+
+
+def test_reactivation_ends_the_wait_after_a_failure(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(429, Retry_After="3600")
+    cause_event(client)
+    cause_event(client)
+    pump.deliver()
+    set_status(client, "inactive")
+    set_status(client, "active")
+    assert pump.deliver() == 1
+
+
+def test_reactivation_resumes_no_paused_webhook(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(410)
+    cause_event(client)
+    pump.deliver()
+    health = "SELECT paused_reason, failures, failing_since FROM webhooks"
+    paused = sql(health)
+    set_status(client, "inactive")
+    set_status(client, "active")
+    assert sql(health) == paused
+    assert pump.deliver() == 0
+
+
+def test_status_of_an_active_user_that_is_set_to_active_keeps_the_failures(
+    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
+) -> None:
+    receiver.respond = status(500)
+    cause_event(client)
+    pump.deliver()
+    set_status(client, "active")
+    assert sql("SELECT failures, failing_since IS NOT NULL FROM webhooks") == [[1, True]]
+
+
 def test_webhook_that_fails_gets_requests_more_and_more_rarely(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
 ) -> None:
