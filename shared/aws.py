@@ -154,15 +154,24 @@ def request_dispatch() -> None:
         send_messages(settings().dispatch_queue_url, ["{}"])
 
 
-def send_messages(queue_url: str, bodies: Sequence[str]) -> None:
-    """Send at most 10 messages to a queue. Raises: ServiceUnavailable if not all were sent."""
+def send_messages(queue_url: str, bodies: Sequence[str]) -> list[int]:
+    """Send at most 10 messages to a queue.
+
+    Returns:
+        The indexes of the messages that SQS rejected, if it accepted others.
+
+    Raises:
+        ServiceUnavailable: SQS accepted none, or its response was lost.
+    """
     entries: list[Any] = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
     try:
         response = sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
     except (BotoCoreError, ClientError) as error:
         raise _unavailable("SQS") from error
-    if response.get("Failed"):
+    rejected = [int(entry["Id"]) for entry in response.get("Failed", [])]
+    if len(rejected) == len(bodies):
         raise _unavailable("SQS")
+    return rejected
 
 
 def set_visibility_timeout(receipt: str, seconds: int) -> None:

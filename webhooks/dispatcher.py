@@ -4,12 +4,14 @@ A schedule invokes it each minute, and messages invoke it at once after changes 
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from shared import aws, interpreter
+from shared import aws, database, interpreter
 from shared.database import STATEMENT_TIMEOUT, Row, UnitOfWork
+from shared.errors import ServiceUnavailable
 from shared.settings import settings
 from webhooks.messages import Attempt
 from webhooks.signature import sign
@@ -21,8 +23,8 @@ LEASES_PER_USER = 3
 LEASE_SECONDS = 240
 """Seconds until a delivery without a result can be claimed again. Less than the 5 minutes after which
 receivers reject a signature, because the timestamp of the signature is that of the claim."""
-MARGIN = STATEMENT_TIMEOUT + 10
-"""Seconds that must be left to claim more deliveries."""
+MARGIN = STATEMENT_TIMEOUT + 20
+"""Seconds that must be left to claim more deliveries, send their messages, and release them if SQS fails."""
 USER_AGENT = "restcalculator-webhooks/1"
 
 logger = Logger(service="restcalculator")
@@ -36,7 +38,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         The number of deliveries sent.
 
     Raises:
-        ServiceUnavailable: the database or SQS can't be reached. No unsent delivery is claimed.
+        ServiceUnavailable: the database or SQS can't be reached. Deliveries that were not sent are released,
+            or can be claimed again after their lease if the database can't be reached either.
     """
     sent = 0
     while context.get_remaining_time_in_millis() > MARGIN * 1000:
@@ -59,14 +62,35 @@ def _dispatch() -> tuple[int, int]:
         rows = uow.run(
             "claim_deliveries", row_limit=CLAIMS_LIMIT, lease=LEASE_SECONDS, lease_limit=LEASES_PER_USER
         )
-        claimed = [row for row in rows if row["delivery_id"]]
+        attempts = [_attempt(row) for row in rows if row["delivery_id"]]
         if idle := [row["webhook_id"] for row in rows if not row["delivery_id"]]:
             uow.run("schedule_webhooks", ids=idle)
-        if claimed:
-            aws.send_messages(settings().send_queue_url, [_attempt(row).to_json() for row in claimed])
         if rows:
             uow.commit()
-    return len(rows), len(claimed)
+    # Send after the commit: a charge that emits an event must not wait for the claim's locks while SQS hangs.
+    if attempts:
+        _send(attempts)
+    return len(rows), len(attempts)
+
+
+def _send(attempts: Sequence[Attempt]) -> None:
+    """Send claimed deliveries to the sender. Raises: ServiceUnavailable if SQS did not accept all."""
+    messages = [attempt.to_json() for attempt in attempts]
+    try:
+        rejected = aws.send_messages(settings().send_queue_url, messages)
+    except ServiceUnavailable:
+        _release(attempts)
+        raise
+    if rejected:
+        _release([attempts[index] for index in rejected])
+        raise ServiceUnavailable(f"SQS rejected {len(rejected)} of {len(attempts)} messages.")
+
+
+def _release(attempts: Sequence[Attempt]) -> None:
+    # One transaction per webhook: a transaction that waits for the locks of several could deadlock with one
+    # that writes an event.
+    for attempt in attempts:
+        database.run("release_delivery", webhook_id=attempt.webhook_id, attempt_id=attempt.attempt_id)
 
 
 def _attempt(row: Row) -> Attempt:

@@ -411,10 +411,11 @@ api_keys = Table(
     Index("api_keys_user_id_idx", "user_id"),
 )
 
-# The URLs to which users' events are sent. `attempt_id` is the attempt under way: a webhook gets one request
-# at a time, until its result is recorded or `leased_until` has passed. The dispatcher sends the next one not
-# before `not_before`, which is later the more attempts have failed in a row. `due_at` is when the dispatcher
-# reads the webhook next: no request is possible earlier. It is null if no delivery waits.
+# The URLs to which users' events are sent. `attempt_id` is the last attempt, until its result is recorded. A
+# webhook gets one request at a time: the next one follows when its result is recorded, or `leased_until` has
+# passed or is null because the dispatcher could not send the message. The next one is not sent before
+# `not_before`, which is later the more attempts have failed in a row. `due_at` is when the dispatcher reads
+# the webhook next: no request is possible earlier. It is null if no delivery waits.
 webhooks = Table(
     "webhooks",
     metadata,

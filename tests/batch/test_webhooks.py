@@ -9,6 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from localstack.event_source import failed_messages, record
+from shared import aws
 from tests.support.batch.deliveries import Deliveries
 from tests.support.batch.harness import Harness, Task, mixed_file
 from tests.support.batch.processes import WorkerDied, WorkerProcess
@@ -69,8 +70,9 @@ class Chain:
 
     def until_idle(self) -> None:
         """Run all three, with the leases of lost messages ended, until no delivery is due."""
+        ended = "UPDATE webhooks SET leased_until = now(), due_at = now() WHERE leased_until IS NOT NULL"
         for _ in range(20):
-            self._harness.sql("UPDATE webhooks SET leased_until = now() WHERE leased_until IS NOT NULL")
+            self._harness.sql(ended)
             for handler in (DISPATCHER, SENDER, RECORDER):
                 assert self.run(handler) == "done"
             due = "SELECT FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id"
@@ -144,12 +146,12 @@ STEPS = [
     (DISPATCHER, "begin", BEFORE),
     (DISPATCHER, "claim_deliveries", DURING),
     (DISPATCHER, "claim_deliveries", AFTER),
-    (DISPATCHER, "queue", BEFORE),
-    (DISPATCHER, "queue", DURING),
-    (DISPATCHER, "queue", AFTER),
     (DISPATCHER, "commit", BEFORE),
     (DISPATCHER, "commit", DURING),
     (DISPATCHER, "commit", AFTER),
+    (DISPATCHER, "queue", BEFORE),
+    (DISPATCHER, "queue", DURING),
+    (DISPATCHER, "queue", AFTER),
     (SENDER, "queue", BEFORE),
     (SENDER, "queue", DURING),
     (SENDER, "queue", AFTER),
@@ -191,6 +193,30 @@ def test_every_event_arrives_although_a_function_is_killed(
     assert found == [["delivered"]] * 3
     for received in receiver.received:
         Webhook(SECRET).verify(received.body, received.headers)
+
+
+@pytest.mark.parametrize("moment", [BEFORE, DURING, AFTER])
+def test_event_arrives_once_although_the_dispatcher_is_killed_while_it_releases_its_claim(
+    harness: Harness, chain: Chain, owner: Person, receiver: Receiver, moment: str
+) -> None:
+    cause_events(harness, owner, 1)
+    calls = aws.ATTEMPTS
+    killed = Fault("release_delivery", moment, lambda: bool(chain.process(DISPATCHER).kill()))
+
+    def refuse() -> bool:
+        """Refuse each attempt of the call of SQS, and expect the release that follows it."""
+        nonlocal calls
+        calls -= 1
+        if not calls:
+            harness.stage.expect(killed)
+        return False
+
+    harness.stage.expect(Fault("queue", BEFORE, refuse, times=aws.ATTEMPTS))
+    assert chain.run(DISPATCHER) == "died"
+    harness.stage.expect(None)
+    assert killed.struck == 1
+    chain.until_idle()
+    assert receiver.ids == events(harness, owner)
 
 
 def test_sender_killed_during_its_request_repeats_it(

@@ -14,9 +14,9 @@ from standardwebhooks.webhooks import Webhook
 from deploy.serverless_file import Function
 from functions.housekeeping import expire
 from localstack.context import LambdaContext
-from shared import accounts, aws, database, tasks, users, webhooks
+from shared import accounts, database, tasks, users, webhooks
 from shared.database import UnitOfWork
-from shared.errors import Conflict, NotSignedIn, ServiceUnavailable, TooManyRequests
+from shared.errors import Conflict, NotSignedIn, TooManyRequests
 from tests.support.eventually import eventually
 from tests.support.metric_lines import emitted
 from tests.support.receiver import Receiver, status
@@ -601,21 +601,6 @@ def test_sender_drops_a_message_whose_lease_may_end_before_its_request(
     assert pump.queues["report"] == []
 
 
-def test_failure_of_sqs_claims_nothing(
-    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(queue: str, bodies: list[str]) -> None:
-        raise ServiceUnavailable("SQS can't be reached.")
-
-    cause_event(client)
-    with monkeypatch.context() as patch:
-        patch.setattr(aws, "send_messages", fail)
-        with pytest.raises(ServiceUnavailable):
-            pump.dispatch()
-    assert deliveries(sql) == [["pending", 0]]
-    assert pump.deliver() == 1
-
-
 def test_result_that_arrives_twice_is_recorded_once(
     sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
 ) -> None:
@@ -698,21 +683,6 @@ def test_late_failure_does_not_end_the_claim_of_the_next_attempt(
     pump.send()
     pump.record()
     assert deliveries(sql) == [["delivered", 1]]
-
-
-def test_phantom_of_a_dispatcher_that_died_before_its_commit_counts(
-    sql: Sql, client: Person, receiver: Receiver, webhook: UUID, pump: Pump
-) -> None:
-    """Its message was sent, but its claim was rolled back."""
-    cause_event(client)
-    with UnitOfWork() as uow:
-        (row,) = uow.run("claim_deliveries", row_limit=10, lease=240, lease_limit=3)
-        pump.queues["send"].append(dispatcher._attempt(row).to_json())
-    assert deliveries(sql) == [["pending", 0]]
-    pump.send()
-    pump.record()
-    assert deliveries(sql) == [["delivered", 1]]
-    assert pump.deliver() == 0
 
 
 def test_result_of_a_deleted_delivery_is_ignored(

@@ -1,6 +1,7 @@
 """Deliver webhooks in the test's process: the three functions, with lists instead of the queues."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ QUEUES = {"DISPATCH_QUEUE_URL": "dispatch", "SEND_QUEUE_URL": "send", "REPORT_QU
 
 
 class Pump:
-    """The queues `dispatch`, `send` and `report`, as lists of message bodies."""
+    """The queues `dispatch`, `send` and `report`, as lists of message bodies.
+
+    `sqs` replaces the SQS client. A test can replace its method to make SQS fail.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.queues: dict[str, list[str]] = {name: [] for name in QUEUES.values()}
@@ -24,8 +28,13 @@ class Pump:
             patch.setenv(variable, name)
         patch.setenv("WEBHOOK_LOOPBACK", "true")
         settings.cache_clear()
-        patch.setattr(aws, "send_messages", lambda queue, bodies: self.queues[queue].extend(bodies))
-        patch.setattr(aws, "sqs", lambda: None)
+        self.sqs = SimpleNamespace(send_message_batch=self.queue)
+        patch.setattr(aws, "sqs", lambda: self.sqs)
+
+    def queue(self, **batch: Any) -> dict[str, Any]:
+        """Queue the messages of a call of SendMessageBatch."""
+        self.queues[batch["QueueUrl"]].extend(entry["MessageBody"] for entry in batch["Entries"])
+        return {}
 
     def dispatch(self) -> int:
         """Run the dispatcher, and return the number of deliveries that it sent."""

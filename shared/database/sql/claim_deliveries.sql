@@ -1,9 +1,10 @@
 -- Claim the next due delivery of each webhook that has no request under way, for as many webhooks as `row_limit`, so that
--- each user has at most `lease_limit` requests under way. Run it in one transaction with sending the messages to the
--- sender: then a delivery whose message was not sent is not claimed. A claim ends when its result is recorded, or after
--- `lease` seconds: the sender, or a message, was lost. A claim without a result is no attempt: a delivery does not fail for
--- the service's own losses. A row without `delivery_id` is a webhook that is not due, although its `due_at` has passed: run
--- schedule_webhooks for it.
+-- each user has at most `lease_limit` requests under way. Commit before sending the messages to the sender: the claim locks
+-- the webhooks, and a transaction that writes an event waits for these locks (wake_webhook). Run release_delivery for each
+-- message that was not sent. Otherwise a claim ends when its result is recorded, or after `lease` seconds: the dispatcher,
+-- the sender, or a message, was lost. A claim without a result is no attempt: a delivery does not fail for the service's own
+-- losses. A row without `delivery_id` is a webhook that is not due, although its `due_at` has passed: run schedule_webhooks
+-- for it in the same transaction.
 WITH due AS MATERIALIZED (
     SELECT w.id, w.url,
            w.secret || ARRAY(SELECT previous ->> 'secret' FROM jsonb_array_elements(w.previous_secrets) previous
