@@ -23,10 +23,10 @@ def emit(operation: str | None = None, /, **values: int | Decimal) -> None:
     """
     dimensions = {"operation": operation} if operation else {}
     directive = _directive(settings().powertools_metrics_namespace, tuple(dimensions), tuple(values))
-    timestamp = int(time.time() * 1000)
-    head = f'{{"_aws" : {{"Timestamp" : {timestamp}, "CloudWatchMetrics" : [{directive}]}}, '
+    aws = f'"_aws" : {{"Timestamp" : {int(time.time() * 1000)}, "CloudWatchMetrics" : [{directive}]}}'
+    members = [f'"{name}" : {exact_json.dumps(value)}' for name, value in {**dimensions, **values}.items()]
     # Write the line at once, so that no other output splits it.
-    sys.stdout.write(head + exact_json.dumps({**dimensions, **values})[1:] + "\n")
+    sys.stdout.write(f"{{{', '.join([aws, *members])}}}\n")
 
 
 @cache

@@ -3,7 +3,7 @@
 A Lambda container serves one request at a time, so it needs one connection and no pool. Fixed statements
 (`shared/database/sql/`) are prepared once per connection, and take one round trip each afterwards.
 
-Only this package uses `Database`: other modules run statements by `shared.database`.
+Of the service, only this package uses `Database`: other modules run statements by `shared.database`.
 """
 
 import re
