@@ -31,11 +31,11 @@ help: ## Show this list
 all: lint test package ## Lint, test and package
 
 up: $(INSTALLED) ## Start the service on this machine in the foreground; Ctrl-C stops it
-	@$(BIN)/python -m deploy.console
+	@$(BIN)/python -m deploy.build_console
 	@$(RUN) up
 
 up-localstack: $(INSTALLED) $(LOCALSTACK_INSTALLED) ## Start the service on a real LocalStack without Docker; uploaded files are lost when it stops
-	@$(BIN)/python -m deploy.console
+	@$(BIN)/python -m deploy.build_console
 	@LOCALSTACK_PYTHON="$(CURDIR)/$(LOCALSTACK)" $(RUN) up
 
 up-docker: ## Start the service with LocalStack and Postgres in Docker; Ctrl-C stops it

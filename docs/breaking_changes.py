@@ -30,7 +30,7 @@ def signature(document: dict[str, Any]) -> set[str]:
         for method, operation in item.items():
             for mark, fact, schema in _operation(operation):
                 facts.add(f"{mark} {method.upper()} {path} {fact}".rstrip())
-                names[mark] |= _names(schema)
+                names[mark] |= list_schemas.references(schema)
     schemas = document["components"]["schemas"]
     for mark, roots in names.items():
         for name in _reachable(roots, schemas):
@@ -139,15 +139,10 @@ def _type(schema: dict[str, Any]) -> str:
     return ":".join(str(schema[key]) for key in ("type", "format") if key in schema) or "any"
 
 
-def _names(schema: Any) -> set[str]:
-    """Return the named schemas to which a schema refers."""
-    return set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(schema)))
-
-
 def _reachable(roots: Set[str], schemas: dict[str, Any]) -> set[str]:
     """Return the named schemas to which others refer, directly or through each other."""
     found = set(roots)
-    while more := {name for one in found for name in _names(schemas[one])} - found:
+    while more := {name for one in found for name in list_schemas.references(schemas[one])} - found:
         found |= more
     return found
 

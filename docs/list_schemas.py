@@ -79,6 +79,17 @@ def schemas_of(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def references(part: Any) -> set[str]:
+    """Return the names of the schemas to which a part of the document refers, such as a schema or a body."""
+    if isinstance(part, list):
+        return {name for item in part for name in references(item)}
+    if not isinstance(part, dict):
+        return set()
+    target = str(part.get("$ref", ""))
+    own = {target.removeprefix(SCHEMAS)} if target.startswith(SCHEMAS) else set()
+    return own.union(*map(references, part.values()))
+
+
 def parameters(listing: Listing) -> list[dict[str, Any]]:
     """Return the query parameters of a list."""
     name = f"({'|'.join(listing.public)})"

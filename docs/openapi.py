@@ -7,7 +7,6 @@ share: security, headers, the errors of sign-in, bodies and the database, and th
 
 import importlib
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -182,7 +181,7 @@ def _add_money_preference(operation: dict[str, Any], schemas: dict[str, Any]) ->
 
 def _has_money(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
     """Whether a schema refers to Credits, directly or through other schemas."""
-    names = set(re.findall(rf"{list_schemas.SCHEMAS}(\w+)", json.dumps(schema)))
+    names = list_schemas.references(schema)
     return "Credits" in names or any(_has_money(schemas[name], schemas) for name in names)
 
 

@@ -62,7 +62,7 @@ def test_part_without_libraries_starts_before_their_import(tmp_path: Path) -> No
 
 def test_command_that_starts_the_stack_imports_no_library_of_the_service() -> None:
     """These imports would delay the start of all parts."""
-    program = "import sys, deploy.console, localstack.run, localstack.stack; print(*sys.modules)"
+    program = "import sys, deploy.build_console, localstack.run, localstack.stack; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import console
+from deploy import build_console
 
 MISSING_NPM = "To build it, install Node"
 FAILED = "The console was not built, and the service starts without it."
@@ -29,20 +29,20 @@ def path(tmp_path: Path, environment: pytest.MonkeyPatch) -> Path:
 
 def test_current_console_is_not_built(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     install(path, "make", "assert '--question' in sys.argv, 'built'")
-    console.main()
+    build_console.main()
     assert capfd.readouterr() == ("", "")
 
 
 def test_outdated_console_is_built(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     install(path, "make", "sys.exit(1) if '--question' in sys.argv else print('built', sys.argv[-1])")
-    console.main()
-    assert capfd.readouterr().out == f"built {console.PAGE}\n"
+    build_console.main()
+    assert capfd.readouterr().out == f"built {build_console.PAGE}\n"
 
 
 def test_machine_without_npm_builds_nothing(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (path / "npm").unlink()
     install(path, "make", "print(sys.argv[2]); sys.exit(1)")
-    console.main()
+    build_console.main()
     output = capfd.readouterr().out
     assert MISSING_NPM in output
     assert "--silent" not in output
@@ -50,23 +50,23 @@ def test_machine_without_npm_builds_nothing(path: Path, capfd: pytest.CaptureFix
 
 def test_failed_build_is_reported(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     install(path, "make", "sys.exit(2)")
-    console.main()
+    build_console.main()
     assert FAILED in capfd.readouterr().out
 
 
 def test_build_that_exceeds_the_time_limit_is_ended(
     path: Path, environment: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    environment.setattr(console, "TIMEOUT_SECONDS", 0)
+    environment.setattr(build_console, "TIMEOUT_SECONDS", 0)
     started = list["subprocess.Popen[bytes]"]()
-    make = console._make
+    make = build_console._make
 
     def remember(option: str) -> "subprocess.Popen[bytes]":
         started.append(make(option))
         return started[-1]
 
-    environment.setattr(console, "_make", remember)
+    environment.setattr(build_console, "_make", remember)
     install(path, "make", "sys.exit(1) if '--question' in sys.argv else time.sleep(600)")
-    console.main()
+    build_console.main()
     assert FAILED in capfd.readouterr().out
     assert started[-1].returncode is not None

@@ -1,4 +1,4 @@
-"""Build the console for `make up`, if it is missing or outdated: `python -m deploy.console`.
+"""Build the console for `make up`, if it is missing or outdated: `python -m deploy.build_console`.
 
 The service works without the console, so this command also succeeds without npm, after a failed build and
 after its time limit. It then prints what to do.
