@@ -4,7 +4,17 @@ import re
 
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
-from tests.support.console import compute, fill_sign_in, new_client, open_page, result, rows, sign_in
+from tests.support.console import (
+    compute,
+    fill_numbers,
+    fill_sign_in,
+    new_client,
+    open_page,
+    result,
+    rows,
+    send_numbers,
+    sign_in,
+)
 from tests.support.http_client import Client, new_email
 
 
@@ -17,8 +27,9 @@ def test_waiting_call_is_not_sent_when_another_user_signs_in(
 ) -> None:
     with new_client(console, admin) as api:
         open_page(console, "Compute")
+        fill_numbers(console, "1", "2")
         context.clear_cookies()
-        compute(console, "1", "2")
+        send_numbers(console)
         expect(console.get_by_role("dialog", name="Your session has ended")).to_be_visible()
         other = context.new_page()
         other.goto("/")
@@ -34,8 +45,9 @@ def test_dialog_of_an_ended_session_stays_open_on_escape(
 ) -> None:
     with new_client(console, admin):
         open_page(console, "Compute")
+        fill_numbers(console, "1", "2")
         context.clear_cookies()
-        compute(console, "1", "2")
+        send_numbers(console)
         dialog = console.get_by_role("dialog", name="Your session has ended")
         expect(dialog).to_be_visible()
         for _ in range(3):

@@ -1,5 +1,7 @@
 """The console's session: a lost connection, expired cookies, and two tabs."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
 
@@ -14,6 +16,7 @@ from tests.support.console import (
     open_page,
     result,
     rows,
+    send_numbers,
 )
 from tests.support.eventually import eventually
 from tests.support.http_client import PASSWORD, Client, new_email
@@ -36,8 +39,9 @@ def test_expired_access_token_is_refreshed_without_the_user_noticing(
 ) -> None:
     with new_client(console, admin) as api:
         open_page(console, "Compute")
+        fill_numbers(console, "1", "2")
         drop_access_token(context)
-        compute(console, "1", "2")
+        send_numbers(console)
         expect(result(console)).to_contain_text("3")
         assert requests.count("POST /refresh") == 1
         # Several requests at once share one refresh: a second one would end the session as a stolen token.
@@ -77,10 +81,15 @@ def test_call_during_a_lost_connection_is_charged_once_after_it_returns(
     complaints.expect("net::ERR_INTERNET_DISCONNECTED")
     with new_client(console, admin) as api:
         open_page(console, "Compute")
+        fill_numbers(console, "1", "2")
+        # The console gives up after 4.3 s offline. Pause its timers, so that a slow machine has no deadline.
+        console.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
         context.set_offline(True)
-        compute(console, "1", "2")
+        with console.expect_event("requestfailed", lambda one: one.url.endswith("/process_operation")):
+            send_numbers(console)
         expect(console.get_by_role("button", name="Computing …")).to_be_disabled()
         context.set_offline(False)
+        console.clock.resume()
         expect(result(console)).to_contain_text("3")
         assert len(api.rows("records")) == 1
 
@@ -102,7 +111,7 @@ def test_call_whose_responses_are_lost_is_charged_once_when_it_is_sent_again(
         expect(console.get_by_role("alert")).to_contain_text("can't be reached")
         assert len(lost) > 1  # the console has repeated it by itself
         console.unroute("**/process_operation")
-        console.get_by_role("button", name="Compute", exact=True).click()
+        send_numbers(console)
         expect(result(console)).to_contain_text("3")
         assert len(api.rows("records")) == 1
         expect(balance(console)).to_have_text("15")
@@ -152,7 +161,7 @@ def test_signing_in_again_in_one_tab_continues_the_other(
             fill_numbers(tab, "1", "2")
         context.clear_cookies()
         for tab in (console, other):
-            tab.get_by_role("button", name="Compute", exact=True).click()
+            send_numbers(tab)
             expect(tab.get_by_role("dialog")).to_be_visible()
         console.get_by_role("dialog").get_by_label("Password").fill(PASSWORD)
         console.get_by_role("dialog").get_by_role("button", name="Continue").click()
@@ -171,19 +180,24 @@ def test_read_of_the_balance_does_not_replace_a_newer_one(
         other = context.new_page()
         other.goto("/#/compute")
         open_page(console, "Compute")
-        held = list[tuple[Route, APIResponse]]()
-        console.route(
-            "**/users/me",
-            lambda route: route.continue_() if held else held.append((route, route.fetch())),
-        )
+        held, older = list[Route](), list[APIResponse]()
+
+        def hold(route: Route) -> None:
+            if held:
+                route.continue_()
+            else:
+                held.append(route)
+                older.append(route.fetch())
+
+        console.route("**/users/me", hold)
         compute(other, "1", "2")  # and the first tab reads the balance of 15
         expect(result(other)).to_contain_text("3")
-        eventually(lambda: console.evaluate("1") and held)
+        eventually(lambda: console.evaluate("1") and older)
         compute(console, "3", "4")
         expect(balance(console)).to_have_text("10")
-        for route, response in held:
-            route.fulfill(response=response)
-        console.wait_for_load_state("networkidle")
+        with console.expect_request("**/users/me") as newer:
+            held[0].fulfill(response=older[0])
+        newer.value.response()
         for tab in (console, other):
             expect(balance(tab)).to_have_text("10")
 

@@ -91,12 +91,20 @@ def rows(page: Page, table: str) -> Locator:
 def compute(page: Page, *numbers: str) -> None:
     """Fill the form of the page Compute, and send it."""
     fill_numbers(page, *numbers)
-    page.get_by_role("button", name="Compute", exact=True).click()
+    send_numbers(page)
 
 
 def fill_numbers(page: Page, *numbers: str) -> None:
+    """Fill the form, which the page shows after it has read the session and the operations.
+
+    A test fills it before it clears cookies or goes offline, so that only the call is affected.
+    """
     for position, number in enumerate(numbers, 1):
         page.get_by_label(f"Number {position}", exact=True).fill(number)
+
+
+def send_numbers(page: Page) -> None:
+    page.get_by_role("button", name="Compute", exact=True).click()
 
 
 def result(page: Page) -> Locator:
