@@ -99,7 +99,8 @@ class Inspector:
         self.inspect(name)
 
     def inspect(self, name: str) -> None:
-        """Inspect what the page shows now."""
+        """Inspect what the page shows after it has loaded."""
+        self._settle()
         headings = self.page.get_by_role("heading", level=1, include_hidden=True).count()
         if headings != 1:
             self.faults.append(f"{name}: {headings} main headings")

@@ -10,6 +10,7 @@ from playwright.sync_api import Error as BrowserError
 from tests.browser.test_results import CSV, FETCH_RESULTS_SCRIPT, RESULTS, completed
 from tests.support.console import Complaints, drop_access_token, fill_sign_in, sign_in
 from tests.support.docs_page import DocsPage
+from tests.support.eventually import eventually
 from tests.support.http_client import API, PASSWORD, Client, new_email
 
 
@@ -53,6 +54,7 @@ def test_console_sends_nothing_elsewhere(
         address = f"{bucket}-of-another/key"
     with pytest.raises(BrowserError, match="Failed to fetch"):
         page.evaluate("([address, body]) => fetch(address, { method: 'POST', body })", [address, CSV])
+    eventually(lambda: page.evaluate("true") and refusals)  # evaluate() lets Playwright fill the list
     assert "connect-src" in refusals[0]
 
 

@@ -59,11 +59,14 @@ class DocsPage:
         if file:
             upload: Any = {"name": "a.csv", "mimeType": "text/csv", "buffer": file.encode()}
             route.get_by_label("file", exact=True).set_input_files(upload)
-        clear = route.get_by_role("button", name="Clear", exact=True)
-        if clear.is_visible():
-            clear.click()
-        route.get_by_role("button", name="Execute").click()
+        execute = route.get_by_role("button", name="Execute")
+        expect(execute).to_be_visible()
         response = route.locator(".live-responses-table tbody")
+        clear = route.get_by_role("button", name="Clear", exact=True)
+        if clear.is_visible():  # the route shows the response to an earlier request
+            clear.click()
+            expect(response).to_have_count(0)
+        execute.click()
         status = int(response.locator(".response-col_status").inner_text())
         code = response.locator(".highlight-code pre")
         body = json.loads(code.inner_text(), parse_float=Decimal) if code.count() else None
