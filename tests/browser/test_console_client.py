@@ -177,7 +177,7 @@ def test_client_ends_another_session_and_changes_the_password(
 
         assert phone.sign_in(email).is_success
         form = console.get_by_role("region", name="Password")
-        for current, message in (("not-the-password", "Current password"), (PASSWORD, "is changed")):
+        for current, message in (("not-the-password", "password is wrong"), (PASSWORD, "is changed")):
             form.get_by_label("Current password").fill(current)
             form.get_by_label("New password").fill("another-horse-2!")
             form.get_by_role("button", name="Change the password").click()

@@ -134,6 +134,7 @@ def test_file_goes_on_during_a_lost_connection(
         console.get_by_label("Check the price first").uncheck()
         drop(console, "offline.csv", 100)
         console.get_by_role("link", name="offline.csv").click()
+        expect(console.get_by_role("heading", level=1, name="offline.csv")).to_be_visible()
         expect(console.get_by_role("progressbar", name="Upload of offline.csv")).to_be_visible()
         upload = first(console, held)
         arrived = upload.fetch()
