@@ -1,5 +1,6 @@
 """batch run and quote: files from the upload to their results."""
 
+import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -171,6 +172,12 @@ def test_quote_shows_the_first_bad_rows(cli: CommandLine) -> None:
     *bad, more = cli("batch", "quote", write(GOOD + "cube,[1]\n" * 23)).out.splitlines()[4:]
     assert [line.partition(",")[0] for line in bad] == [f"row {number}" for number in range(3, 23)]
     assert more.startswith("and 3 more bad rows: restcalc batch results ")
+
+
+def test_quote_keeps_the_csv_modules_limit_of_the_process(cli: CommandLine) -> None:
+    limit = csv.field_size_limit()
+    assert cli("batch", "quote", write(GOOD)).code == 0
+    assert csv.field_size_limit() == limit
 
 
 def test_terminal_shows_a_bar_and_the_end(cli: CommandLine) -> None:

@@ -63,10 +63,13 @@ def _table(
 
 def _good_rows(content: Path, bad: Container[int]) -> Counter[str]:
     """Return the number of good rows by operation. Neither the header nor a blank line counts as a row."""
-    csv.field_size_limit(LARGEST_CELL)
-    with content.open(encoding="utf-8-sig", errors="replace", newline="") as source:
-        names = (row[0].strip() for number, row in enumerate(_rows(source), 1) if number not in bad)
-        return Counter(ALIASES.get(name, name) for name in names)
+    limit = csv.field_size_limit(LARGEST_CELL)
+    try:
+        with content.open(encoding="utf-8-sig", errors="replace", newline="") as source:
+            names = (row[0].strip() for number, row in enumerate(_rows(source), 1) if number not in bad)
+            return Counter(ALIASES.get(name, name) for name in names)
+    finally:
+        csv.field_size_limit(limit)  # it applies to the whole process
 
 
 def _rows(source: IO[str]) -> Iterator[list[str]]:
