@@ -9,13 +9,10 @@ from aws_lambda_powertools.event_handler import Response
 from shared import aws, database, tasks
 from shared.database import Statements, UnitOfWork
 from shared.errors import PayloadTooLarge, ServiceUnavailable
-from shared.http.api import MULTIPART, Access, Api
+from shared.http.api import LARGEST_FILE, MULTIPART, Access, Api
 from shared.http.forms import parse_upload
 from shared.http.responses import documented, location, ok
 from shared.idempotency import Request, run_once, scoped
-
-LARGEST_FILE = 4 * 1024 * 1024
-"""Bytes: a larger file would exceed the 6 MB of a Lambda event when base64-encoded."""
 
 app = Api(access=Access.SIGNED_IN, scope="batch", media_type=MULTIPART, idempotent=True)
 

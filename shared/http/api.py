@@ -37,6 +37,7 @@ from shared.errors import (
 )
 from shared.http import money, problems, request_log
 from shared.http.credentials import read_credentials
+from shared.http.responses import JSON
 from shared.idempotency import Request
 from shared.schemas.field_types import Scope
 
@@ -46,10 +47,11 @@ if TYPE_CHECKING:
 Function = Callable[..., Response[Any]]
 _ROUTE = inspect.signature(APIGatewayHttpResolver.route)
 
-JSON = "application/json"
 MULTIPART = "multipart/form-data"
-LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: 4 * 1024 * 1024 + 64 * 1024}
-"""Largest body in bytes, by media type: JSON, or a form with a file of 4 MB."""
+LARGEST_FILE = 4 * 1024 * 1024
+"""Bytes of a file in a form. A larger one would exceed the 6 MB of a Lambda event when base64-encoded."""
+LARGEST_BODY = {JSON: 256 * 1024, MULTIPART: LARGEST_FILE + 64 * 1024}
+"""Largest body in bytes, by media type."""
 
 INVALID_REQUEST = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 

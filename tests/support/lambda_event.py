@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import Response
 
-from shared.http.api import JSON, Api
-from shared.http.responses import done
+from shared.http.api import Api
+from shared.http.responses import JSON, done
 from shared.operations.requests import OperationCall
 
 

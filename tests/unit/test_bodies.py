@@ -7,8 +7,8 @@ import pytest
 from aws_lambda_powertools.event_handler import Response
 
 from shared.errors import MalformedRequest
-from shared.http.api import JSON, LARGEST_BODY, MULTIPART, Api, parse_json
-from shared.http.responses import done
+from shared.http.api import LARGEST_BODY, MULTIPART, Api, parse_json
+from shared.http.responses import JSON, done
 from tests.support.lambda_event import event, operation_endpoint, problem
 
 

@@ -4,6 +4,7 @@ import argon2
 import pytest
 from argon2.exceptions import VerifyMismatchError
 
+from deploy.environment import ROOT
 from shared.auth import passwords
 
 
@@ -19,6 +20,12 @@ def test_password_that_breaks_a_rule_does_not_comply(password: str) -> None:
 
 def test_text_of_the_policy_lists_its_lengths_and_symbols() -> None:
     assert all(part in passwords.POLICY for part in ("8", "128", "digit", "@$!%*?&"))
+
+
+def test_console_checks_the_same_policy() -> None:
+    page = (ROOT / "console" / "src" / "pages" / "sign_in" / "PasswordPolicy.svelte").read_text("utf-8")
+    assert f'"{passwords.MINIMUM} characters or more", isMet: password.length >= {passwords.MINIMUM} ' in page
+    assert f'"one of {" ".join(passwords.SYMBOLS)}", isMet: /[{passwords.SYMBOLS}]/' in page
 
 
 def test_verify_accepts_a_password_only_with_its_own_hash() -> None:
