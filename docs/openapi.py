@@ -162,7 +162,7 @@ def _add_common(app: Api, method: str, operation: dict[str, Any]) -> None:
 
 
 def _key_rule(app: Api, method: str) -> str:
-    """Return the sentence that says which API keys an endpoint accepts."""
+    """Return the sentence on the API keys that an endpoint accepts."""
     if app.access is Access.OWN_KEY:
         return "An API key needs no scope, and is accepted only for itself."
     scope = app.required_scope(method.upper())

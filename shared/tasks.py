@@ -173,11 +173,11 @@ def start(
     )
 
 
-_REQUEUED = {
+_NEEDED_STATUS = {
     "resume_task": "only tasks that are out_of_credit or cancelled can be resumed.",
     "start_quoted_task": "only tasks that are quoted can be started.",
 }
-"""The status that a task needs for each statement: the end of the error's detail."""
+"""The status that a task needs, by statement: the end of the error's detail."""
 
 
 def _requeue(
@@ -208,7 +208,7 @@ def _requeue(
             " without any rows that were charged."
         )
     if row["body"] is None:
-        raise Conflict(f"The task is {row['status']}: {_REQUEUED[statement]}")
+        raise Conflict(f"The task is {row['status']}: {_NEEDED_STATUS[statement]}")
     if transaction.one("claim_message", id=task_id):
         send(row["user_id"], task_id)
     return str(row["body"])

@@ -9,11 +9,12 @@ from shared.errors import Conflict, NotFound
 from shared.ids import uuid7
 
 ATTEMPTS = 3
-"""Times that the refund of a task runs. It changes nothing if the task's last chunk was committed while it
-waited for the task's lock, because it does not see all rows of that chunk."""
+"""Maximum number of runs of a task's refund. A run changes nothing if the task's last chunk was committed
+while it waited for the task's lock, because it does not see all rows of that chunk."""
 UNCOUNTED = "The service still counts the charges from before its last upgrade. Try again in an hour."
 EXCEEDS_TASK = (
-    "The amount was corrected before the upgrade and is more than the file was charged. Grant credit instead."
+    "An admin corrected the amount before version 1.2, to more than its file was charged. Grant credit"
+    " instead."
 )
 USER_DELETED = "The account was deleted, so its balance can no longer change."
 

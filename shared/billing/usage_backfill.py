@@ -16,7 +16,7 @@ ROWS_LIMIT = 5_000
 """Ledger entries or records that one batch counts, and at most one chunk of a file more. While a batch runs,
 calls wait that add to the same user's usage in the same hour, which is the hour of the migration."""
 ATTEMPTS = 3
-"""Times that a batch runs if it had to wait too long for a lock."""
+"""Maximum number of runs of a batch that waits too long for a lock."""
 MARGIN = ATTEMPTS * STATEMENT_TIMEOUT + 5
 """Seconds that the last batch may take."""
 

@@ -85,8 +85,8 @@ class Api(APIGatewayHttpResolver):
 
     Args:
         access: the callers that are allowed. Checked before the input is validated.
-        scope: the scope that an API key needs for a change by `SIGNED_IN`. Without it, the endpoint accepts
-            no API key.
+        scope: the scope that an API key needs for a change at a `SIGNED_IN` endpoint. Without a scope, such
+            an endpoint accepts API keys only for GET.
         media_type: the media type of the body; None for an endpoint that ignores the body.
         idempotent: whether the endpoint honours Idempotency-Key. Others reject a request that has one.
     """

@@ -2,8 +2,8 @@
 
 Powertools' packages import all their modules: resolvers for AppSync and Bedrock, classes for the events of
 thirty services, metrics, tracing and asyncio. That is a fifth of a cold start. `install()` replaces three of
-these packages by ones that import a name's module when the name is used. Any other name makes the package
-import everything, as without this module. So a new version of Powertools can only make starts slower again.
+these packages by ones that import a name's module when the name is used. For a name that is not in PACKAGES,
+the package imports everything, so a new version of Powertools may start slower, but it works.
 """
 
 import sys
