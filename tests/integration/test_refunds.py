@@ -276,7 +276,7 @@ def test_record_is_not_refunded_beyond_what_its_task_was_charged(
     task_id = ended_task(client, sql)
     corrected, *others = rows_of(task_id, sql)
     sql("UPDATE records SET amount = 100 WHERE id = :id", id=corrected)
-    with pytest.raises(Conflict, match="was corrected"):
+    with pytest.raises(Conflict, match="An admin corrected the amount"):
         refund_record(admin, corrected)
     for row in others:
         refund_record(admin, row)
