@@ -220,7 +220,7 @@ class NewUser(Request):
     email: Email
     password: NewPassword
     role: Role = "client"
-    balance: Amount | None = Field(default=None, description="The role's opening credit when left out.")
+    balance: Amount | None = Field(default=None, description="By default, the role's opening credit.")
     status: UserStatus = "active"
 
 

@@ -123,7 +123,7 @@ class Refunded(ResponseBody):
     id: UUID = Field(description="The ledger entry.")
     user_id: UUID
     record_id: UUID | None = Field(description="The refunded record; null for the refund of a task.")
-    task_id: UUID | None = Field(description="The refunded task, or the record's.")
+    task_id: UUID | None = Field(description="The refunded task, or the task of the refunded record.")
     amount: Credits
     reason: str
     user_balance: Credits
@@ -221,10 +221,10 @@ class AuditEntry(ResponseBody):
     resource: AuditedResource
     resource_id: UUID
     before: AuditedFields | None = Field(
-        description="The changed fields before; all fields of what was deleted."
+        description="The changed fields before the change, or all fields of what was deleted."
     )
     after: AuditedFields | None = Field(
-        description="The changed fields after; all fields of what was created."
+        description="The changed fields after the change, or all fields of what was created."
     )
 
 
@@ -235,7 +235,9 @@ class ApiKey(ResponseBody):
     scopes: list[Scope]
     expires_at: Rfc3339 | None
     spend_limit: SpendLimit | None
-    spent: Credits = Field(description="Credits spent in the present period of the limit, or in all.")
+    spent: Credits = Field(
+        description="Credits spent in the current period of the limit; without one, in total."
+    )
     last_used_at: Rfc3339 | None = Field(description="Updated at most once an hour.")
 
 
@@ -252,13 +254,13 @@ class Webhook(ResponseBody):
     paused: bool = Field(description="Whether it gets no events.")
     paused_at: Rfc3339 | None
     paused_reason: PauseReason | None = Field(
-        description="`owner`: by a PATCH; `failing`: after three days of failures; `gone`: it returned 410."
+        description="`owner`: by a PATCH; `failing`: three days of failures; `gone`: the URL returned 410."
     )
     failing_since: Rfc3339 | None = Field(
-        description="When the first of the failed attempts in a row failed."
+        description="When the first of the consecutive failed attempts failed."
     )
     previous_secret_expires_at: Rfc3339 | None = Field(
-        description="Until then, the secret before the last rotation signs too. Null if only one signs."
+        description="Until then, requests are also signed with the previous secret. Null if only one signs."
     )
 
 
@@ -279,7 +281,9 @@ class WebhookAttempt(ResponseBody):
 class WebhookDelivery(ResponseBody):
     id: UUID
     webhook_id: UUID
-    event_id: UUID = Field(description="The `webhook-id` of its requests. Ignore repetitions by it.")
+    event_id: UUID = Field(
+        description="The `webhook-id` of its requests. Ignore ids that you have processed."
+    )
     type: DeliveredEvent
     status: DeliveryStatus
     created_at: Rfc3339
@@ -356,7 +360,7 @@ class ExportWithLink(Export):
 
 
 class ResultsLink(ResponseBody):
-    url: str = Field(description="Send no credentials and no further headers.")
+    url: str = Field(description="Request it without credentials and further headers.")
     expires_at: Rfc3339
 
 
