@@ -52,7 +52,8 @@ module.exports = () => ({
   proxyPercent: Math.floor((100 * forApi) / connections),
   // Milliseconds; 0 disables the timeout. A frozen function can't close its connection. The proxy closes its own.
   idleSession: proxy ? '0' : '60000',
-  manyConnections: Math.floor(0.8 * size.connections),
-  littleMemory: Math.floor(0.05 * size.memoryGb * 2 ** 30),
-  manySurplusCredits: (24 * size.creditsPerHour) / 2,
+  // Thresholds of the alarms.
+  connectionsThreshold: Math.floor(0.8 * size.connections),
+  freeMemoryThreshold: Math.floor(0.05 * size.memoryGb * 2 ** 30),
+  surplusCreditsThreshold: (24 * size.creditsPerHour) / 2,
 });

@@ -95,8 +95,8 @@ def test_alarm_limits_follow_the_connections_and_memory_of_the_class(
     instance: str, connections: int, megabytes: int
 ) -> None:
     choice = choice_for(DATABASE_CLASS=instance)
-    assert choice["manyConnections"] == int(0.8 * connections)
-    assert choice["littleMemory"] == pytest.approx(0.05 * megabytes * 2**20, abs=1)
+    assert choice["connectionsThreshold"] == int(0.8 * connections)
+    assert choice["freeMemoryThreshold"] == pytest.approx(0.05 * megabytes * 2**20, abs=1)
 
 
 RESERVED = 20

@@ -2,7 +2,7 @@
 -- checkpoint `bytes_done` is the chunk's first byte. No row otherwise: another worker has billed the chunk, or
 -- the task was cancelled. `balance` is in credits, and so is `key_credit`, what the spending limit of the task's API
 -- key leaves: null without a limit. `task_credit` is what the task's `max_spend` leaves. `rows` is the number of rows
--- in the chunk. `microseconds` is the present time since the year 2000, as COPY's binary format has it.
+-- in the chunk. `microseconds` is the current time since the year 2000, as COPY's binary format has it.
 WITH task AS MATERIALIZED (
     SELECT id, user_id, rows_done, rows_failed, api_key_id, trim_scale(max_spend) AS max_spend,
            greatest(max_spend - spent, 0) AS task_credit
