@@ -8,8 +8,16 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from localstack.stack import Stack
-from tests.support.console import Complaints, balance, figure, new_client, open_page, rows
-from tests.support.eventually import eventually
+from tests.support.console import (
+    Complaints,
+    balance,
+    figure,
+    first,
+    hold_next,
+    new_client,
+    open_page,
+    rows,
+)
 from tests.support.http_client import API, Client
 from tests.support.uploads import ended
 
@@ -44,23 +52,8 @@ def status(page: Page, text: str) -> None:
 
 
 def held_upload(page: Page, stack: Stack) -> list[Route]:
-    """Hold the page's next upload back, and let those after it pass. Return the list that will contain it."""
-    held = list[Route]()
-
-    def hold(route: Route) -> None:
-        if held:
-            route.continue_()
-        else:
-            held.append(route)
-
-    page.route(f"{stack.environment['AWS_ENDPOINT_URL']}/**", hold)
-    return held
-
-
-def first(page: Page, held: list[Route]) -> Route:
-    """Wait for the upload that is held back. Return it."""
-    eventually(lambda: page.evaluate("true") and held)  # evaluate() lets Playwright call `hold`
-    return held[0]
+    """Hold the page's next upload. Return the list that will contain it."""
+    return hold_next(page, f"{stack.environment['AWS_ENDPOINT_URL']}/**")
 
 
 def downloaded(page: Page, folder: Path) -> list[dict[str, str]]:

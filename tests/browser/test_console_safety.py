@@ -4,10 +4,13 @@ import re
 
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
+from localstack.stack import Stack
 from tests.support.console import (
     compute,
     fill_numbers,
     fill_sign_in,
+    first,
+    hold_next,
     new_client,
     open_page,
     result,
@@ -20,6 +23,11 @@ from tests.support.http_client import Client, new_email
 
 def button(container: Page | Locator, name: str) -> Locator:
     return container.get_by_role("button", name=name, exact=True)
+
+
+def after_frame(page: Page) -> None:
+    """Wait until the page has shown the response that arrived last."""
+    page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")
 
 
 def test_waiting_call_is_not_sent_when_another_user_signs_in(
@@ -132,8 +140,30 @@ def test_usage_of_a_range_that_was_left_does_not_replace_the_present_one(
         with console.expect_response(lambda response: "by=hour" in response.url) as late:
             held[0].continue_()
         late.value.finished()
-        console.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")
+        after_frame(console)
         assert chart.is_visible()
+
+
+def test_older_read_of_the_files_does_not_replace_a_newer_one(
+    console: Page, admin: Client, stack: Stack
+) -> None:
+    with new_client(console, admin):
+        open_page(console, "Files")
+        expect(console.get_by_role("heading", name="No files yet")).to_be_visible()
+        upload = hold_next(console, f"{stack.environment['AWS_ENDPOINT_URL']}/**")
+        tasks = hold_next(console, "**/api/v1/tasks?*")
+        file = {"name": "cancelled.csv", "mimeType": "text/csv", "buffer": b"operation,arguments\n"}
+        console.get_by_label("CSV files").set_input_files(file)  # type: ignore[arg-type]
+        first(console, upload)
+        read = first(console, tasks)
+        older = read.fetch()
+        button(console, "Cancel the upload of cancelled.csv").click()
+        expect(rows(console, "Files")).to_contain_text("Cancelled")
+        with console.expect_response(lambda response: response.url == read.request.url) as late:
+            read.fulfill(response=older)
+        late.value.finished()
+        after_frame(console)
+        assert "Cancelled" in rows(console, "Files").inner_text()
 
 
 def test_numbers_are_sent_with_all_their_digits(console: Page, admin: Client) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from tests.support.console import (
     Complaints,
@@ -12,13 +12,14 @@ from tests.support.console import (
     drop_access_token,
     fill_numbers,
     fill_sign_in,
+    first,
+    hold_next,
     new_client,
     open_page,
     result,
     rows,
     send_numbers,
 )
-from tests.support.eventually import eventually
 from tests.support.http_client import PASSWORD, Client, new_email
 
 
@@ -173,30 +174,23 @@ def test_signing_in_again_in_one_tab_continues_the_other(
             expect(balance(tab)).to_have_text("10")
 
 
+@pytest.mark.parametrize("charged", ["this tab", "the other tab"])
 def test_read_of_the_balance_does_not_replace_a_newer_one(
-    console: Page, admin: Client, context: BrowserContext
+    console: Page, admin: Client, context: BrowserContext, charged: str
 ) -> None:
     with new_client(console, admin):
         other = context.new_page()
         other.goto("/#/compute")
         open_page(console, "Compute")
-        held, older = list[Route](), list[APIResponse]()
-
-        def hold(route: Route) -> None:
-            if held:
-                route.continue_()
-            else:
-                held.append(route)
-                older.append(route.fetch())
-
-        console.route("**/users/me", hold)
+        held = hold_next(console, "**/users/me")
         compute(other, "1", "2")  # and the first tab reads the balance of 15
         expect(result(other)).to_contain_text("3")
-        eventually(lambda: console.evaluate("1") and older)
-        compute(console, "3", "4")
+        read = first(console, held)
+        older = read.fetch()
+        compute(console if charged == "this tab" else other, "3", "4")
         expect(balance(console)).to_have_text("10")
         with console.expect_request("**/users/me") as newer:
-            held[0].fulfill(response=older[0])
+            read.fulfill(response=older)
         newer.value.response()
         for tab in (console, other):
             expect(balance(tab)).to_have_text("10")

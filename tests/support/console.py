@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
+from tests.support.eventually import eventually
 from tests.support.http_client import API, PASSWORD, Client, new_email
 
 SIGNED_OUT = "status of 401"
@@ -118,3 +119,23 @@ def figure(container: Locator, name: str) -> Locator:
         has=container.page.locator("dt", has_text=re.compile(f"^{name}$"))
     )
     return pair.locator("dd")
+
+
+def hold_next(page: Page, url: str) -> list[Route]:
+    """Hold the next request to a URL, and continue later ones. Return the list that will contain it."""
+    held = list[Route]()
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(url, hold)
+    return held
+
+
+def first(page: Page, held: list[Route]) -> Route:
+    """Wait for the request that is held. Return it."""
+    eventually(lambda: page.evaluate("true") and held)  # evaluate() lets Playwright call `hold`
+    return held[0]

@@ -22,6 +22,9 @@ export class List<N extends ListName> {
   #cursor: string | null = null;
   #query: ListQuery = {};
   #run = 0;
+  /** Number of refreshes that began, and the newest one whose rows were shown. */
+  #refreshes = 0;
+  #newest = 0;
 
   /** `of` is the webhook of `deliveries`. */
   constructor(
@@ -53,10 +56,13 @@ export class List<N extends ListName> {
   /** Read the first page again and keep the rows below it, for lists that change while they are shown. */
   async refresh(): Promise<void> {
     const run = this.#run;
+    const refresh = (this.#refreshes += 1);
     const page = await readPage(this.name, { ...this.#query, page_size: PAGE_SIZE }, this.of).catch(
       () => null,
     );
-    if (page && run === this.#run) this.rows = [...page.rows, ...without(this.rows, page.rows)];
+    if (!page || run !== this.#run || refresh < this.#newest) return;
+    this.#newest = refresh;
+    this.rows = [...page.rows, ...without(this.rows, page.rows)];
   }
 
   /** Replace a row that an action changed. */

@@ -10,7 +10,7 @@ class Session {
   isExpired = $state(false);
 
   #continue: ((isSignedIn: true) => void)[] = [];
-  /** Counts the balances of responses, so that a read that began before one does not replace it. */
+  /** Counts the balances that were shown, so that a read that began before one does not replace it. */
   #balances = 0;
   #tabs = new BroadcastChannel("session");
 
@@ -39,17 +39,16 @@ class Session {
   }
 
   /** Read the user with the present cookies. Throws ApiError: 401 if they are not valid. */
-  async load(): Promise<void> {
-    const known = this.#balances;
-    const user = await data(api.GET("/api/v1/users/me"));
-    if (known !== this.#balances) return this.load();
-    this.user = user;
+  load(): Promise<void> {
+    return this.#read((user) => {
+      this.#balances += 1;
+      this.user = user;
+    });
   }
 
   /** Read the balance, because a task has spent some of it. Throws ApiError. */
-  async refreshBalance(): Promise<void> {
-    const user = await data(api.GET("/api/v1/users/me"));
-    this.setBalance(user.balance);
+  refreshBalance(): Promise<void> {
+    return this.#read((user) => this.setBalance(user.balance));
   }
 
   /** Sign in, or create the account. Throws ApiError. */
@@ -73,6 +72,14 @@ class Session {
     if (!this.user) return false;
     this.isExpired = true;
     return new Promise((resolve) => this.#continue.push(resolve));
+  }
+
+  /** Read the user and show it, or read it again if another balance was shown meanwhile. */
+  async #read(show: (user: Schemas["User"]) => void): Promise<void> {
+    const known = this.#balances;
+    const user = await data(api.GET("/api/v1/users/me"));
+    if (known !== this.#balances) return this.#read(show);
+    show(user);
   }
 
   #signedIn(): void {
