@@ -1,6 +1,7 @@
 """The examples in the OpenAPI document: one for each body, by its schema's name, and one for each error."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -11,7 +12,7 @@ from shared.accounts import ACCOUNT_INACTIVE_DETAIL, WRONG_CREDENTIALS_DETAIL
 from shared.auth.caller import NOT_SIGNED_IN_DETAIL
 from shared.errors import DomainError
 from shared.http import problems
-from shared.http.problems import PROBLEM, problem_of
+from shared.http.problems import PROBLEM, PROBLEMS, problem_of
 from shared.schemas.responses import CreditProblem, InputProblem, Problem
 
 _ID = "0190a0a0-51c5-7c4e-8f3a-6b1d2c3e4f50"
@@ -245,7 +246,7 @@ BODIES: dict[str, Any] = {
     },
 }
 
-ERRORS: list[DomainError] = [
+_WRITTEN: list[DomainError] = [
     errors.MalformedRequest("The body is not JSON."),
     errors.NotSignedIn(NOT_SIGNED_IN_DETAIL),
     errors.WrongCredentials(WRONG_CREDENTIALS_DETAIL),
@@ -272,9 +273,22 @@ ERRORS: list[DomainError] = [
     errors.InvalidInput.at("#/arguments/0", "Input should be a number"),
     errors.IdempotencyKeyReused("This key was used for a different request. Send a new Idempotency-Key."),
     errors.TooManyRequests("Try again in 12 s.", retry_after=12),
-    errors.InternalError(),
     errors.ServiceUnavailable("The database is temporarily unavailable. Try again.", retry_after=5),
 ]
+
+
+def complete(written: Sequence[DomainError]) -> list[DomainError]:
+    """Add an error without facts for each problem that has no example, and sort them all by status.
+
+    The detail of an added example is the problem's title.
+    """
+    shown = {problem_of(error).slug for error in written}
+    kinds = {problem.slug: kind for kind, problem in PROBLEMS.items() if kind is not DomainError}
+    added = [kind() for slug, kind in kinds.items() if slug not in shown]
+    return sorted([*written, *added], key=lambda error: problem_of(error).status)
+
+
+ERRORS = complete(_WRITTEN)
 
 PROBLEM_MODELS = {402: CreditProblem, 422: InputProblem}
 """The problems with members of their own, by status."""

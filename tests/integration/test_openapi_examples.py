@@ -9,8 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 import shared.operations.requests  # noqa: F401 (its models are subclasses of Request too)
-from docs.examples import BODIES, ERRORS
-from shared.errors import DomainError
+from docs.examples import BODIES, ERRORS, complete
+from shared.errors import DomainError, InsufficientCredit
+from shared.http import problems
 from shared.http.problems import PROBLEMS, problem_of
 from shared.schemas import requests, responses
 from tests.integration.test_routes import document, operations, subclasses
@@ -104,6 +105,16 @@ def test_example_of_an_error_has_its_status(error: DomainError) -> None:
 def test_every_error_has_an_example() -> None:
     shown = {problem_of(error).slug for error in ERRORS}
     assert {PROBLEMS[kind].slug for kind in subclasses_of_errors(DomainError)} - {"error"} == shown
+
+
+def test_error_without_a_written_example_has_one_with_its_title() -> None:
+    written = InsufficientCredit("The balance is 3.")
+    errors = complete([written])
+    statuses = [problem_of(error).status for error in errors]
+    assert statuses == sorted(statuses)
+    assert written in errors
+    (unwritten,) = (error for error in errors if problem_of(error).slug == "not-found")
+    assert problems.body(unwritten, "1")["detail"] == "The resource does not exist"
 
 
 def subclasses_of_errors(kind: type[DomainError]) -> set[type[DomainError]]:
