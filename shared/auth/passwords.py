@@ -4,16 +4,16 @@ Argon2id with 19 MiB, t=2 and p=1, as the OWASP Password Storage Cheat Sheet rec
 """
 
 import hmac
+import re
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from shared.schemas.field_types import PASSWORD_LENGTH
+from shared.schemas.field_types import PASSWORD_RULES
 from shared.settings import settings
 
-MINIMUM, MAXIMUM = PASSWORD_LENGTH
-SYMBOLS = "@$!%*?&"
-POLICY = f"A password has {MINIMUM} to {MAXIMUM} characters, including a digit and one of {SYMBOLS}."
+_length, *_parts = PASSWORD_RULES
+POLICY = f"A password has {_length}, including {' and '.join(_parts)}."
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Verified when an e-mail is unknown, so that the response takes as long as for a wrong password.
@@ -24,11 +24,9 @@ _DUMMY_HASH = (
 
 def complies(password: str) -> bool:
     """Return whether a password follows POLICY."""
-    return (
-        MINIMUM <= len(password) <= MAXIMUM
-        and any(c.isdigit() for c in password)
-        and any(c in SYMBOLS for c in password)
-    )
+    # A digit of any script counts.
+    text = "".join("0" if character.isdigit() else character for character in password)
+    return all(re.search(pattern, text) for pattern in PASSWORD_RULES.values())
 
 
 def hash_password(password: str) -> str:

@@ -12,6 +12,17 @@ from typing_extensions import TypeAliasType
 
 PASSWORD_LENGTH = (8, 128)
 """Minimum and maximum number of characters of a password."""
+_MIN_LENGTH, _MAX_LENGTH = PASSWORD_LENGTH
+_SYMBOLS = "@$!%*?&"
+PASSWORD_RULES = {
+    f"{_MIN_LENGTH} to {_MAX_LENGTH} characters": f"^.{{{_MIN_LENGTH},{_MAX_LENGTH}}}$",
+    "a digit": "[0-9]",
+    f"one of {_SYMBOLS}": f"[{_SYMBOLS}]",
+}
+"""The password policy: the text and the regular expression of each rule, for Python and JavaScript alike.
+
+`make openapi` writes the console's copy, `console/src/lib/password_policy.json`.
+"""
 LARGEST_EXPONENT = 308
 """Largest absolute decimal exponent of a number: that of a double."""
 EMAIL_LENGTH = 254
@@ -123,7 +134,7 @@ Credits = TypeAliasType(
 )
 """Credits in a response. `shared/http/money.py` writes the strings."""
 Password = Annotated[str, AfterValidator(_without_control_characters)]
-NewPassword = Annotated[Password, Field(min_length=PASSWORD_LENGTH[0], max_length=PASSWORD_LENGTH[1])]
+NewPassword = Annotated[Password, Field(min_length=_MIN_LENGTH, max_length=_MAX_LENGTH)]
 
 # Named aliases: the OpenAPI document has one schema of each, to which all members refer.
 Role = TypeAliasType("Role", Literal["client", "admin"])
