@@ -164,11 +164,12 @@ audit-deps: $(INSTALLED) ## Check the pinned packages for known vulnerabilities;
 bench-batch: $(INSTALLED) ## Compare the batch with psql's COPY; ROWS=1000000 ROUNDS=3 BEFORE=an earlier commit
 	$(BIN)/python -m benchmarks.batch --rows $${ROWS:-1000000} --rounds $${ROUNDS:-3} $${BEFORE:+--before $$BEFORE}
 
-openapi: $(INSTALLED) ## Generate docs/openapi.json, the SQL of lists, the console's password policy, and the pages on tables, the command line and OWASP
+openapi: $(INSTALLED) ## Generate docs/openapi.json, the SQL of lists, the console's password policy, and tables and pages of docs/
 	@$(BIN)/python -m docs.openapi
 	@$(BIN)/python -m deploy.compile_lists
 	@$(BIN)/python -m deploy.password_policy
 	@$(BIN)/python -m docs.tables
+	@$(BIN)/python -m docs.settings
 	@$(BIN)/python -m docs.command_line
 	@$(BIN)/python -m tests.support.access_matrix --write
 

@@ -38,17 +38,21 @@ class Settings(BaseModel):
     aws_endpoint_url: str | None = None
     aws_region: str = "us-east-1"
     bucket: str = "buckeeto"
+    """The bucket of uploaded files, results and exports."""
     queue_url: str = ""
+    """The URL of the queue of the batch worker."""
     dispatch_queue_url: str = ""
+    """The URL of the queue of the webhooks' dispatcher."""
     send_queue_url: str = ""
+    """The URL of the queue of the webhooks' sender."""
     report_queue_url: str = ""
-    """The queues of the webhooks, to the dispatcher, the sender and the recorder (webhooks/)."""
+    """The URL of the queue of the webhooks' recorder."""
     webhook_loopback: bool = False
     """Whether webhooks may have URLs of this machine, also with http. Only the offline cloud sets it."""
     outbound_ipv6_only: bool = False
-    """Whether the VPC has a route to the internet for IPv6 only. The stack sets it; see
-    shared/socket_addresses.py."""
+    """Whether the VPC has a route to the internet for IPv6 only (`shared/socket_addresses.py`)."""
     powertools_metrics_namespace: str = "restcalculator"
+    """The namespace of the metrics in CloudWatch."""
 
     @property
     def production(self) -> bool:

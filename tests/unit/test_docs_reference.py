@@ -4,7 +4,7 @@ import re
 from dataclasses import fields
 
 from deploy.environment import ROOT
-from docs import command_line, tables
+from docs import command_line, settings, tables
 from localstack.stack_settings import Settings as LocalSettings
 from shared.settings import Settings
 
@@ -40,6 +40,10 @@ def test_command_line_page_has_every_environment_variable() -> None:
 
 def test_tables_page_is_current() -> None:
     assert tables.PAGE.read_text("utf-8") == tables.page(), "run: python -m docs.tables"
+
+
+def test_settings_page_is_current() -> None:
+    assert settings.PAGE.read_text("utf-8") == settings.page(), "run: python -m docs.settings"
 
 
 def test_settings_page_lists_every_setting() -> None:
