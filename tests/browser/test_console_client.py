@@ -5,11 +5,14 @@ from playwright.sync_api import BrowserContext, Page, expect
 from localstack.stack import Stack
 from tests.support.console import (
     Complaints,
+    after_frame,
     balance,
     compute,
     figure,
     fill_numbers,
     fill_sign_in,
+    first,
+    hold_next,
     new_client,
     open_page,
     result,
@@ -134,6 +137,14 @@ def test_history_is_searched_filtered_sorted_and_scrolled_to_its_end(console: Pa
             cost.get_by_role("button").click()
             expect(cost).to_have_attribute("aria-sort", direction)
             expect(table.first.locator("[data-label=Cost]")).to_have_text(str(extreme))
+
+        held = hold_next(console, "**/api/v1/records?*")
+        cost.get_by_role("button").click()
+        read = first(console, held)
+        table.last.scroll_into_view_if_needed()  # while the list is read
+        after_frame(console)
+        read.continue_()
+        expect(table).to_have_count(100)
 
 
 def test_api_key_is_shown_once_and_works_until_it_is_revoked(

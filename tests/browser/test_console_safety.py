@@ -6,6 +6,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from localstack.stack import Stack
 from tests.support.console import (
+    after_frame,
     compute,
     fill_numbers,
     fill_sign_in,
@@ -23,11 +24,6 @@ from tests.support.http_client import Client, new_email
 
 def button(container: Page | Locator, name: str) -> Locator:
     return container.get_by_role("button", name=name, exact=True)
-
-
-def after_frame(page: Page) -> None:
-    """Wait until the page has shown the response that arrived last."""
-    page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")
 
 
 def test_waiting_call_is_not_sent_when_another_user_signs_in(

@@ -139,3 +139,8 @@ def first(page: Page, held: list[Route]) -> Route:
     """Wait for the request that is held. Return it."""
     eventually(lambda: page.evaluate("true") and held)  # evaluate() lets Playwright call `hold`
     return held[0]
+
+
+def after_frame(page: Page) -> None:
+    """Wait until the page has rendered a frame, and has run the tasks that were waiting."""
+    page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")
