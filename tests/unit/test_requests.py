@@ -17,13 +17,13 @@ from shared.schemas import requests
 ID = str(uuid4())
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     requests.Login: {"email": "ada@example.com", "password": "x"},
-    requests.NewAdmin: {"email": "ada@example.com", "password": "12345678", "admin_password": "x"},
+    requests.NewAdmin: {"email": "ada@example.com", "password": "Lovelace1!", "admin_password": "x"},
     OperationCall: {"type": "addition", "arguments": [1, Decimal("2.5")]},
     requests.NewTask: {"filename": "a.csv", "size": 1},
     requests.NewApiKey: {"name": "my program"},
     requests.NewSpendLimit: {"amount": 5, "per": "month"},
     requests.NewExport: {"resource": "records"},
-    requests.PasswordChange: {"current_password": "12345678", "new_password": "123456789"},
+    requests.PasswordChange: {"current_password": "Lovelace1!", "new_password": "Lovelace2!"},
     requests.Resumption: {"max_spend": 100},
     requests.Refund: {"reason": "a wrong price"},
     NewOperation: {"type": "addition", "cost": 5},
@@ -36,7 +36,7 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
         "operation_response": 3,
     },
     requests.RecordChange: {"amount": 5},
-    requests.NewUser: {"email": "ada@example.com", "password": "12345678"},
+    requests.NewUser: {"email": "ada@example.com", "password": "Lovelace1!"},
     requests.UserChange: {"balance": 5},
     requests.CreditGrant: {"amount": -5, "reason": "taken back"},
     requests.NewWebhook: {"url": "https://hooks.example.com/", "events": ["task.completed"]},
@@ -57,7 +57,7 @@ CHANGES = {
         "user_balance": 5,
         "date": "2026-11-23T07:00:00Z",
     },
-    requests.UserChange: {"email": "a@b.example", "password": "12345678", "role": "admin", "balance": 5},
+    requests.UserChange: {"email": "a@b.example", "password": "Lovelace1!", "role": "admin", "balance": 5},
 }
 
 

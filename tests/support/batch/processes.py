@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection
 from types import ModuleType
 from typing import Any
 
+from shared.settings import settings
+
 # Workers fork from a process that has imported everything, so a new one starts in milliseconds.
 _FORKS = multiprocessing.get_context("forkserver")
 PRELOADED = ["tests.support.batch.preloaded"]
@@ -89,6 +91,7 @@ def _serve(
     connection: "Connection[Any, Any]", environment: Mapping[str, str], overrides: Overrides, handler: str
 ) -> None:
     os.environ.update(environment)
+    settings.cache_clear()  # a preloaded module may have read them
     for path, value in overrides.items():
         module, name = _found(path)
         setattr(module, name, value)
