@@ -4,6 +4,7 @@ import csv
 import re
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
@@ -18,6 +19,7 @@ from tests.support.console import (
     open_page,
     rows,
 )
+from tests.support.eventually import eventually
 from tests.support.http_client import API, Client
 from tests.support.uploads import ended
 
@@ -177,6 +179,31 @@ def test_file_that_runs_out_of_credit_resumes_after_a_grant(console: Page, admin
         console.get_by_role("dialog").get_by_role("button", name="Resume").click()
         status(console, "Completed")
         expect(balance(console)).to_have_text("92")
+
+
+def test_balance_is_read_if_a_file_ended_before_the_list_was_read(console: Page, admin: Client) -> None:
+    held = list[Route]()
+    has_ended = Event()
+
+    def hold(route: Route) -> None:
+        if has_ended.is_set():
+            route.continue_()
+        else:
+            held.append(route)
+
+    with new_client(console, admin) as api:
+        open_page(console, "Files")
+        console.get_by_label("Check the price first").uncheck()
+        console.route("**/api/v1/tasks?*", hold)
+        drop(console, "small.csv", 2)
+        first(console, held)
+        (task,) = api.rows("tasks")
+        eventually(lambda: api.get(f"{API}/tasks/{task['id']}").json()["results"])
+        has_ended.set()
+        for read in held:
+            read.continue_()
+        expect(rows(console, "Files")).to_contain_text("Completed")
+        expect(balance(console)).to_have_text("10")
 
 
 def test_several_files_are_uploaded_at_once_and_one_is_cancelled(
