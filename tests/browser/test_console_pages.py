@@ -70,14 +70,24 @@ def demo(stack: Stack) -> None:
     assert audit.returncode == 0, audit.stdout
 
 
+class Requests:
+    """The requests of a page: how many it has sent, and those without a complete response."""
+
+    def __init__(self, page: Page) -> None:
+        self.sent = 0
+        self.pending = set[Request]()
+        page.on("request", self._add)
+        page.on("requestfinished", lambda request: self.pending.discard(request))
+        page.on("requestfailed", lambda request: self.pending.discard(request))
+
+    def _add(self, request: Request) -> None:
+        self.sent += 1
+        self.pending.add(request)
+
+
 @pytest.fixture
-def requests(console: Page) -> set[Request]:
-    """The requests of the page without a response."""
-    pending = set[Request]()
-    console.on("request", lambda request: pending.add(request))
-    console.on("requestfinished", lambda request: pending.discard(request))
-    console.on("requestfailed", lambda request: pending.discard(request))
-    return pending
+def requests(console: Page) -> Requests:
+    return Requests(console)
 
 
 @dataclass
@@ -85,7 +95,7 @@ class Inspector:
     """Looks at pages in both themes and widths, and collects their faults."""
 
     page: Page
-    pending: set[Request]
+    requests: Requests
     role: str
 
     def __post_init__(self) -> None:
@@ -124,12 +134,18 @@ class Inspector:
         return list(self.page.evaluate(AXE_SCRIPT))
 
     def _settle(self) -> None:
-        """Wait until nothing loads and no request is pending."""
-        eventually(lambda: self.page.evaluate(SETTLED_SCRIPT) and not self.pending)
+        """Wait until the page has rendered all responses and loads nothing."""
+        eventually(self._is_settled)
+
+    def _is_settled(self) -> bool:
+        """Return whether all responses were complete before a frame in which the page sent no request."""
+        sent, has_pending = self.requests.sent, bool(self.requests.pending)
+        is_loaded = bool(self.page.evaluate(SETTLED_SCRIPT))
+        return is_loaded and not has_pending and sent == self.requests.sent
 
 
 @pytest.fixture
-def inspect(console: Page, requests: set[Request]) -> Callable[[str], Inspector]:
+def inspect(console: Page, requests: Requests) -> Callable[[str], Inspector]:
     return partial(Inspector, console, requests)
 
 
