@@ -14,12 +14,13 @@ from tests.support.console import (
     hold_next,
     new_client,
     open_page,
+    respond_late,
     result,
     rows,
     send_numbers,
     sign_in,
 )
-from tests.support.http_client import Client, new_email
+from tests.support.http_client import API, PASSWORD, Client, new_email
 
 
 def button(container: Page | Locator, name: str) -> Locator:
@@ -155,11 +156,59 @@ def test_older_read_of_the_files_does_not_replace_a_newer_one(
         older = read.fetch()
         button(console, "Cancel the upload of cancelled.csv").click()
         expect(rows(console, "Files")).to_contain_text("Cancelled")
-        with console.expect_response(lambda response: response.url == read.request.url) as late:
-            read.fulfill(response=older)
-        late.value.finished()
-        after_frame(console)
+        respond_late(console, read, older)
         assert "Cancelled" in rows(console, "Files").inner_text()
+
+
+def test_first_read_of_the_files_does_not_replace_a_newer_one(console: Page, admin: Client) -> None:
+    with new_client(console, admin):
+        tasks = hold_next(console, "**/api/v1/tasks?page_size=50")
+        open_page(console, "Files")
+        read = first(console, tasks)
+        older = read.fetch()
+        file = {"name": "new.csv", "mimeType": "text/csv", "buffer": b"operation,arguments\n"}
+        console.get_by_label("CSV files").set_input_files(file)  # type: ignore[arg-type]
+        expect(rows(console, "Files")).to_have_count(1)
+        respond_late(console, read, older)
+        assert rows(console, "Files").count() == 1
+
+
+def test_older_read_of_a_user_does_not_replace_a_newer_one(console: Page, admin: Client) -> None:
+    sign_in(console, "defaultadmin@admin.as", "adminpass")
+    created = admin.post(f"{API}/users", json={"email": new_email(), "password": PASSWORD}).json()
+    console.goto(f"/#/users/{created['id']}")
+    credit = console.get_by_role("region", name="Credit")
+    credit.get_by_label("Amount").fill("1")
+    credit.get_by_label("Reason").fill("Thanks")
+    users = hold_next(console, "**/api/v1/users?id=*")
+    button(credit, "Grant credit").click()
+    read = first(console, users)
+    older = read.fetch()
+    button(console, "Suspend …").click()
+    button(console.get_by_role("dialog"), "Suspend").click()
+    expect(button(console, "Activate")).to_be_visible()
+    respond_late(console, read, older)
+    assert button(console, "Activate").is_visible()
+
+
+def test_older_read_of_a_price_does_not_replace_a_newer_one(console: Page, admin: Client) -> None:
+    sign_in(console, "defaultadmin@admin.as", "adminpass")
+    price = admin.get(f"{API}/operations?type=square_root").json()["operations"][0]
+    console.goto(f"/#/operations/{price['id']}")
+    console.get_by_label("New credits per call").fill("7")
+    prices = hold_next(console, "**/api/v1/operations?id=*")
+    button(console, "Change").click()
+    read = first(console, prices)
+    older = read.fetch()
+    button(console, "Delete …").click()
+    button(console.get_by_role("dialog"), "Delete the price").click()
+    try:
+        expect(button(console, "Delete …")).to_be_hidden()
+        respond_late(console, read, older)
+        assert button(console, "Delete …").is_hidden()
+    finally:
+        body = {"type": "square_root", "cost": price["cost"]}
+        assert admin.post(f"{API}/operations", json=body).is_success
 
 
 def test_numbers_are_sent_with_all_their_digits(console: Page, admin: Client) -> None:

@@ -1,13 +1,15 @@
 """Journeys through the console's pages of webhooks, with a receiver on this machine."""
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from threading import Event
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from localstack.stack import Stack
-from tests.support.console import Complaints, new_client, open_page, rows
+from tests.support.console import Complaints, first, hold_next, new_client, open_page, respond_late, rows
 from tests.support.eventually import eventually
 from tests.support.http_client import API, Client
 from tests.support.receiver import Receiver, status
@@ -180,6 +182,58 @@ def test_webhook_that_the_service_paused_is_marked_everywhere_until_it_is_resume
         button(console, "Resume").click()
         expect(state(console)).to_contain_text("Active")
         expect(paused_link(console)).to_have_count(0)
+
+
+def test_older_read_does_not_show_a_resumed_webhook_as_paused(
+    console: Page, admin: Client, stack: Stack
+) -> None:
+    with new_client(console, admin) as api:
+        webhook = create_webhook(api)
+        pause = "UPDATE webhooks SET paused_at = now(), paused_reason = 'gone' WHERE id = :id"
+        run_sql(stack, pause, id=webhook["id"])
+        held = hold_next(console, "**/api/v1/webhooks?paused_reason__in=*")
+        console.reload()
+        in_navigation = first(console, held)
+        older_in_navigation = in_navigation.fetch()
+        open_webhook(console, webhook["url"])
+        held = hold_next(console, f"**/api/v1/webhooks/{webhook['id']}")
+        button(console, "Rotate the secret").click()
+        button(console.get_by_role("dialog"), "Rotate").click()
+        on_page = first(console, held)
+        older_on_page = on_page.fetch()
+        with console.expect_response("**/api/v1/webhooks?paused_reason__in=*"):
+            button(console, "Resume").click()
+        expect(state(console)).to_contain_text("Active")
+        respond_late(console, on_page, older_on_page)
+        respond_late(console, in_navigation, older_in_navigation)
+        assert "Active" in state(console).inner_text()
+        assert paused_link(console).count() == 0
+
+
+def test_older_read_of_a_delivery_does_not_replace_its_repetition(
+    console: Page, admin: Client, receiver: Receiver
+) -> None:
+    may_respond = Event()
+
+    def fail_later(handler: BaseHTTPRequestHandler) -> None:
+        may_respond.wait()
+        status(503, Retry_After="300")(handler)
+
+    receiver.respond = fail_later
+    with new_client(console, admin) as api:
+        path = f"{API}/webhooks/{create_webhook(api, url=receiver.url)['id']}/deliveries"
+        open_webhook(console, receiver.url)
+        held = hold_next(console, "**/deliveries?id__in=*")
+        button(console, "Send a test event").click()
+        read = first(console, held)
+        receiver.respond = status(200)
+        may_respond.set()
+        eventually(lambda: api.get(path).json()["deliveries"][0]["attempts"])
+        older = read.fetch()
+        with console.expect_response("**/redeliver"):
+            button(console, "Redeliver webhook.test").click()
+        respond_late(console, read, older)
+        assert "next attempt" not in rows(console, "Deliveries").inner_text()  # it is due at once
 
 
 def test_threshold_of_a_low_balance_is_set_and_removed(

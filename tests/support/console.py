@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, Route, expect
 
 from tests.support.eventually import eventually
 from tests.support.http_client import API, PASSWORD, Client, new_email
@@ -139,6 +139,14 @@ def first(page: Page, held: list[Route]) -> Route:
     """Wait for the request that is held. Return it."""
     eventually(lambda: page.evaluate("true") and held)  # evaluate() lets Playwright call `hold`
     return held[0]
+
+
+def respond_late(page: Page, held: Route, older: APIResponse) -> None:
+    """Respond to a held request with an older response, and wait until the page has processed it."""
+    with page.expect_response(lambda response: response.request == held.request) as late:
+        held.fulfill(response=older)
+    late.value.finished()
+    after_frame(page)
 
 
 def after_frame(page: Page) -> None:

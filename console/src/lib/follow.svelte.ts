@@ -21,12 +21,14 @@ export function follow<N extends ListName>(
   const hasChanging = $derived(changing.length > 0);
 
   async function read(): Promise<void> {
+    const before = list.rows;
     const ids = changing.slice(0, ROWS_AT_ONCE).join(",");
     const query = { id__in: ids, page_size: String(ROWS_AT_ONCE) };
     // After a lost connection the next repetition reads them.
     const page = await readPage(list.name, query, list.of).catch(() => null);
     if (!page) return;
-    for (const row of page.rows) list.replace(row);
+    // If the list changed meanwhile, its rows may be newer: the next repetition reads those that still change.
+    if (list.rows === before) for (const row of page.rows) list.replace(row);
     onread(page.rows);
   }
 

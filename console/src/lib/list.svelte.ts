@@ -2,6 +2,7 @@
 
 import { type ListName, type ListQuery, readPage, type Row } from "../api/lists";
 import { type ApiError, asApiError } from "../api/problem";
+import { Latest } from "./latest";
 
 const PAGE_SIZE = "50";
 
@@ -22,9 +23,7 @@ export class List<N extends ListName> {
   #cursor: string | null = null;
   #query: ListQuery = {};
   #run = 0;
-  /** Number of refreshes that began, and the newest one whose rows were shown. */
-  #refreshes = 0;
-  #newest = 0;
+  readonly #refreshes = new Latest();
 
   /** `of` is the webhook of `deliveries`. */
   constructor(
@@ -55,13 +54,14 @@ export class List<N extends ListName> {
 
   /** Read the first page again and keep the rows below it, for lists that change while they are shown. */
   async refresh(): Promise<void> {
+    // The rows of an unfinished first read would replace newer ones, so begin it again.
+    if (this.isLoading && !this.#cursor) return this.reload();
     const run = this.#run;
-    const refresh = (this.#refreshes += 1);
+    const refresh = this.#refreshes.begin();
     const page = await readPage(this.name, { ...this.#query, page_size: PAGE_SIZE }, this.of).catch(
       () => null,
     );
-    if (!page || run !== this.#run || refresh < this.#newest) return;
-    this.#newest = refresh;
+    if (!page || run !== this.#run || !this.#refreshes.accept(refresh)) return;
     this.rows = [...page.rows, ...without(this.rows, page.rows)];
   }
 

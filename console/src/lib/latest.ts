@@ -1,0 +1,17 @@
+/** Keeps an older response from replacing what a newer one shows. */
+export class Latest {
+  #begun = 0;
+  #shown = 0;
+
+  /** Number a request. Call it before the request is sent. */
+  begin(): number {
+    return (this.#begun += 1);
+  }
+
+  /** Return whether to show the response of a request, because no later request's response is shown. */
+  accept(request: number): boolean {
+    if (request < this.#shown) return false;
+    this.#shown = request;
+    return true;
+  }
+}
