@@ -210,6 +210,27 @@ def test_older_read_does_not_show_a_resumed_webhook_as_paused(
         assert paused_link(console).count() == 0
 
 
+def test_webhook_is_read_if_its_test_ended_before_the_list_was_read(
+    console: Page, admin: Client, stack: Stack, receiver: Receiver
+) -> None:
+    with new_client(console, admin) as api:
+        webhook = create_webhook(api, url=receiver.url)
+        fail = "UPDATE webhooks SET failing_since = now() - interval '1 day' WHERE id = :id"
+        run_sql(stack, fail, id=webhook["id"])
+        open_webhook(console, receiver.url)
+        expect(console.get_by_role("heading", name="No deliveries yet")).to_be_visible()
+        failing = console.get_by_text("All requests since")
+        expect(failing).to_be_visible()
+        held = hold_next(console, "**/deliveries?*")
+        button(console, "Send a test event").click()
+        read = first(console, held)
+        path = f"{API}/webhooks/{webhook['id']}"
+        eventually(lambda: api.get(f"{path}/deliveries?status=delivered").json()["deliveries"])
+        read.continue_()
+        expect(rows(console, "Deliveries")).to_contain_text(["Delivered"])
+        expect(failing).to_be_hidden()
+
+
 def test_older_read_of_a_delivery_does_not_replace_its_repetition(
     console: Page, admin: Client, receiver: Receiver
 ) -> None:
