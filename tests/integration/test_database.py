@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from io import BytesIO
@@ -121,9 +122,11 @@ def test_unreachable_server_raises_service_unavailable_before_the_timeout(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     urls = [f"postgresql://127.0.0.1:{port}/x", "postgresql://postgres@/x?host=/nowhere"]
+    started = time.monotonic()
     for url in urls:
         with pytest.raises(ServiceUnavailable):
             Database(url).run("health")
+    assert time.monotonic() - started < database_module.CONNECT_TIMEOUT
 
 
 def test_unresolvable_host_raises_service_unavailable() -> None:
