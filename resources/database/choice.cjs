@@ -13,8 +13,8 @@ const SIZES = {
   large: { connections: 720, memoryGb: 8, creditsPerHour: 36 },
   xlarge: { connections: 1440, memoryGb: 16, creditsPerHour: 96 },
 };
-// Connections that the API must not use: 5 workers and 4 for the webhooks (serverless.yml), 3 for migrate, expire and
-// audit, 5 that Postgres and RDS reserve for superusers, and the rest for an administrator.
+// Connections that the API must not use: 5 workers and 5 for the webhooks (serverless.yml), 4 for migrate, expire,
+// restartTasks and audit, 5 that Postgres and RDS reserve for superusers, and the rest for an administrator.
 const RESERVED = 20;
 // Upper limits, in calls per second and in concurrent calls. Above them the account's concurrency limits the API.
 const MAXIMUM = { rate: 500, burst: 1000 };
