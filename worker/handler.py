@@ -98,7 +98,7 @@ def _process_export(export: Export, redelivered: bool, out_of_time: Callable[[],
 
 
 def _dispatch_webhooks(user_id: UUID) -> None:
-    """Invoke the dispatcher if the user has a due delivery. Otherwise its schedule would within a minute."""
+    """Invoke the dispatcher if the user has a due delivery, which otherwise waits for its schedule."""
     if database.only("delivery_is_due", user_id=user_id)["is_due"]:
         aws.request_dispatch()
 

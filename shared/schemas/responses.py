@@ -360,7 +360,7 @@ class ExportWithLink(Export):
 
 
 class ResultsLink(ResponseBody):
-    url: str = Field(description="Request it without credentials and further headers.")
+    url: str = Field(description="Request it without credentials or further headers.")
     expires_at: Rfc3339
 
 
