@@ -1,6 +1,6 @@
 """Journeys of a client through the console, against the whole service."""
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from localstack.stack import Stack
 from tests.support.console import (
@@ -145,6 +145,29 @@ def test_history_is_searched_filtered_sorted_and_scrolled_to_its_end(console: Pa
         after_frame(console)
         read.continue_()
         expect(table).to_have_count(100)
+
+
+def test_search_without_a_hit_reads_on_only_when_asked(console: Page, admin: Client) -> None:
+    """As for a text that is in no row of a long list: each page is empty, and has a cursor."""
+    searches = list[str]()
+
+    def nothing(route: Route) -> None:
+        searches.append(route.request.url)
+        route.fulfill(json={"status": "success", "records": [], "next_cursor": "further"})
+
+    with new_client(console, admin):
+        open_page(console, "History")
+        console.route("**/api/v1/records?*search=*", nothing)
+        console.get_by_label("Search").fill("rare")
+        for times in (1, 2):
+            expect(console.get_by_text("Nothing found so far.")).to_be_visible()
+            more = console.get_by_role("button", name="Show more")
+            expect(more).to_be_enabled()
+            for _ in range(3):  # in which the end of the list would be seen, and read
+                after_frame(console)
+            assert len(searches) == times
+            with console.expect_response("**/api/v1/records?*cursor=further*"):
+                more.click()
 
 
 def test_api_key_is_shown_once_and_works_until_it_is_revoked(

@@ -19,6 +19,8 @@ export class List<N extends ListName> {
   /** Whether the first page has been read. */
   isReady = $state(false);
   hasMore = $state(false);
+  /** Whether the page that was read last has no rows. A search may find some on a later page. */
+  isLastPageEmpty = $state(false);
 
   #cursor: string | null = null;
   #query: ListQuery = {};
@@ -80,6 +82,7 @@ export class List<N extends ListName> {
       const page = await readPage(this.name, query, this.of);
       if (run !== this.#run) return; // another query began meanwhile
       this.rows = merge(page.rows);
+      this.isLastPageEmpty = !page.rows.length;
       this.#cursor = page.nextCursor;
       this.hasMore = page.nextCursor !== null;
       this.isReady = true;
