@@ -19,7 +19,7 @@ PASSWORD_RULES = {
     "a digit": "[0-9]",
     f"one of {_SYMBOLS}": f"[{_SYMBOLS}]",
 }
-"""The password policy: the text and the regular expression of each rule, for Python and JavaScript alike.
+"""The password policy: the text of each rule, and its regular expression, which the console uses too.
 
 `make openapi` writes the console's copy, `console/src/lib/password_policy.json`.
 """

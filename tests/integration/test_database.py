@@ -138,8 +138,10 @@ def test_unresponsive_server_raises_service_unavailable_within_the_timeouts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(database_module, "CONNECT_TIMEOUT", 0.2)
+    started = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ServiceUnavailable):
         Database(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x", statement_timeout=0.2).run("health")
+    assert time.monotonic() - started < database_module.STATEMENT_TIMEOUT
 
 
 def test_sum_of_all_timeouts_is_below_the_timeout_of_every_function() -> None:
