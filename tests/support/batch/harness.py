@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 import random
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import pg8000.native
 
 from deploy.redrive import dead_letter_queue
 from localstack.cloud import BUCKET, Cloud
-from localstack.stack import Stack
+from localstack.stack import SCHEDULE, Stack
 from localstack.stack_settings import Settings
 from shared import aws, tasks
 from shared.database import UnitOfWork
@@ -43,6 +45,16 @@ class Task:
         return aws.upload_key(self.owner.id, self.id)
 
 
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Pause a process for the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def count_messages(cloud: Cloud, queue: str) -> int:
     """Return the number of messages in a queue: visible, in flight and delayed."""
     found = cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
@@ -50,7 +62,7 @@ def count_messages(cloud: Cloud, queue: str) -> int:
 
 
 class Harness:
-    """A running stack without an event source: the test delivers the messages.
+    """A running stack without an event source or schedules: the test delivers the messages.
 
     This process must run with `environment`. Workers get `proxied_environment`, so that all their traffic
     passes the `stage`.
@@ -89,7 +101,9 @@ class Harness:
             folder = exits.enter_context(data_folder())
             settings = Settings(port=0, edge_port=0, data_dir=folder, gateway_workers=1, batch_workers=0)
             sockets = Path(exits.enter_context(TemporaryDirectory(prefix="batch-")))
-            harness = cls(exits.enter_context(Stack(settings)), sockets)
+            stack = exits.enter_context(Stack(settings))
+            exits.enter_context(paused(stack.pid(SCHEDULE)))
+            harness = cls(stack, sockets)
             exits.callback(harness.cloud.close)
             exits.callback(harness.http.close)
             exits.callback(harness.postgres.close)
