@@ -34,7 +34,7 @@ def test_worker_recovers_from_a_restart_of_the_database(
     harness: Harness, deliveries: Deliveries, reference_task: Task, step: str, moment: str, nth: int
 ) -> None:
     def restart() -> bool:
-        with harness.stack.database_stopped():
+        with harness.database_stopped():
             return False
 
     check_fault(harness, deliveries, reference_task, Fault(step, moment, restart, nth))

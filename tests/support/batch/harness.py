@@ -5,6 +5,7 @@ import io
 import os
 import random
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from tests.support.audit import mismatches
 from tests.support.batch.proxies import HttpProxy, PostgresProxy
 from tests.support.batch.stage import Stage
 from tests.support.data_folder import data_folder
+from tests.support.eventually import eventually
 from tests.support.users import Person, create_person
 
 PRICES = {"addition": "1.5", "substraction": "0.0001", "multiplication": "5", "square_root": "0"}
@@ -70,6 +72,7 @@ class Harness:
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.stack, self.stage = stack, Stage()
+        self._database_runs = threading.RLock()
         self.environment = stack.environment
         postgres = PostgresUrl.parse(self.environment["AWS_PGSQL_PATH"])
         assert postgres.unix_folder
@@ -110,10 +113,16 @@ class Harness:
             yield harness
 
     def sql(self, statement: str, **parameters: Any) -> list[list[Any]]:
-        """Run SQL on a connection of the test, bypassing the service."""
-        with self.connect() as connection:
+        """Run SQL on a connection of the test, bypassing the service. Wait while the database is stopped."""
+        with self._database_runs, self.connect() as connection:
             rows: list[list[Any]] = connection.run(statement, **parameters) or []
             return rows
+
+    @contextmanager
+    def database_stopped(self) -> Iterator[None]:
+        """Stop Postgres for the block, and start it again after it."""
+        with self._database_runs, self.stack.database_stopped():
+            yield
 
     def connect(self) -> pg8000.native.Connection:
         """Open a connection that bypasses the service."""
@@ -130,9 +139,11 @@ class Harness:
         return Task(task_id, owner)
 
     def upload(self, owner: Person, content: bytes, **options: Any) -> Task:
-        """Create a task and upload its file, for which S3 sends a message."""
+        """Create a task and upload its file, and wait for the message that S3 sends."""
         task = self.task(owner, len(content), **options)
+        before = count_messages(self.cloud, self.queue)
         self.cloud.s3.put_object(Bucket=BUCKET, Key=task.key, Body=content)
+        eventually(lambda: count_messages(self.cloud, self.queue) > before)
         return task
 
     def resume(self, task: Task, **changes: Decimal | None) -> None:
