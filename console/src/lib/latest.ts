@@ -14,4 +14,19 @@ export class Latest {
     this.#shown = request;
     return true;
   }
+
+  /** Pass a read's result to `show` or its error to `fail`, unless a later request's response is shown. */
+  async read<T>(
+    reading: Promise<T>,
+    show: (result: T) => void,
+    fail: (reason: unknown) => void,
+  ): Promise<void> {
+    const request = this.begin();
+    try {
+      const result = await reading;
+      if (this.accept(request)) show(result);
+    } catch (reason) {
+      if (this.accept(request)) fail(reason);
+    }
+  }
 }
